@@ -1,0 +1,25 @@
+package schemas
+
+import "net/url"
+
+// Keys of the blob store. Datasets are escaped so that no name leaves its folder.
+
+// ImageKey is where an image's encoded bytes lie.
+func ImageKey(h Hash) string { s := h.String(); return "images/" + s[:2] + "/" + s }
+
+// OwnerKey holds the hex id of the sample that first brought these bytes into the dataset: created if absent, never overwritten.
+func OwnerKey(dataset string, h Hash) string {
+	return "owners/" + url.PathEscape(dataset) + "/" + h.String()
+}
+
+// ContentKey holds the hex digest of the bytes that first came under this sample id: created if absent, never overwritten.
+func ContentKey(id SampleID) string { return "contents/" + id.String() }
+
+// BodyKey is where a content-addressed desk body lies (a sample record, a draft, a mask).
+func BodyKey(h Hash) string { s := h.String(); return "bodies/" + s[:2] + "/" + s }
+
+// TombstoneKey marks an erased sample: every store obeys it.
+func TombstoneKey(id SampleID) string { return "tombstones/" + id.String() }
+
+// DeskSnapshotPrefix is the folder of the desk's snapshots for one genesis.
+func DeskSnapshotPrefix(genesis string) string { return "desk/" + url.PathEscape(genesis) + "/" }

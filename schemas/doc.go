@@ -1,0 +1,14 @@
+// Package schemas holds Gleaner's contracts: every topic, record, message and table that two parts of the system agree on.
+//
+// It is pure: no I/O, and it imports nothing else of ours, so that every room may import it. One type lives in one file.
+//
+// # Compatibility
+//
+// Topics carry their version in their name (gleaner.samples.v1). Within a version only additions are allowed: a new column
+// with a documented default, a new header, a new JSON field that readers may ignore. Arrow messages are decoded by column
+// name: unknown columns are ignored and missing ones take their documented default, so old readers read new writers and
+// new readers read old writers. A change that is not an addition (a column's type or meaning, a key, a partition count)
+// is a new version of the topic: both are written until the retention of the old one has passed with no reader left in
+// its consumer groups, then the old one is deleted. Golden bytes of every version ever released stay in testdata and
+// must decode for as long as their topic exists.
+package schemas

@@ -1,0 +1,27 @@
+package schemas
+
+import "gleaner/schemas/geometry"
+
+// FindingType is what lint doubts about a label.
+type FindingType string
+
+// The types of finding of this version.
+const (
+	FindingMissing    FindingType = "missing"    // an object that no label covers
+	FindingSpurious   FindingType = "spurious"   // a label that no model sees
+	FindingLocation   FindingType = "location"   // a box that does not fit its object
+	FindingDuplicate  FindingType = "duplicate"  // two labels on one object
+	FindingDegenerate FindingType = "degenerate" // a box that cannot be right: empty, out of frame
+	FindingLoss       FindingType = "loss"       // a trainer's losses doubt the label
+)
+
+// Finding is one doubt about one label, or about one that is missing.
+type Finding struct {
+	Type     FindingType   `json:"type"`
+	ObjectID string        `json:"object_id,omitempty"` // empty for missing
+	Class    string        `json:"class,omitempty"`     // the class that is missing, or of the doubted label
+	Box      geometry.Box  `json:"box"`                 // where to look
+	Score    float32       `json:"score"`               // [0,1], higher is more doubtful
+	Why      string        `json:"why"`                 // one sentence for people
+	Fix      *geometry.Box `json:"fix,omitempty"`       // a suggested box, where there is one
+}

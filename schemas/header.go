@@ -1,0 +1,36 @@
+package schemas
+
+// Names of record headers. Producers set the first group on the raw topic; the others are the system's own.
+const (
+	HeaderDataset   = "dataset"    // required on raw
+	HeaderUniqueID  = "unique-id"  // optional on raw: the producer's own id, unique within the dataset
+	HeaderMediaType = "media-type" // optional on raw: else sniffed
+	HeaderTask      = "task"       // optional on raw: what is asked of labelers; default "detect"
+	HeaderSlice     = "slice."     // prefix on raw: slice.weather=rain
+
+	// HeaderTrace is a W3C traceparent, carried from step to step.
+	HeaderTrace = "traceparent"
+
+	// HeaderReplayStep names the one step that a replayed record is meant for: other consumers of the topic pass it by.
+	HeaderReplayStep = "replay-step"
+	// HeaderAccept on a replayed raw record makes ingest accept what it rejected before ("taken back").
+	HeaderAccept = "accept-rejected"
+
+	// The origin of a record on dead or rejected.
+	HeaderOriginTopic     = "origin-topic"
+	HeaderOriginPartition = "origin-partition"
+	HeaderOriginOffset    = "origin-offset"
+	HeaderStep            = "step"
+	HeaderReason          = "reason"
+	HeaderError           = "error"
+	HeaderAttempt         = "attempt"
+
+	// HeaderEvent marks control records on losses: EventRunFinished.
+	HeaderEvent = "event"
+)
+
+// EventRunFinished follows the last loss row of a run on its partition; the record's value is a Run in JSON.
+const EventRunFinished = "run-finished"
+
+// MediaTypeRef is the media type of a claim check on raw: the value is a Ref in JSON.
+const MediaTypeRef = "application/vnd.gleaner.ref+json"

@@ -1,0 +1,64 @@
+package schemas
+
+// Losses is a table of losses in columns: row i is element i of every slice; all have equal length. One message on the
+// losses topic is one table of thousands of rows, keyed by run id.
+//
+// The identity of a row is (RunID, SampleID, ObjectID, Epoch); Attempt says which try of the run wrote it, and the highest wins.
+type Losses struct {
+	RunID    []string
+	Attempt  []uint32 // 1 for a first run, incremented by every resume
+	Model    []string
+	Dataset  []string
+	SampleID []SampleID
+	ObjectID []string // empty for the loss of the whole image
+	Epoch    []uint32
+	Step     []uint64  // optimizer steps before this presentation
+	Loss     []float32 // raw cross-entropy in nats at presentation, no weights, no smoothing; NaN is kept and counted
+	Correct  []bool    // argmax equals the label
+	Margin   []float32 // logit of the label minus the largest other logit
+	PTrue    []float32 // probability of the label, [0,1]
+	EL2N     []float32 // L2 norm of (probabilities - one-hot)
+	EmbNorm  []float32 // L2 norm of the embedding; 0 when unknown
+	Forgot   []bool    // correct at the previous presentation, wrong now
+}
+
+// Len is the number of rows.
+func (l *Losses) Len() int { return len(l.RunID) }
+
+// LossRow is one row of Losses.
+type LossRow struct {
+	RunID    string
+	Attempt  uint32
+	Model    string
+	Dataset  string
+	SampleID SampleID
+	ObjectID string
+	Epoch    uint32
+	Step     uint64
+	Loss     float32
+	Correct  bool
+	Margin   float32
+	PTrue    float32
+	EL2N     float32
+	EmbNorm  float32
+	Forgot   bool
+}
+
+// Append adds one row.
+func (l *Losses) Append(r LossRow) {
+	l.RunID = append(l.RunID, r.RunID)
+	l.Attempt = append(l.Attempt, r.Attempt)
+	l.Model = append(l.Model, r.Model)
+	l.Dataset = append(l.Dataset, r.Dataset)
+	l.SampleID = append(l.SampleID, r.SampleID)
+	l.ObjectID = append(l.ObjectID, r.ObjectID)
+	l.Epoch = append(l.Epoch, r.Epoch)
+	l.Step = append(l.Step, r.Step)
+	l.Loss = append(l.Loss, r.Loss)
+	l.Correct = append(l.Correct, r.Correct)
+	l.Margin = append(l.Margin, r.Margin)
+	l.PTrue = append(l.PTrue, r.PTrue)
+	l.EL2N = append(l.EL2N, r.EL2N)
+	l.EmbNorm = append(l.EmbNorm, r.EmbNorm)
+	l.Forgot = append(l.Forgot, r.Forgot)
+}

@@ -1,0 +1,12 @@
+package schemas
+
+import "gleaner/schemas/geometry"
+
+// Object is one labeled or proposed thing in an image.
+type Object struct {
+	ID     string       `json:"id"`              // unique within its sample; names the object on losses and findings
+	Class  string       `json:"class"`           // name in the dataset's or the model's label space
+	Box    geometry.Box `json:"box"`             // x1,y1,x2,y2 in pixels of the upright image, x2 and y2 exclusive
+	Score  float32      `json:"score,omitempty"` // [0,1]; 0 for labels made by people
+	Source string       `json:"source"`          // "yolox_nano@1" for a model, "person:alice", "simulated:<name>"
+}

@@ -1,0 +1,56 @@
+package schemas
+
+import "time"
+
+// Sample is what travels from step to step: an image, where it came from, and everything that was found in it so far.
+type Sample struct {
+	ID       SampleID          `json:"id"`
+	Dataset  string            `json:"dataset"`
+	UniqueID string            `json:"unique_id,omitempty"`
+	Task     string            `json:"task"` // default "detect"
+	Image    ImageRef          `json:"image"`
+	Slices   map[string]string `json:"slices,omitempty"` // producer's metadata and discovered clusters: weather, night, source
+	PHash    uint64            `json:"phash"`            // 64-bit DCT perceptual hash of the upright luma
+	Group    SampleID          `json:"group"`            // near-duplicate group: the id of its first member; splits hash it
+	Received time.Time         `json:"received"`         // when the producer's record reached the raw topic
+
+	Stage    Stage  `json:"stage"`    // the last step that wrote it
+	Revision uint64 `json:"revision"` // 0 from ingest; the desk's task version once people have submitted
+	Rank     Rank   `json:"rank"`     // who made Objects
+
+	Objects     []Object    `json:"objects"`
+	Proposals   []Object    `json:"proposals,omitempty"` // what the models saw at low thresholds, for lint
+	Superpixels Superpixels `json:"superpixels"`
+	Findings    []Finding   `json:"findings,omitempty"`
+	Stamps      []Stamp     `json:"stamps"`          // provenance, one a step, oldest first
+	Actor       string      `json:"actor,omitempty"` // who submitted: "alice", or "simulated:<name>"
+}
+
+// Stage orders the steps that write samples; later stages replace earlier ones in the catalog.
+type Stage uint8
+
+// The stages, in the order of the flow.
+const (
+	StageSamples Stage = iota + 1
+	StagePrelabeled
+	StageSegmented
+	StageLinted
+	StageSubmitted
+)
+
+// Superpixels is a label map in the codec of schemas/labelmap. Count 0 means there is none.
+type Superpixels struct {
+	Count    int    `json:"count"`
+	Encoding string `json:"encoding,omitempty"` // labelmap.Encoding
+	Data     []byte `json:"data,omitempty"`
+}
+
+// Stamp says which step touched a sample, with what and when.
+type Stamp struct {
+	Step    string    `json:"step"`
+	Version string    `json:"version"`         // of the binary
+	Model   string    `json:"model,omitempty"` // name@version
+	Hash    string    `json:"hash,omitempty"`  // SHA-256 of the model file, hex
+	At      time.Time `json:"at"`              // when the step finished, UTC, microseconds
+	Millis  float32   `json:"ms"`              // how long it took
+}
