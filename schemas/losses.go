@@ -62,3 +62,22 @@ func (l *Losses) Append(r LossRow) {
 	l.EmbNorm = append(l.EmbNorm, r.EmbNorm)
 	l.Forgot = append(l.Forgot, r.Forgot)
 }
+
+// AppendTable adds all rows of t.
+func (l *Losses) AppendTable(t *Losses) {
+	l.RunID = append(l.RunID, t.RunID...)
+	l.Attempt = append(l.Attempt, t.Attempt...)
+	l.Model = append(l.Model, t.Model...)
+	l.Dataset = append(l.Dataset, t.Dataset...)
+	l.SampleID = append(l.SampleID, t.SampleID...)
+	l.ObjectID = append(l.ObjectID, t.ObjectID...)
+	l.Epoch = append(l.Epoch, t.Epoch...)
+	l.Step = append(l.Step, t.Step...)
+	l.Loss = append(l.Loss, t.Loss...)
+	l.Correct = append(l.Correct, t.Correct...)
+	l.Margin = append(l.Margin, t.Margin...)
+	l.PTrue = append(l.PTrue, t.PTrue...)
+	l.EL2N = append(l.EL2N, t.EL2N...)
+	l.EmbNorm = append(l.EmbNorm, t.EmbNorm...)
+	l.Forgot = append(l.Forgot, t.Forgot...)
+}

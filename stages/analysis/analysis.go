@@ -1,0 +1,143 @@
+// Package analysis turns the loss stream into decisions: rows go to the store as they come, and when a run says that it has
+// finished, its curves are read back and what they say goes out on selections.
+package analysis
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"gleaner/schemas"
+	"gleaner/stages/analysis/doubt"
+)
+
+// Store is what the step needs of the database.
+type Store interface {
+	// InsertLosses is durable when it returns nil; the same token inserts the same rows once.
+	InsertLosses(ctx context.Context, token string, rows *schemas.Losses) error
+	PutRun(ctx context.Context, run schemas.Run) error
+	PutSelection(ctx context.Context, s schemas.Selection) error
+	Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve, error]
+}
+
+// Config of the step.
+type Config struct {
+	Doubt doubt.Config `yaml:"doubt"`
+}
+
+// DefaultConfig is the configuration of a system that says nothing else.
+func DefaultConfig() Config { return Config{Doubt: doubt.DefaultConfig()} }
+
+// Validate refuses what could not run.
+func (c Config) Validate() error { return c.Doubt.Validate() }
+
+// Step consumes the losses topic in batches. Batches of one partition must come in order, one at a time: the end of a run
+// follows its rows on the run's partition.
+type Step struct {
+	cfg   Config
+	store Store
+}
+
+// New returns the step.
+func New(cfg Config, store Store) (*Step, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Step{cfg: cfg, store: store}, nil
+}
+
+// HandleBatch stores the rows of all records in one insert, then ends the runs that say they are finished. Records that
+// cannot be decoded fail by index, as faults, in a *schemas.WriteError; the others are done all the same.
+func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]schemas.Emit, error) {
+	var (
+		rows     schemas.Losses
+		token    = sha256.New()
+		finished []int
+		failed   = map[int]error{}
+	)
+	for i, r := range records {
+		if event, ok := r.Header(schemas.HeaderEvent); ok {
+			if event == schemas.EventRunFinished {
+				finished = append(finished, i)
+			} else {
+				failed[i] = schemas.NewFault("unknown-event", fmt.Errorf("analysis: event %q on the losses topic: known is %q", event, schemas.EventRunFinished))
+			}
+			continue
+		}
+		table, err := schemas.DecodeLosses(r.Value)
+		if err != nil {
+			failed[i] = schemas.NewFault("undecodable", fmt.Errorf("analysis: decode losses: %w", err))
+			continue
+		}
+		rows.AppendTable(&table)
+		fmt.Fprintf(token, "%s/%d/%d\n", r.Topic, r.Partition, r.Offset)
+	}
+	if rows.Len() > 0 {
+		if err := s.store.InsertLosses(ctx, hex.EncodeToString(token.Sum(nil)), &rows); err != nil {
+			return nil, fmt.Errorf("analysis: insert %d loss rows: %w", rows.Len(), err)
+		}
+	}
+	var emits []schemas.Emit
+	for _, i := range finished {
+		out, err := s.finish(ctx, records[i])
+		if err != nil {
+			if _, final := schemas.AsFault(err); !final {
+				return nil, err
+			}
+			failed[i] = err
+			continue
+		}
+		emits = append(emits, out...)
+	}
+	if len(failed) > 0 {
+		return emits, &schemas.WriteError{Failed: failed}
+	}
+	return emits, nil
+}
+
+// finish records the run and emits the labels it doubts. The selection's id and time come from the run, so that a
+// redelivered end of a run emits the same selection.
+func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, error) {
+	var run schemas.Run
+	if err := json.Unmarshal(r.Value, &run); err != nil {
+		return nil, schemas.NewFault("undecodable", fmt.Errorf("analysis: end of a run: %w", err))
+	}
+	if run.RunID == "" || run.Dataset == "" {
+		return nil, schemas.NewFault("undecodable", errors.New("analysis: end of a run: run_id and dataset must be set"))
+	}
+	if err := s.store.PutRun(ctx, run); err != nil {
+		return nil, fmt.Errorf("analysis: run %s: %w", run.RunID, err)
+	}
+	picks, err := doubt.Pick(s.cfg.Doubt, s.store.Curves(ctx, run.RunID))
+	if err != nil {
+		return nil, fmt.Errorf("analysis: curves of run %s: %w", run.RunID, err)
+	}
+	selection := schemas.Selection{
+		ID:             strings.Join([]string{run.Dataset, "doubtful", run.RunID, fmt.Sprint(run.Attempt)}, "/"),
+		Dataset:        run.Dataset,
+		DatasetVersion: run.DatasetVersion,
+		Kind:           "doubtful",
+		Method:         "aum",
+		RunID:          run.RunID,
+		Seed:           run.Seed,
+		At:             run.Finished,
+		Picks:          picks,
+	}
+	if err := s.store.PutSelection(ctx, selection); err != nil {
+		return nil, fmt.Errorf("analysis: selection of run %s: %w", run.RunID, err)
+	}
+	value, err := json.Marshal(selection)
+	if err != nil {
+		return nil, fmt.Errorf("analysis: selection of run %s: %w", run.RunID, err)
+	}
+	return []schemas.Emit{{Topic: schemas.Selections, Record: schemas.Record{
+		Topic: schemas.Selections,
+		Key:   []byte(run.Dataset + "/doubtful"),
+		Value: value,
+	}}}, nil
+}
