@@ -62,6 +62,7 @@ type CreateBody struct {
 	Reason   string   `json:"reason"`   // for people: why a person should look
 	Body     BlobRef  `json:"body"`     // the Sample as the labeler shall see it (Arrow, no inline pixels)
 	Reopen   bool     `json:"reopen,omitempty"`
+	Revision uint64   `json:"revision,omitempty"` // with Reopen: of the label that is doubted; a task submitted since is left as it is; 0: any
 }
 
 // ClaimBody takes one task: TaskID if set, else the first of the queue, else the first of all queues.
