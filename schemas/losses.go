@@ -81,3 +81,24 @@ func (l *Losses) AppendTable(t *Losses) {
 	l.EmbNorm = append(l.EmbNorm, t.EmbNorm...)
 	l.Forgot = append(l.Forgot, t.Forgot...)
 }
+
+// Slice returns the rows from i up to j; they share memory with l.
+func (l *Losses) Slice(i, j int) Losses {
+	return Losses{
+		RunID:    l.RunID[i:j],
+		Attempt:  l.Attempt[i:j],
+		Model:    l.Model[i:j],
+		Dataset:  l.Dataset[i:j],
+		SampleID: l.SampleID[i:j],
+		ObjectID: l.ObjectID[i:j],
+		Epoch:    l.Epoch[i:j],
+		Step:     l.Step[i:j],
+		Loss:     l.Loss[i:j],
+		Correct:  l.Correct[i:j],
+		Margin:   l.Margin[i:j],
+		PTrue:    l.PTrue[i:j],
+		EL2N:     l.EL2N[i:j],
+		EmbNorm:  l.EmbNorm[i:j],
+		Forgot:   l.Forgot[i:j],
+	}
+}

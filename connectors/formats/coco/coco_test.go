@@ -1,0 +1,103 @@
+package coco
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+func labels(n int) iter.Seq2[schemas.Label, error] {
+	return func(yield func(schemas.Label, error) bool) {
+		for i := range n {
+			l := schemas.Label{
+				UniqueID: fmt.Sprintf("%d.jpg", i), Image: schemas.ImageRef{W: 100, H: 50}, Rank: schemas.RankHuman, Actor: "alice",
+			}
+			for k := range i % 4 {
+				l.Objects = append(l.Objects, schemas.Object{
+					ID: fmt.Sprintf("o%d", k+1), Class: []string{"person", "car", "sign"}[k],
+					Box: geometry.Box{X1: float32(k), Y1: 1.5, X2: float32(k + i), Y2: 9},
+				})
+			}
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 57} {
+		var out bytes.Buffer
+		images, annotations, err := Write(&out, labels(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := Read(bytes.NewReader(out.Bytes()))
+		if err != nil {
+			t.Fatalf("%d labels: %v in %s", n, err, out.Bytes())
+		}
+		want := map[string][]schemas.Object{}
+		boxes := 0
+		for l := range labels(n) {
+			want[l.UniqueID] = l.Objects
+			boxes += len(l.Objects)
+		}
+		if d := cmp.Diff(want, file.Objects); d != "" {
+			t.Errorf("%d labels: %s", n, d)
+		}
+		if int(images) != n || int(annotations) != boxes {
+			t.Errorf("%d labels: counted %d images and %d annotations, want %d and %d", n, images, annotations, n, boxes)
+		}
+	}
+}
+
+func TestWritePassesOnTheReadersError(t *testing.T) {
+	broken := errors.New("connection lost")
+	_, _, err := Write(&bytes.Buffer{}, func(yield func(schemas.Label, error) bool) { yield(schemas.Label{}, broken) })
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestWriteSaysThatTheDiskIsFull(t *testing.T) {
+	if _, _, err := Write(full{}, labels(3)); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"", "unexpected EOF"},
+		{"[]", "where { should be"},
+		{`{"images":{}}`, "images"},
+		{`{"images":[{"id":1}]}`, "image 1 has no file_name"},
+		{`{"annotations":[{"id":5,"image_id":7}],"images":[]}`, "annotation 1 (id 5): image_id 7"},
+		{`{"annotations":[{"id":5,"image_id":7,"category_id":3}],"images":[{"id":7,"file_name":"a"}]}`, "category_id 3"},
+		{`{"images":[`, "not COCO JSON"},
+	} {
+		if _, err := Read(strings.NewReader(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: error %v, want it to say %q", c.in, err, c.want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"images":[{"id":7,"file_name":"a"}],"categories":[{"id":3,"name":"x"}],"annotations":[{"image_id":7,"category_id":3,"bbox":[1,2,3,4]}],"info":{}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if file, err := Read(bytes.NewReader(data)); err == nil && file.Objects == nil {
+			t.Fatal("neither a file nor an error")
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package coco
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+// File is what a COCO file says of each image, by file name.
+type File struct {
+	Objects map[string][]schemas.Object
+}
+
+// Read decodes a COCO file. It streams over the lists and holds the boxes, about 150 bytes each, not the masks. Objects get
+// the ids o1, o2, … in the file's order of each image; crowd regions are left out, since they are no single object.
+func Read(r io.Reader) (*File, error) {
+	type located struct {
+		annotation
+		at int
+	}
+	var (
+		names   = map[int64]string{}
+		files   = map[int64]string{}
+		pending []located
+	)
+	d := json.NewDecoder(r)
+	if err := expect(d, json.Delim('{')); err != nil {
+		return nil, err
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, fmt.Errorf("not COCO JSON: %w", err)
+		}
+		n := 0
+		switch key {
+		case "images":
+			err = each(d, func() error {
+				var i image
+				err := d.Decode(&i)
+				if err == nil && i.FileName == "" {
+					err = fmt.Errorf("image %d has no file_name", i.ID)
+				}
+				files[i.ID] = i.FileName
+				return err
+			})
+		case "categories":
+			err = each(d, func() error {
+				var c category
+				err := d.Decode(&c)
+				names[c.ID] = c.Name
+				return err
+			})
+		case "annotations":
+			err = each(d, func() error {
+				var a annotation
+				err := d.Decode(&a)
+				n++
+				if a.Crowd == 0 {
+					pending = append(pending, located{a, n})
+				}
+				return err
+			})
+		default:
+			var skip json.RawMessage
+			err = d.Decode(&skip)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("not COCO JSON: %v: %w", key, err)
+		}
+	}
+	f := &File{Objects: make(map[string][]schemas.Object, len(files))}
+	for _, name := range files {
+		f.Objects[name] = nil
+	}
+	for _, a := range pending {
+		file, ok := files[a.ImageID]
+		if !ok {
+			return nil, fmt.Errorf("annotation %d (id %d): image_id %d is not among the images", a.at, a.annotation.ID, a.ImageID)
+		}
+		class, ok := names[a.CategoryID]
+		if !ok {
+			return nil, fmt.Errorf("annotation %d (id %d): category_id %d is not among the categories", a.at, a.annotation.ID, a.CategoryID)
+		}
+		b := a.Box
+		f.Objects[file] = append(f.Objects[file], schemas.Object{
+			ID: fmt.Sprintf("o%d", len(f.Objects[file])+1), Class: class,
+			Box: geometry.Box{X1: float32(b[0]), Y1: float32(b[1]), X2: float32(b[0] + b[2]), Y2: float32(b[1] + b[3])},
+		})
+	}
+	return f, nil
+}
+
+func each(d *json.Decoder, element func() error) error {
+	if err := expect(d, json.Delim('[')); err != nil {
+		return err
+	}
+	for d.More() {
+		if err := element(); err != nil {
+			return err
+		}
+	}
+	return expect(d, json.Delim(']'))
+}
+
+func expect(d *json.Decoder, want json.Delim) error {
+	got, err := d.Token()
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return fmt.Errorf("not COCO JSON: %w", err)
+	}
+	if got != want {
+		return fmt.Errorf("not COCO JSON: %v where %v should be", got, want)
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+// Package voc reads Pascal VOC annotation files: one XML file an image. Coordinates count pixels from 1 and include the last.
+package voc
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+// Annotation is what one file says.
+type Annotation struct {
+	Filename string
+	W, H     int // pixels; 0 when the file does not say
+	Objects  []schemas.Object
+}
+
+type document struct {
+	Filename string `xml:"filename"`
+	Size     struct {
+		Width  int `xml:"width"`
+		Height int `xml:"height"`
+	} `xml:"size"`
+	Objects []struct {
+		Name string `xml:"name"`
+		Box  struct {
+			XMin float64 `xml:"xmin"`
+			YMin float64 `xml:"ymin"`
+			XMax float64 `xml:"xmax"`
+			YMax float64 `xml:"ymax"`
+		} `xml:"bndbox"`
+	} `xml:"object"`
+}
+
+// Read decodes one file; objects get the ids o1, o2, … in the file's order. Errors name the object.
+func Read(r io.Reader) (Annotation, error) {
+	var d document
+	if err := xml.NewDecoder(r).Decode(&d); err != nil {
+		return Annotation{}, fmt.Errorf("not a Pascal VOC annotation: %w", err)
+	}
+	a := Annotation{Filename: strings.TrimSpace(d.Filename), W: d.Size.Width, H: d.Size.Height}
+	for i, o := range d.Objects {
+		name := strings.TrimSpace(o.Name)
+		if name == "" {
+			return Annotation{}, fmt.Errorf("object %d: no name", i+1)
+		}
+		for _, v := range []float64{o.Box.XMin, o.Box.YMin, o.Box.XMax, o.Box.YMax} {
+			if math.IsNaN(v) || math.Abs(v) > 1e6 {
+				return Annotation{}, fmt.Errorf("object %d (%s): coordinate %g is not a pixel", i+1, name, v)
+			}
+		}
+		a.Objects = append(a.Objects, schemas.Object{
+			ID: fmt.Sprintf("o%d", i+1), Class: name,
+			Box: geometry.Box{
+				X1: float32(o.Box.XMin - 1), Y1: float32(o.Box.YMin - 1),
+				X2: float32(o.Box.XMax), Y2: float32(o.Box.YMax),
+			},
+		})
+	}
+	return a, nil
+}

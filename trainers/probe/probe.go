@@ -1,0 +1,314 @@
+// Package probe is the smallest trainer: softmax regression on features of the labeled boxes' crops, fast enough to run
+// whenever labels have come in, and honest enough to say which of them it cannot learn. It reports a loss for every box at
+// every presentation.
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"time"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/pixels"
+)
+
+// Config of one training run.
+type Config struct {
+	Epochs    uint32  `yaml:"epochs"`
+	BatchSize int     `yaml:"batch_size"` // boxes a step
+	Rate      float64 `yaml:"rate"`       // learning rate at the start; it falls to zero along a half cosine
+	Momentum  float64 `yaml:"momentum"`
+	Decay     float64 `yaml:"weight_decay"`
+	MinBoxes  int     `yaml:"min_boxes"` // classes with fewer training boxes are left out
+	Seed      int64   `yaml:"seed"`
+}
+
+// DefaultConfig trains thirty epochs, which takes seconds for thousands of boxes.
+func DefaultConfig() Config {
+	return Config{Epochs: 30, BatchSize: 32, Rate: 0.05, Momentum: 0.9, Decay: 1e-3, MinBoxes: 2, Seed: 0}
+}
+
+// Validate refuses a configuration that could not train.
+func (c Config) Validate() error {
+	switch {
+	case c.Epochs < 1 || c.Epochs > 10_000:
+		return fmt.Errorf("probe.epochs: %d: must be 1 to 10000", c.Epochs)
+	case c.BatchSize < 1:
+		return fmt.Errorf("probe.batch_size: %d: must be at least 1", c.BatchSize)
+	case !(c.Rate > 0) || math.IsInf(c.Rate, 0):
+		return fmt.Errorf("probe.rate: %g: must be above 0", c.Rate)
+	case !(c.Momentum >= 0 && c.Momentum < 1):
+		return fmt.Errorf("probe.momentum: %g: must be at least 0 and below 1", c.Momentum)
+	case !(c.Decay >= 0) || math.IsInf(c.Decay, 0):
+		return fmt.Errorf("probe.weight_decay: %g: must be at least 0", c.Decay)
+	case c.MinBoxes < 1:
+		return fmt.Errorf("probe.min_boxes: %d: must be at least 1", c.MinBoxes)
+	}
+	return nil
+}
+
+// ErrTooFew is in the error chain when the labels do not make two classes of MinBoxes training boxes.
+var ErrTooFew = errors.New("too few labeled boxes to train on")
+
+// Images gives the decoded image of a label.
+type Images interface {
+	Image(ctx context.Context, ref schemas.ImageRef) (*pixels.Image, error)
+}
+
+// Features describes a crop by numbers. It is called from one goroutine.
+type Features struct {
+	Name string // of the model behind it, for the rows: "pixels", "yolox_nano@1"
+	Of   func(ctx context.Context, img *pixels.Image, box geometry.Box) ([]float32, error)
+}
+
+// Pixels is what there is without a model.
+func Pixels() Features {
+	return Features{Name: "pixels", Of: func(_ context.Context, img *pixels.Image, box geometry.Box) ([]float32, error) {
+		return PixelFeatures(img, box), nil
+	}}
+}
+
+// Sink takes the losses; it is durable when Write returns nil.
+type Sink interface {
+	Write(ctx context.Context, records []schemas.Record) error
+}
+
+// Trainer runs probes.
+type Trainer struct {
+	cfg      Config
+	images   Images
+	features Features
+	sink     Sink
+	progress func(done, total int, what string)
+}
+
+// New returns a trainer; progress may be nil and is called from Train's goroutine.
+func New(cfg Config, images Images, features Features, sink Sink, progress func(done, total int, what string)) (*Trainer, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if progress == nil {
+		progress = func(int, int, string) {}
+	}
+	return &Trainer{cfg: cfg, images: images, features: features, sink: sink, progress: progress}, nil
+}
+
+// box is one labeled box with what identifies its losses.
+type box struct {
+	sample schemas.SampleID
+	object string
+	class  string
+	split  schemas.Split
+}
+
+// Train fits the probe on the training split of the labels, writes a loss row for every training box and epoch, and then
+// the end of the run. Labels must be the best of each sample. In run, RunID, Attempt, Dataset and DatasetVersion are the
+// caller's; the rest is filled in and returned. It blocks until done or ctx ends; features take about 1.2 KB a box.
+func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.SplitRule, labels iter.Seq2[schemas.Label, error]) (schemas.Run, error) {
+	run.Started, run.Model, run.Seed, run.Epochs = time.Now().UTC(), "probe/"+t.features.Name, t.cfg.Seed, t.cfg.Epochs
+	boxes, x, err := t.collect(ctx, rule, labels)
+	if err != nil {
+		return run, fmt.Errorf("probe: run %s: %w", run.RunID, err)
+	}
+	train, val, class, classes, err := t.divide(boxes)
+	if err != nil {
+		return run, fmt.Errorf("probe: run %s: %w", run.RunID, err)
+	}
+	standardize(x, train)
+
+	model := newSoftmax(classes, len(x[0]))
+	logits := make([]float32, classes)
+	grad := make([]float32, len(model.w))
+	before := make([]bool, len(boxes))
+	var step uint64
+	steps := float64(t.cfg.Epochs) * math.Ceil(float64(len(train))/float64(t.cfg.BatchSize))
+	right := 0
+	for epoch := range t.cfg.Epochs {
+		var rows schemas.Losses
+		order := shuffled(len(train), t.cfg.Seed, epoch)
+		right = 0
+		for batch := range slices.Chunk(order, t.cfg.BatchSize) {
+			for _, k := range batch {
+				i := train[k]
+				model.logits(x[i], logits)
+				p := present(logits, class[i])
+				model.accumulate(grad, x[i], logits, class[i])
+				rows.Append(schemas.LossRow{
+					RunID: run.RunID, Attempt: run.Attempt, Model: run.Model, Dataset: run.Dataset,
+					SampleID: boxes[i].sample, ObjectID: boxes[i].object, Epoch: epoch, Step: step,
+					Loss: p.loss, Correct: p.correct, Margin: p.margin, PTrue: p.pTrue, EL2N: p.el2n,
+					EmbNorm: norm(x[i]), Forgot: before[i] && !p.correct,
+				})
+				before[i] = p.correct
+				if p.correct {
+					right++
+				}
+			}
+			rate := t.cfg.Rate * (1 + math.Cos(math.Pi*float64(step)/steps)) / 2
+			model.update(grad, len(batch), float32(rate), float32(t.cfg.Momentum), float32(t.cfg.Decay))
+			step++
+		}
+		if err := t.send(ctx, run.RunID, &rows); err != nil {
+			return run, fmt.Errorf("probe: run %s: losses of epoch %d: %w", run.RunID, epoch, err)
+		}
+		run.Rows += uint64(rows.Len())
+		t.progress(int(epoch)+1, int(t.cfg.Epochs), "epochs")
+	}
+
+	run.Metrics = map[string]float64{
+		"classes":        float64(classes),
+		"train_boxes":    float64(len(train)),
+		"train_accuracy": float64(right) / float64(len(train)), // as presented in the last epoch
+	}
+	if len(val) > 0 {
+		run.Metrics["val_boxes"] = float64(len(val))
+		run.Metrics["val_accuracy"] = accuracy(model, x, class, val)
+		run.Metrics["val_majority"] = majority(class, train, val, classes)
+	}
+	run.Finished = time.Now().UTC()
+	value, err := json.Marshal(run)
+	if err != nil {
+		return run, fmt.Errorf("probe: run %s: %w", run.RunID, err)
+	}
+	err = t.sink.Write(ctx, []schemas.Record{{
+		Topic: schemas.LossRows, Key: []byte(run.RunID), Value: value,
+		Headers: []schemas.Header{{Key: schemas.HeaderEvent, Value: []byte(schemas.EventRunFinished)}},
+	}})
+	if err != nil {
+		return run, fmt.Errorf("probe: end of run %s: %w", run.RunID, err)
+	}
+	return run, nil
+}
+
+// collect computes the features of every labeled box.
+func (t *Trainer) collect(ctx context.Context, rule schemas.SplitRule, labels iter.Seq2[schemas.Label, error]) ([]box, [][]float32, error) {
+	var boxes []box
+	var x [][]float32
+	done := 0
+	for label, err := range labels {
+		if err != nil {
+			return nil, nil, fmt.Errorf("read labels: %w", err)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		if len(label.Objects) == 0 {
+			continue
+		}
+		img, err := t.images.Image(ctx, label.Image)
+		if err != nil {
+			return nil, nil, fmt.Errorf("image of sample %s: %w", label.SampleID, err)
+		}
+		for _, o := range label.Objects {
+			if o.Box.Clip(img.W, img.H).Empty() {
+				continue
+			}
+			f, err := t.features.Of(ctx, img, o.Box)
+			if err != nil {
+				return nil, nil, fmt.Errorf("features of sample %s, object %s: %w", label.SampleID, o.ID, err)
+			}
+			boxes = append(boxes, box{label.SampleID, o.ID, o.Class, rule.Of(label.Group)})
+			x = append(x, f)
+		}
+		done++
+		t.progress(done, 0, "labeled images")
+	}
+	return boxes, x, nil
+}
+
+// divide returns the indices of the training and validation boxes whose class is frequent enough, and the class index of every box.
+func (t *Trainer) divide(boxes []box) (train, val, class []int, classes int, err error) {
+	count := map[string]int{}
+	for _, b := range boxes {
+		if b.split == schemas.SplitTrain {
+			count[b.class]++
+		}
+	}
+	var names []string
+	for name, n := range count {
+		if n >= t.cfg.MinBoxes {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if len(names) < 2 {
+		return nil, nil, nil, 0, fmt.Errorf("%w: %d of %d classes have %d training boxes; two are needed: label more images", ErrTooFew, len(names), len(count), t.cfg.MinBoxes)
+	}
+	class = make([]int, len(boxes))
+	for i, b := range boxes {
+		k, ok := slices.BinarySearch(names, b.class)
+		if !ok {
+			continue
+		}
+		class[i] = k
+		switch b.split {
+		case schemas.SplitTrain:
+			train = append(train, i)
+		case schemas.SplitVal:
+			val = append(val, i)
+		}
+	}
+	return train, val, class, len(names), nil
+}
+
+// send writes the rows as tables of a few thousand rows each.
+func (t *Trainer) send(ctx context.Context, runID string, rows *schemas.Losses) error {
+	const perMessage = 4096
+	var records []schemas.Record
+	for start := 0; start < rows.Len(); start += perMessage {
+		part := rows.Slice(start, min(start+perMessage, rows.Len()))
+		value, err := schemas.EncodeLosses(&part)
+		if err != nil {
+			return err
+		}
+		records = append(records, schemas.Record{Topic: schemas.LossRows, Key: []byte(runID), Value: value})
+	}
+	return t.sink.Write(ctx, records)
+}
+
+func accuracy(model *softmax, x [][]float32, class, of []int) float64 {
+	logits := make([]float32, model.classes)
+	right := 0
+	for _, i := range of {
+		model.logits(x[i], logits)
+		if present(logits, class[i]).correct {
+			right++
+		}
+	}
+	return float64(right) / float64(len(of))
+}
+
+// majority is the accuracy of always naming the most frequent training class.
+func majority(class, train, of []int, classes int) float64 {
+	count := make([]int, classes)
+	for _, i := range train {
+		count[class[i]]++
+	}
+	most := 0
+	for c, n := range count {
+		if n > count[most] {
+			most = c
+		}
+	}
+	right := 0
+	for _, i := range of {
+		if class[i] == most {
+			right++
+		}
+	}
+	return float64(right) / float64(len(of))
+}
+
+func norm(x []float32) float32 {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return float32(math.Sqrt(sum))
+}
