@@ -1,0 +1,214 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/pixels"
+)
+
+// painted is a set of images with one colored square each on gray noise, labeled by color but for the mislabeled ones.
+type painted struct {
+	images     map[schemas.Hash]*pixels.Image
+	labels     []schemas.Label
+	mislabeled map[schemas.SampleID]bool
+}
+
+func paint(n, wrong int) painted {
+	rng := rand.New(rand.NewPCG(5, 6))
+	set := painted{images: map[schemas.Hash]*pixels.Image{}, mislabeled: map[schemas.SampleID]bool{}}
+	classes := []string{"red", "green", "blue"}
+	for i := range n {
+		img := &pixels.Image{W: 64, H: 48, Pix: make([]uint8, 64*48*3)}
+		for p := range img.Pix {
+			img.Pix[p] = uint8(100 + rng.IntN(40))
+		}
+		color := i % 3
+		box := geometry.Box{X1: float32(rng.IntN(30)), Y1: float32(rng.IntN(20))}
+		box.X2, box.Y2 = box.X1+20, box.Y1+20
+		for y := int(box.Y1); y < int(box.Y2); y++ {
+			for x := int(box.X1); x < int(box.X2); x++ {
+				img.Pix[(y*img.W+x)*3+color] = uint8(200 + rng.IntN(40))
+			}
+		}
+		l := schemas.Label{Dataset: "d", SampleID: schemas.SampleID{byte(i), byte(i >> 8)}, Rank: schemas.RankHuman}
+		l.Group, l.Image.SHA256 = l.SampleID, schemas.Hash{byte(i), byte(i >> 8)}
+		class := classes[color]
+		if i < wrong {
+			class = classes[(color+1)%3]
+			set.mislabeled[l.SampleID] = true
+		}
+		l.Objects = []schemas.Object{{ID: "o1", Class: class, Box: box}}
+		set.images[l.Image.SHA256] = img
+		set.labels = append(set.labels, l)
+	}
+	return set
+}
+
+func (s painted) Image(_ context.Context, ref schemas.ImageRef) (*pixels.Image, error) {
+	if img, ok := s.images[ref.SHA256]; ok {
+		return img, nil
+	}
+	return nil, fmt.Errorf("no image %s", ref.SHA256)
+}
+
+func (s painted) all() iter.Seq2[schemas.Label, error] {
+	return func(yield func(schemas.Label, error) bool) {
+		for _, l := range s.labels {
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+}
+
+// written keeps what a trainer wrote.
+type written struct {
+	rows schemas.Losses
+	ends []schemas.Run
+}
+
+func (w *written) Write(_ context.Context, records []schemas.Record) error {
+	for _, r := range records {
+		if _, end := r.Header(schemas.HeaderEvent); end {
+			var run schemas.Run
+			if err := json.Unmarshal(r.Value, &run); err != nil {
+				return err
+			}
+			w.ends = append(w.ends, run)
+			continue
+		}
+		if len(w.ends) > 0 {
+			return errors.New("rows after the end of the run")
+		}
+		table, err := schemas.DecodeLosses(r.Value)
+		if err != nil {
+			return err
+		}
+		w.rows.AppendTable(&table)
+	}
+	return nil
+}
+
+func train(t *testing.T, set painted, cfg Config) (schemas.Run, *written) {
+	t.Helper()
+	sink := &written{}
+	trainer, err := New(cfg, set, Pixels(), sink, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := trainer.Train(t.Context(), schemas.Run{RunID: "r", Attempt: 1, Dataset: "d"}, schemas.DefaultSplitRule(), set.all())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run, sink
+}
+
+func TestProbeLearnsAndDoubtsTheWrongLabels(t *testing.T) {
+	set := paint(300, 12)
+	run, sink := train(t, set, DefaultConfig())
+	if v := run.Metrics["val_accuracy"]; v < 0.85 || v <= run.Metrics["val_majority"] {
+		t.Errorf("validation accuracy %.2f (majority %.2f) on three plain colors", v, run.Metrics["val_majority"])
+	}
+	boxes := int(run.Metrics["train_boxes"])
+	if sink.rows.Len() != boxes*int(run.Epochs) || run.Rows != uint64(sink.rows.Len()) {
+		t.Fatalf("%d rows, run says %d; want one for each of %d boxes and %d epochs", sink.rows.Len(), run.Rows, boxes, run.Epochs)
+	}
+	if len(sink.ends) != 1 || sink.ends[0].Rows != run.Rows || sink.ends[0].RunID != "r" {
+		t.Fatalf("ends of the run: %+v", sink.ends)
+	}
+	// In the middle of training, the mislabeled boxes have a higher loss than the others.
+	var wrong, right, nWrong, nRight float64
+	for i := range sink.rows.Len() {
+		if sink.rows.Epoch[i] != 5 {
+			continue
+		}
+		if set.mislabeled[sink.rows.SampleID[i]] {
+			wrong += float64(sink.rows.Loss[i])
+			nWrong++
+		} else {
+			right += float64(sink.rows.Loss[i])
+			nRight++
+		}
+	}
+	if nWrong == 0 || wrong/nWrong < 2*right/nRight {
+		t.Errorf("mean loss of wrong labels %.2f (%v of them), of right ones %.2f", wrong/nWrong, nWrong, right/nRight)
+	}
+	// Forgot is set where a box was right at its previous presentation and is wrong now.
+	before := map[schemas.SampleID]bool{}
+	for i := range sink.rows.Len() {
+		id := sink.rows.SampleID[i]
+		if want := before[id] && !sink.rows.Correct[i]; sink.rows.Forgot[i] != want {
+			t.Fatalf("row %d: forgot is %v, want %v", i, sink.rows.Forgot[i], want)
+		}
+		before[id] = sink.rows.Correct[i]
+	}
+}
+
+func TestSameSeedSameRows(t *testing.T) {
+	set := paint(60, 3)
+	_, a := train(t, set, DefaultConfig())
+	_, b := train(t, set, DefaultConfig())
+	if d := cmp.Diff(a.rows, b.rows); d != "" {
+		t.Error("two runs of one seed differ:", d)
+	}
+	other := DefaultConfig()
+	other.Seed = 1
+	if _, c := train(t, set, other); cmp.Equal(a.rows.Loss, c.rows.Loss) {
+		t.Error("another seed gave the same losses")
+	}
+}
+
+func TestTooFewLabels(t *testing.T) {
+	trainer, err := New(DefaultConfig(), painted{}, Pixels(), &written{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = trainer.Train(t.Context(), schemas.Run{RunID: "r"}, schemas.DefaultSplitRule(), painted{}.all())
+	if !errors.Is(err, ErrTooFew) {
+		t.Errorf("got %v, want ErrTooFew", err)
+	}
+}
+
+func TestConfigRefuses(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"epochs":       func(c *Config) { c.Epochs = 0 },
+		"batch_size":   func(c *Config) { c.BatchSize = 0 },
+		"rate":         func(c *Config) { c.Rate = -1 },
+		"momentum":     func(c *Config) { c.Momentum = 1 },
+		"weight_decay": func(c *Config) { c.Decay = -1 },
+		"min_boxes":    func(c *Config) { c.MinBoxes = 0 },
+	} {
+		c := DefaultConfig()
+		change(&c)
+		if err := c.Validate(); err == nil || !cmp.Equal(err.Error()[:6+len(name)], "probe."+name) {
+			t.Errorf("%s: error %v does not name it", name, err)
+		}
+	}
+}
+
+func TestPixelFeaturesOfAnyBox(t *testing.T) {
+	img := paint(1, 0)
+	for _, pic := range img.images {
+		for _, b := range []geometry.Box{{}, {X1: -5, Y1: -5, X2: 500, Y2: 500}, {X1: 10, Y1: 10, X2: 10.5, Y2: 10.5}, {X1: 90, Y1: 90, X2: 99, Y2: 99}} {
+			f := PixelFeatures(pic, b)
+			if len(f) != PixelDim {
+				t.Fatalf("%d features, want %d", len(f), PixelDim)
+			}
+			for i, v := range f {
+				if v != v || v > 1e6 || v < -1e6 {
+					t.Fatalf("feature %d of %v is %g", i, b, v)
+				}
+			}
+		}
+	}
+}
