@@ -1,0 +1,106 @@
+package prelabel
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Config sets the model and what becomes of its detections.
+type Config struct {
+	Model        string             `yaml:"model"`         // ONNX file; empty: samples pass unlabeled
+	Classes      string             `yaml:"classes"`       // file with the names of the model's classes, one a line
+	Name         string             `yaml:"name"`          // of the model in provenance; empty: the file's name without its extension
+	Version      string             `yaml:"version"`       // of the model in provenance
+	Low          float32            `yaml:"low"`           // proposals score at least this, (0,1]
+	Accept       float32            `yaml:"accept"`        // objects score at least this, [low,1]
+	IoU          float64            `yaml:"iou"`           // of two objects of a class that overlap more, the better stays
+	ProposalIoU  float64            `yaml:"proposal_iou"`  // the same of proposals: looser, so that lint sees how far boxes of one thing scatter
+	MaxProposals int                `yaml:"max_proposals"` // the best are kept
+	Datasets     map[string]Dataset `yaml:"datasets"`      // exceptions by dataset
+}
+
+// Dataset is what one dataset has differently.
+type Dataset struct {
+	Accept float32 `yaml:"accept"` // [low,1]
+}
+
+// DefaultConfig has no model.
+func DefaultConfig() Config {
+	return Config{Version: "1", Low: 0.05, Accept: 0.3, IoU: 0.5, ProposalIoU: 0.8, MaxProposals: 300}
+}
+
+// Validate refuses thresholds out of range and a model without names.
+func (c Config) Validate() error {
+	switch {
+	case c.Model != "" && c.Classes == "":
+		return fmt.Errorf("classes: model %s needs a file with the names of its classes, one a line", c.Model)
+	case c.Version == "" || strings.Contains(c.Version+c.Name, "@"):
+		return fmt.Errorf("name %q, version %q: the version must be set and neither may hold @", c.Name, c.Version)
+	case !(c.Low > 0 && c.Low <= 1):
+		return fmt.Errorf("low: %g: must be above 0 and at most 1", c.Low)
+	case !(c.Accept >= c.Low && c.Accept <= 1):
+		return fmt.Errorf("accept: %g: must lie between low (%g) and 1", c.Accept, c.Low)
+	case !(c.IoU > 0 && c.IoU <= 1):
+		return fmt.Errorf("iou: %g: must be above 0 and at most 1", c.IoU)
+	case !(c.ProposalIoU >= c.IoU && c.ProposalIoU <= 1):
+		return fmt.Errorf("proposal_iou: %g: must lie between iou (%g) and 1", c.ProposalIoU, c.IoU)
+	case c.MaxProposals < 1 || c.MaxProposals > maxCandidates:
+		return fmt.Errorf("max_proposals: %d: must lie between 1 and %d", c.MaxProposals, maxCandidates)
+	}
+	for name, d := range c.Datasets {
+		if !(d.Accept >= c.Low && d.Accept <= 1) {
+			return fmt.Errorf("datasets: %s: accept: %g: must lie between low (%g) and 1", name, d.Accept, c.Low)
+		}
+	}
+	return nil
+}
+
+// ModelID is name@version of the configured model, for Recognize.
+func (c Config) ModelID() string {
+	name := c.Name
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(c.Model), filepath.Ext(c.Model))
+	}
+	return name + "@" + c.Version
+}
+
+// accept is the threshold of a dataset's objects.
+func (c Config) accept(dataset string) float32 {
+	if d, ok := c.Datasets[dataset]; ok {
+		return d.Accept
+	}
+	return c.Accept
+}
+
+// ReadClasses reads a file of class names, one a line in the order of the model's outputs; empty lines are passed over.
+func ReadClasses(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("class names: %w", err)
+	}
+	defer f.Close()
+	var names []string
+	seen := map[string]bool{}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		name := strings.TrimSpace(lines.Text())
+		if name == "" {
+			continue
+		}
+		if seen[name] {
+			return nil, fmt.Errorf("class names: %s:%d: %q is there twice", path, n, name)
+		}
+		seen[name] = true
+		names = append(names, name)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("class names: %s: %w", path, err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("class names: %s holds none", path)
+	}
+	return names, nil
+}
