@@ -1,0 +1,40 @@
+package lint
+
+import (
+	"fmt"
+
+	"gleaner/schemas"
+)
+
+// crossClassIoU is from where on two labels of different classes are likely to be about one object: things that stand before
+// one another rarely share this much of their outlines.
+const crossClassIoU = 0.8
+
+// duplicate doubts the second of two labels that seem to be about one object: the one that scores lower, or else comes later.
+func duplicate(v *view) []schemas.Finding {
+	var out []schemas.Finding
+	for i, o := range v.Objects {
+		var top schemas.Finding
+		for j, other := range v.Objects {
+			if i == j || o.Score > other.Score || (o.Score == other.Score && i < j) {
+				continue
+			}
+			iou := o.Box.IoU(other.Box)
+			from, what := v.DuplicateIoU, "has the same class"
+			if o.Class != other.Class {
+				from, what = max(v.DuplicateIoU, crossClassIoU), "is called "+other.Class
+			}
+			if iou <= from {
+				continue
+			}
+			if score := float32(0.3 + 0.7*ramp(iou, from, 0.95)); score > top.Score {
+				top = schemas.Finding{ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: score,
+					Why: fmt.Sprintf("Another label, %s, covers the same place (overlap %.0f %%) and %s.", other.ID, 100*iou, what)}
+			}
+		}
+		if top.Score > 0 {
+			out = append(out, top)
+		}
+	}
+	return out
+}

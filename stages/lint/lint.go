@@ -1,0 +1,117 @@
+package lint
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+// maxFindings bounds what one sample carries; the most doubtful are kept.
+const maxFindings = 200
+
+// rule is one way to doubt. find is pure; it may return scores of any size, which are cut to [0,1], and findings below
+// the threshold, which are dropped.
+type rule struct {
+	name schemas.FindingType
+	find func(*view) []schemas.Finding
+}
+
+var rules = []rule{
+	{schemas.FindingDegenerate, degenerate},
+	{schemas.FindingDuplicate, duplicate},
+	{schemas.FindingLocation, location},
+	{schemas.FindingMissing, missing},
+	{schemas.FindingSpurious, spurious},
+}
+
+// view is what the rules see of a sample.
+type view struct {
+	*schemas.Sample
+	Rules
+	seen  bool            // a model has looked at the image: Proposals, even if there are none, are its opinion
+	known map[string]bool // classes that the model knows
+}
+
+// Lint is the step. It is safe for concurrent use.
+type Lint struct {
+	cfg     Config
+	known   map[string]bool
+	version string
+}
+
+// New makes the step. classes are those that the prelabeling model knows; version is the binary's, for provenance.
+func New(cfg Config, classes []string, version string) (*Lint, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("lint: %w", err)
+	}
+	known := make(map[string]bool, len(classes))
+	for _, c := range classes {
+		known[c] = true
+	}
+	return &Lint{cfg: cfg, known: known, version: version}, nil
+}
+
+// Process puts the findings on a sample, most doubtful first. Findings that other steps made stay; earlier ones of
+// these rules are replaced. It fails only when ctx has ended.
+func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	in.Findings = l.findings(&in)
+	in.Stage = schemas.StageLinted
+	in.Stamps = append(in.Stamps[:len(in.Stamps):len(in.Stamps)], schemas.Stamp{
+		Step: "lint", Version: l.version,
+		At: time.Now().UTC().Truncate(time.Microsecond), Millis: float32(time.Since(start).Seconds() * 1000),
+	})
+	return []schemas.Sample{in}, nil
+}
+
+func (l *Lint) findings(s *schemas.Sample) []schemas.Finding {
+	v := &view{Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: l.known}
+	var out []schemas.Finding
+	for _, f := range s.Findings {
+		if !slices.ContainsFunc(rules, func(r rule) bool { return r.name == f.Type }) {
+			out = append(out, f)
+		}
+	}
+	for _, r := range rules {
+		if slices.Contains(v.Off, r.name) {
+			continue
+		}
+		for _, f := range r.find(v) {
+			f.Type, f.Score = r.name, min(f.Score, 1)
+			if f.Score >= v.MinScore {
+				out = append(out, f)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b schemas.Finding) int { return cmp.Compare(b.Score, a.Score) })
+	return out[:min(len(out), maxFindings)]
+}
+
+// seen tells whether a model looked for objects in the sample's image, by prelabel's last stamp.
+func seen(s *schemas.Sample) bool {
+	for _, stamp := range slices.Backward(s.Stamps) {
+		if stamp.Step == "prelabel" {
+			return stamp.Hash != ""
+		}
+	}
+	return false
+}
+
+// ramp maps x from [from, to] to [0,1] in a straight line and cuts it there; from may be the greater.
+func ramp(x, from, to float64) float64 { return min(max((x-from)/(to-from), 0), 1) }
+
+// inside is the share of a's area that lies in b, [0,1].
+func inside(a, b geometry.Box) float64 {
+	if area := a.Area(); area > 0 {
+		return a.Intersect(b).Area() / area
+	}
+	return 0
+}

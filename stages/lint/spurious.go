@@ -1,0 +1,46 @@
+package lint
+
+import (
+	"fmt"
+	"math"
+
+	"gleaner/schemas"
+)
+
+// spurious doubts labels that the model does not see at all, or sees as something else. Small things escape a model, so
+// its silence weighs less the smaller the box is against the image.
+func spurious(v *view) []schemas.Finding {
+	if !v.seen {
+		return nil
+	}
+	var out []schemas.Finding
+	for _, o := range v.Objects {
+		if !v.known[o.Class] || o.Box.Empty() {
+			continue
+		}
+		var same, other float64
+		var instead string
+		for _, p := range v.Proposals {
+			if p.Box.IoU(o.Box) < v.MatchIoU {
+				continue
+			}
+			switch s := float64(p.Score); {
+			case p.Class == o.Class:
+				same = max(same, s)
+			case s > other:
+				other, instead = s, p.Class
+			}
+		}
+		side := math.Sqrt(o.Box.Area() / max(float64(v.Image.W)*float64(v.Image.H), 1))
+		score := (1 - ramp(same, 0, 0.5)) * (0.2 + 0.8*ramp(side, 0, 0.2))
+		why := fmt.Sprintf("The model sees no %s here.", o.Class)
+		switch {
+		case same > 0:
+			why = fmt.Sprintf("The model is little sure of a %s here (score %.2f).", o.Class, same)
+		case instead != "":
+			why = fmt.Sprintf("The model sees a %s here (score %.2f), not a %s.", instead, other, o.Class)
+		}
+		out = append(out, schemas.Finding{ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: float32(score), Why: why})
+	}
+	return out
+}
