@@ -21,3 +21,7 @@ func AsFault(err error) (*Fault, bool) {
 	ok := errors.As(err, &f)
 	return f, ok
 }
+
+// ErrDropped marks a record, in the WriteError of a handler of batches, that was left out on purpose, such as one of an
+// erased sample: it is acknowledged, and counted as filtered.
+var ErrDropped = errors.New("dropped on purpose")
