@@ -1,0 +1,100 @@
+// Package clickhouse keeps Gleaner's tables: loss rows, the catalog of samples and labels, rejects, perceptual hashes, runs
+// and selections. It speaks ClickHouse's native protocol, in columns, to the embedded engine and to real servers alike.
+//
+// Every table folds doubled rows by its key, so each write may be repeated. A write that fails for a passing reason (the
+// engine restarts, a connection breaks) is repeated for Config.RetryFor with the same deduplication token before the error
+// is returned.
+package clickhouse
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"time"
+)
+
+// Config says where ClickHouse is and how to speak to it.
+type Config struct {
+	Addrs       []string      `yaml:"addrs"`    // host:port of the native protocol; the first that answers is used
+	Database    string        `yaml:"database"` // created when absent
+	Username    string        `yaml:"username"`
+	Password    string        `yaml:"password"`
+	TLS         TLS           `yaml:"tls"`
+	Connections int           `yaml:"connections"` // most at a time
+	DialTimeout time.Duration `yaml:"dial_timeout"`
+	RetryFor    time.Duration `yaml:"retry_for"`  // how long a passing fault is retried before it is returned
+	HashFlush   time.Duration `yaml:"hash_flush"` // how long perceptual hashes wait in memory to be written together
+}
+
+// TLS secures the connection.
+type TLS struct {
+	Enabled    bool   `yaml:"enabled"`
+	CAFile     string `yaml:"ca_file"`     // PEM; empty: the system's authorities
+	CertFile   string `yaml:"cert_file"`   // PEM client certificate, with KeyFile
+	KeyFile    string `yaml:"key_file"`    // PEM
+	ServerName string `yaml:"server_name"` // empty: the host that is dialed
+}
+
+// DefaultConfig has no address: the embedded engine or the configuration file gives it.
+func DefaultConfig() Config {
+	return Config{
+		Database:    "gleaner",
+		Username:    "default",
+		Connections: 16,
+		DialTimeout: 5 * time.Second,
+		RetryFor:    30 * time.Second,
+		HashFlush:   time.Second,
+	}
+}
+
+var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Validate refuses what cannot work.
+func (c Config) Validate() error {
+	switch {
+	case !databaseName.MatchString(c.Database):
+		return fmt.Errorf("clickhouse.database %q: want letters, digits and _, not beginning with a digit", c.Database)
+	case c.Connections < 1:
+		return fmt.Errorf("clickhouse.connections %d: want at least 1", c.Connections)
+	case c.DialTimeout <= 0:
+		return fmt.Errorf("clickhouse.dial_timeout %s: want more than 0", c.DialTimeout)
+	case c.RetryFor < 0:
+		return fmt.Errorf("clickhouse.retry_for %s: want at least 0", c.RetryFor)
+	case c.HashFlush <= 0:
+		return fmt.Errorf("clickhouse.hash_flush %s: want more than 0", c.HashFlush)
+	case (c.TLS.CertFile == "") != (c.TLS.KeyFile == ""):
+		return errors.New("clickhouse.tls: cert_file and key_file go together")
+	case !c.TLS.Enabled && c.TLS != (TLS{}):
+		return errors.New("clickhouse.tls has settings but is not enabled")
+	}
+	return nil
+}
+
+// config reads the files; nil when TLS is off.
+func (t TLS) config() (*tls.Config, error) {
+	if !t.Enabled {
+		return nil, nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("clickhouse.tls.ca_file: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("clickhouse.tls.ca_file %s: no certificate in PEM found", t.CAFile)
+		}
+	}
+	if t.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("clickhouse.tls.cert_file: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	return cfg, nil
+}

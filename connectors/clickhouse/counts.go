@@ -1,0 +1,60 @@
+package clickhouse
+
+import (
+	"context"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"gleaner/schemas"
+)
+
+// Counts says what the tables hold of a dataset, each sample counted once.
+type Counts struct {
+	Samples  uint64                   `json:"samples"`  // that ingest accepted
+	Stages   map[schemas.Stage]uint64 `json:"stages"`   // samples by the stage of their latest record
+	Labels   map[schemas.Rank]uint64  `json:"labels"`   // samples by the rank of their best label
+	Rejected map[string]uint64        `json:"rejected"` // images by reason, without those taken back since
+}
+
+// Datasets lists the datasets that samples or rejects belong to, in order.
+func (db *DB) Datasets(ctx context.Context) ([]string, error) {
+	var names []string
+	err := db.rows(ctx, "list datasets", func() { names = nil }, func(rows driver.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	}, "SELECT DISTINCT toString(dataset) AS name FROM (SELECT dataset FROM samples UNION ALL SELECT dataset FROM rejected) ORDER BY name")
+	return names, err
+}
+
+// Counts counts a dataset's samples, labels and rejects.
+func (db *DB) Counts(ctx context.Context, dataset string) (Counts, error) {
+	var c Counts
+	reset := func() {
+		c = Counts{Stages: map[schemas.Stage]uint64{}, Labels: map[schemas.Rank]uint64{}, Rejected: map[string]uint64{}}
+	}
+	err := db.rows(ctx, "count "+dataset, reset, func(rows driver.Rows) error {
+		var kind, reason string
+		var key uint8
+		var n uint64
+		if err := rows.Scan(&kind, &key, &reason, &n); err != nil {
+			return err
+		}
+		switch kind {
+		case "stage":
+			c.Stages[schemas.Stage(key)] = n
+			c.Samples += n
+		case "rank":
+			c.Labels[schemas.Rank(key)] = n
+		case "reason":
+			c.Rejected[reason] = n
+		}
+		return nil
+	}, `SELECT 'stage', stage, '', count() FROM samples FINAL WHERE dataset = ? GROUP BY stage
+UNION ALL SELECT 'rank', rank, '', count() FROM labels FINAL WHERE dataset = ? GROUP BY rank
+UNION ALL SELECT 'reason', toUInt8(0), toString(reason), count() FROM rejected FINAL
+	WHERE dataset = ? AND (sample_id, image_sha256) NOT IN (SELECT sample_id, image_sha256 FROM samples WHERE dataset = ?) GROUP BY reason`,
+		dataset, dataset, dataset, dataset)
+	return c, err
+}

@@ -1,0 +1,119 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// DB is a pool of connections to one database. All methods may be called concurrently.
+type DB struct {
+	cfg    Config
+	log    *slog.Logger
+	conn   driver.Conn
+	hashes *hashBuffer
+	closed sync.Once
+}
+
+// Open connects, retrying for Config.RetryFor, and creates the database when it is absent.
+func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if len(cfg.Addrs) == 0 {
+		return nil, errors.New("clickhouse.addrs is empty: want host:port of the native protocol")
+	}
+	tlsConfig, err := cfg.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	options := ch.Options{
+		Addr:         cfg.Addrs,
+		Auth:         ch.Auth{Database: cfg.Database, Username: cfg.Username, Password: cfg.Password},
+		TLS:          tlsConfig,
+		DialTimeout:  cfg.DialTimeout,
+		MaxOpenConns: cfg.Connections,
+		MaxIdleConns: cfg.Connections,
+		Compression:  &ch.Compression{Method: ch.CompressionLZ4},
+		Settings: ch.Settings{
+			// The tables' partitions are functions of their keys: rows that replace each other share one.
+			"do_not_merge_across_partitions_select_final": 1,
+		},
+	}
+	conn, err := ch.Open(&options)
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse: %w", err)
+	}
+	db := &DB{cfg: cfg, log: log, conn: conn}
+	db.hashes = newHashBuffer(cfg.HashFlush, db.writeHashes, log)
+	err = db.retry(ctx, "connect", func(ctx context.Context) error {
+		err := conn.Ping(ctx)
+		if ex := (*ch.Exception)(nil); errors.As(err, &ex) && ex.Code == unknownDatabase {
+			if err = createDatabase(ctx, options); err == nil {
+				err = conn.Ping(ctx)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("%w (addresses %v)", err, cfg.Addrs)
+	}
+	return db, nil
+}
+
+const unknownDatabase = 81 // ErrorCodes.cpp: UNKNOWN_DATABASE
+
+// createDatabase creates the database that the handshake of every other connection names.
+func createDatabase(ctx context.Context, options ch.Options) error {
+	name := options.Auth.Database
+	options.Auth.Database = "default"
+	conn, err := ch.Open(&options)
+	if err != nil {
+		return err
+	}
+	return errors.Join(conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+name+"`"), conn.Close())
+}
+
+// Ping asks whether the server answers, without retrying.
+func (db *DB) Ping(ctx context.Context) error { return db.conn.Ping(ctx) }
+
+// Close writes the perceptual hashes that still wait and closes the connections.
+func (db *DB) Close(ctx context.Context) error {
+	var err error
+	db.closed.Do(func() {
+		err = errors.Join(db.hashes.flush(ctx), db.conn.Close())
+	})
+	return err
+}
+
+// exec runs a statement with retries.
+func (db *DB) exec(ctx context.Context, what, query string, args ...any) error {
+	return db.retry(ctx, what, func(ctx context.Context) error { return db.conn.Exec(ctx, query, args...) })
+}
+
+// rows runs a query with retries and hands each of its rows to scan. A retry begins anew: reset is called first.
+func (db *DB) rows(ctx context.Context, what string, reset func(), scan func(driver.Rows) error, query string, args ...any) error {
+	return db.retry(ctx, what, func(ctx context.Context) error {
+		reset()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		rows, err := db.conn.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				cancel() // Close would read the rest of the answer otherwise
+				_ = rows.Close()
+				return err
+			}
+		}
+		return errors.Join(rows.Close(), rows.Err())
+	})
+}

@@ -1,0 +1,71 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"syscall"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+)
+
+const (
+	firstPause = 20 * time.Millisecond
+	longPause  = 2 * time.Second
+)
+
+// retry calls do until it succeeds, fails for good, or has failed for Config.RetryFor; what says what is being done, for
+// the error and the log.
+func (db *DB) retry(ctx context.Context, what string, do func(context.Context) error) error {
+	began := time.Now()
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		err := do(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("clickhouse: %s: %w", what, ctx.Err())
+		}
+		if !transient(err) || time.Since(began) > db.cfg.RetryFor {
+			return fmt.Errorf("clickhouse: %s: %w", what, err)
+		}
+		db.log.Warn("clickhouse is not answering, trying again", "doing", what, "err", err, "since", began)
+		select {
+		case <-time.After(pause/2 + rand.N(pause/2+1)):
+		case <-ctx.Done():
+			return fmt.Errorf("clickhouse: %s: %w", what, ctx.Err())
+		}
+	}
+}
+
+// Server errors that pass by themselves: the codes of ClickHouse's ErrorCodes.cpp.
+var passing = map[int32]bool{
+	159: true, // TIMEOUT_EXCEEDED
+	202: true, // TOO_MANY_SIMULTANEOUS_QUERIES
+	209: true, // SOCKET_TIMEOUT
+	210: true, // NETWORK_ERROR
+	236: true, // ABORTED: the server is shutting down
+	241: true, // MEMORY_LIMIT_EXCEEDED
+	242: true, // TABLE_IS_READ_ONLY
+	252: true, // TOO_MANY_PARTS
+	279: true, // ALL_CONNECTION_TRIES_FAILED
+	319: true, // UNKNOWN_STATUS_OF_INSERT
+	394: true, // QUERY_WAS_CANCELLED: by a server that stops
+	999: true, // KEEPER_EXCEPTION
+}
+
+// transient tells a fault that passes from one that is for good.
+func transient(err error) bool {
+	var ex *ch.Exception
+	if errors.As(err, &ex) {
+		return passing[ex.Code]
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, ch.ErrAcquireConnTimeout)
+}
