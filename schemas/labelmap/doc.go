@@ -1,2 +1,32 @@
-// Package labelmap is the codec of superpixel label maps: which region each pixel belongs to.
+// Package labelmap is the codec of superpixel label maps: which region each pixel belongs to. It is lossless for any map of
+// uint16 ids and small for maps of connected regions: it codes where the contours turn, a few kilobytes an image.
+//
+// # Format "labelmap/1"
+//
+// Header: the four bytes 'G' 'L' 'M' 1; then width, height and flags as unsigned LEB128 varints. Bit 0 of flags (ordered)
+// says that ids are 0, 1, 2, … in the order of their first appearance in row-major order; other bits are zero.
+// The rest is one stream of a binary range coder.
+//
+// Pixels are coded in row-major order as a short series of decisions. L, LL are the pixels one and two to the left; U, UL,
+// ULL, UR, URR those of the row above at x, x-1, x-2, x+1, x+2; UU, UUL, UUR those two rows above at x, x-1, x+1. A pixel
+// outside of the image has an id that equals no region but itself. The context is the ten-bit number of
+//
+//	bit 0 L=UL   1 UL=U   2 U=UR   3 L=U   4 UR=URR   5 U=UU   6 UL=UUL   7 L=LL   8 UL=ULL   9 UR=UUR
+//
+// The candidates are L, U, UR, UL in this order, without those outside of the image or equal to an earlier one. For each
+// candidate one bit says whether it is the pixel's id (1: yes, and the pixel is done); its model is model[slot][context],
+// where slot is 0 for L, 1 for U, 2 for UR, 3 for UL. When no candidate fits, one more bit with the model fresh says whether
+// the id is new (1). A new id is the number of ids seen so far if ordered, else 16 plain bits. An old id is given by its
+// rank in the order of first appearance, as plain bits: as many as the number of ids seen so far, less one, has. Plain bits
+// come most significant first.
+//
+// The range coder is that of LZMA with 15-bit probabilities. The first byte of the stream is 0, the next four are the initial
+// code, big-endian; range starts at 0xFFFFFFFF. Before each decision, while range < 2^24: range <<= 8 and
+// code = code<<8 | next byte. A bit with probability p: bound = (range>>15)*p; it is 1 if
+// code < bound, then range = bound, else 0, code -= bound and range -= bound. A plain bit: range >>= 1; it is 1 if
+// code >= range, then code -= range. A model is a pair (fast, slow), both 2^14 at first; p = (fast+slow)/2, rounded down.
+// After a 1, fast += (2^15-fast)>>4 and slow += (2^15-slow)>>7; after a 0, fast -= fast>>4 and slow -= slow>>7.
 package labelmap
+
+// Encoding names this version of the format in schemas.Superpixels.
+const Encoding = "labelmap/1"
