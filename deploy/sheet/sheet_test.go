@@ -1,0 +1,48 @@
+package sheet
+
+import (
+	"image/color"
+	"strings"
+	"testing"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/pixels"
+)
+
+func TestDrawShowsBoxesAndDoubts(t *testing.T) {
+	img := &pixels.Image{W: 600, H: 450, Pix: make([]uint8, 600*450*3)}
+	box := geometry.Box{X1: 100, Y1: 100, X2: 300, Y2: 300}
+	cell := Cell{Image: img, Caption: strings.Repeat("long/", 30) + "name.jpg"}
+	count := func(c Cell, want color.RGBA) (n int) {
+		out := Draw([]Cell{c, c, c}, 2)
+		if b := out.Bounds(); b.Dx() != gap+2*(cellW+gap) || b.Dy() != gap+2*(cellH+caption+gap) {
+			t.Fatalf("three cells in two columns make a sheet of %v", b)
+		}
+		for i := 0; i < len(out.Pix); i += 4 {
+			if (color.RGBA{out.Pix[i], out.Pix[i+1], out.Pix[i+2], 255}) == want {
+				n++
+			}
+		}
+		return n
+	}
+	if count(cell, labelColor) != 0 || count(cell, doubtColor) != 0 {
+		t.Error("boxes are drawn where there are none")
+	}
+	cell.Objects = []schemas.Object{{ID: "o1", Class: "cat", Box: box}}
+	cell.Findings = []schemas.Finding{{Type: schemas.FindingLocation, Score: MinDoubt - 0.1, Box: box}}
+	if n := count(cell, labelColor); n < 3*4*90 {
+		t.Errorf("%d green pixels, want three frames of 100 by 100", n)
+	}
+	if count(cell, doubtColor) != 0 {
+		t.Error("a faint doubt is drawn")
+	}
+	cell.Findings[0].Score = 1
+	if n := count(cell, doubtColor); n < 3*4*90 {
+		t.Errorf("%d red pixels, want three frames", n)
+	}
+	for _, b := range []geometry.Box{{}, {X1: -50, Y1: -50, X2: 900, Y2: 900}, {X1: 700, Y1: 500, X2: 800, Y2: 600}} {
+		cell.Objects[0].Box = b
+		Draw([]Cell{cell}, 9) // boxes out of the picture must not write out of the sheet
+	}
+}
