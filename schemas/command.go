@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -18,6 +19,15 @@ type Command struct {
 	Genesis  string          `json:"genesis,omitempty"` // the log it is meant for; refused by another; empty: any
 	Kind     CommandKind     `json:"kind"`
 	Body     json.RawMessage `json:"body"`
+}
+
+// Record is the record that puts the command on the desk's log. All share one key: a queue's order lives in one partition, and the topic has one.
+func (c Command) Record() (Record, error) {
+	value, err := json.Marshal(c)
+	if err != nil {
+		return Record{}, fmt.Errorf("encode %s command %s: %w", c.Kind, c.ID, err)
+	}
+	return Record{Topic: Desk, Key: []byte("0"), Value: value}, nil
 }
 
 // CommandKind names what a command asks for.
