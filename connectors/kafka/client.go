@@ -98,7 +98,7 @@ func (c *Client) spec(topic schemas.Topic) schemas.TopicSpec {
 }
 
 // Bounds are the first offset of a partition and the one that its next record will get.
-type Bounds struct{ First, End int64 }
+type Bounds = schemas.Bounds
 
 // Bounds returns the bounds of every partition of the topic.
 func (c *Client) Bounds(ctx context.Context, topic schemas.Topic) (map[int]Bounds, error) {
