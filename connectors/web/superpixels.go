@@ -1,0 +1,56 @@
+package web
+
+// The borders between superpixels as a picture to lay over the image, so that a browser needs no decoder of label maps.
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+
+	"gleaner/schemas/labelmap"
+)
+
+func (s *Server) superpixels(w http.ResponseWriter, r *http.Request) error {
+	sample, err := s.sample(r)
+	if err != nil {
+		return err
+	}
+	if sample.Superpixels.Count == 0 {
+		return problem(http.StatusNotFound, fmt.Sprintf("sample %s has no superpixels", sample.ID), "run the superpixel step")
+	}
+	if e := sample.Superpixels.Encoding; e != labelmap.Encoding {
+		return problem(http.StatusNotFound, fmt.Sprintf("the superpixels of sample %s are encoded as %q, which this version does not read", sample.ID, e), "use a newer version")
+	}
+	labels, width, height, err := labelmap.Decode(sample.Superpixels.Data)
+	if err != nil {
+		return fmt.Errorf("web: superpixels of sample %s: %w", sample.ID, err)
+	}
+	var b bytes.Buffer
+	enc := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := enc.Encode(&b, borders(labels, width, height)); err != nil {
+		return fmt.Errorf("web: superpixels of sample %s: encode png: %w", sample.ID, err)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	s.serveBytes(w, r, "image/png", hex.EncodeToString(sum[:]), b.Bytes())
+	return nil
+}
+
+// borders marks each pixel whose right or lower neighbor belongs to another region; labels is [h*w], row-major. Two colors make
+// a PNG of one bit a pixel.
+func borders(labels []uint16, w, h int) *image.Paletted {
+	img := image.NewPaletted(image.Rect(0, 0, w, h), color.Palette{color.NRGBA{}, color.NRGBA{R: 255, G: 214, B: 10, A: 255}})
+	for y := range h {
+		for x := range w {
+			i := y*w + x
+			if x+1 < w && labels[i] != labels[i+1] || y+1 < h && labels[i] != labels[i+w] {
+				img.Pix[y*img.Stride+x] = 1
+			}
+		}
+	}
+	return img
+}

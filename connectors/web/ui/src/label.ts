@@ -1,0 +1,376 @@
+// The labeling page: joins the session, the editor's state, the canvas and the lists.
+
+import { Api, ApiError } from "./api";
+import { Canvas } from "./canvas";
+import { ask, byID, el } from "./dom";
+import type { Box } from "./geometry";
+import * as edit from "./state";
+import { showFindings, showObjects, type PanelCallbacks } from "./panel";
+import { Session } from "./session";
+import type { Finding, TaskView } from "./types";
+import { actor, askName, signedIn } from "./who";
+
+const params = new URLSearchParams(location.search);
+const queue = params.get("queue") ?? "";
+const api = new Api(actor);
+
+const page = {
+  canvas: byID("canvas", HTMLCanvasElement),
+  stage: byID("stage", HTMLElement),
+  message: byID("message", HTMLElement),
+  title: byID("title", HTMLElement),
+  reason: byID("reason", HTMLElement),
+  findings: byID("findings", HTMLElement),
+  objects: byID("objects", HTMLElement),
+  classes: byID("classes", HTMLDataListElement),
+  saved: byID("saved", HTMLElement),
+  progress: byID("progress", HTMLProgressElement),
+  count: byID("count", HTMLElement),
+  accept: byID("accept", HTMLButtonElement),
+  skip: byID("skip", HTMLButtonElement),
+  undo: byID("undo", HTMLButtonElement),
+  redo: byID("redo", HTMLButtonElement),
+  superpixels: byID("superpixels", HTMLButtonElement),
+  fit: byID("fit", HTMLButtonElement),
+  help: byID("help", HTMLButtonElement),
+  who: byID("who", HTMLButtonElement),
+};
+
+let view: TaskView | null = null;
+let state: edit.State | null = null;
+let overlay: HTMLImageElement | null = null;
+let overlayShown = false;
+let busy = false;
+let lastClass = "";
+
+const canvas = new Canvas(page.canvas, {
+  drawn: (box) => void draw(box),
+  changed: (id, box) => apply((s) => edit.setBox(s, id, box)),
+  selected: (id) => apply((s) => edit.select(s, id)),
+});
+
+const session = new Session(api, {
+  saving: (text) => (page.saved.textContent = text),
+  conflict: (err) => void resolve(err),
+  failed: (err) => say(...explain(err)),
+});
+
+const panel: PanelCallbacks = {
+  look: (f) => {
+    canvas.focus(f.box);
+    if (f.object_id !== undefined) apply((s) => edit.select(s, f.object_id ?? null));
+  },
+  hover: (f) => canvas.point(f?.box ?? null),
+  fix: (f) => apply((s) => edit.applyFix(s, f, lastClass || view?.classes[0] || "object")),
+  keep: (f) => apply((s) => edit.toggleKeep(s, f)),
+  select: (id) => apply((s) => edit.select(s, id)),
+  remove: (id) => apply((s) => edit.remove(s, id)),
+  setClass: (id, cls) => {
+    lastClass = cls.trim() || lastClass;
+    apply((s) => edit.setClass(s, id, cls));
+  },
+};
+
+/** The one way by which the state changes: draws it, and saves it when the document is another. */
+function apply(f: (s: edit.State) => edit.State): void {
+  if (!state || busy) return;
+  const before = state;
+  state = f(before);
+  if (state === before) return;
+  render();
+  if (state.doc !== before.doc) {
+    const doc = state;
+    session.edited(() => edit.annotation(state ?? doc));
+  }
+}
+
+function render(): void {
+  const findings = view?.sample.findings ?? [];
+  const s = state;
+  canvas.setState(s, s ? findings.filter((f) => edit.standing(s, f) === "open").map((f) => f.box) : []);
+  page.undo.disabled = !s || s.past.length === 0;
+  page.redo.disabled = !s || s.future.length === 0;
+  page.accept.disabled = page.skip.disabled = !s || busy;
+  page.accept.textContent = s && edit.edited(s) ? "Submit" : "Accept";
+  page.superpixels.ariaPressed = String(overlayShown);
+  page.superpixels.disabled = !view?.urls.superpixels;
+  if (!s) {
+    page.findings.replaceChildren();
+    page.objects.replaceChildren();
+    return;
+  }
+  showFindings(page.findings, s, findings, panel);
+  showObjects(page.objects, s, panel);
+}
+
+/** Draws a box with the class of the one drawn or changed last, and asks when there has been none. */
+async function draw(box: Box): Promise<void> {
+  const cls = lastClass || view?.classes[0] || "object";
+  apply((s) => edit.add(s, box, cls));
+  page.objects.querySelector<HTMLInputElement>(".selected input")?.focus();
+}
+
+async function next(wanted = ""): Promise<void> {
+  await working("Loading…", async () => {
+    for (;;) {
+      view = await signedIn(api, () => session.next(queue, wanted)).catch((err: unknown) => {
+        if (wanted && err instanceof ApiError) return explainOnce(err);
+        throw err;
+      });
+      wanted = "";
+      void progress();
+      if (view) break;
+      state = null;
+      page.title.textContent = "All done";
+      page.reason.textContent = "";
+      render();
+      say("Nothing is left to label.", "New images appear here by themselves.");
+      await new Promise((done) => setTimeout(done, 3000));
+    }
+    await open(view);
+  });
+}
+
+function explainOnce(err: ApiError): null {
+  page.saved.textContent = `${err.message}; taking another task`;
+  return null;
+}
+
+async function open(v: TaskView): Promise<void> {
+  const size = { w: v.sample.image.w, h: v.sample.image.h };
+  const original = edit.toDoc(v.sample, size);
+  state = edit.start(original, v.draft ? edit.toDoc(v.draft, size) : null, size);
+  overlay = null;
+  page.title.textContent = v.sample.unique_id || v.sample.id;
+  page.title.title = `${v.sample.dataset} · sample ${v.sample.id} · ${size.w} × ${size.h}`;
+  page.reason.textContent = v.task.reason;
+  page.saved.textContent = v.draft ? "Draft restored" : "";
+  page.classes.replaceChildren(...v.classes.map((c) => el("option", { value: c })));
+  const image = new Image();
+  image.src = v.urls.image;
+  try {
+    await image.decode();
+    canvas.load(image);
+    say("");
+  } catch {
+    canvas.load(null);
+    say("This browser cannot show the image.", `Its format is ${v.sample.image.media_type}. Skip it, or convert it at the producer.`);
+  }
+  render();
+  canvas.fit();
+  if (overlayShown) await showOverlay();
+  void prefetch(v.task.id);
+}
+
+/** Loads the picture of the likely next task into the browser's cache. */
+async function prefetch(current: string): Promise<void> {
+  const tasks = await api.tasks("open", 2, queue).catch(() => []);
+  const likely = tasks.find((t) => t.id !== current);
+  if (likely) new Image().src = `/api/samples/${likely.sample_id}/image`;
+}
+
+async function progress(): Promise<void> {
+  const all = (await api.queues().catch(() => [])).filter((q) => queue === "" || q.queue === queue);
+  const sum = (f: (q: (typeof all)[number]) => number): number => all.reduce((n, q) => n + f(q), 0);
+  const done = sum((q) => q.submitted);
+  const total = done + sum((q) => q.open + q.claimed);
+  page.progress.max = Math.max(total, 1);
+  page.progress.value = done;
+  page.count.textContent = `${done} of ${total} done`;
+}
+
+async function accept(): Promise<void> {
+  (document.activeElement as HTMLElement | null)?.blur(); // lets a class being typed take effect
+  const s = state;
+  if (!s || busy) return;
+  if (await locked("Submitting…", () => session.submit(edit.annotation(s)))) await next();
+}
+
+async function skip(): Promise<void> {
+  if (state && !busy && (await locked("Releasing…", () => session.skip()))) await next();
+}
+
+async function showOverlay(): Promise<void> {
+  const url = view?.urls.superpixels;
+  if (overlayShown && url && !overlay) {
+    const img = new Image();
+    img.src = url;
+    try {
+      await img.decode();
+      overlay = img;
+    } catch {
+      page.saved.textContent = "The superpixels cannot be shown";
+    }
+  }
+  canvas.setOverlay(overlayShown ? overlay : null);
+  render();
+}
+
+/** Lets the person choose what to do when another version of the task is current. */
+async function resolve(err: ApiError): Promise<void> {
+  const newer = err.task;
+  const mine = newer?.state === "claimed" && newer.holder === actor();
+  const choices = mine
+    ? [{ text: "Load the newer version", value: "load", primary: true }, { text: "Keep mine", value: "keep" }]
+    : [{ text: "Take the next task", value: "next", primary: true }, { text: "Try to claim it again", value: "claim" }];
+  const text = mine
+    ? "This task was changed elsewhere, perhaps in another tab of yours. Your boxes are kept: after loading the newer version, Undo brings them back."
+    : "The task is no longer yours: the lease ran out, or somebody finished it. Your boxes stay in this page until you leave the task.";
+  const choice = await ask("Another version is current", [el("p", { textContent: err.message }), el("p", { textContent: text })], choices);
+  const own = state;
+  const id = view?.task.id;
+  if (choice === "keep" && newer) {
+    session.adopt(newer);
+    if (own) session.edited(() => edit.annotation(state ?? own));
+    return;
+  }
+  if ((choice === "load" || choice === "claim") && id !== undefined) {
+    await working("Loading…", async () => {
+      const loaded = choice === "load" ? await api.task(id) : await session.next(queue, id);
+      if (!loaded) return;
+      session.adopt(loaded.task);
+      view = loaded;
+      await open(loaded);
+      if (own && state) state = { ...state, past: [own.doc] };
+    });
+    return;
+  }
+  await next();
+}
+
+/** Runs while the editor takes no input; what goes wrong is said with a way out. */
+async function working(text: string, job: () => Promise<void>): Promise<void> {
+  try {
+    await locked(text, job);
+  } catch (err) {
+    say(...explain(err), () => void next());
+  }
+}
+
+async function locked<T>(text: string, job: () => Promise<T>): Promise<T> {
+  busy = true;
+  page.saved.textContent = text;
+  render();
+  try {
+    return await job();
+  } finally {
+    busy = false;
+    if (page.saved.textContent === text) page.saved.textContent = "";
+    render();
+  }
+}
+
+function say(title: string, text = "", retry?: () => void): void {
+  page.message.hidden = title === "";
+  page.message.replaceChildren(el("h2", { textContent: title }), el("p", { textContent: text }));
+  if (retry) {
+    const b = el("button", { textContent: "Try again", className: "primary" });
+    b.addEventListener("click", retry);
+    page.message.append(b);
+  }
+}
+
+function explain(err: unknown): [string, string] {
+  if (err instanceof ApiError) return [err.message, err.whatToDo];
+  return ["The server cannot be reached.", "Your boxes stay on this page. Check the network or ask whoever runs the server."];
+}
+
+const keys: [string, string, () => void][] = [
+  ["n", "accept or submit, and take the next", () => void accept()],
+  ["r", "skip: release the task and take another", () => void skip()],
+  ["x", "apply the fix of the first open finding", fixFirst],
+  ["d", "delete the selected box (also Delete)", () => apply((s) => (s.selected === null ? s : edit.remove(s, s.selected)))],
+  ["z", "undo (also Ctrl+Z)", () => apply(edit.undo)],
+  ["y", "redo (also Ctrl+Y)", () => apply(edit.redo)],
+  ["s", "superpixels on or off", toggleOverlay],
+  ["f", "fit the image", () => canvas.fit()],
+  ["Tab", "select the next box", () => apply(cycle)],
+  ["c", "type the class of the selected box", () => page.objects.querySelector<HTMLInputElement>(".selected input")?.focus()],
+  ["1–9", "class by its place among this image's classes", () => undefined],
+  ["Arrows", "move the selected box by a pixel, with Shift by ten", () => undefined],
+  ["Esc", "let go", () => void (canvas.cancel() || apply((s) => edit.select(s, null)))],
+  ["?", "this help", () => void help()],
+];
+
+function fixFirst(): void {
+  apply((s) => {
+    const f = (view?.sample.findings ?? []).find((x: Finding) => edit.standing(s, x) === "open" && edit.fixName(s, x) !== null);
+    return f ? edit.applyFix(s, f, lastClass || view?.classes[0] || "object") : s;
+  });
+}
+
+function toggleOverlay(): void {
+  overlayShown = !overlayShown;
+  void showOverlay();
+}
+
+function cycle(s: edit.State): edit.State {
+  const ids = s.doc.objects.map((o) => o.id);
+  const i = s.selected === null ? -1 : ids.indexOf(s.selected);
+  return edit.select(s, ids[(i + 1) % ids.length] ?? null);
+}
+
+async function help(): Promise<void> {
+  const rows = keys.map(([key, what]) => el("tr", {}, el("td", {}, el("kbd", { textContent: key })), el("td", { textContent: what })));
+  const mouse = el("p", { textContent: "Drag on the image to draw a box, click a box to select it, drag its inside or edges to change it. Shift-drag draws over a selected box. The wheel zooms, the right button pans." });
+  await ask("Keys", [mouse, el("table", {}, ...rows)], [{ text: "Close", value: "", primary: true }]);
+}
+
+const arrows: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function keydown(e: KeyboardEvent): void {
+  if (document.querySelector("dialog[open]")) return;
+  const typing = e.target instanceof HTMLInputElement;
+  if (typing) {
+    if (e.key === "Enter" || e.key === "Escape") (e.target as HTMLInputElement).blur();
+    return;
+  }
+  if (e.altKey || e.metaKey || (e.ctrlKey && !/^[zy]$/i.test(e.key))) return;
+  const names: Record<string, string> = { Delete: "d", Backspace: "d", Escape: "Esc", Enter: "n", Z: "y" };
+  const name = names[e.key] ?? (e.key.length === 1 ? e.key.toLowerCase() : e.key);
+  if (name === "n" && e.key === "Enter" && e.target instanceof HTMLButtonElement) return;
+  if (name === "Tab" && (e.shiftKey || e.target !== page.canvas)) return; // elsewhere Tab moves the focus
+  const step = arrows[e.key];
+  if (step) {
+    const k = e.shiftKey ? 10 : 1;
+    apply((s) => {
+      const o = s.selected === null ? undefined : edit.find(s, s.selected);
+      if (!o) return s;
+      const b = { x1: o.box.x1 + step[0] * k, y1: o.box.y1 + step[1] * k, x2: o.box.x2 + step[0] * k, y2: o.box.y2 + step[1] * k };
+      const fits = b.x1 >= 0 && b.y1 >= 0 && b.x2 <= s.size.w && b.y2 <= s.size.h;
+      return fits ? edit.setBox(s, o.id, b) : s;
+    });
+  } else if (/^[1-9]$/.test(e.key)) {
+    const cls = imageClasses()[Number(e.key) - 1];
+    if (cls !== undefined && state?.selected != null) panel.setClass(state.selected, cls);
+  } else {
+    const hit = keys.find(([key]) => key === name);
+    if (!hit) return;
+    hit[2]();
+  }
+  e.preventDefault();
+}
+
+/** The classes that the number keys mean: those on this image first, in order of first appearance, then the others. */
+function imageClasses(): string[] {
+  const seen = [...(view?.sample.objects ?? []), ...(state?.doc.objects ?? [])].map((o) => o.class);
+  return [...new Set([...seen, ...(view?.classes ?? [])])];
+}
+
+async function main(): Promise<void> {
+  page.accept.addEventListener("click", () => void accept());
+  page.skip.addEventListener("click", () => void skip());
+  page.undo.addEventListener("click", () => apply(edit.undo));
+  page.redo.addEventListener("click", () => apply(edit.redo));
+  page.superpixels.addEventListener("click", toggleOverlay);
+  page.fit.addEventListener("click", () => canvas.fit());
+  page.help.addEventListener("click", () => void help());
+  page.who.addEventListener("click", () => void askName().then(() => location.reload()));
+  document.addEventListener("keydown", keydown);
+  render();
+  if (actor() === "") await askName();
+  page.who.textContent = actor();
+  await next(params.get("task") ?? "");
+}
+
+void main();

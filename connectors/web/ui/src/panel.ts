@@ -1,0 +1,79 @@
+// The lists beside the image: findings with their fixes, and the labeled objects with their classes.
+
+import { classColor } from "./color";
+import { el } from "./dom";
+import { find, fixName, standing, type State } from "./state";
+import type { Finding, Obj } from "./types";
+
+export interface PanelCallbacks {
+  look(f: Finding): void; // zoom to it
+  hover(f: Finding | null): void;
+  fix(f: Finding): void;
+  keep(f: Finding): void;
+  select(id: string): void;
+  remove(id: string): void;
+  setClass(id: string, cls: string): void;
+}
+
+export function showFindings(list: HTMLElement, s: State, findings: readonly Finding[], on: PanelCallbacks): void {
+  list.replaceChildren(
+    ...findings.map((f) => {
+      const stand = standing(s, f);
+      const fix = stand === "open" ? fixName(s, f) : null;
+      const row = el(
+        "li",
+        { className: `finding ${stand}`, tabIndex: 0 },
+        el("div", { className: "row" },
+          el("span", { className: "badge", textContent: stand === "open" ? f.type : stand }),
+          el("span", { className: "score", textContent: `${Math.round(f.score * 100)} %`, title: "how doubtful" })),
+        el("p", { textContent: f.why }),
+      );
+      const buttons = el("div", { className: "row" });
+      if (fix !== null) buttons.append(button(fix, () => on.fix(f), "primary small"));
+      if (stand !== "fixed") buttons.append(button(stand === "kept" ? "Doubt again" : "It is right", () => on.keep(f), "small"));
+      row.append(buttons);
+      row.addEventListener("click", () => on.look(f));
+      row.addEventListener("mouseenter", () => on.hover(f));
+      row.addEventListener("mouseleave", () => on.hover(null));
+      return row;
+    }),
+  );
+  if (findings.length === 0) list.replaceChildren(el("li", { className: "quiet", textContent: "Nothing is in doubt." }));
+}
+
+export function showObjects(list: HTMLElement, s: State, on: PanelCallbacks): void {
+  list.replaceChildren(...s.doc.objects.map((o) => objectRow(o, o.id === s.selected, on)));
+  if (s.doc.objects.length === 0) list.replaceChildren(el("li", { className: "quiet", textContent: "No boxes. Drag on the image to draw one." }));
+  const selected = s.selected === null ? undefined : find(s, s.selected);
+  if (selected) list.querySelector(".selected")?.scrollIntoView({ block: "nearest" });
+}
+
+function objectRow(o: Obj, selected: boolean, on: PanelCallbacks): HTMLElement {
+  const dot = el("span", { className: "dot" });
+  dot.style.background = classColor(o.class);
+  const row = el("li", { className: selected ? "object selected" : "object" }, dot);
+  if (selected) {
+    const input = el("input", { value: o.class, ariaLabel: "class", maxLength: 200, autocomplete: "off", spellcheck: false });
+    input.setAttribute("list", "classes");
+    input.addEventListener("focus", () => input.select());
+    input.addEventListener("change", () => on.setClass(o.id, input.value));
+    row.append(input);
+  } else {
+    row.append(el("span", { className: "name", textContent: o.class }));
+  }
+  const from = o.score ? `${Math.round(o.score * 100)} %` : "";
+  row.append(el("span", { className: "score", textContent: from, title: o.source }), button("✕", () => on.remove(o.id), "small plain", `Delete ${o.class}`));
+  row.addEventListener("click", () => {
+    if (!selected) on.select(o.id);
+  });
+  return row;
+}
+
+function button(text: string, act: () => void, className: string, label = ""): HTMLButtonElement {
+  const b = el("button", { type: "button", textContent: text, className, ...(label ? { ariaLabel: label, title: label } : {}) });
+  b.addEventListener("click", (e) => {
+    e.stopPropagation();
+    act();
+  });
+  return b;
+}

@@ -1,0 +1,102 @@
+// The shapes that the API speaks, as schemas/ and connectors/web declare them in Go. Boxes are in pixels of the upright image.
+
+import type { Box } from "./geometry";
+
+export interface Obj {
+  id: string;
+  class: string;
+  box: Box;
+  score?: number;
+  source: string;
+}
+
+export interface Finding {
+  type: string;
+  object_id?: string;
+  class?: string;
+  box: Box;
+  score: number;
+  why: string;
+  fix?: Box;
+}
+
+export interface Override {
+  type: string;
+  object_id?: string;
+  reason: string;
+}
+
+export interface Annotation {
+  objects: readonly Obj[];
+  overrides?: readonly Override[];
+}
+
+export interface Sample {
+  id: string;
+  dataset: string;
+  unique_id?: string;
+  image: { sha256: string; w: number; h: number; media_type: string };
+  objects: Obj[];
+  findings?: Finding[];
+}
+
+export interface Task {
+  id: string;
+  sample_id: string;
+  dataset: string;
+  unique_id?: string;
+  queue: string;
+  priority: number;
+  reason: string;
+  state: string;
+  version: number;
+  round: number;
+  holder?: string;
+  lease: string;
+}
+
+export interface TaskView {
+  task: Task;
+  sample: Sample;
+  draft?: Annotation;
+  result?: Annotation;
+  classes: string[];
+  urls: { image: string; superpixels?: string };
+}
+
+export interface Outcome {
+  command_id: string;
+  verdict: string;
+  reason?: string;
+  task?: Task;
+}
+
+export interface QueueCount {
+  queue: string;
+  open: number;
+  claimed: number;
+  submitted: number;
+  canceled: number;
+}
+
+export interface StepStatus {
+  step: string;
+  state: string;
+  in: number;
+  out: number;
+  rejected: number;
+  dead: number;
+  lag: number;
+  in_flight: number;
+  rate: number;
+  p50_ms: number;
+  p95_ms: number;
+  last_error?: string;
+}
+
+export interface Status {
+  version: string;
+  started: string;
+  now: string;
+  steps: StepStatus[];
+}
