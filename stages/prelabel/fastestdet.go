@@ -3,6 +3,7 @@ package prelabel
 import (
 	"context"
 	"math"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -40,33 +41,40 @@ func (d *fastestDet) Detect(ctx context.Context, img *pixels.Image, low float32)
 	return d.objects(found, img.W, img.H, low), nil
 }
 
-// decode reads the output for an image of imgW by imgH pixels. A cell whose objectness^0.6 is below low ends at the first
-// comparison, since class scores are at most one.
+// decode reads the output for an image of imgW by imgH pixels. A cell whose objectness alone scores below low ends at the
+// first comparison, since class scores are at most one.
 func (d *fastestDet) decode(out []float32, imgW, imgH, low float32) []candidate {
-	var found []candidate
-	cells := d.cols * d.rows
 	least := float32(math.Pow(float64(low), 1/0.6)) * 0.999 // a hair lower, for the rounding of the power
-	for i := range cells {
-		obj := out[i]
+	cells := d.cols * d.rows
+	class, top := bestByCell(out[5*cells:], cells)
+	var found []candidate
+	for i, obj := range out[:cells] {
 		if !(obj >= least) {
 			continue
 		}
-		class, top := 0, float32(math.Inf(-1))
-		for c := range d.model.Classes {
-			if v := out[(5+c)*cells+i]; v > top {
-				class, top = c, v
-			}
-		}
-		score := float32(math.Pow(float64(obj), 0.6) * math.Pow(float64(top), 0.4))
+		score := float32(math.Pow(float64(obj), 0.6) * math.Pow(float64(top[i]), 0.4))
 		if !(score >= low) {
 			continue
 		}
 		cx := (float32(math.Tanh(float64(out[cells+i]))) + float32(i%d.cols)) / float32(d.cols) * imgW
 		cy := (float32(math.Tanh(float64(out[2*cells+i]))) + float32(i/d.cols)) / float32(d.rows) * imgH
 		w, h := sigmoid(out[3*cells+i])*imgW/2, sigmoid(out[4*cells+i])*imgH/2
-		found = append(found, candidate{geometry.Box{X1: cx - w, Y1: cy - h, X2: cx + w, Y2: cy + h}, class, score})
+		found = append(found, candidate{geometry.Box{X1: cx - w, Y1: cy - h, X2: cx + w, Y2: cy + h}, class[i], score})
 	}
 	return found
+}
+
+// bestByCell finds the greatest class score of every cell in planes, [C, cells], going along the memory.
+func bestByCell(planes []float32, cells int) (class []int, top []float32) {
+	class, top = make([]int, cells), slices.Clone(planes[:cells])
+	for c := 1; c*cells < len(planes); c++ {
+		for i, v := range planes[c*cells:][:cells] {
+			if v > top[i] {
+				class[i], top[i] = c, v
+			}
+		}
+	}
+	return class, top
 }
 
 func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
