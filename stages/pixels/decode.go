@@ -192,11 +192,14 @@ func refused(mediaType, part string, err error) error {
 	var unsupportedTIFF tiff.UnsupportedError
 	msg := err.Error()
 	switch {
+	case strings.Contains(msg, "dimension overflow"):
+		reason = Bomb
 	case errors.As(err, &unsupportedJPEG), errors.As(err, &unsupportedPNG), errors.As(err, &unsupportedTIFF),
 		errors.Is(err, bmp.ErrUnsupported):
 		reason = Unsupported
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(msg, "EOF"),
-		strings.Contains(msg, "not enough"), strings.Contains(msg, "short "), strings.Contains(msg, "missing EOI"):
+		strings.Contains(msg, "not enough"), strings.Contains(msg, "short "),
+		strings.Contains(msg, "missing 0xff00"): // a JPEG's next marker stands where image data should
 		reason = Truncated
 	}
 	return &Error{Reason: reason, Err: fmt.Errorf("decode %s: %s: %w", mediaType, part, err)}
