@@ -52,12 +52,12 @@ func (r *Runner) weigh(lags []Lag, alarmed map[schemas.Topic]bool, now time.Time
 		}
 		oldest = max(oldest, age)
 		spec, _ := l.Topic.Spec()
-		late := spec.Retention > 0 && age > spec.Retention/2
+		late := l.Gone > 0 || spec.Retention > 0 && age > spec.Retention/2
 		alarm = alarm || late
 		switch {
 		case late && !alarmed[l.Topic]:
-			r.log.Error("unread records are past half of their topic's retention and will be lost: run more instances, or raise the retention",
-				"topic", l.Topic, "records", l.Records, "age", age, "retention", spec.Retention)
+			r.log.Error("unread records are past half of their topic's retention and will be lost, or are gone: run more instances, or raise the retention",
+				"topic", l.Topic, "records", l.Records, "gone", l.Gone, "age", age, "retention", spec.Retention)
 		case !late && alarmed[l.Topic]:
 			r.log.Info("lag is back under half of the topic's retention", "topic", l.Topic, "records", l.Records, "age", age)
 		}

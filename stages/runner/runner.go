@@ -58,6 +58,7 @@ type BatchHandler interface {
 type Lag struct {
 	Topic   schemas.Topic
 	Records int64
+	Gone    int64     // of those, records that the topic no longer holds
 	Oldest  time.Time // when the oldest unread record was written; zero: unknown, or nothing is unread
 }
 
