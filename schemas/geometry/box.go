@@ -2,6 +2,8 @@
 // y down, the origin at the top left corner of the top left pixel.
 package geometry
 
+import "math"
+
 // Box is an axis-aligned box: X1,Y1 inclusive and X2,Y2 exclusive, in pixels, so width is X2-X1.
 type Box struct {
 	X1 float32 `json:"x1"`
@@ -24,7 +26,7 @@ func (b Box) Area() float64 {
 	if b.Empty() {
 		return 0
 	}
-	return float64(b.X2-b.X1) * float64(b.Y2-b.Y1)
+	return (float64(b.X2) - float64(b.X1)) * (float64(b.Y2) - float64(b.Y1))
 }
 
 // Intersect is the common part of two boxes; it is empty when they do not meet.
@@ -32,13 +34,14 @@ func (b Box) Intersect(o Box) Box {
 	return Box{max(b.X1, o.X1), max(b.Y1, o.Y1), min(b.X2, o.X2), min(b.Y2, o.Y2)}
 }
 
-// IoU is intersection over union, [0,1]; 0 when either box is empty.
+// IoU is intersection over union, [0,1]; 0 when either box is empty or infinite.
 func (b Box) IoU(o Box) float64 {
 	inter := b.Intersect(o).Area()
-	if inter == 0 {
+	union := b.Area() + o.Area() - inter
+	if !(inter > 0 && union <= math.MaxFloat64) {
 		return 0
 	}
-	return inter / (b.Area() + o.Area() - inter)
+	return min(inter/union, 1)
 }
 
 // Clip cuts the box to an image of w by h pixels.
