@@ -58,9 +58,8 @@ type ProduceConfig struct {
 
 // ConsumeConfig says how much a Source, Follow and Scan hold in memory, for each partition.
 type ConsumeConfig struct {
-	FetchBytes      schemas.ByteSize `yaml:"fetch_bytes"`      // asked of the broker at once
+	FetchBytes      schemas.ByteSize `yaml:"fetch_bytes"`      // asked of the broker at once; a larger batch comes alone
 	FetchWait       time.Duration    `yaml:"fetch_wait"`       // how long the broker may wait for a first record
-	QueueBytes      schemas.ByteSize `yaml:"queue_bytes"`      // read ahead: so many records of the topic's largest size fit, at least one, at most 16
 	DeliveryRecords int              `yaml:"delivery_records"` // most records in one Delivery
 	DeliveryBytes   schemas.ByteSize `yaml:"delivery_bytes"`   // a Delivery that holds as many takes no further record
 	UnackedRecords  int              `yaml:"unacked_records"`  // most records handed out past the oldest one not acknowledged
@@ -89,9 +88,8 @@ func DefaultConfig() Config {
 			WriteTimeout: 30 * time.Second,
 		},
 		Consume: ConsumeConfig{
-			FetchBytes:      8 << 20,
-			FetchWait:       500 * time.Millisecond,
-			QueueBytes:      32 << 20,
+			FetchBytes:      4 << 20,
+			FetchWait:       time.Second,
 			DeliveryRecords: 256,
 			DeliveryBytes:   4 << 20,
 			UnackedRecords:  50_000,
@@ -150,7 +148,6 @@ func (c Config) Validate() error {
 	positive("produce.batch_records", int64(c.Produce.BatchRecords))
 	positive("produce.write_timeout", int64(c.Produce.WriteTimeout))
 	positive("consume.fetch_bytes", int64(c.Consume.FetchBytes))
-	positive("consume.queue_bytes", int64(c.Consume.QueueBytes))
 	positive("consume.delivery_records", int64(c.Consume.DeliveryRecords))
 	positive("consume.delivery_bytes", int64(c.Consume.DeliveryBytes))
 	positive("consume.unacked_records", int64(c.Consume.UnackedRecords))

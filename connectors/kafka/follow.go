@@ -5,9 +5,6 @@ package kafka
 import (
 	"context"
 	"fmt"
-	"sync"
-
-	kafkago "github.com/segmentio/kafka-go"
 
 	"gleaner/schemas"
 )
@@ -15,12 +12,12 @@ import (
 // Follow calls fn with every record of one partition from offset from on, in order, for ever: it returns when the context
 // ends (with its error), when fn fails (with that error), or with an *OffsetError when the log does not hold every record
 // from the asked offset on, so that a fold over the log is never built on a part of it. from may be the end of the log.
-func (c *Client) Follow(ctx context.Context, topic schemas.Topic, partition int, from int64, fn func(schemas.Record) error) error {
+func (c *Client) Follow(ctx context.Context, topic schemas.Topic, id int, from int64, fn func(schemas.Record) error) error {
 	if from < 0 {
-		return fmt.Errorf("kafka: follow %s/%d from offset %d: want zero or more", topic, partition, from)
+		return fmt.Errorf("kafka: follow %s/%d from offset %d: want zero or more", topic, id, from)
 	}
-	gone := func(e *OffsetError) error { return e }
-	return c.readPartition(ctx, topic, partition, from, -1, gone, fn)
+	p := partition{client: c, topic: topic, id: id, end: -1, log: c.log, lost: func(e *OffsetError) error { return e }}
+	return p.read(ctx, from, fn)
 }
 
 // Scan calls fn with every record that the topic holds at the time of the call, partition after partition, each in order,
@@ -30,26 +27,11 @@ func (c *Client) Scan(ctx context.Context, topic schemas.Topic, fn func(schemas.
 	if err != nil {
 		return err
 	}
-	skip := func(*OffsetError) error { return nil }
-	for p := range len(bounds) {
-		if b := bounds[p]; b.First < b.End {
-			if err := c.readPartition(ctx, topic, p, b.First, b.End, skip, fn); err != nil {
-				return err
-			}
+	for id := range len(bounds) {
+		p := partition{client: c, topic: topic, id: id, end: bounds[id].End, log: c.log, lost: func(*OffsetError) error { return nil }}
+		if err := p.read(ctx, bounds[id].First, fn); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func (c *Client) readPartition(ctx context.Context, topic schemas.Topic, id int, from, end int64, lost func(*OffsetError) error, fn func(schemas.Record) error) error {
-	var closing sync.WaitGroup
-	p := &partition{
-		client: c, topic: topic, id: id, log: c.log, lost: lost, end: end,
-		close: func(r *kafkago.Reader) { closing.Go(func() { _ = r.Close() }) },
-	}
-	err := p.read(ctx, from, func(m kafkago.Message) error { return fn(toRecord(m)) })
-	if end < 0 {
-		closing.Wait()
-	}
-	return err
 }

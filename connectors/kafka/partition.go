@@ -1,17 +1,18 @@
 package kafka
 
-// One partition read in order, for sources, Follow and Scan: it survives broker restarts, and notices when the log no
-// longer holds what it was about to read, which kafka-go's Reader passes over in silence.
+// One partition read in order, for sources, Follow and Scan. It fetches by offset itself: kafka-go's Reader passes in
+// silence over records that are gone, does not tell null from empty, checks no sums, and takes long to close.
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"gleaner/schemas"
 )
@@ -39,157 +40,110 @@ type partition struct {
 	client *Client
 	topic  schemas.Topic
 	id     int
+	end    int64 // where reading stops, or negative
 	log    *slog.Logger
-	// lost is called when records before the log's first offset can no longer be read; it returns nil to go on from there.
+	// lost is called when the records up to the log's first offset can no longer be read; it returns nil to go on there.
 	lost func(*OffsetError) error
-	// end, unless negative, is where reading stops.
-	end int64
-	// closed is called for every reader that is no longer used: closing one takes up to a fetch's wait.
-	close func(*kafkago.Reader)
-
-	next atomic.Int64 // offset of the next record to read
 }
-
-const watchEvery = 5 * time.Second // how often the position is compared with the log's bounds
 
 // read calls fn with every record from offset from on, in order, until the context ends, fn fails, the end is reached, or
-// the log no longer holds the position. from may be kafkago.FirstOffset.
-func (p *partition) read(ctx context.Context, from int64, fn func(kafkago.Message) error) error {
-	p.next.Store(from)
-	for {
-		if err := p.settle(ctx); err != nil {
-			return err
-		}
-		if p.end >= 0 && p.next.Load() >= p.end {
-			return nil
-		}
-		again, err := p.readOnce(ctx, fn)
-		if !again {
-			return err
-		}
-	}
-}
-
-// settle compares the position with the bounds of the log, and moves it to the first record where it must.
-func (p *partition) settle(ctx context.Context) error {
-	// A broker that has just become the leader may not know the end of the log yet: believe it the third time.
-	wait := backoff{min: 500 * time.Millisecond, max: time.Second}
-	for try := 0; ; try++ {
-		next := p.next.Load()
+// the log turns out to end below the offset. from may be kafkago.FirstOffset. It holds one fetched response at a time.
+func (p *partition) read(ctx context.Context, from int64, fn func(schemas.Record) error) error {
+	next := from
+	if next == kafkago.FirstOffset {
 		b, err := p.client.bounds(ctx, p.topic, p.id)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case next == kafkago.FirstOffset:
-			p.next.Store(b.First)
-			return nil
-		case next < b.First:
-			if err := p.lost(&OffsetError{Topic: p.topic, Partition: p.id, Offset: next, Bounds: b}); err != nil {
+		}
+		next = b.First
+	}
+	wait := backoff{min: 50 * time.Millisecond, max: time.Second}
+	beyond := 0 // times in a row that the log ended below next
+	for p.end < 0 || next < p.end {
+		records, err := p.fetch(ctx, next)
+		if err == nil {
+			wait.reset()
+			beyond = 0
+			if next, err = p.hand(records, next, fn); err != nil {
 				return err
 			}
-			p.next.Store(b.First)
-			return nil
-		case next <= b.End:
-			return nil
-		case try == 2:
-			return &OffsetError{Topic: p.topic, Partition: p.id, Offset: next, Bounds: b}
+			continue
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, kafkago.OffsetOutOfRange):
+			b, err := p.client.bounds(ctx, p.topic, p.id)
+			if err != nil {
+				return err
+			}
+			gone := &OffsetError{Topic: p.topic, Partition: p.id, Offset: next, Bounds: b}
+			switch {
+			case next < b.First:
+				if err := p.lost(gone); err != nil {
+					return err
+				}
+				next = b.First
+				continue
+			case next > b.End:
+				// A broker that has just become the leader may not know the end yet: believe it the third time.
+				if beyond++; beyond == 3 {
+					return gone
+				}
+				wait.now = wait.max
+			}
+		default:
+			p.client.metrics.readErrors.WithLabelValues(string(p.topic)).Inc()
+			if wait.now == wait.max || !transient(err) { // a restart of the broker is over sooner
+				p.log.Warn("reading a partition failed: trying again", "topic", p.topic, "partition", p.id, "offset", next, "error", err)
+			}
 		}
 		if !wait.sleep(ctx) {
 			return ctx.Err()
 		}
 	}
+	return nil
 }
 
-// readOnce reads with one Reader. again says that the position has to be settled anew.
-func (p *partition) readOnce(ctx context.Context, fn func(kafkago.Message) error) (again bool, err error) {
-	r := kafkago.NewReader(p.client.readerConfig(p.topic, p.id))
-	defer p.close(r)
-	if err := r.SetOffset(p.next.Load()); err != nil {
-		return false, fmt.Errorf("kafka: %s/%d: %w", p.topic, p.id, err)
+// fetch returns what the broker has from the offset on, after waiting for it a while; there may be nothing.
+func (p *partition) fetch(ctx context.Context, offset int64) (kafkago.RecordReader, error) {
+	cfg := p.client.cfg.Consume
+	res, err := p.client.api.Fetch(ctx, &kafkago.FetchRequest{
+		Topic: string(p.topic), Partition: p.id, Offset: offset,
+		MinBytes: 1, MaxBytes: int64(cfg.FetchBytes), MaxWait: cfg.FetchWait,
+	})
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go p.watch(ctx, cancel)
-	wait := backoff{min: 50 * time.Millisecond, max: time.Second}
-	for {
-		m, err := r.FetchMessage(ctx)
-		switch {
-		case err == nil:
-		case errors.Is(context.Cause(ctx), errUnsettled):
-			return true, nil
-		case ctx.Err() != nil:
-			return false, ctx.Err()
-		case errors.Is(err, kafkago.OffsetOutOfRange):
-			return true, nil
-		default: // the Reader reconnects by itself
-			p.client.metrics.readErrors.WithLabelValues(string(p.topic)).Inc()
-			p.log.Warn("reading a partition failed: trying again", "topic", p.topic, "partition", p.id, "offset", p.next.Load(), "error", err)
-			if !wait.sleep(ctx) {
-				return false, ctx.Err()
-			}
-			continue
-		}
-		wait.reset()
-		if next := p.next.Load(); m.Offset > next && p.client.spec(p.topic).Cleanup == schemas.Delete {
-			// Holes are natural where transactions end; records that the log start has passed are lost.
-			b, err := p.client.bounds(ctx, p.topic, p.id)
-			if err != nil {
-				return false, err
-			}
-			if b.First > next {
-				b.First = min(b.First, m.Offset)
-				if err := p.lost(&OffsetError{Topic: p.topic, Partition: p.id, Offset: next, Bounds: b}); err != nil {
-					return false, err
-				}
-			}
-		}
-		if err := fn(m); err != nil {
-			return false, err
-		}
-		p.next.Store(m.Offset + 1)
-		if p.end >= 0 && m.Offset+1 >= p.end {
-			return false, nil
-		}
-	}
+	return res.Records, res.Error
 }
 
-var errUnsettled = errors.New("the log no longer holds the position")
-
-// watch cancels the reading when the log no longer holds the position: the Reader would wait for it without end.
-func (p *partition) watch(ctx context.Context, cancel context.CancelCauseFunc) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(watchEvery):
+// hand calls fn with the records from offset next on, up to the end, and returns the offset after them.
+func (p *partition) hand(records kafkago.RecordReader, next int64, fn func(schemas.Record) error) (int64, error) {
+	found := false
+	for p.end < 0 || next < p.end {
+		m, err := records.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			break
 		}
-		next := p.next.Load() // before the bounds, which only grow
-		b, err := p.client.bounds(ctx, p.topic, p.id)
 		if err != nil {
+			return next, fmt.Errorf("kafka: %s/%d: records at offset %d: %w", p.topic, p.id, next, err)
+		}
+		r, err := toRecord(p.topic, p.id, m)
+		if err != nil {
+			return next, fmt.Errorf("kafka: %s/%d: record %d: %w", p.topic, p.id, m.Offset, err)
+		}
+		if r.Offset < next { // a batch begins before the offset that was asked for
 			continue
 		}
-		if next > b.End || p.next.Load() < b.First && p.end >= 0 {
-			cancel(errUnsettled)
-			return
+		if err := fn(r); err != nil {
+			return next, err
 		}
+		next, found = r.Offset+1, true
 	}
-}
-
-// readerConfig is that of a Reader of one partition, whose queue is bounded by bytes.
-func (c *Client) readerConfig(topic schemas.Topic, partition int) kafkago.ReaderConfig {
-	cfg := c.cfg.Consume
-	return kafkago.ReaderConfig{
-		Brokers:               c.cfg.Brokers,
-		Dialer:                c.dialer,
-		Topic:                 string(topic),
-		Partition:             partition,
-		MinBytes:              1,
-		MaxBytes:              int(cfg.FetchBytes),
-		MaxWait:               cfg.FetchWait,
-		QueueCapacity:         min(max(int(cfg.QueueBytes)/c.spec(topic).MaxMessageBytes, 1), 16),
-		ReadLagInterval:       -1,
-		ReadBackoffMin:        50 * time.Millisecond,
-		ReadBackoffMax:        time.Second,
-		OffsetOutOfRangeError: true,
+	// Batches without a record at or after next: this offset was compacted away, or is a transaction's mark.
+	if _, batches := records.(*protocol.RecordStream); batches && !found && (p.end < 0 || next < p.end) {
+		next++
 	}
+	return next, nil
 }

@@ -13,17 +13,15 @@ import (
 // pump hands out the records of one assigned partition until the context ends. A delivery grows while nobody reads, up to
 // its limits: readers that are quick get their records at once, slow ones get many.
 func (s *Source) pump(ctx context.Context, a kafkago.PartitionAssignment, t *tracker, lost <-chan struct{}) {
-	messages := make(chan kafkago.Message)
+	records := make(chan schemas.Record)
 	p := &partition{
-		client: s.client, topic: s.cfg.Topic, id: a.ID, log: s.log, end: -1,
-		lost:  s.alarm,
-		close: func(r *kafkago.Reader) { s.readers.Go(func() { _ = r.Close() }) },
+		client: s.client, topic: s.cfg.Topic, id: a.ID, end: -1, log: s.log, lost: s.alarm,
 	}
 	go func() {
-		defer close(messages)
-		err := p.read(ctx, a.Offset, func(m kafkago.Message) error {
+		defer close(records)
+		err := p.read(ctx, a.Offset, func(r schemas.Record) error {
 			select {
-			case messages <- m:
+			case records <- r:
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -35,13 +33,13 @@ func (s *Source) pump(ctx context.Context, a kafkago.PartitionAssignment, t *tra
 	}()
 	// The reading goroutine is over before pump returns, so that no record is read after its generation.
 	defer func() {
-		for range messages {
+		for range records {
 		}
 	}()
 
 	var b batch
 	for {
-		in, out := messages, s.out
+		in, out := records, s.out
 		var moved <-chan struct{}
 		switch {
 		case b.full(s.client.cfg.Consume):
@@ -57,12 +55,12 @@ func (s *Source) pump(ctx context.Context, a kafkago.PartitionAssignment, t *tra
 			d = b.delivery(t, lost)
 		}
 		select {
-		case m, ok := <-in:
+		case r, ok := <-in:
 			if !ok {
 				t.drop(len(b.records))
 				return
 			}
-			b.add(t, m)
+			b.add(t, r)
 		case out <- d:
 			s.client.metrics.read.WithLabelValues(s.cfg.Group, string(s.cfg.Topic)).Add(float64(len(b.records)))
 			s.client.metrics.readBytes.WithLabelValues(s.cfg.Group, string(s.cfg.Topic)).Add(float64(b.bytes))
@@ -89,9 +87,8 @@ type batch struct {
 	bytes   int
 }
 
-func (b *batch) add(t *tracker, m kafkago.Message) {
-	r := toRecord(m)
-	seq := t.add(m.Offset)
+func (b *batch) add(t *tracker, r schemas.Record) {
+	seq := t.add(r.Offset)
 	if len(b.records) == 0 {
 		b.first = seq
 	}

@@ -1,11 +1,14 @@
 package kafka
 
-// Conversion between records and kafka-go's messages, and the size that a record takes on the log.
+// Conversion between records and what kafka-go writes and fetches, and the size that a record takes on the log.
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"gleaner/schemas"
 )
@@ -26,10 +29,15 @@ func toMessage(r schemas.Record) kafkago.Message {
 	return m
 }
 
-func toRecord(m kafkago.Message) schemas.Record {
-	r := schemas.Record{
-		Topic: schemas.Topic(m.Topic), Partition: m.Partition, Offset: m.Offset,
-		Key: m.Key, Value: m.Value, Time: m.Time,
+// toRecord copies a fetched record out of the response's buffers and releases them.
+func toRecord(topic schemas.Topic, partition int, m *protocol.Record) (schemas.Record, error) {
+	r := schemas.Record{Topic: topic, Partition: partition, Offset: m.Offset, Time: m.Time}
+	var err error
+	if r.Key, err = take(m.Key); err != nil {
+		return r, fmt.Errorf("key: %w", err)
+	}
+	if r.Value, err = take(m.Value); err != nil {
+		return r, fmt.Errorf("value: %w", err)
 	}
 	if len(m.Headers) > 0 {
 		r.Headers = make([]schemas.Header, len(m.Headers))
@@ -37,7 +45,15 @@ func toRecord(m kafkago.Message) schemas.Record {
 			r.Headers[i] = schemas.Header{Key: h.Key, Value: h.Value}
 		}
 	}
-	return r
+	return r, nil
+}
+
+func take(b protocol.Bytes) ([]byte, error) {
+	if b == nil {
+		return nil, nil
+	}
+	out, err := protocol.ReadAll(b)
+	return out, errors.Join(err, b.Close())
 }
 
 const (

@@ -188,7 +188,7 @@ func (s *Sink) writer(topic schemas.Topic) (*kafkago.Writer, error) {
 			Transport:    s.client.transport,
 			Balancer:     kafkago.Murmur2Balancer{Consistent: true}, // as the Java client; a nil key goes to one partition too
 			RequiredAcks: kafkago.RequireAll,
-			Compression:  s.client.codec,
+			Compression:  s.codec(topic),
 			BatchTimeout: s.timeout,
 			BatchSize:    cfg.BatchRecords,
 			BatchBytes:   int64(batchLimit(s.client.spec(topic), cfg.BatchRecords)),
@@ -202,6 +202,15 @@ func (s *Sink) writer(topic schemas.Topic) (*kafkago.Writer, error) {
 		s.writers[topic] = w
 	}
 	return w, nil
+}
+
+// codec leaves the topics that hold files as they are without compression: images do not shrink, and whoever reads a
+// compressed batch holds it twice.
+func (s *Sink) codec(topic schemas.Topic) kafkago.Compression {
+	if topic == schemas.Raw || topic == schemas.Dead {
+		return 0
+	}
+	return s.client.codec
 }
 
 // Close waits until what is being written is decided, or the context ends. A Write after it fails.

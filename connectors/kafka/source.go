@@ -31,8 +31,7 @@ type Source struct {
 	start   sync.Once
 	closing chan struct{} // closed by Close, or by a fatal error
 	stop    sync.Once
-	done    chan struct{} // closed when the member has left and every reader is closed
-	readers sync.WaitGroup
+	done    chan struct{} // closed when the member has left
 
 	mu    sync.Mutex
 	fatal error
@@ -112,7 +111,6 @@ func (s *Source) fail(err error) {
 // run takes part in the group until the source closes.
 func (s *Source) run() {
 	defer close(s.done)
-	defer s.readers.Wait()
 	if err := s.awaitTopic(); err != nil {
 		s.fail(err)
 		return

@@ -1,0 +1,44 @@
+package kafka
+
+import (
+	"os"
+	"testing"
+
+	"gleaner/connectors/conntest"
+	"gleaner/schemas"
+)
+
+func TestContract(t *testing.T) {
+	contract(t, broker(t))
+}
+
+// TestContractOnRealBroker runs where GLEANER_KAFKA=host:port names a broker that may create topics; it removes them.
+func TestContractOnRealBroker(t *testing.T) {
+	addr := os.Getenv("GLEANER_KAFKA")
+	if addr == "" {
+		t.Skip("GLEANER_KAFKA names no broker")
+	}
+	contract(t, addr)
+}
+
+func contract(t *testing.T, addr string) {
+	c := client(t, quickConfig(addr))
+	conntest.SourceSink(t, conntest.Log{
+		Create: func(t *testing.T, spec schemas.TopicSpec) {
+			ensure(t, c, spec)
+			t.Cleanup(func() {
+				if err := deleteTopic(c, spec.Name); err != nil {
+					t.Errorf("delete topic: %v", err)
+				}
+			})
+		},
+		Source: func(t *testing.T, group string, topic schemas.Topic) conntest.Source {
+			s, err := c.Source(SourceConfig{Group: group, Topic: topic})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		},
+		Sink: func(*testing.T) conntest.Sink { return c.Sink() },
+	})
+}
