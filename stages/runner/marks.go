@@ -105,7 +105,7 @@ func parseMark(slot []byte) []suspect {
 	var out []suspect
 	for _, f := range fields[min(1, len(fields)):] {
 		var s suspect
-		if n, err := fmt.Sscanf(f, "%d:%d-%d", &s.Partition, &s.First, &s.Last); n != 3 || err != nil {
+		if n, err := fmt.Sscanf(f, "%d:%d-%d", &s.Partition, &s.First, &s.Last); n != 3 || err != nil || s.Partition < 0 || s.First < 0 || s.Last < s.First {
 			continue
 		}
 		s.Topic = schemas.Topic(fields[0])

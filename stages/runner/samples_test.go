@@ -1,0 +1,78 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gleaner/schemas"
+)
+
+// splitter is a Processor that gives each sample and, for one dataset, a second one.
+type splitter struct{ twin schemas.SampleID }
+
+func (p splitter) Process(_ context.Context, in schemas.Sample) ([]schemas.Sample, error) {
+	in.Stage = schemas.StagePrelabeled
+	out := []schemas.Sample{in}
+	switch in.Dataset {
+	case "twins":
+		in.ID = p.twin
+		out = append(out, in)
+	case "none":
+		out = nil
+	case "broken":
+		return nil, errors.New("model not loaded")
+	case "wrong":
+		return nil, schemas.NewFault("no-pixels", errors.New("image is gone"))
+	}
+	return out, nil
+}
+
+// The same input gives the same records, keyed by sample id; the kinds of error stay what they are.
+func TestSamples(t *testing.T) {
+	twin := schemas.NewSampleID("twins", "b", schemas.Hash{})
+	h := Samples(splitter{twin}, schemas.Prelabeled)
+	for _, c := range []struct {
+		dataset string
+		ids     []schemas.SampleID
+		fault   string
+		fails   bool
+	}{
+		{"plain", []schemas.SampleID{schemas.NewSampleID("plain", "a", schemas.Hash{})}, "", false},
+		{"twins", []schemas.SampleID{schemas.NewSampleID("twins", "a", schemas.Hash{}), twin}, "", false},
+		{"none", nil, "", false},
+		{"broken", nil, "", true},
+		{"wrong", nil, "no-pixels", true},
+	} {
+		in := schemas.Sample{ID: schemas.NewSampleID(c.dataset, "a", schemas.Hash{}), Dataset: c.dataset, Task: "detect"}
+		value, err := schemas.EncodeSample(&in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := h.Handle(t.Context(), schemas.Record{Value: value})
+		again, _ := h.Handle(t.Context(), schemas.Record{Value: value})
+		if d := cmp.Diff(first, again); d != "" {
+			t.Errorf("%s: not the same twice:\n%s", c.dataset, d)
+		}
+		fault, isFault := schemas.AsFault(err)
+		if (err != nil) != c.fails || isFault != (c.fault != "") || isFault && fault.Reason != c.fault {
+			t.Errorf("%s: error %v", c.dataset, err)
+		}
+		if len(first) != len(c.ids) {
+			t.Fatalf("%s: %d emits, want %d", c.dataset, len(first), len(c.ids))
+		}
+		for i, e := range first {
+			out, err := schemas.DecodeSample(e.Record.Value)
+			if err != nil || e.Topic != schemas.Prelabeled || out.ID != c.ids[i] || string(e.Record.Key) != c.ids[i].String() || out.Stage != schemas.StagePrelabeled {
+				t.Errorf("%s: emit %d on %s with key %q is %+v, %v", c.dataset, i, e.Topic, e.Record.Key, out, err)
+			}
+		}
+	}
+	if _, err := h.Handle(t.Context(), schemas.Record{Value: []byte("no arrow")}); err == nil {
+		t.Error("bytes that are no sample")
+	} else if f, ok := schemas.AsFault(err); !ok || f.Reason != ReasonUndecodable {
+		t.Errorf("bytes that are no sample: %v", err)
+	}
+}
