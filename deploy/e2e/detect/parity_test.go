@@ -2,8 +2,6 @@ package detect
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"math"
@@ -14,7 +12,6 @@ import (
 
 	"gleaner/deploy/e2e/realdata"
 	"gleaner/schemas"
-	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
 )
 
@@ -91,15 +88,11 @@ func dump(t *testing.T, dir string, session *recorder, detector prelabel.Detecto
 	// Objects down to the lowest score, for average precision.
 	cfg := prelabel.DefaultConfig()
 	cfg.Accept, cfg.ProposalIoU = cfg.Low, cfg.IoU
-	cache := pixels.NewCache(0, nil)
-	step, err := prelabel.New(cfg, detector, cache, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	labeler := step(t, cfg, detector)
 	var index []dumped
 	for _, p := range images {
 		d := dumped{Name: p.name, W: p.img.W, H: p.img.H, Tensor: p.name + ".f32"}
-		all, err := detector.Detect(context.Background(), p.img, cfg.Low)
+		all, err := detector.Detect(t.Context(), p.img, cfg.Low)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,11 +104,7 @@ func dump(t *testing.T, dir string, session *recorder, detector prelabel.Detecto
 		if err := os.WriteFile(filepath.Join(dir, d.Tensor), raw.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := step.Process(context.Background(), sample(p))
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Objects = rows(out[0].Objects)
+		d.Objects = rows(process(t, labeler, sample(p)).Objects)
 		index = append(index, d)
 	}
 	data, err := json.Marshal(index)
@@ -124,13 +113,5 @@ func dump(t *testing.T, dir string, session *recorder, detector prelabel.Detecto
 	}
 	if err := os.WriteFile(filepath.Join(dir, "index.json"), data, 0o600); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func sample(p photo) schemas.Sample {
-	sum := schemas.Hash(sha256.Sum256(p.data))
-	return schemas.Sample{
-		ID: schemas.NewSampleID("coco128", p.name, sum), Dataset: "coco128", UniqueID: p.name, Task: "detect",
-		Image: schemas.ImageRef{SHA256: sum, Size: int64(len(p.data)), MediaType: "image/jpeg", W: p.img.W, H: p.img.H, Inline: p.data},
 	}
 }
