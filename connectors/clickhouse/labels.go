@@ -66,6 +66,24 @@ func (db *DB) PutLabels(ctx context.Context, token string, labels []schemas.Labe
 	}, objects.columns()...))
 }
 
+// Label returns the best label of a sample, and whether it has one.
+func (db *DB) Label(ctx context.Context, id schemas.SampleID) (schemas.Label, bool, error) {
+	var record []byte
+	found := false
+	err := db.rows(ctx, "read label of "+id.String(), func() { found = false }, func(rows driver.Rows) error {
+		found = true
+		return rows.Scan(&record)
+	}, "SELECT record FROM labels WHERE sample_id = "+idLiteral(id)+" ORDER BY position DESC LIMIT 1")
+	if err != nil || !found {
+		return schemas.Label{}, false, err
+	}
+	l, err := schemas.DecodeLabel(record)
+	if err != nil {
+		return schemas.Label{}, false, fmt.Errorf("clickhouse: label of sample %s: %w", id, err)
+	}
+	return l, true, nil
+}
+
 // labelsPerPage bounds how many labels are in memory at a time, in expectation.
 const labelsPerPage = 1000
 
