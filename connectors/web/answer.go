@@ -16,19 +16,21 @@ import (
 	"gleaner/schemas"
 )
 
-// httpError is an answer that is not a success. Task is the newer version after a conflict.
+// httpError is an answer that is not a success. After a conflict, Task is the version that is current and Kept the work that was
+// not taken.
 type httpError struct {
-	Status   int             `json:"-"`
-	Error_   string          `json:"error"`
-	WhatToDo string          `json:"what_to_do"`
-	Verdict  schemas.Verdict `json:"verdict,omitempty"`
-	Task     *schemas.Task   `json:"task,omitempty"`
+	Status   int              `json:"-"`
+	What     string           `json:"error"`
+	WhatToDo string           `json:"what_to_do"`
+	Verdict  schemas.Verdict  `json:"verdict,omitempty"`
+	Task     *schemas.Task    `json:"task,omitempty"`
+	Kept     *schemas.BlobRef `json:"kept,omitempty"`
 }
 
-func (e *httpError) Error() string { return e.Error_ }
+func (e *httpError) Error() string { return e.What }
 
 func problem(status int, what, todo string) *httpError {
-	return &httpError{Status: status, Error_: what, WhatToDo: todo}
+	return &httpError{Status: status, What: what, WhatToDo: todo}
 }
 
 func missing(what string) *httpError {

@@ -17,17 +17,17 @@ type Config struct {
 	Insecure bool   `yaml:"insecure"` // listen beyond this machine although there is no token
 	TLS      TLS    `yaml:"tls"`
 
-	MaxImage  schemas.ByteSize `yaml:"max_image"`   // largest body of POST /api/images; the raw topic's limit less its headers
-	MaxJSON   schemas.ByteSize `yaml:"max_json"`    // largest JSON body
-	MaxBodies schemas.ByteSize `yaml:"max_bodies"`  // all request bodies in memory at a time; further requests wait
-	Lease     time.Duration    `yaml:"lease"`       // how long a claim lasts when the request does not say
-	Wait      time.Duration    `yaml:"wait"`        // longest wait for the desk to fold a command, and for a body to arrive
-	Life      time.Duration    `yaml:"life"`        // after this the desk refuses a command that it has not folded yet
-	Drain     time.Duration    `yaml:"drain"`       // how long open requests may take to finish at the end
-	Links     Links            `yaml:"links"`       // what the landing page points to
-	CacheFor  time.Duration    `yaml:"cache_for"`   // how long browsers may keep images, hence how long they outlive erasure there
-	MaxListed int              `yaml:"max_listed"`  // most tasks in one list
-	MaxObject int              `yaml:"max_objects"` // most objects in one annotation
+	MaxImage   schemas.ByteSize `yaml:"max_image"`   // largest body of POST /api/images; the raw topic's limit less its headers
+	MaxJSON    schemas.ByteSize `yaml:"max_json"`    // largest JSON body
+	MaxBodies  schemas.ByteSize `yaml:"max_bodies"`  // all request bodies in memory at a time; further requests wait
+	Lease      time.Duration    `yaml:"lease"`       // how long a claim lasts when the request does not say
+	Wait       time.Duration    `yaml:"wait"`        // longest wait for the desk to fold a command, and for a body to arrive
+	Life       time.Duration    `yaml:"life"`        // after this the desk refuses a command that it has not folded yet
+	Drain      time.Duration    `yaml:"drain"`       // how long open requests may take to finish at the end
+	Links      Links            `yaml:"links"`       // what the landing page points to
+	CacheFor   time.Duration    `yaml:"cache_for"`   // how long browsers may keep images, hence how long they outlive erasure there
+	MaxListed  int              `yaml:"max_listed"`  // most tasks in one list
+	MaxObjects int              `yaml:"max_objects"` // most objects in one annotation
 }
 
 // TLS names the PEM files of the server's certificate and key; both or none.
@@ -45,17 +45,17 @@ type Links struct {
 // DefaultConfig serves this machine alone, without a token.
 func DefaultConfig() Config {
 	return Config{
-		Address:   "127.0.0.1:8080",
-		MaxImage:  32<<20 - 64<<10,
-		MaxJSON:   4 << 20,
-		MaxBodies: 256 << 20,
-		Lease:     10 * time.Minute,
-		Wait:      10 * time.Second,
-		Life:      time.Minute,
-		Drain:     10 * time.Second,
-		CacheFor:  time.Hour,
-		MaxListed: 1000,
-		MaxObject: 5000,
+		Address:    "127.0.0.1:8080",
+		MaxImage:   32<<20 - 64<<10,
+		MaxJSON:    4 << 20,
+		MaxBodies:  256 << 20,
+		Lease:      10 * time.Minute,
+		Wait:       10 * time.Second,
+		Life:       time.Minute,
+		Drain:      10 * time.Second,
+		CacheFor:   time.Hour,
+		MaxListed:  1000,
+		MaxObjects: 5000,
 	}
 }
 
@@ -79,7 +79,7 @@ func (c Config) Validate() error {
 		n    int64
 	}{
 		{"max_image", int64(c.MaxImage)}, {"max_json", int64(c.MaxJSON)}, {"max_bodies", int64(c.MaxBodies)}, {"lease", int64(c.Lease)},
-		{"wait", int64(c.Wait)}, {"life", int64(c.Life)}, {"drain", int64(c.Drain)}, {"max_listed", int64(c.MaxListed)}, {"max_objects", int64(c.MaxObject)},
+		{"wait", int64(c.Wait)}, {"life", int64(c.Life)}, {"drain", int64(c.Drain)}, {"max_listed", int64(c.MaxListed)}, {"max_objects", int64(c.MaxObjects)},
 	} {
 		if s.n <= 0 {
 			return fmt.Errorf("web.%s must be above 0", s.name)

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -107,9 +108,8 @@ func (s *Server) onAnnotation(w http.ResponseWriter, r *http.Request, kind schem
 	if err := s.readJSON(w, r, &req); err != nil {
 		return err
 	}
-	who, err := actor(r)
-	if err != nil {
-		return err
+	if _, err := actor(r); err != nil {
+		return err // before anything is stored for nobody
 	}
 	task, ok := s.deps.Desk.Task(r.PathValue("id"))
 	if !ok {
@@ -119,7 +119,7 @@ func (s *Server) onAnnotation(w http.ResponseWriter, r *http.Request, kind schem
 	if err != nil {
 		return err
 	}
-	ann, err := checkAnnotation(req.Annotation, sample, who, s.cfg.MaxObject)
+	ann, err := checkAnnotation(req.Annotation, sample.Image, s.cfg.MaxObjects)
 	if err != nil {
 		return problem(http.StatusUnprocessableEntity, err.Error(), "correct the object named and send it again")
 	}
@@ -157,7 +157,12 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, kind schemas.Command
 	defer cancel()
 	out, err := s.deps.Desk.Do(ctx, schemas.Command{ID: key, Actor: who, At: now, NotAfter: now.Add(s.cfg.Life), Kind: kind, Body: raw})
 	if err != nil {
-		return schemas.Outcome{}, fmt.Errorf("web: %s by %s: %w", kind, who, err)
+		err = fmt.Errorf("web: %s by %s: %w", kind, who, err)
+		if errors.Is(err, schemas.ErrOutcomeUnknown) || ctx.Err() != nil {
+			return schemas.Outcome{}, err
+		}
+		s.log.Error("web: the desk takes no commands", "error", err)
+		return schemas.Outcome{}, problem(http.StatusServiceUnavailable, "the desk takes no commands now: "+err.Error(), "retry with the same Idempotency-Key; if it stays, tell the operator")
 	}
 	return out, verdictError(out)
 }
@@ -169,7 +174,7 @@ func verdictError(out schemas.Outcome) error {
 	case schemas.Applied, schemas.Empty:
 		return nil
 	case schemas.Stale:
-		e = problem(http.StatusConflict, "another version of the task is current", "load the task again; what was sent is kept as a draft in the blob store")
+		e = problem(http.StatusConflict, "another version of the task is current", "load the task again; what was sent stays in the blob store, under kept")
 	case schemas.NotFound:
 		e = problem(http.StatusNotFound, "no such task", "list the tasks with GET /api/tasks")
 	case schemas.Refused:
@@ -177,12 +182,12 @@ func verdictError(out schemas.Outcome) error {
 	case schemas.Expired:
 		e = problem(http.StatusRequestTimeout, "the command came too late to take effect", "send it again with a new Idempotency-Key")
 	default:
-		e = problem(http.StatusBadRequest, "the desk does not know this command", "check that all instances run the same version")
+		e = problem(http.StatusBadRequest, "the desk cannot take this command", "see connectors/web/API.md for what it takes")
 	}
 	if out.Reason != "" {
-		e.Error_ += ": " + out.Reason
+		e.What += ": " + out.Reason
 	}
-	e.Verdict, e.Task = out.Verdict, out.Task
+	e.Verdict, e.Task, e.Kept = out.Verdict, out.Task, out.Kept
 	return e
 }
 

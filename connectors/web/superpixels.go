@@ -32,7 +32,7 @@ func (s *Server) superpixels(w http.ResponseWriter, r *http.Request) error {
 	}
 	var b bytes.Buffer
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := enc.Encode(&b, borders(labels, width, height)); err != nil {
+	if err := enc.Encode(&b, picture(labels, width, height)); err != nil {
 		return fmt.Errorf("web: superpixels of sample %s: encode png: %w", sample.ID, err)
 	}
 	sum := sha256.Sum256(b.Bytes())
@@ -40,16 +40,13 @@ func (s *Server) superpixels(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// borders marks each pixel whose right or lower neighbor belongs to another region; labels is [h*w], row-major. Two colors make
-// a PNG of one bit a pixel.
-func borders(labels []uint16, w, h int) *image.Paletted {
+// picture draws the borders of labels, [h*w] row-major, in a color that photos seldom have; the rest is transparent. Two colors
+// make a PNG of one bit a pixel.
+func picture(labels []uint16, w, h int) *image.Paletted {
 	img := image.NewPaletted(image.Rect(0, 0, w, h), color.Palette{color.NRGBA{}, color.NRGBA{R: 255, G: 214, B: 10, A: 255}})
-	for y := range h {
-		for x := range w {
-			i := y*w + x
-			if x+1 < w && labels[i] != labels[i+1] || y+1 < h && labels[i] != labels[i+w] {
-				img.Pix[y*img.Stride+x] = 1
-			}
+	for i, border := range labelmap.Borders(labels, w, h) {
+		if border {
+			img.Pix[i] = 1
 		}
 	}
 	return img

@@ -89,22 +89,28 @@ func (s *Server) notErased(ctx context.Context, id schemas.SampleID) error {
 	return problem(http.StatusGone, fmt.Sprintf("sample %s was erased", id), "nothing: it will not come back")
 }
 
-// sample finds a sample by the id in the path: as the desk shows it if it has a task, else as the catalog has it.
+// sample finds a sample by the id in the path: as the desk shows it if it has a task, else as the catalog has it. So labeling
+// goes on while the catalog is away.
 func (s *Server) sample(r *http.Request) (schemas.Sample, error) {
-	id, err := schemas.ParseSampleID(r.PathValue("id"))
+	id, err := sampleID(r)
 	if err != nil {
-		return schemas.Sample{}, problem(http.StatusBadRequest, err.Error(), "copy the id from a task, a label or `gleaner push`")
+		return schemas.Sample{}, err
 	}
 	if task, ok := s.deps.Desk.Task(schemas.TaskID(id, "detect")); ok {
 		return s.body(r.Context(), task)
 	}
-	if err := s.notErased(r.Context(), id); err != nil {
+	return s.latest(r.Context(), id)
+}
+
+// latest is the catalog's record of a sample.
+func (s *Server) latest(ctx context.Context, id schemas.SampleID) (schemas.Sample, error) {
+	if err := s.notErased(ctx, id); err != nil {
 		return schemas.Sample{}, err
 	}
 	if s.deps.Catalog == nil {
 		return schemas.Sample{}, missing("catalog")
 	}
-	sample, ok, err := s.deps.Catalog.Sample(r.Context(), id)
+	sample, ok, err := s.deps.Catalog.Sample(ctx, id)
 	if err != nil {
 		return schemas.Sample{}, fmt.Errorf("web: sample %s: %w", id, err)
 	}
@@ -115,11 +121,23 @@ func (s *Server) sample(r *http.Request) (schemas.Sample, error) {
 }
 
 func (s *Server) getSample(w http.ResponseWriter, r *http.Request) error {
-	sample, err := s.sample(r)
+	id, err := sampleID(r)
+	if err != nil {
+		return err
+	}
+	sample, err := s.latest(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"sample": slim(sample), "urls": urls(sample)})
+}
+
+func sampleID(r *http.Request) (schemas.SampleID, error) {
+	id, err := schemas.ParseSampleID(r.PathValue("id"))
+	if err != nil {
+		return id, problem(http.StatusBadRequest, err.Error(), "copy the id from a task, a label or `gleaner push`")
+	}
+	return id, nil
 }
 
 // slim leaves the superpixel bytes out and makes lists of what is nil, for JSON.

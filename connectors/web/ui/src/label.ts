@@ -36,6 +36,8 @@ const page = {
   who: byID("who", HTMLButtonElement),
 };
 
+const current = "gleaner.task"; // this tab's task, so that a reload goes on with it
+
 let view: TaskView | null = null;
 let state: edit.State | null = null;
 let overlay: HTMLImageElement | null = null;
@@ -141,6 +143,7 @@ async function open(v: TaskView): Promise<void> {
   const original = edit.toDoc(v.sample, size);
   state = edit.start(original, v.draft ? edit.toDoc(v.draft, size) : null, size);
   overlay = null;
+  sessionStorage.setItem(current, v.task.id);
   page.title.textContent = v.sample.unique_id || v.sample.id;
   page.title.title = `${v.sample.dataset} · sample ${v.sample.id} · ${size.w} × ${size.h}`;
   page.reason.textContent = v.task.reason;
@@ -183,11 +186,16 @@ async function accept(): Promise<void> {
   (document.activeElement as HTMLElement | null)?.blur(); // lets a class being typed take effect
   const s = state;
   if (!s || busy) return;
-  if (await locked("Submitting…", () => session.submit(edit.annotation(s)))) await next();
+  if (await locked("Submitting…", () => session.submit(edit.annotation(s)))) await leave();
 }
 
 async function skip(): Promise<void> {
-  if (state && !busy && (await locked("Releasing…", () => session.skip()))) await next();
+  if (state && !busy && (await locked("Releasing…", () => session.skip()))) await leave();
+}
+
+async function leave(): Promise<void> {
+  sessionStorage.removeItem(current);
+  await next();
 }
 
 async function showOverlay(): Promise<void> {
@@ -235,7 +243,7 @@ async function resolve(err: ApiError): Promise<void> {
     });
     return;
   }
-  await next();
+  await leave();
 }
 
 /** Runs while the editor takes no input; what goes wrong is said with a way out. */
@@ -370,7 +378,7 @@ async function main(): Promise<void> {
   render();
   if (actor() === "") await askName();
   page.who.textContent = actor();
-  await next(params.get("task") ?? "");
+  await next(params.get("task") ?? sessionStorage.getItem(current) ?? "");
 }
 
 void main();
