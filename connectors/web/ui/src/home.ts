@@ -55,7 +55,10 @@ function showQueues(queues: QueueCount[]): void {
       );
     }),
   );
-  if (queues.length === 0) page.queues.replaceChildren(el("p", { className: "quiet", textContent: "No image waits for a person yet." }));
+  if (queues.length === 0) {
+    const how = el("p", { className: "quiet" }, "No image waits for a person yet. Send some: ", el("code", { textContent: "gleaner push FOLDER --dataset NAME" }));
+    page.queues.replaceChildren(how);
+  }
 }
 
 let shown = "";

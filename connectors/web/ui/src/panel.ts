@@ -16,6 +16,7 @@ export interface PanelCallbacks {
 }
 
 export function showFindings(list: HTMLElement, s: State, findings: readonly Finding[], on: PanelCallbacks): void {
+  on.hover(null); // a row that goes while the pointer is over it never says so
   list.replaceChildren(
     ...findings.map((f) => {
       const stand = standing(s, f);

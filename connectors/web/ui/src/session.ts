@@ -53,14 +53,14 @@ export class Session {
     if (!task) return;
     const left = Date.parse(task.lease) - Date.now();
     const wait = Math.min(Math.max(Number.isFinite(left) ? left / 3 : 60_000, 2_000), 300_000);
-    this.renewTimer = window.setTimeout(() => void this.run((t) => this.api.renew(t)), wait);
+    this.renewTimer = setTimeout(() => void this.run((t) => this.api.renew(t)), wait);
   }
 
   /** Saves the annotation once the person rests. */
   edited(annotation: () => Annotation): void {
     clearTimeout(this.draftTimer);
     this.on.saving("Editing…");
-    this.draftTimer = window.setTimeout(() => {
+    this.draftTimer = setTimeout(() => {
       this.on.saving("Saving draft…");
       void this.run((t) => this.api.draft(t, annotation())).then((ok) => ok && this.on.saving("Draft saved"));
     }, draftDelay);
