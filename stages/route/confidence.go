@@ -1,0 +1,79 @@
+package route
+
+// How sure the system is of a label that no person has seen, and what it says to people when it is not.
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gleaner/schemas"
+)
+
+// Confidence is how far the objects of a sample may be trusted without a person, [0,1]: the least of
+//
+//   - 1 - the highest score among the findings;
+//   - the lowest score among the objects, or, where there are none, 1 - the highest score among the proposals.
+//
+// It is 0 when no model has looked at the image.
+func Confidence(s *schemas.Sample) float64 {
+	if !slices.ContainsFunc(s.Stamps, func(t schemas.Stamp) bool { return t.Model != "" }) {
+		return 0
+	}
+	least := 1.0
+	for _, f := range s.Findings {
+		least = min(least, 1-float64(f.Score))
+	}
+	for _, o := range s.Objects {
+		least = min(least, float64(o.Score))
+	}
+	if len(s.Objects) == 0 {
+		for _, p := range s.Proposals {
+			least = min(least, 1-float64(p.Score))
+		}
+	}
+	return min(max(least, 0), 1)
+}
+
+const reasonFindings = 2 // named in a reason; the others are counted
+
+// reason is the sentence that a person reads: what the findings say, the most doubtful first, else what is least certain.
+func reason(s *schemas.Sample) string {
+	if len(s.Findings) == 0 {
+		return plainReason(s)
+	}
+	findings := slices.Clone(s.Findings)
+	slices.SortStableFunc(findings, func(a, b schemas.Finding) int { return cmp.Compare(b.Score, a.Score) })
+	var parts []string
+	for _, f := range findings[:min(len(findings), reasonFindings)] {
+		why := f.Why
+		if why == "" {
+			why = strings.TrimSpace(string(f.Type) + " " + f.Class)
+		}
+		parts = append(parts, clip(why, 300))
+	}
+	if more := len(findings) - len(parts); more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func plainReason(s *schemas.Sample) string {
+	switch {
+	case Confidence(s) == 0 && len(s.Objects) == 0:
+		return "no model has labeled this image"
+	case len(s.Objects) == 0:
+		return "the model saw nothing here"
+	}
+	o := slices.MinFunc(s.Objects, func(a, b schemas.Object) int { return cmp.Compare(a.Score, b.Score) })
+	return fmt.Sprintf("no finding; least certain: %s at %.2f", o.Class, o.Score)
+}
+
+// clip cuts a sentence to about n bytes at a rune's end.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

@@ -1,0 +1,157 @@
+// Package route decides what becomes of a sample that lint has looked at: a label, or a task for people. It also sends the
+// labels that analysis doubts back to people.
+package route
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"gleaner/schemas"
+)
+
+// Blobs is the blob store. Get's error for a key that is not there wraps fs.ErrNotExist.
+type Blobs interface {
+	Put(ctx context.Context, key string, data []byte) error
+	Get(ctx context.Context, key string) ([]byte, error)
+}
+
+// Catalog finds samples and labels at any age, without inline pixels.
+type Catalog interface {
+	Sample(ctx context.Context, id schemas.SampleID) (schemas.Sample, bool, error) // the latest record
+	Label(ctx context.Context, id schemas.SampleID) (schemas.Label, bool, error)   // the best
+}
+
+// Route handles the records of the topics linted and selections. It may be called concurrently.
+type Route struct {
+	cfg     Config
+	blobs   Blobs
+	catalog Catalog
+	version string
+	logger  *slog.Logger
+}
+
+// New checks the configuration; version is the binary's, for the stamp.
+func New(cfg Config, blobs Blobs, catalog Catalog, version string, logger *slog.Logger) (*Route, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("route: %w", err)
+	}
+	return &Route{cfg: cfg, blobs: blobs, catalog: catalog, version: version, logger: logger}, nil
+}
+
+// Handle emits a Label, or the desk's create commands; nothing for the samples that were erased, and for selections that are
+// not about doubt. A command's id is derived from what caused it, so that a redelivered record asks for nothing new. An undecodable
+// record is a Fault.
+func (r *Route) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
+	switch rec.Topic {
+	case schemas.Linted:
+		return r.linted(ctx, rec)
+	case schemas.Selections:
+		return r.selection(ctx, rec)
+	}
+	return nil, schemas.NewFault("topic", fmt.Errorf("route: %s is neither %s nor %s", rec.Topic, schemas.Linted, schemas.Selections))
+}
+
+func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
+	started := time.Now()
+	s, err := schemas.DecodeSample(rec.Value)
+	if err != nil {
+		return nil, schemas.NewFault("undecodable", fmt.Errorf("route: %w", err))
+	}
+	if gone, err := r.erased(ctx, s.ID); gone || err != nil {
+		return nil, err
+	}
+	rule := r.cfg.Datasets[s.Dataset]
+	confidence := Confidence(&s)
+	if s.Rank >= schemas.RankHuman {
+		return r.label(&s, s.Rank, s.Actor, started, rec)
+	}
+	if rule.AcceptAbove > 0 && float32(confidence) >= float32(rule.AcceptAbove) { // scores have that precision
+		return r.label(&s, schemas.RankAutomatic, "route", started, rec)
+	}
+	return r.task(ctx, &s, schemas.CreateBody{
+		Priority: rule.Priority + 1 - confidence, Reason: reason(&s),
+	}, fmt.Sprintf("route/%s/%d/%d", s.ID, s.Stage, s.Revision), rec)
+}
+
+// label emits the sample's objects as its label of that rank.
+func (r *Route) label(s *schemas.Sample, rank schemas.Rank, actor string, started time.Time, rec schemas.Record) ([]schemas.Emit, error) {
+	now := time.Now().UTC()
+	l := schemas.Label{
+		SampleID: s.ID, Dataset: s.Dataset, UniqueID: s.UniqueID, Task: s.Task, Image: s.Image, Group: s.Group, Slices: s.Slices,
+		Rank: rank, Revision: s.Revision, Objects: s.Objects, Actor: actor, At: labeled(s, now),
+		Stamps: append(s.Stamps[:len(s.Stamps):len(s.Stamps)], schemas.Stamp{
+			Step: "route", Version: r.version, At: now.Truncate(time.Microsecond), Millis: float32(now.Sub(started).Seconds() * 1000),
+		}),
+	}
+	value, err := schemas.EncodeLabel(&l)
+	if err != nil {
+		return nil, schemas.NewFault("unencodable", fmt.Errorf("route: label of sample %s: %w", s.ID, err))
+	}
+	return []schemas.Emit{{Topic: schemas.Labels, Record: schemas.Record{
+		Topic: schemas.Labels, Key: []byte(s.ID.String()), Value: value,
+		Headers: traced(rec, schemas.Header{Key: schemas.HeaderDataset, Value: []byte(s.Dataset)}),
+	}}}, nil
+}
+
+// labeled is when the label came to be: the time of the last stamp, so that a redelivered record gives the same.
+func labeled(s *schemas.Sample, now time.Time) time.Time {
+	if n := len(s.Stamps); n > 0 {
+		return s.Stamps[n-1].At
+	}
+	return now
+}
+
+// task stores the sample as the labeler shall see it and emits the command that opens its task.
+func (r *Route) task(ctx context.Context, s *schemas.Sample, b schemas.CreateBody, id string, rec schemas.Record) ([]schemas.Emit, error) {
+	s.Image.Inline = nil
+	body, err := schemas.EncodeSample(s)
+	if err != nil {
+		return nil, schemas.NewFault("unencodable", fmt.Errorf("route: sample %s: %w", s.ID, err))
+	}
+	key := schemas.BodyKey(sha256.Sum256(body))
+	if err := r.blobs.Put(ctx, key, body); err != nil {
+		return nil, fmt.Errorf("route: sample %s: store its body %s: %w", s.ID, key, err)
+	}
+	b.SampleID, b.Dataset, b.UniqueID, b.Task = s.ID, s.Dataset, s.UniqueID, s.Task
+	b.Body = schemas.BlobRef{Key: key, Size: int64(len(body))}
+	if b.Queue = r.cfg.Datasets[s.Dataset].Queue; b.Queue == "" {
+		b.Queue = s.Dataset
+	}
+	raw, err := json.Marshal(b)
+	if err != nil {
+		return nil, schemas.NewFault("unencodable", fmt.Errorf("route: sample %s: %w", s.ID, err))
+	}
+	// It has no not_after: a task that waits in a slow log must not be lost, and creating it twice does nothing.
+	out, err := schemas.Command{ID: id, Actor: "route", At: time.Now().UTC(), Kind: schemas.CommandCreate, Body: raw}.Record()
+	if err != nil {
+		return nil, schemas.NewFault("unencodable", fmt.Errorf("route: sample %s: %w", s.ID, err))
+	}
+	out.Headers = traced(rec)
+	return []schemas.Emit{{Topic: schemas.Desk, Record: out}}, nil
+}
+
+// erased reports whether a tombstone forbids the sample.
+func (r *Route) erased(ctx context.Context, id schemas.SampleID) (bool, error) {
+	_, err := r.blobs.Get(ctx, schemas.TombstoneKey(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("route: sample %s: look for a tombstone: %w", id, err)
+	}
+	return true, nil
+}
+
+// traced adds the trace header of the record that caused the output.
+func traced(rec schemas.Record, headers ...schemas.Header) []schemas.Header {
+	if trace, ok := rec.Header(schemas.HeaderTrace); ok {
+		headers = append(headers, schemas.Header{Key: schemas.HeaderTrace, Value: []byte(trace)})
+	}
+	return headers
+}
