@@ -187,8 +187,9 @@ func bools() kind[bool] {
 			if !ok {
 				return typeError(a, typ)
 			}
+			nulls := b.NullN() > 0
 			for i := range out {
-				if b.IsValid(i) {
+				if !nulls || b.IsValid(i) {
 					out[i] = b.Value(i)
 				}
 			}

@@ -17,8 +17,15 @@ import (
 // decoding is the memory budget of one decode. It is the allocator of the Arrow reader, and decoded values are charged to it.
 type decoding struct {
 	memory.GoAllocator
-	left int64 // bytes
+	left  int64  // bytes
+	chunk []byte // what is left of the block that small buffers are cut from
 }
+
+// Buffers of at most smallBuffer bytes are cut from blocks of chunkSize: a sample has a hundred of them.
+const (
+	smallBuffer = 512
+	chunkSize   = 8 << 10
+)
 
 // newDecoding allows what honest messages need: a copy of the body, and Go values some tens of times larger than the
 // narrowest row on the wire.
@@ -40,17 +47,27 @@ func (d *decoding) Allocate(size int) []byte {
 	if err := d.charge(size, 1); err != nil {
 		panic(err)
 	}
-	return d.GoAllocator.Allocate(size)
+	if size > smallBuffer {
+		return d.GoAllocator.Allocate(size)
+	}
+	const alignment = 8
+	need := (size + alignment - 1) / alignment * alignment
+	if need > len(d.chunk) {
+		d.chunk = d.GoAllocator.Allocate(chunkSize)
+	}
+	b := d.chunk[:size:size]
+	d.chunk = d.chunk[need:]
+	return b
 }
 
 // Reallocate is Allocate for a buffer that grows.
 func (d *decoding) Reallocate(size int, b []byte) []byte {
-	if size > cap(b) {
-		if err := d.charge(size, 1); err != nil {
-			panic(err)
-		}
+	if size <= cap(b) {
+		return b[:size]
 	}
-	return d.GoAllocator.Reallocate(size, b)
+	grown := d.Allocate(size)
+	copy(grown, b)
+	return grown
 }
 
 // stream reads Arrow IPC messages from bytes without copying them.

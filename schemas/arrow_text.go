@@ -51,8 +51,9 @@ func texts[V ~string]() kind[V] {
 				return err
 			}
 			var last V
+			nulls := a.NullN() > 0
 			for i := range out {
-				if a.NullN() > 0 && a.IsNull(i) {
+				if nulls && a.IsNull(i) {
 					continue
 				}
 				if v := V(at(i)); v != last {
