@@ -30,7 +30,7 @@ type KafkaConfig struct {
 
 // DefaultKafkaConfig returns the defaults, without a folder.
 func DefaultKafkaConfig() KafkaConfig {
-	return KafkaConfig{SyncWrites: true, SegmentBytes: 32 << 20, RetentionEvery: 10 * time.Minute}
+	return KafkaConfig{SyncWrites: true, SegmentBytes: 16 << 20, RetentionEvery: 10 * time.Minute}
 }
 
 // Validate says what is wrong with the configuration.
@@ -52,7 +52,8 @@ func (c KafkaConfig) Validate() error {
 }
 
 // Kafka is an embedded Kafka of one broker (kfake), on 127.0.0.1 without encryption. Its topics, their settings, records and
-// committed offsets survive a kill -9.
+// committed offsets survive a kill -9. It keeps on disk what it stores, and in memory about a hundred bytes a batch. It does
+// not compact topics, and keeps a partition's last record beyond its retention.
 type Kafka struct {
 	cfg   KafkaConfig
 	log   *slog.Logger
@@ -77,6 +78,7 @@ func (k *Kafka) Addr() string { return k.addr }
 // Run serves until the context ends, then closes the log cleanly and returns nil. It returns an error at once when the
 // folder is in use or unreadable, or the port is taken. A Kafka runs once.
 func (k *Kafka) Run(ctx context.Context) error {
+	const tenYears = 10 * 365 * 24 * 3600 * 1000 // milliseconds
 	if err := os.MkdirAll(k.cfg.Dir, 0o755); err != nil {
 		return fmt.Errorf("embedded kafka: %w", err)
 	}
@@ -85,6 +87,9 @@ func (k *Kafka) Run(ctx context.Context) error {
 		return fmt.Errorf("embedded kafka: %w", err)
 	}
 	defer unlock()
+	if err := recoverLog(k.cfg.Dir); err != nil {
+		return fmt.Errorf("embedded kafka: %w", err)
+	}
 	port, err := k.port()
 	if err != nil {
 		return fmt.Errorf("embedded kafka: %w", err)
@@ -97,7 +102,8 @@ func (k *Kafka) Run(ctx context.Context) error {
 		kfake.WithLogger(kfakeLog{k.log}),
 		kfake.BrokerConfigs(map[string]string{
 			"log.segment.bytes":         strconv.FormatInt(int64(k.cfg.SegmentBytes), 10),
-			"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60), // the owner of the data may be away for long
+			"offsets.retention.minutes": strconv.Itoa(tenYears / 60_000), // the owner of the data may be away for long
+			"log.cleaner.backoff.ms":    strconv.Itoa(tenYears),          // never: see retain
 		}),
 	}
 	if k.cfg.SyncWrites {
@@ -111,7 +117,9 @@ func (k *Kafka) Run(ctx context.Context) error {
 	k.addr = cluster.ListenAddrs()[0]
 	close(k.ready)
 	k.log.Info("embedded kafka listens", "address", k.addr, "dir", k.cfg.Dir)
-	<-ctx.Done()
+	if err := k.retain(ctx); err != nil {
+		return fmt.Errorf("embedded kafka: %w", err)
+	}
 	return nil
 }
 

@@ -169,6 +169,12 @@ func (c *Client) Committed(ctx context.Context, group string, topic schemas.Topi
 		if err != nil {
 			return err
 		}
+		for _, p := range partitions {
+			out[p] = -1
+		}
+		if errors.Is(res.Error, kafkago.GroupIdNotFound) { // nobody has joined it yet
+			return nil
+		}
 		if res.Error != nil {
 			return res.Error
 		}
@@ -218,6 +224,7 @@ func (c *Client) describe(ctx context.Context, topics []schemas.Topic) (map[sche
 			return err
 		}
 		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // a silent broker must not outlast the context
 		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			return err
 		}
@@ -279,7 +286,9 @@ func (c *Client) retry(ctx context.Context, fn func() error) error {
 func transient(err error) bool {
 	var broker kafkago.Error
 	if errors.As(err, &broker) { // is a net.Error too, whatever it says
-		return broker.Temporary()
+		// Unknown is what kafka-go makes of a connection that broke while it listed offsets, and what brokers say when
+		// their disk is full.
+		return broker.Temporary() || broker == kafkago.Unknown
 	}
 	var network net.Error
 	return errors.As(err, &network) ||

@@ -40,8 +40,8 @@ func (c *Client) Lag(ctx context.Context, group string, topic schemas.Topic) (La
 	}
 	lag := Lag{Group: group, Topic: topic, Retention: c.spec(topic).Retention}
 	for p, b := range bounds {
-		next, ok := committed[p]
-		if !ok || next < 0 { // a group that has not committed here begins with the first record
+		next := committed[p]
+		if next < 0 { // a group that has not committed here begins with the first record
 			next = b.First
 		}
 		if next >= b.End {
