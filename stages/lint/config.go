@@ -25,7 +25,7 @@ type Rules struct {
 
 // DefaultConfig suits photographs of everyday things.
 func DefaultConfig() Config {
-	return Config{Rules: Rules{MinScore: 0.1, MatchIoU: 0.3, DuplicateIoU: 0.6, MinSide: 3, MaxAspect: 20}}
+	return Config{Rules: Rules{MinScore: 0.1, MatchIoU: 0.2, DuplicateIoU: 0.6, MinSide: 3, MaxAspect: 20}}
 }
 
 // Validate refuses thresholds out of range and rules that do not exist.

@@ -16,50 +16,49 @@ func location(v *view) []schemas.Finding {
 	}
 	var out []schemas.Finding
 	for _, o := range v.Objects {
-		fit, sure, ok := v.consensus(o)
+		fit, ok := v.consensus(o)
 		if !ok {
 			continue
 		}
-		apart := 1 - o.Box.IoU(fit)
-		score := ramp(apart, 0.05, 0.6) * (0.3 + 0.7*ramp(sure, 0, 0.6))
-		out = append(out, schemas.Finding{ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: float32(score), Fix: &fit,
-			Why: fmt.Sprintf("The box overlaps only %.0f %% with where the model sees the %s.", 100*(1-apart), o.Class)})
+		overlap := o.Box.IoU(fit.Box)
+		score := ramp(overlap, 0.85, 0.5) * (0.1 + 0.9*ramp(float64(fit.Score), 0, 0.9))
+		out = append(out, schemas.Finding{ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: float32(score), Fix: &fit.Box,
+			Why: fmt.Sprintf("The box overlaps only %.0f %% with where the model sees a %s (score %.2f).", 100*overlap, fit.Class, fit.Score)})
 	}
 	return out
 }
 
-// consensus is the mean box of the proposals about o, and the best score among them. Proposals of another class count
-// only where the model does not know o's.
-func (v *view) consensus(o schemas.Object) (fit geometry.Box, sure float64, ok bool) {
+// consensus is the mean box of the proposals about o, with their class and the best of their scores. Proposals of another
+// class count only where the model does not know o's.
+func (v *view) consensus(o schemas.Object) (fit schemas.Object, ok bool) {
 	var lead schemas.Object
 	var top float64
 	for _, p := range v.Proposals {
-		if (p.Class == o.Class || !v.known[o.Class]) && !v.closer(p, o) {
-			if iou := p.Box.IoU(o.Box); iou >= v.MatchIoU && float64(p.Score)*iou > top {
-				lead, top = p, float64(p.Score)*iou
-			}
+		if p.Class != o.Class && v.known[o.Class] {
+			continue
+		}
+		iou := p.Box.IoU(o.Box)
+		if iou >= v.MatchIoU && float64(p.Score)*iou > top && !v.closer(p, o) {
+			lead, top = p, float64(p.Score)*iou
 		}
 	}
 	if top == 0 {
-		return fit, 0, false
+		return lead, false
 	}
-	var sum [4]float64
-	var weight float64
+	fit = schemas.Object{Class: lead.Class}
+	var x1, y1, x2, y2, sum float64
 	for _, p := range v.Proposals {
-		if p.Class != lead.Class || p.Box.IoU(lead.Box) < 0.6 {
+		if p.Class != lead.Class || p.Box.IoU(lead.Box) < 0.7 {
 			continue
 		}
 		w := float64(p.Score) * float64(p.Score)
-		weight += w
-		for i, x := range [4]float32{p.Box.X1, p.Box.Y1, p.Box.X2, p.Box.Y2} {
-			sum[i] += w * float64(x)
-		}
-		sure = max(sure, float64(p.Score))
+		x1, y1 = x1+w*float64(p.Box.X1), y1+w*float64(p.Box.Y1)
+		x2, y2 = x2+w*float64(p.Box.X2), y2+w*float64(p.Box.Y2)
+		sum += w
+		fit.Score = max(fit.Score, p.Score)
 	}
-	for i := range sum {
-		sum[i] /= weight
-	}
-	return geometry.Box{X1: float32(sum[0]), Y1: float32(sum[1]), X2: float32(sum[2]), Y2: float32(sum[3])}, sure, true
+	fit.Box = geometry.Box{X1: float32(x1 / sum), Y1: float32(y1 / sum), X2: float32(x2 / sum), Y2: float32(y2 / sum)}
+	return fit, true
 }
 
 // closer tells whether a proposal fits another label of o's class better than it fits o.

@@ -2,15 +2,18 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"gleaner/schemas"
+	"gleaner/schemas/geometry"
 )
 
 // missing looks for objects that the model sees and no label covers. The score is the model's own, halved for a proposal
 // within a label of its class, which is more likely a part or a crowd. Objects that the model itself proposed leave
-// only what it was unsure of, so that the scores stay below the threshold of acceptance.
+// only what it was unsure of, so that the scores stay below the threshold of acceptance. Where there are labels and none
+// of their classes is the model's, the dataset is about other things and the rule is silent.
 func missing(v *view) []schemas.Finding {
-	if !v.seen {
+	if !v.seen || len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, func(o schemas.Object) bool { return v.known[o.Class] }) {
 		return nil
 	}
 	var out []schemas.Finding
@@ -18,7 +21,7 @@ next:
 	for _, p := range v.Proposals {
 		score := p.Score
 		for _, o := range v.Objects {
-			if p.Box.IoU(o.Box) >= v.MatchIoU && o.Class == p.Class || p.Box.IoU(o.Box) >= sameThing {
+			if covers(o.Box, o.Class == p.Class || !v.known[o.Class], p.Box, v.MatchIoU) {
 				continue next
 			}
 			if o.Class == p.Class && max(inside(p.Box, o.Box), inside(o.Box, p.Box)) > 0.8 {
@@ -26,7 +29,7 @@ next:
 			}
 		}
 		for _, f := range out {
-			if p.Box.IoU(f.Box) >= v.MatchIoU && f.Class == p.Class || p.Box.IoU(f.Box) >= sameThing {
+			if covers(f.Box, f.Class == p.Class, p.Box, v.MatchIoU) {
 				continue next
 			}
 		}
@@ -38,4 +41,10 @@ next:
 }
 
 // sameThing is the IoU from which on two boxes are about one object whatever their classes.
-const sameThing = 0.55
+const sameThing = 0.45
+
+// covers tells whether a label and a proposal are about one object; alike says that their classes may be the same.
+func covers(label geometry.Box, alike bool, proposal geometry.Box, matchIoU float64) bool {
+	iou := label.IoU(proposal)
+	return iou >= sameThing || alike && iou >= matchIoU
+}

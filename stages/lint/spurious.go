@@ -8,10 +8,15 @@ import (
 )
 
 // spurious doubts labels that the model does not see at all, or sees as something else. Small things escape a model, so
-// its silence weighs less the smaller the box is against the image.
+// its silence weighs less the smaller the box is against the image. Where a person vouches for a label, a glimpse of it is
+// support enough; a label that the model itself made needs a good score.
 func spurious(v *view) []schemas.Finding {
 	if !v.seen {
 		return nil
+	}
+	enough := 0.2
+	if v.Rank < schemas.RankHuman {
+		enough = 0.7
 	}
 	var out []schemas.Finding
 	for _, o := range v.Objects {
@@ -32,7 +37,7 @@ func spurious(v *view) []schemas.Finding {
 			}
 		}
 		side := math.Sqrt(o.Box.Area() / max(float64(v.Image.W)*float64(v.Image.H), 1))
-		score := (1 - ramp(same, 0, 0.5)) * (0.2 + 0.8*ramp(side, 0, 0.2))
+		score := (1 - ramp(same, 0, enough)) * (0.2 + 0.8*ramp(side, 0, 0.15))
 		why := fmt.Sprintf("The model sees no %s here.", o.Class)
 		switch {
 		case same > 0:

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -97,8 +96,18 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 	scores := filepath.Join(dir, "scores.json")
 	report := run(t, exe, filepath.Join(tools, "lint_score.py"), "--truth", filepath.Join(dir, "truth.jsonl"), "--labels", noisy,
 		"--findings", findings, "--images", realdata.Need(t, "coco128", "images"), "--json", scores)
-	for report := bufio.NewScanner(bytes.NewReader(report)); report.Scan(); {
-		t.Log(report.Text())
+	table, _, _ := strings.Cut(string(report), "{\"images\"")
+	t.Log(table)
+	var judged struct{ Rows map[string]struct{ AUROC *float64 } }
+	if data, err := os.ReadFile(scores); err != nil {
+		t.Fatal(err)
+	} else if err := json.Unmarshal(data, &judged); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{"location", "loose", "tight", "shift", "spurious", "missing_image"} {
+		if area := judged.Rows[row].AUROC; area == nil || !(*area > 0.6) {
+			t.Errorf("%s: the area under the ROC curve is not above 0.6", row)
+		}
 	}
 }
 

@@ -1,0 +1,218 @@
+package lint
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+type wanted struct {
+	line      string
+	typ       schemas.FindingType
+	id, class string
+	low, high float64
+	fix       *geometry.Box
+}
+
+type ruleCase struct {
+	name   string
+	sample schemas.Sample
+	cfg    Config
+	want   []wanted
+}
+
+// TestRules plays testdata/rules.txt, whose head describes its format.
+func TestRules(t *testing.T) {
+	data, err := os.ReadFile("testdata/rules.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := parse(string(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l, err := New(c.cfg, []string{"cat", "dog"}, "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := l.Process(t.Context(), c.sample)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := out[0].Findings
+			for i, w := range c.want {
+				if i < len(got) && w.meets(got[i]) {
+					continue
+				}
+				t.Errorf("want %s", w.line)
+			}
+			if t.Failed() || len(got) != len(c.want) {
+				t.Errorf("got %d findings: %+v", len(got), got)
+			}
+		})
+	}
+}
+
+func (w wanted) meets(f schemas.Finding) bool {
+	const rounding = 1e-6
+	return f.Type == w.typ && f.ObjectID == w.id && f.Class == w.class && strings.HasSuffix(f.Why, ".") &&
+		float64(f.Score) >= w.low-rounding && float64(f.Score) <= w.high+rounding && (w.fix == nil || f.Fix != nil && *f.Fix == *w.fix)
+}
+
+func parse(text string) (cases []ruleCase, err error) {
+	for n, line := range strings.Split(text, "\n") {
+		word := strings.Fields(line)
+		if len(word) == 0 || word[0] == "#" {
+			continue
+		}
+		if word[0] == "case" {
+			cases = append(cases, ruleCase{name: strings.Join(word[1:], " "), cfg: DefaultConfig()})
+			continue
+		}
+		if len(cases) == 0 {
+			return nil, fmt.Errorf("line %d: no case yet", n+1)
+		}
+		if err := cases[len(cases)-1].read(line, word); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n+1, err)
+		}
+	}
+	return cases, nil
+}
+
+func (c *ruleCase) read(line string, word []string) (err error) {
+	number := func(s string) float64 {
+		v, e := strconv.ParseFloat(s, 64)
+		if e != nil && err == nil {
+			err = e
+		}
+		return v
+	}
+	box := func(s string) (b geometry.Box) {
+		p := strings.Split(s, ",")
+		return geometry.Box{X1: float32(number(p[0])), Y1: float32(number(p[1])), X2: float32(number(p[2])), Y2: float32(number(p[3]))}
+	}
+	name := func(s string) string { return strings.TrimPrefix(s, "-") }
+	s := &c.sample
+	switch word[0] {
+	case "image":
+		s.Image.W, s.Image.H = int(number(word[1])), int(number(word[2]))
+		switch {
+		case slices.Contains(word, "human"):
+			s.Rank = schemas.RankHuman
+		case slices.Contains(word, "automatic"):
+			s.Rank = schemas.RankAutomatic
+		}
+		stamp := schemas.Stamp{Step: "prelabel", Model: "m@1", Hash: "00"}
+		if slices.Contains(word, "unseen") {
+			stamp.Model, stamp.Hash = "none", ""
+		}
+		s.Stamps = append(s.Stamps, stamp)
+	case "object":
+		o := schemas.Object{ID: word[1], Class: name(word[2]), Box: box(word[3])}
+		if len(word) > 4 {
+			o.Score = float32(number(word[4]))
+		}
+		s.Objects = append(s.Objects, o)
+	case "proposal":
+		s.Proposals = append(s.Proposals, schemas.Object{Class: word[1], Score: float32(number(word[2])), Box: box(word[3])})
+	case "off":
+		c.cfg.Datasets = map[string]Rules{"": {Off: []schemas.FindingType{schemas.FindingType(word[1])}}}
+	case "finding":
+		low, high, _ := strings.Cut(word[4], "..")
+		w := wanted{line, schemas.FindingType(word[1]), name(word[2]), name(word[3]), number(low), number(high), nil}
+		if len(word) > 5 {
+			fix := box(word[6])
+			w.fix = &fix
+		}
+		c.want = append(c.want, w)
+	default:
+		return fmt.Errorf("unknown word %q", word[0])
+	}
+	return err
+}
+
+// FuzzRules gives the rules boxes and scores of any kind: no panic, scores in [0,1], in order, few enough for a message.
+func FuzzRules(f *testing.F) {
+	f.Add(float32(0), float32(0), float32(10), float32(10), float32(0.5), uint8(3))
+	f.Add(float32(math.NaN()), float32(math.Inf(1)), float32(-1), float32(1e38), float32(math.NaN()), uint8(250))
+	f.Fuzz(func(t *testing.T, x, y, w, h, score float32, n uint8) {
+		s := schemas.Sample{Rank: schemas.RankHuman, Stamps: []schemas.Stamp{{Step: "prelabel", Hash: "00"}}, Image: schemas.ImageRef{W: int(n), H: 50}}
+		for i := range n {
+			d := float32(i)
+			o := schemas.Object{ID: fmt.Sprint(i), Class: []string{"cat", "dog", "eel"}[i%3], Box: geometry.Box{X1: x + d*w, Y1: y, X2: x + d*w + w, Y2: y + h}, Score: score}
+			s.Objects = append(s.Objects, o)
+			o.Box.X1, o.Score = x-d, score/(d+1)
+			s.Proposals = append(s.Proposals, o)
+		}
+		l, err := New(DefaultConfig(), []string{"cat", "dog"}, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := l.Process(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := out[0].Findings
+		if len(got) > maxFindings {
+			t.Errorf("%d findings", len(got))
+		}
+		for i, f := range got {
+			if !(f.Score > 0 && f.Score <= 1) || i > 0 && f.Score > got[i-1].Score {
+				t.Errorf("finding %d: %+v", i, f)
+			}
+		}
+	})
+}
+
+// TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that a person submitted.
+func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
+	l, err := New(DefaultConfig(), nil, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := schemas.Sample{
+		Stage: schemas.StageSubmitted, Rank: schemas.RankHuman, Revision: 4, Image: schemas.ImageRef{W: 10, H: 10},
+		Objects:  []schemas.Object{{ID: "a", Class: "cat"}},
+		Findings: []schemas.Finding{{Type: schemas.FindingLoss, Score: 0.5, Why: "Its loss stays high."}, {Type: schemas.FindingMissing, Score: 0.9}},
+	}
+	for range 2 {
+		out, err := l.Process(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in = out[0]
+	}
+	if len(in.Findings) != 2 || in.Findings[0].Type != schemas.FindingDegenerate || in.Findings[1].Type != schemas.FindingLoss {
+		t.Errorf("%+v", in.Findings)
+	}
+	if in.Stage != schemas.StageLinted || in.Rank != schemas.RankHuman || in.Revision != 4 || len(in.Stamps) != 2 {
+		t.Errorf("%+v", in)
+	}
+}
+
+func TestBadConfigs(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"min_score: 0":                         func(c *Config) { c.Rules.MinScore = 0 },
+		"match_iou: 1":                         func(c *Config) { c.Rules.MatchIoU = 1 },
+		"duplicate_iou: -1":                    func(c *Config) { c.Rules.DuplicateIoU = -1 },
+		"min_side: 0":                          func(c *Config) { c.Rules.MinSide = 0 },
+		"max_aspect: 1":                        func(c *Config) { c.Rules.MaxAspect = 1 },
+		`off: "typo": there is no such rule`:   func(c *Config) { c.Rules.Off = []schemas.FindingType{"typo"} },
+		"datasets: d: min_score: 2: must be a": func(c *Config) { c.Datasets = map[string]Rules{"d": {MinScore: 2}} },
+	} {
+		cfg := DefaultConfig()
+		change(&cfg)
+		if _, err := New(cfg, nil, "test"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
