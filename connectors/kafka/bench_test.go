@@ -26,11 +26,16 @@ func BenchmarkSink(b *testing.B) {
 			sink := c.Sink()
 			defer sink.Close(b.Context())
 			b.SetBytes(int64(64 * size))
-			for i := 0; b.Loop(); i++ {
-				if err := sink.Write(b.Context(), load(size, 64*i)); err != nil {
-					b.Fatal(err)
+			b.SetParallelism(8) // writers for each processor, as a step has workers
+			b.RunParallel(func(pb *testing.PB) {
+				records := load(size, 0)
+				for pb.Next() {
+					if err := sink.Write(b.Context(), records); err != nil {
+						b.Error(err)
+						return
+					}
 				}
-			}
+			})
 		})
 	}
 }
