@@ -185,7 +185,7 @@ func verdictError(out schemas.Outcome) error {
 		e = problem(http.StatusBadRequest, "the desk cannot take this command", "see connectors/web/API.md for what it takes")
 	}
 	if out.Reason != "" {
-		e.What += ": " + out.Reason
+		e.What = out.Reason
 	}
 	e.Verdict, e.Task, e.Kept = out.Verdict, out.Task, out.Kept
 	return e

@@ -7,9 +7,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image/png"
 	"io/fs"
 	"net/http"
+	"strings"
 	"time"
+
+	"golang.org/x/image/tiff"
 
 	"gleaner/schemas"
 )
@@ -40,6 +44,12 @@ func (s *Server) serveImage(w http.ResponseWriter, r *http.Request, h schemas.Ha
 		return fmt.Errorf("web: image %s: %w", h, err)
 	}
 	t := mediaType(data)
+	if t == "image/tiff" && !strings.Contains(r.Header.Get("Accept"), t) {
+		w.Header().Set("Vary", "Accept")
+		if converted, err := toPNG(data); err == nil { // else the browser says that it cannot show it
+			t, data = "image/png", converted
+		}
+	}
 	if t == "application/octet-stream" {
 		w.Header().Set("Content-Disposition", "attachment")
 	}
@@ -54,6 +64,27 @@ func (s *Server) serveBytes(w http.ResponseWriter, r *http.Request, mediaType, t
 	h.Set("Cache-Control", fmt.Sprintf("private, immutable, max-age=%d", int(s.cfg.CacheFor.Seconds())))
 	h.Set("ETag", `"`+tag+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+}
+
+// maxConverted bounds the pixels of a TIFF that is decoded here: 64 megapixels.
+const maxConverted = 1 << 26
+
+// toPNG makes a TIFF, which most browsers do not show, into what they do.
+func toPNG(data []byte) ([]byte, error) {
+	cfg, err := tiff.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Width <= 0 || cfg.Height <= 0 || cfg.Width > maxConverted/cfg.Height {
+		return nil, fmt.Errorf("tiff of %d x %d pixels is too large to convert", cfg.Width, cfg.Height)
+	}
+	img, err := tiff.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, img)
+	return b.Bytes(), err
 }
 
 // mediaType tells raster formats by their first bytes; everything else, SVG and HTML among it, is opaque.

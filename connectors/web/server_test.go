@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/image/tiff"
+
 	"gleaner/connectors/web"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -284,6 +286,17 @@ func TestImages(t *testing.T) {
 		if a.Header.Get("Content-Type") != "application/octet-stream" || a.Header.Get("Content-Disposition") != "attachment" {
 			t.Errorf("%s is served as %v", name, a.Header)
 		}
+	}
+	var scan bytes.Buffer
+	if err := tiff.Encode(&scan, image.NewGray(image.Rect(0, 0, 5, 7)), nil); err != nil {
+		t.Fatal(err)
+	}
+	path := "/api/images/" + s.shelf.image(scan.Bytes()).String()
+	if shown, err := png.Decode(bytes.NewReader(s.ask("GET", path, "", "Accept", "image/*,*/*").body)); err != nil || shown.Bounds() != image.Rect(0, 0, 5, 7) {
+		t.Errorf("a TIFF for a browser: %v", err)
+	}
+	if got := s.ask("GET", path, "", "Accept", "image/tiff").body; !bytes.Equal(got, scan.Bytes()) {
+		t.Error("a TIFF asked for as such arrived changed")
 	}
 	a := s.ask("GET", "/api/samples/"+id+"/superpixels", "")
 	a.want(t, 200, "")

@@ -46,7 +46,7 @@ let busy = false;
 let lastClass = "";
 
 const canvas = new Canvas(page.canvas, {
-  drawn: (box) => void draw(box),
+  drawn: draw,
   changed: (id, box) => apply((s) => edit.setBox(s, id, box)),
   selected: (id) => apply((s) => edit.select(s, id)),
 });
@@ -54,7 +54,7 @@ const canvas = new Canvas(page.canvas, {
 const session = new Session(api, {
   saving: (text) => (page.saved.textContent = text),
   conflict: (err) => void resolve(err),
-  failed: (err) => say(...explain(err)),
+  failed: (err) => say(...explain(err), { text: "Close", act: () => say("") }),
 });
 
 const panel: PanelCallbacks = {
@@ -63,7 +63,7 @@ const panel: PanelCallbacks = {
     if (f.object_id !== undefined) apply((s) => edit.select(s, f.object_id ?? null));
   },
   hover: (f) => canvas.point(f?.box ?? null),
-  fix: (f) => apply((s) => edit.applyFix(s, f, lastClass || view?.classes[0] || "object")),
+  fix: (f) => apply((s) => edit.applyFix(s, f, defaultClass())),
   keep: (f) => apply((s) => edit.toggleKeep(s, f)),
   select: (id) => apply((s) => edit.select(s, id)),
   remove: (id) => apply((s) => edit.remove(s, id)),
@@ -105,20 +105,27 @@ function render(): void {
   showObjects(page.objects, s, panel);
 }
 
-/** Draws a box with the class of the one drawn or changed last, and asks when there has been none. */
-async function draw(box: Box): Promise<void> {
-  const cls = lastClass || view?.classes[0] || "object";
-  apply((s) => edit.add(s, box, cls));
-  page.objects.querySelector<HTMLInputElement>(".selected input")?.focus();
+/** The class of a new box: the one given last, else the first on this image. */
+const defaultClass = (): string => lastClass || imageClasses()[0] || "object";
+
+function draw(box: Box): void {
+  apply((s) => edit.add(s, box, defaultClass()));
+  typeClass();
 }
+
+const typeClass = (): void => page.objects.querySelector<HTMLInputElement>(".selected input")?.focus();
 
 async function next(wanted = ""): Promise<void> {
   await working("Loading…", async () => {
     for (;;) {
-      view = await signedIn(api, () => session.next(queue, wanted)).catch((err: unknown) => {
-        if (wanted && err instanceof ApiError) return explainOnce(err);
-        throw err;
-      });
+      try {
+        view = await signedIn(api, () => session.next(queue, wanted));
+      } catch (err) {
+        if (!wanted || !(err instanceof ApiError)) throw err;
+        page.saved.textContent = `${err.message}; taking another task`;
+        wanted = "";
+        continue;
+      }
       wanted = "";
       void progress();
       if (view) break;
@@ -131,11 +138,6 @@ async function next(wanted = ""): Promise<void> {
     }
     await open(view);
   });
-}
-
-function explainOnce(err: ApiError): null {
-  page.saved.textContent = `${err.message}; taking another task`;
-  return null;
 }
 
 async function open(v: TaskView): Promise<void> {
@@ -161,6 +163,7 @@ async function open(v: TaskView): Promise<void> {
   }
   render();
   canvas.fit();
+  page.canvas.focus();
   if (overlayShown) await showOverlay();
   void prefetch(v.task.id);
 }
@@ -220,30 +223,26 @@ async function resolve(err: ApiError): Promise<void> {
   const mine = newer?.state === "claimed" && newer.holder === actor();
   const choices = mine
     ? [{ text: "Load the newer version", value: "load", primary: true }, { text: "Keep mine", value: "keep" }]
-    : [{ text: "Take the next task", value: "next", primary: true }, { text: "Try to claim it again", value: "claim" }];
+    : [{ text: "Claim it again, with my boxes", value: "claim", primary: true }, { text: "Take the next task", value: "next" }];
   const text = mine
     ? "This task was changed elsewhere, perhaps in another tab of yours. Your boxes are kept: after loading the newer version, Undo brings them back."
-    : "The task is no longer yours: the lease ran out, or somebody finished it. Your boxes stay in this page until you leave the task.";
+    : "The task is no longer yours: your claim ran out, or somebody finished it. Your boxes stay in this page until you leave the task.";
   const choice = await ask("Another version is current", [el("p", { textContent: err.message }), el("p", { textContent: text })], choices);
   const own = state;
   const id = view?.task.id;
-  if (choice === "keep" && newer) {
-    session.adopt(newer);
-    if (own) session.edited(() => edit.annotation(state ?? own));
-    return;
-  }
-  if ((choice === "load" || choice === "claim") && id !== undefined) {
+  if (!own || id === undefined || choice === "next") return leave();
+  if (choice === "") return; // dismissed: the next change asks again
+  if (choice === "keep" && newer) session.adopt(newer);
+  else {
     await working("Loading…", async () => {
-      const loaded = choice === "load" ? await api.task(id) : await session.next(queue, id);
-      if (!loaded) return;
-      session.adopt(loaded.task);
-      view = loaded;
-      await open(loaded);
-      if (own && state) state = { ...state, past: [own.doc] };
+      view = choice === "load" ? await api.task(id) : await session.next(queue, id);
+      if (!view) return;
+      session.adopt(view.task);
+      await open(view);
+      if (state) state = choice === "load" ? { ...state, past: [own.doc] } : edit.change(state, own.doc);
     });
-    return;
   }
-  await leave();
+  if (choice !== "load") session.edited(() => edit.annotation(state ?? own));
 }
 
 /** Runs while the editor takes no input; what goes wrong is said with a way out. */
@@ -251,7 +250,7 @@ async function working(text: string, job: () => Promise<void>): Promise<void> {
   try {
     await locked(text, job);
   } catch (err) {
-    say(...explain(err), () => void next());
+    say(...explain(err), { text: "Try again", act: () => void next() });
   }
 }
 
@@ -268,12 +267,12 @@ async function locked<T>(text: string, job: () => Promise<T>): Promise<T> {
   }
 }
 
-function say(title: string, text = "", retry?: () => void): void {
+function say(title: string, text = "", button?: { text: string; act: () => void }): void {
   page.message.hidden = title === "";
   page.message.replaceChildren(el("h2", { textContent: title }), el("p", { textContent: text }));
-  if (retry) {
-    const b = el("button", { textContent: "Try again", className: "primary" });
-    b.addEventListener("click", retry);
+  if (button) {
+    const b = el("button", { textContent: button.text, className: "primary" });
+    b.addEventListener("click", button.act);
     page.message.append(b);
   }
 }
@@ -293,7 +292,7 @@ const keys: [string, string, () => void][] = [
   ["s", "superpixels on or off", toggleOverlay],
   ["f", "fit the image", () => canvas.fit()],
   ["Tab", "select the next box", () => apply(cycle)],
-  ["c", "type the class of the selected box", () => page.objects.querySelector<HTMLInputElement>(".selected input")?.focus()],
+  ["c", "type the class of the selected box", typeClass],
   ["1–9", "class by its place among this image's classes", () => undefined],
   ["Arrows", "move the selected box by a pixel, with Shift by ten", () => undefined],
   ["Esc", "let go", () => void (canvas.cancel() || apply((s) => edit.select(s, null)))],
@@ -303,7 +302,7 @@ const keys: [string, string, () => void][] = [
 function fixFirst(): void {
   apply((s) => {
     const f = (view?.sample.findings ?? []).find((x: Finding) => edit.standing(s, x) === "open" && edit.fixName(s, x) !== null);
-    return f ? edit.applyFix(s, f, lastClass || view?.classes[0] || "object") : s;
+    return f ? edit.applyFix(s, f, defaultClass()) : s;
   });
 }
 
@@ -330,13 +329,12 @@ function keydown(e: KeyboardEvent): void {
   if (document.querySelector("dialog[open]")) return;
   const typing = e.target instanceof HTMLInputElement;
   if (typing) {
-    if (e.key === "Enter" || e.key === "Escape") (e.target as HTMLInputElement).blur();
+    if (e.key === "Enter" || e.key === "Escape") page.canvas.focus();
     return;
   }
   if (e.altKey || e.metaKey || (e.ctrlKey && !/^[zy]$/i.test(e.key))) return;
-  const names: Record<string, string> = { Delete: "d", Backspace: "d", Escape: "Esc", Enter: "n", Z: "y" };
+  const names: Record<string, string> = { Delete: "d", Backspace: "d", Escape: "Esc", Z: "y" };
   const name = names[e.key] ?? (e.key.length === 1 ? e.key.toLowerCase() : e.key);
-  if (name === "n" && e.key === "Enter" && e.target instanceof HTMLButtonElement) return;
   if (name === "Tab" && (e.shiftKey || e.target !== page.canvas)) return; // elsewhere Tab moves the focus
   const step = arrows[e.key];
   if (step) {

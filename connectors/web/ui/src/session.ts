@@ -100,7 +100,10 @@ export class Session {
         if (err instanceof ApiError && (err.status === 409 || err.status === 404 || err.status === 410)) {
           clearTimeout(this.renewTimer);
           this.on.conflict(err);
-        } else this.on.failed(err);
+        } else {
+          this.adopt(this.task); // keeps trying to renew
+          this.on.failed(err);
+        }
         return false;
       }
     });
