@@ -38,7 +38,7 @@ func TestPageInBrowser(t *testing.T) {
 	browser := chromium(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	desk, store, url := startDesk(ctx, t)
+	desk, store, url := startDesk(ctx, t, "")
 	for i := range 3 {
 		createTask(ctx, t, desk, store, i)
 	}
@@ -46,20 +46,7 @@ func TestPageInBrowser(t *testing.T) {
 	tab := openBrowser(ctx, t, browser)
 	thrown := make(chan string, 16)
 	collectErrors(tab, thrown)
-	do := func(what string, actions ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(tab, actions...); err != nil {
-			shoot(tab, t, "failed")
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
-	until := func(what, js string) {
-		t.Helper()
-		if _, err := chromedp.Run(tab, chromedp.Poll[bool](js, chromedp.WithPollingTimeout(15*time.Second))); err != nil {
-			shoot(tab, t, "failed")
-			t.Fatalf("%s: %s never held: %v", what, js, err)
-		}
-	}
+	do, until := drive(tab, t)
 
 	do("open the landing page", chromedp.Navigate(url))
 	until("landing page", `document.querySelectorAll("#doubtful .card img").length === 3 && [...document.images].every(i => i.complete && i.naturalWidth > 0)`)
@@ -132,6 +119,38 @@ func TestPageInBrowser(t *testing.T) {
 	}
 }
 
+// Where the server wants a token, the page asks for it, and a claim that was lost can be taken back with the boxes drawn since.
+func TestPageSignsInAndTakesBack(t *testing.T) {
+	browser := chromium(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	const token = "correct horse battery"
+	desk, store, url := startDesk(ctx, t, token)
+	createTask(ctx, t, desk, store, 0)
+	tab := openBrowser(ctx, t, browser)
+	do, until := drive(tab, t)
+	do("open the labeling page", chromedp.Navigate(url+"label"), chromedp.WaitVisible("dialog input[type=text]"),
+		chromedp.SendKeys("dialog input", "ana\r"), chromedp.WaitVisible("dialog input[type=password]"),
+		chromedp.SendKeys("dialog input", "wrong\r"))
+	until("asked again", `document.querySelector("dialog input[type=password]")?.value === ""`)
+	do("sign in", chromedp.SendKeys("dialog input", token+"\r"))
+	until("the task with its image", `document.getElementById("title").textContent === "scene-0" && document.getElementById("message").hidden`)
+
+	task := theTask(t, desk, schemas.TaskClaimed)
+	command(ctx, t, desk, "ana", schemas.CommandRelease, schemas.TaskBody{TaskID: task.ID, Version: task.Version})
+	before := objectsShown(tab, t)
+	at := onScreen(tab, t, geometry.Box{X1: 40, Y1: 300, X2: 140, Y2: 420})
+	do("draw a box", chromedp.DragAndDropXY(at[0], at[1], at[2], at[3]), chromedp.WaitVisible("dialog"))
+	do("take it back", chromedp.Click(`dialog button[value="claim"]`))
+	until("draft saved", `document.getElementById("saved").textContent === "Draft saved"`)
+	if now := objectsShown(tab, t); now != before+1 {
+		t.Errorf("%d boxes after taking the task back, want %d", now, before+1)
+	}
+	if got := theTask(t, desk, schemas.TaskClaimed); got.Holder != "ana" || got.Draft == nil {
+		t.Errorf("task %+v, want ana's with a draft", got)
+	}
+}
+
 // chromium finds a browser, and skips the test, loudly, where there is none.
 func chromium(t *testing.T) string {
 	t.Helper()
@@ -157,6 +176,27 @@ func openBrowser(ctx context.Context, t *testing.T, path string) context.Context
 	tab, closeTab := chromedp.NewContext(alloc)
 	t.Cleanup(closeTab)
 	return tab
+}
+
+// drive returns what a test does with a tab: act, and wait until an expression of the page holds.
+func drive(tab context.Context, t *testing.T) (do func(what string, actions ...chromedp.Action[chromedp.Void]), until func(what, js string)) {
+	fail := func(err error, what string) {
+		t.Helper()
+		if err != nil {
+			shoot(tab, t, "failed")
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	do = func(what string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		fail(chromedp.Do(tab, actions...), what)
+	}
+	until = func(what, js string) {
+		t.Helper()
+		_, err := chromedp.Run(tab, chromedp.Poll[bool](js, chromedp.WithPollingTimeout(15*time.Second)))
+		fail(err, what+": "+js)
+	}
+	return do, until
 }
 
 // collectErrors sends the text of every exception that the page does not catch.
@@ -221,7 +261,7 @@ func objectsShown(tab context.Context, t *testing.T) int {
 }
 
 // startDesk runs Kafka, the desk and the server until the test ends.
-func startDesk(ctx context.Context, t *testing.T) (*humanlabel.Desk, blob.Store, string) {
+func startDesk(ctx context.Context, t *testing.T, token string) (*humanlabel.Desk, blob.Store, string) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	run := func(name string, f func(context.Context) error) {
@@ -265,7 +305,7 @@ func startDesk(ctx context.Context, t *testing.T) (*humanlabel.Desk, blob.Store,
 	run("desk", desk.Run)
 
 	wcfg := web.DefaultConfig()
-	wcfg.Address = "127.0.0.1:0"
+	wcfg.Address, wcfg.Token = "127.0.0.1:0", token
 	server, err := web.New(wcfg, web.Deps{Desk: desk, Blobs: store, Raw: client.Sink(), Status: fixedStatus}, log)
 	if err != nil {
 		t.Fatal(err)
