@@ -14,4 +14,4 @@ type Curve struct {
 }
 
 // Len is the number of presentations.
-func (c *Curve) Len() int { return len(c.Epochs) }
+func (c Curve) Len() int { return len(c.Epochs) }

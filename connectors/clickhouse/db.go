@@ -32,6 +32,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	db := &DB{cfg: cfg, log: log}
 	options := ch.Options{
 		Addr:         cfg.Addrs,
 		Auth:         ch.Auth{Database: cfg.Database, Username: cfg.Username, Password: cfg.Password},
@@ -45,39 +46,32 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 			"do_not_merge_across_partitions_select_final": 1,
 		},
 	}
-	conn, err := ch.Open(&options)
-	if err != nil {
-		return nil, fmt.Errorf("clickhouse: %w", err)
-	}
-	db := &DB{cfg: cfg, log: log, conn: conn}
-	db.hashes = newHashBuffer(cfg.HashFlush, db.writeHashes, log)
-	err = db.retry(ctx, "connect", func(ctx context.Context) error {
-		err := conn.Ping(ctx)
-		if ex := (*ch.Exception)(nil); errors.As(err, &ex) && ex.Code == unknownDatabase {
-			if err = createDatabase(ctx, options); err == nil {
-				err = conn.Ping(ctx)
-			}
-		}
-		return err
-	})
-	if err != nil {
-		_ = conn.Close()
+	if err := db.retry(ctx, "connect", func(ctx context.Context) error { return ensureDatabase(ctx, options) }); err != nil {
 		return nil, fmt.Errorf("%w (addresses %v)", err, cfg.Addrs)
 	}
+	if db.conn, err = ch.Open(&options); err != nil {
+		return nil, fmt.Errorf("clickhouse: %w", err)
+	}
+	db.hashes = newHashBuffer(cfg.HashFlush, db.writeHashes, log)
 	return db, nil
 }
 
-const unknownDatabase = 81 // ErrorCodes.cpp: UNKNOWN_DATABASE
-
-// createDatabase creates the database that the handshake of every other connection names.
-func createDatabase(ctx context.Context, options ch.Options) error {
+// ensureDatabase creates the database when it is absent, over a connection of its own: the handshake of all others names the
+// database, and fails without it.
+func ensureDatabase(ctx context.Context, options ch.Options) error {
 	name := options.Auth.Database
 	options.Auth.Database = "default"
+	options.MaxOpenConns, options.MaxIdleConns = 1, 1
 	conn, err := ch.Open(&options)
 	if err != nil {
 		return err
 	}
-	return errors.Join(conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+name+"`"), conn.Close())
+	var found uint64
+	err = conn.QueryRow(ctx, "SELECT count() FROM system.databases WHERE name = ?", name).Scan(&found)
+	if err == nil && found == 0 { // a user who may not create databases is fine where there is one
+		err = conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS `"+name+"`")
+	}
+	return errors.Join(err, conn.Close())
 }
 
 // Ping asks whether the server answers, without retrying.

@@ -91,8 +91,8 @@ func (c *ClickHouse) HTTPAddr() string {
 const (
 	host         = "127.0.0.1"
 	startTimeout = time.Minute
-	lockTimeout  = 10 * time.Second // for a child whose parent was killed to let go of the directory
-	maxFailures  = 3                // starts in a row that never got ready
+	lockTimeout  = 5 * time.Second // for a child whose parent was killed to let go of the directory
+	maxFailures  = 3               // starts in a row that never got ready
 	firstBackoff = 100 * time.Millisecond
 	longBackoff  = 5 * time.Second
 )

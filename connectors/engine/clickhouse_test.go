@@ -83,7 +83,7 @@ func config(t *testing.T) ClickHouseConfig {
 
 // ask runs a query over HTTP.
 func ask(addr, query string) (string, error) {
-	return fetch(http.MethodPost, "http://" + addr + "/?query=" + url.QueryEscape(query))
+	return fetch(http.MethodPost, "http://"+addr+"/?query="+url.QueryEscape(query))
 }
 
 // fetch does not keep connections: the engine's end would wait for them.
@@ -161,7 +161,7 @@ func TestClickHouseAnswersAndStopsCleanly(t *testing.T) {
 	} else {
 		conn.Close()
 	}
-	if page, err := fetch(http.MethodGet, "http://" + c.HTTPAddr() + "/play"); err != nil || !strings.Contains(page, "<html") {
+	if page, err := fetch(http.MethodGet, "http://"+c.HTTPAddr()+"/play"); err != nil || !strings.Contains(page, "<html") {
 		t.Errorf("/play gives %.100q, %v", page, err)
 	}
 	mustAsk(t, c.HTTPAddr(), createRows)

@@ -3,20 +3,20 @@
 CREATE TABLE IF NOT EXISTS losses
 (
     run_id LowCardinality(String) COMMENT 'training run',
-    attempt UInt32 CODEC(T64, LZ4) COMMENT '1 for a first run, incremented by every resume',
+    attempt UInt32 COMMENT '1 for a first run, incremented by every resume' CODEC(T64, LZ4),
     model LowCardinality(String) COMMENT 'name@version',
     dataset LowCardinality(String),
-    sample_id FixedString(16) CODEC(LZ4) COMMENT 'hex(sample_id) for people',
-    object_id String CODEC(LZ4) COMMENT 'object of the sample; empty: the loss of the whole image',
+    sample_id FixedString(16) COMMENT 'hex(sample_id) for people' CODEC(LZ4),
+    object_id String COMMENT 'object of the sample; empty: the loss of the whole image' CODEC(LZ4),
     epoch UInt32 CODEC(Delta, LZ4),
-    step UInt64 CODEC(Delta, LZ4) COMMENT 'optimizer steps before this presentation',
-    loss Float32 CODEC(LZ4) COMMENT 'raw cross-entropy in nats at presentation',
-    correct Bool CODEC(T64, LZ4) COMMENT 'argmax equals the label',
-    margin Float32 CODEC(LZ4) COMMENT 'logit of the label minus the largest other logit',
-    p_true Float32 CODEC(LZ4) COMMENT 'probability of the label',
-    el2n Float32 CODEC(LZ4) COMMENT 'L2 norm of probabilities minus one-hot (Paul et al. 2021)',
-    emb_norm Float32 CODEC(LZ4) COMMENT 'L2 norm of the embedding; 0: unknown',
-    forgot Bool CODEC(T64, LZ4) COMMENT 'correct at the previous presentation, wrong now; as the trainer saw it',
+    step UInt64 COMMENT 'optimizer steps before this presentation' CODEC(Delta, LZ4),
+    loss Float32 COMMENT 'raw cross-entropy in nats at presentation' CODEC(LZ4),
+    correct Bool COMMENT 'argmax equals the label' CODEC(T64, LZ4),
+    margin Float32 COMMENT 'logit of the label minus the largest other logit' CODEC(LZ4),
+    p_true Float32 COMMENT 'probability of the label' CODEC(LZ4),
+    el2n Float32 COMMENT 'L2 norm of probabilities minus one-hot (Paul et al. 2021)' CODEC(LZ4),
+    emb_norm Float32 COMMENT 'L2 norm of the embedding; 0: unknown' CODEC(LZ4),
+    forgot Bool COMMENT 'correct at the previous presentation, wrong now; as the trainer saw it' CODEC(T64, LZ4),
     INDEX attempts attempt TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(attempt)
@@ -69,11 +69,11 @@ SELECT
     lower(hex(sample_id)) AS sample,
     object_id,
     length(history) AS presentations,
-    arrayExists(x -> x.2, history) AS learned,
+    arrayExists(x -> x.2, history)::Bool AS learned,
     if(learned, (arrayFirst(x -> x.2, history) AS first).1, NULL) AS first_learned,
     arrayCount((before, after) -> before.2 AND NOT after.2, arrayPopBack(history), arrayPopFront(history)) AS events,
     if(learned, events, presentations) AS forgetting,
-    learned AND events = 0 AS unforgettable
+    (learned AND events = 0)::Bool AS unforgettable
 FROM
 (
     SELECT run_id, any(dataset) AS dataset, sample_id, object_id, arraySort(groupArray((epoch, correct))) AS history

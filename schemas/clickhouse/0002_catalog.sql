@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS samples
     findings Array(LowCardinality(String)) COMMENT 'types of lint''s findings',
     doubt Float32 COMMENT 'score of the worst finding, 0 to 1',
     actor LowCardinality(String) COMMENT 'who submitted',
-    record String CODEC(ZSTD(3)) COMMENT 'the sample as an Arrow IPC stream, without pixels',
+    record String COMMENT 'the sample as an Arrow IPC stream, without pixels' CODEC(ZSTD(3)),
     INDEX by_id sample_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(position)
@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS labels
     objects UInt32 MATERIALIZED length(classes),
     actor LowCardinality(String) COMMENT '"route" when automatic, else who submitted',
     at DateTime64(6, 'UTC'),
-    record String CODEC(ZSTD(3)) COMMENT 'the label as an Arrow IPC stream, without pixels',
+    record String COMMENT 'the label as an Arrow IPC stream, without pixels' CODEC(ZSTD(3)),
     INDEX by_id sample_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(position)
@@ -97,7 +97,7 @@ CREATE TABLE IF NOT EXISTS rejected
     threshold Float64 COMMENT 'what it was compared with',
     detail String,
     received DateTime64(6, 'UTC') COMMENT 'when the producer''s record arrived',
-    record String CODEC(ZSTD(3)) COMMENT 'the reject as an Arrow IPC stream, without pixels',
+    record String COMMENT 'the reject as an Arrow IPC stream, without pixels' CODEC(ZSTD(3)),
     INDEX by_id sample_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree

@@ -1,0 +1,36 @@
+package clickhouse
+
+import (
+	"context"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// LastAttempt returns the highest attempt of a run whose losses have arrived, or 0 when none have.
+func (db *DB) LastAttempt(ctx context.Context, runID string) (uint32, error) {
+	var last uint32
+	err := db.rows(ctx, "last attempt of run "+runID, func() {}, func(rows driver.Rows) error { return rows.Scan(&last) },
+		"SELECT max(attempt) FROM losses WHERE run_id = ?", runID)
+	return last, err
+}
+
+// Forgetting counts the objects of a run by what the view forgetting says of them.
+type Forgetting struct {
+	Objects       uint64  `json:"objects"`
+	NeverLearned  uint64  `json:"never_learned"`
+	Unforgettable uint64  `json:"unforgettable"`
+	Events        uint64  `json:"events"`
+	PerLearned    float64 `json:"per_learned"` // forgetting events per object that was learned
+}
+
+// Forgetting asks the view of that name about one run.
+func (db *DB) Forgetting(ctx context.Context, runID string) (Forgetting, error) {
+	var f Forgetting
+	err := db.rows(ctx, "forgetting of run "+runID, func() {}, func(rows driver.Rows) error {
+		return rows.Scan(&f.Objects, &f.NeverLearned, &f.Unforgettable, &f.Events)
+	}, "SELECT count(), countIf(NOT learned), countIf(unforgettable), toUInt64(sum(events)) FROM forgetting WHERE run_id = ?", runID)
+	if learned := f.Objects - f.NeverLearned; learned > 0 {
+		f.PerLearned = float64(f.Events) / float64(learned)
+	}
+	return f, err
+}
