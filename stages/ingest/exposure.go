@@ -1,0 +1,74 @@
+package ingest
+
+// Exposure: images in which nothing shows, because it was too dark, too bright, or there was nothing.
+
+import (
+	"fmt"
+	"math"
+
+	"gleaner/stages/pixels"
+)
+
+// Luma at most darkLuma shows as black, and at least brightLuma as white, on an ordinary screen.
+const (
+	darkLuma   = 16
+	brightLuma = 250
+)
+
+type exposure struct {
+	deviation    float64
+	dark, bright float64
+}
+
+func newExposure(p *pixels.Plane) exposure {
+	var histogram [256]int
+	for _, v := range p.Pix {
+		histogram[v]++
+	}
+	n := float64(len(p.Pix))
+	var e exposure
+	var sum, squares float64
+	for v, count := range histogram {
+		c := float64(count) / n
+		sum += c * float64(v)
+		squares += c * float64(v) * float64(v)
+		if v <= darkLuma {
+			e.dark += c
+		}
+		if v >= brightLuma {
+			e.bright += c
+		}
+	}
+	e.deviation = math.Sqrt(max(0, squares-sum*sum))
+	return e
+}
+
+func underExposed(m measures, t Thresholds) *reject {
+	if m.dark <= t.MaxDark {
+		return nil
+	}
+	return &reject{
+		reason: UnderExposed, measure: m.dark, threshold: t.MaxDark,
+		detail: fmt.Sprintf("%.1f%% of the pixels are all but black", 100*m.dark),
+	}
+}
+
+func overExposed(m measures, t Thresholds) *reject {
+	if m.bright <= t.MaxBright {
+		return nil
+	}
+	return &reject{
+		reason: OverExposed, measure: m.bright, threshold: t.MaxBright,
+		detail: fmt.Sprintf("%.1f%% of the pixels are all but white", 100*m.bright),
+	}
+}
+
+func nearUniform(m measures, t Thresholds) *reject {
+	if m.deviation >= t.MinDeviation {
+		return nil
+	}
+	return &reject{
+		reason: NearUniform, measure: m.deviation, threshold: t.MinDeviation,
+		detail: fmt.Sprintf("luma deviates by %.1f of 255 only", m.deviation),
+	}
+}

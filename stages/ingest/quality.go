@@ -1,0 +1,66 @@
+package ingest
+
+// Why an image may be kept out, and the order in which it is asked.
+
+import "gleaner/stages/pixels"
+
+// Reasons of a Rejected beside those of pixels.Error, with the units of its Measure and Threshold.
+const (
+	Animated      = "animated"       // no measure: more than one frame
+	TooSmall      = "too-small"      // pixels of the shorter side, upright
+	NearUniform   = "near-uniform"   // standard deviation of luma
+	UnderExposed  = "under-exposed"  // share of dark pixels
+	OverExposed   = "over-exposed"   // share of bright pixels
+	Blurred       = "blurred"        // variance of the Laplacian of luma
+	Duplicate     = "duplicate"      // no measure: another sample of the dataset has the same bytes
+	NearDuplicate = "near-duplicate" // bits that differ between perceptual hashes
+	Conflict      = "conflict"       // no measure: the unique id came before with other bytes
+)
+
+// reject is why a sample is kept out.
+type reject struct {
+	reason             string
+	measure, threshold float64
+	detail             string // for people
+}
+
+// measures are an image's photometric figures, all of one small luma plane.
+type measures struct {
+	deviation    float64
+	dark, bright float64 // shares, 0..1
+	sharpness    float64
+	phash        uint64
+}
+
+// normalSide is the longer side, in pixels, at which images are measured: blur and noise are properties of a scale, and a
+// phone's 12 megapixels at their own scale are softer than a thumbnail.
+const normalSide = 512
+
+func measure(img *pixels.Image) measures {
+	luma := img.Luma()
+	if long := max(luma.W, luma.H); long > normalSide {
+		luma = luma.Area(max(1, luma.W*normalSide/long), max(1, luma.H*normalSide/long))
+	}
+	e := newExposure(luma)
+	return measures{deviation: e.deviation, dark: e.dark, bright: e.bright, sharpness: sharpness(luma), phash: phash(luma)}
+}
+
+// quality asks every check in turn; the first that fails names the reason. Darkness is asked before uniformity, and that
+// before blur, since a black image is all three and the first is what people would call it.
+func quality(img *pixels.Image, info pixels.Info, m measures, t Thresholds) *reject {
+	for _, check := range []*reject{
+		animated(info, t), tooSmall(img, t), underExposed(m, t), overExposed(m, t), nearUniform(m, t), blurred(m, t),
+	} {
+		if check != nil {
+			return check
+		}
+	}
+	return nil
+}
+
+func animated(info pixels.Info, t Thresholds) *reject {
+	if !info.Animated || !t.RejectAnimated {
+		return nil
+	}
+	return &reject{reason: Animated, detail: "more than one frame"}
+}
