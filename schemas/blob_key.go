@@ -23,3 +23,6 @@ func TombstoneKey(id SampleID) string { return "tombstones/" + id.String() }
 
 // DeskSnapshotPrefix is the folder of the desk's snapshots for one genesis.
 func DeskSnapshotPrefix(genesis string) string { return "desk/" + url.PathEscape(genesis) + "/" }
+
+// MembersKey is where the member list of a dataset version lies.
+func MembersKey(versionID string) string { return "datasets/" + url.PathEscape(versionID) }

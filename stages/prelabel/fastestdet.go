@@ -28,17 +28,22 @@ func fastestDetFits(w, h int, out []int64) bool {
 // Detect implements Detector; a detection's score is objectness^0.6 times the best class's score^0.4.
 func (d *fastestDet) Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error) {
 	var found []candidate
-	err := d.session.Run(ctx, func(in [][]float32) error {
-		fill(in[0], d.w, d.h, img, d.w, d.h, 1.0/255, 0)
-		return nil
-	}, func(out [][]float32) error {
-		found = d.decode(out[0], float32(img.W), float32(img.H), low)
-		return nil
-	})
+	err := d.run(ctx, img, func(out []float32) { found = d.decode(out, float32(img.W), float32(img.H), low) })
 	if err != nil {
 		return nil, err
 	}
 	return d.objects(found, img.W, img.H, low), nil
+}
+
+// run hands the graph's output for an image to use, which must not keep it.
+func (d *fastestDet) run(ctx context.Context, img *pixels.Image, use func(out []float32)) error {
+	return d.session.Run(ctx, func(in [][]float32) error {
+		fill(in[0], d.w, d.h, img, d.w, d.h, 1.0/255, 0)
+		return nil
+	}, func(out [][]float32) error {
+		use(out[0])
+		return nil
+	})
 }
 
 // decode reads the output for an image of imgW by imgH pixels. A cell whose objectness alone scores below low ends at the

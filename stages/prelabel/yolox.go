@@ -28,20 +28,29 @@ func yoloxFits(w, h int, out []int64) bool {
 // Detect implements Detector; a detection's score is objectness times the best class's score.
 func (d *yolox) Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error) {
 	var found []candidate
-	scale := min(float64(d.w)/float64(img.W), float64(d.h)/float64(img.H))
-	err := d.session.Run(ctx, func(in [][]float32) error {
-		// The reference truncates the scaled size to whole pixels but divides by the untruncated scale.
-		w, h := int(float64(img.W)*scale), int(float64(img.H)*scale)
-		fill(in[0], d.w, d.h, img, max(w, 1), max(h, 1), 1, 114)
-		return nil
-	}, func(out [][]float32) error {
-		found = d.decode(out[0], float32(1/scale), low)
-		return nil
-	})
+	err := d.run(ctx, img, func(out []float32) { found = d.decode(out, float32(1/d.scale(img)), low) })
 	if err != nil {
 		return nil, err
 	}
 	return d.objects(found, img.W, img.H, low), nil
+}
+
+// scale is input pixels per image pixel.
+func (d *yolox) scale(img *pixels.Image) float64 {
+	return min(float64(d.w)/float64(img.W), float64(d.h)/float64(img.H))
+}
+
+// run hands the graph's output for an image to use, which must not keep it.
+func (d *yolox) run(ctx context.Context, img *pixels.Image, use func(out []float32)) error {
+	return d.session.Run(ctx, func(in [][]float32) error {
+		// The reference truncates the scaled size to whole pixels but divides by the untruncated scale.
+		w, h := int(float64(img.W)*d.scale(img)), int(float64(img.H)*d.scale(img))
+		fill(in[0], d.w, d.h, img, max(w, 1), max(h, 1), 1, 114)
+		return nil
+	}, func(out [][]float32) error {
+		use(out[0])
+		return nil
+	})
 }
 
 // decode reads the output; unscale is image pixels per input pixel. Most cells end at the first comparison, since no
