@@ -37,7 +37,7 @@ type CommandKind string
 const (
 	CommandGenesis      CommandKind = "genesis"      // GenesisBody: the first record of a log
 	CommandUpgrade      CommandKind = "upgrade"      // UpgradeBody: changes the fold version
-	CommandTick         CommandKind = "tick"         // no body: moves the fold's time
+	CommandTick         CommandKind = "tick"         // TickBody, or none: moves the fold's time
 	CommandCreate       CommandKind = "create"       // CreateBody
 	CommandClaim        CommandKind = "claim"        // ClaimBody
 	CommandRenew        CommandKind = "renew"        // TaskBody
@@ -58,6 +58,12 @@ type GenesisBody struct {
 // UpgradeBody changes the fold version from this command on.
 type UpgradeBody struct {
 	Fold int `json:"fold"`
+}
+
+// TickBody says which hash the proposer's fold had at an offset, so that the other instances can compare. The fold ignores it.
+type TickBody struct {
+	Offset int64 `json:"offset"`
+	Hash   Hash  `json:"hash"`
 }
 
 // CreateBody opens a task for a sample, or reopens a submitted one with a new reason. A task that is open or claimed only

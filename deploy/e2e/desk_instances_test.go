@@ -4,9 +4,11 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -156,6 +158,50 @@ func TestDeskSkewed(t *testing.T) {
 	_, err = desk.Do(t.Context(), schemas.Command{ID: "after", Actor: "alice", Kind: schemas.CommandClaim, Body: []byte(`{}`)})
 	if err == nil || errors.Is(err, schemas.ErrOutcomeUnknown) || written(t, client, schemas.Desk) != end {
 		t.Errorf("a desk with a slow clock went on: %v", err)
+	}
+}
+
+// Instances compare their states by what their ticks say; one that differs is found out.
+func TestDeskInstancesDisagree(t *testing.T) {
+	broker, client := brokerForTest(t)
+	store := openBlobs(t, t.TempDir())
+	cfg := quickDesk()
+	cfg.HashEvery, cfg.IdleTickEvery = 10, 100*time.Millisecond
+	one, stop := runInstance(t, broker, store, cfg)
+	other, stopOther := runInstance(t, broker, store, cfg)
+	for i := range 15 {
+		do(t, other, fmt.Sprint("claim-", i), "alice", schemas.CommandClaim, schemas.ClaimBody{})
+	}
+	end := written(t, client, schemas.Desk)
+	eventually(t, 20*time.Second, "ticks of both folded by both", func() bool {
+		return one.Status().Offset > end+5 && other.Status().Offset > end+5
+	})
+	if err := errors.Join(stop(), stopOther()); err != nil {
+		t.Fatalf("equal instances disagree: %v", err)
+	}
+
+	// A third one hears of a hash that is not its own: all offsets of its last one are covered, whichever it is by then.
+	third, stop := runInstance(t, broker, store, cfg)
+	eventually(t, 20*time.Second, "the third instance to stop", func() bool {
+		status := third.Status()
+		if status.Genesis != "" {
+			tick := schemas.Command{ID: fmt.Sprint("forged-", status.Offset), Actor: "desk:forged", At: time.Now(), Genesis: status.Genesis, Kind: schemas.CommandTick}
+			tick.Body, _ = json.Marshal(schemas.TickBody{Offset: status.Offset / 10 * 10})
+			rec, err := tick.Record()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Append(t.Context(), rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := third.Do(ctx, schemas.Command{Actor: "alice", Kind: schemas.CommandClaim, Body: []byte(`{}`)})
+		return err != nil && !errors.Is(err, schemas.ErrOutcomeUnknown)
+	})
+	if err := stop(); err == nil || !strings.Contains(err.Error(), "instances disagree") {
+		t.Errorf("the third instance ended with %v", err)
 	}
 }
 

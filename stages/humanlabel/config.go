@@ -13,14 +13,14 @@ type Config struct {
 	MaxSkew       time.Duration `yaml:"max_skew"`        // an instance whose clock is further behind the log's stops proposing
 	SnapshotEvery int           `yaml:"snapshot_every"`  // commands between snapshots
 	KeepSnapshots int           `yaml:"keep_snapshots"`  // how many, the newest
-	HashEvery     int           `yaml:"hash_every"`      // commands between log lines with the state's hash
+	HashEvery     int           `yaml:"hash_every"`      // commands between hashes of the state, which are logged and compared; the same for all instances
 }
 
 // DefaultConfig returns the settings of a desk that nobody has set up.
 func DefaultConfig() Config {
 	return Config{
 		CommandTTL: 10 * time.Minute, TickEvery: time.Second, IdleTickEvery: time.Minute, MaxSkew: 2 * time.Second,
-		SnapshotEvery: 20_000, KeepSnapshots: 8, HashEvery: 10_000,
+		SnapshotEvery: 20_000, KeepSnapshots: 8, HashEvery: 1000,
 	}
 }
 

@@ -3,6 +3,7 @@ package humanlabel
 // One instance of the desk: it follows the log and answers commands once it has folded them.
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -33,6 +34,7 @@ type Desk struct {
 	waiting map[string][]chan schemas.Outcome // by command id
 	folded  time.Time                         // own clock at the last record
 	saved   int64                             // offset of the last snapshot begun here
+	check   *schemas.TickBody                 // the last hash that was logged, which other instances' ticks are compared with
 	failed  error                             // why this instance serves no more
 }
 
@@ -135,12 +137,33 @@ func (d *Desk) fold(rec schemas.Record) error {
 	}
 	delete(d.waiting, o.CommandID)
 	d.open()
-	if rec.Offset%int64(d.cfg.HashEvery) == 0 {
-		d.logger.Info("desk: state", "offset", rec.Offset, "hash", d.state.Hash().String())
+	if err := d.compare(rec); err != nil {
+		return err
 	}
 	// A snapshot holds the fold up while it is encoded, so a large state is saved less often.
 	if done := rec.Offset - d.saved; d.state.genesis != "" && done >= int64(max(d.cfg.SnapshotEvery, len(d.state.tasks)/2)) {
 		d.snapshot()
+	}
+	return nil
+}
+
+// compare logs the state's hash every so often and compares it with what other instances' ticks say. Two folds that differ are
+// an error without remedy here: one of them tells people what is not so. The caller holds mu.
+func (d *Desk) compare(rec schemas.Record) error {
+	if rec.Offset%int64(d.cfg.HashEvery) == 0 {
+		d.check = &schemas.TickBody{Offset: rec.Offset, Hash: d.state.Hash()}
+		d.logger.Info("desk: state", "offset", rec.Offset, "hash", d.check.Hash.String())
+		return nil
+	}
+	var c schemas.Command
+	var theirs schemas.TickBody
+	if d.check == nil || !bytes.Contains(rec.Value, []byte(schemas.CommandTick)) || json.Unmarshal(rec.Value, &c) != nil ||
+		c.Kind != schemas.CommandTick || c.Genesis != d.state.genesis || json.Unmarshal(c.Body, &theirs) != nil {
+		return nil
+	}
+	if theirs.Offset == d.check.Offset && theirs.Hash != d.check.Hash {
+		return fmt.Errorf("instances disagree: at offset %d the state's hash is %s here and %s with %s: run the same binary everywhere; "+
+			"if they do, remove the blobs under %s", theirs.Offset, d.check.Hash, theirs.Hash, c.Actor, schemas.DeskSnapshotPrefix(d.state.genesis))
 	}
 	return nil
 }
@@ -188,6 +211,9 @@ func (d *Desk) due() (schemas.Command, bool) {
 		c.Kind = schemas.CommandGenesis
 		c.Body, _ = json.Marshal(schemas.GenesisBody{Genesis: randomID(), Fold: schemas.DeskFold}) // a plain struct: cannot fail
 		return c, true
+	}
+	if d.check != nil {
+		c.Body, _ = json.Marshal(d.check) // a plain struct: cannot fail
 	}
 	idle := now.Sub(d.folded)
 	ended := len(d.state.leases.items) > 0 && d.state.leases.items[0].lease <= now.UnixNano()
