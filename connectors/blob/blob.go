@@ -44,9 +44,6 @@ type Config struct {
 	URL string `yaml:"url"`
 }
 
-// DefaultConfig keeps blobs in the folder data/blobs below the working directory.
-func DefaultConfig() Config { return Config{URL: "file://./data/blobs"} }
-
 // Validate refuses what Open cannot open, as far as the text tells.
 func (c Config) Validate() error {
 	u, err := url.Parse(c.URL)

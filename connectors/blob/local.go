@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -126,6 +127,9 @@ func (s *local) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	data, err := os.ReadFile(path)
+	if errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) { // other keys begin with this one, or it with another
+		err = fs.ErrNotExist
+	}
 	if err != nil {
 		return nil, fmt.Errorf("blob: get %s: %w", key, err)
 	}
@@ -140,8 +144,11 @@ func (s *local) Delete(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		return nil // no value, and os.Remove would take an empty folder
+	}
 	err = os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	if err == nil {

@@ -108,6 +108,75 @@ func race(t *testing.T, dir, name string) {
 	}
 }
 
+// TestKilledWhileWriting kills a process that writes values of 100 KB: every value that it reported is there, and every value
+// that is there is whole.
+func TestKilledWhileWriting(t *testing.T) {
+	const size = 100_000
+	value := func(key string) []byte { return bytes.Repeat([]byte(key), size/len(key)) }
+	if dir := os.Getenv("BLOB_KILL_DIR"); dir != "" {
+		s := open(t, "file://"+dir)
+		for i := 0; ; i++ {
+			key := fmt.Sprintf("images/%02d/%08d", i%7, i)
+			var err error
+			if i%2 == 0 {
+				err = s.Put(t.Context(), key, value(key))
+			} else {
+				_, _, err = s.PutNew(t.Context(), key, value(key))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Println("wrote", key)
+		}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var reported []string
+	for range 3 {
+		cmd := exec.Command(exe, "-test.run=^TestKilledWhileWriting$", "-test.v")
+		cmd.Env = append(os.Environ(), "BLOB_KILL_DIR="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for sc := bufio.NewScanner(out); sc.Scan(); {
+			if key, ok := strings.CutPrefix(sc.Text(), "wrote "); ok {
+				reported = append(reported, key)
+				if n++; n == 25 {
+					_ = cmd.Process.Kill() // and what it still reports is read on
+				}
+			}
+		}
+		_ = cmd.Wait()
+	}
+	s := open(t, "file://"+dir)
+	for _, key := range reported {
+		if _, err := s.Get(t.Context(), key); err != nil {
+			t.Errorf("reported but lost: %v", err)
+		}
+	}
+	listed := 0
+	for key, err := range s.List(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := s.Get(t.Context(), key); err != nil || !bytes.Equal(data, value(key)) {
+			t.Errorf("%s is not whole: %d bytes, %v", key, len(data), err)
+		}
+		listed++
+	}
+	if len(reported) < 75 || listed == 0 {
+		t.Errorf("%d reported, %d listed", len(reported), listed)
+	}
+}
+
 // TestFolderHoldsNothingElse checks that a folder has exactly one file a value, so that people can copy it with any tool,
 // and that files a dead process left behind go away while fresh ones of living processes stay.
 func TestFolderHoldsNothingElse(t *testing.T) {
@@ -206,6 +275,21 @@ func TestKeysStayInside(t *testing.T) {
 	}
 }
 
+// TestDeleteKeepsFolders deletes a folder's last value and the folder's own name, and writes there again.
+func TestDeleteKeepsFolders(t *testing.T) {
+	s := open(t, "file://"+t.TempDir())
+	for range 2 {
+		if err := s.Put(t.Context(), "a/b", []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"a/b", "a", "a/b/c", "none/at/all"} {
+			if err := s.Delete(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestConfig(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                   "want file:///folder or s3://bucket",
@@ -221,7 +305,9 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%q: error %v, want %q", url, err, want)
 		}
 	}
-	if err := blob.DefaultConfig().Validate(); err != nil {
-		t.Error(err)
+	for _, url := range []string{"file:///a/b", "file://localhost/a", "file://./a", "file://../a", "s3://b?region=eu-north-1"} {
+		if err := (blob.Config{URL: url}).Validate(); err != nil {
+			t.Errorf("%q: %v", url, err)
+		}
 	}
 }

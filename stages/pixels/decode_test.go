@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/metrics"
 	"testing"
 
 	"golang.org/x/image/bmp"
@@ -366,8 +367,16 @@ func FuzzDecode(f *testing.F) {
 	f.Add(encode(f, func(b *bytes.Buffer) error { return tiff.Encode(b, m, &tiff.Options{Compression: tiff.Deflate}) }))
 	f.Add(encode(f, func(b *bytes.Buffer) error { return gif.Encode(b, m, nil) }))
 	limits := pixels.Limits{MaxBytes: 1 << 20, MaxPixels: 1 << 16, MaxSide: 1 << 10}
+	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		metrics.Read(allocated)
+		before := allocated[0].Value.Uint64()
 		img, info, err := pixels.Decode(data, limits)
+		metrics.Read(allocated)
+		// 20 bytes for each of the pixels, and what the decoders read ahead; TIFF's takes up to 10 MiB at a time.
+		if n := allocated[0].Value.Uint64() - before; n > 32<<20+20<<16 {
+			t.Errorf("%d bytes were allocated for a file of %d", n, len(data))
+		}
 		if err != nil {
 			var e *pixels.Error
 			if !errors.As(err, &e) || e.Reason == "" || img != nil {

@@ -86,28 +86,27 @@ func (p *Plane) Area(w, h int) *Plane {
 	return &Plane{W: w, H: h, Pix: area(p.Pix, p.W, p.H, 1, w, h)}
 }
 
-// span is the run of source pixels under one output pixel: at..at+n-1, the first and last of them in part.
+// span is the run of source pixels under one output pixel, at..at+n-1, with weights that sum to 1: first and last of the
+// ends, which it covers in part, and inner of those between.
 type span struct {
-	at, n       int
-	first, last float32 // weights of the ends; those between weigh 1
+	at, n              int
+	first, inner, last float32
 }
 
 func spans(from, to int) []span {
 	ss := make([]span, to)
 	for i := range ss {
-		// Exact in integers: the borders are i*from/to and (i+1)*from/to.
+		// Exact in integers: the borders are i*from/to and (i+1)*from/to, and all lengths are in units of 1/to.
 		lo, hi := i*from, (i+1)*from
 		at, end := lo/to, (hi+to-1)/to
-		first := 1 - float32(lo%to)/float32(to)
-		last := float32(1)
-		if r := hi % to; r != 0 {
-			last = float32(r) / float32(to)
+		s := span{at: at, n: end - at, first: 1}
+		if s.n > 1 {
+			length := float32(from)
+			s.first = float32((at+1)*to-lo) / length
+			s.inner = float32(to) / length
+			s.last = float32(hi-(end-1)*to) / length
 		}
-		n := end - at
-		if n == 1 {
-			first, last = 1, 1
-		}
-		ss[i] = span{at: at, n: n, first: first, last: last}
+		ss[i] = s
 	}
 	return ss
 }
@@ -119,7 +118,7 @@ func (s span) weight(i int) float32 {
 	case s.n - 1:
 		return s.last
 	}
-	return 1
+	return s.inner
 }
 
 func area(src []uint8, sw, sh, ch, w, h int) []uint8 {
@@ -128,18 +127,16 @@ func area(src []uint8, sw, sh, ch, w, h int) []uint8 {
 	sum, row := make([]float32, w*ch), make([]float32, w*ch)
 	for y, sy := range ys {
 		clear(sum)
-		var total float32
 		for i := range sy.n {
 			averageRow(row, src[(sy.at+i)*sw*ch:][:sw*ch], xs, ch)
 			weight := sy.weight(i)
-			total += weight
 			for j, v := range row {
 				sum[j] += weight * v
 			}
 		}
 		out := dst[y*w*ch:][:w*ch]
 		for j, v := range sum {
-			out[j] = uint8(v/total + 0.5)
+			out[j] = uint8(v + 0.5)
 		}
 	}
 	return dst
@@ -147,21 +144,17 @@ func area(src []uint8, sw, sh, ch, w, h int) []uint8 {
 
 func averageRow(dst []float32, src []uint8, xs []span, ch int) {
 	for x, s := range xs {
-		total := s.first
-		for i := 1; i < s.n; i++ {
-			total += s.weight(i)
-		}
 		for c := range ch {
-			px := src[s.at*ch+c:]
-			sum := s.first * float32(px[0])
-			if s.n > 1 {
+			px := src[s.at*ch+c : (s.at+s.n-1)*ch+c+1]
+			v := s.first*float32(px[0]) + s.last*float32(px[len(px)-1])
+			if s.n > 2 {
 				var inner uint32
-				for i := 1; i < s.n-1; i++ {
-					inner += uint32(px[i*ch])
+				for i := ch; i < len(px)-1; i += ch {
+					inner += uint32(px[i])
 				}
-				sum += float32(inner) + s.last*float32(px[(s.n-1)*ch])
+				v += s.inner * float32(inner)
 			}
-			dst[x*ch+c] = sum / total
+			dst[x*ch+c] = v
 		}
 	}
 }
