@@ -41,12 +41,15 @@ func missing(what string) *httpError {
 func (s *Server) answer(h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler {
-				s.log.Error("web: panic", "request", r.Method+" "+r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-				s.fail(w, problem(http.StatusInternalServerError, "internal error", "tell the operator; the log has the details"))
-			} else if p != nil {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
+			s.log.Error("web: panic", "request", r.Method+" "+r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			s.fail(w, problem(http.StatusInternalServerError, "internal error", "tell the operator; the log has the details"))
 		}()
 		err := h(w, r)
 		if err == nil {

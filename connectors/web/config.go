@@ -78,8 +78,15 @@ func (c Config) Validate() error {
 		name string
 		n    int64
 	}{
-		{"max_image", int64(c.MaxImage)}, {"max_json", int64(c.MaxJSON)}, {"max_bodies", int64(c.MaxBodies)}, {"lease", int64(c.Lease)},
-		{"wait", int64(c.Wait)}, {"life", int64(c.Life)}, {"drain", int64(c.Drain)}, {"max_listed", int64(c.MaxListed)}, {"max_objects", int64(c.MaxObjects)},
+		{"max_image", int64(c.MaxImage)},
+		{"max_json", int64(c.MaxJSON)},
+		{"max_bodies", int64(c.MaxBodies)},
+		{"lease", int64(c.Lease)},
+		{"wait", int64(c.Wait)},
+		{"life", int64(c.Life)},
+		{"drain", int64(c.Drain)},
+		{"max_listed", int64(c.MaxListed)},
+		{"max_objects", int64(c.MaxObjects)},
 	} {
 		if s.n <= 0 {
 			return fmt.Errorf("web.%s must be above 0", s.name)

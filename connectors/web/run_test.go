@@ -47,7 +47,7 @@ func TestStop(t *testing.T) {
 
 			status := make(chan int, 1)
 			go func() {
-				req, _ := http.NewRequest("POST", "http://"+server.Addr()+"/api/images", strings.NewReader("x"))
+				req, _ := http.NewRequest(http.MethodPost, "http://"+server.Addr()+"/api/images", strings.NewReader("x"))
 				req.Header.Set("dataset", "d")
 				res, err := http.DefaultClient.Do(req)
 				if err != nil {

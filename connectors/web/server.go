@@ -83,7 +83,9 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.Warn("web: requests cut off at the end", "after", s.cfg.Drain, "error", err)
 		_ = srv.Close()
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("web: serve on %s: %w", s.addr, err)
+	}
 	return nil
 }
 

@@ -395,7 +395,7 @@ func TestPagesNeedNothingElse(t *testing.T) {
 	if csp := s.ask("GET", "/", "").Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self'") || strings.Contains(csp, "unsafe") {
 		t.Errorf("policy %q", csp)
 	}
-	if a := s.ask("GET", "/ui/..%2f..%2fgo.mod", ""); a.StatusCode != 404 {
+	if a := s.ask("GET", "/ui/..%2f..%2fgo.mod", ""); a.StatusCode != http.StatusNotFound {
 		t.Errorf("a path out of the folder answers %d", a.StatusCode)
 	}
 }
@@ -409,7 +409,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	in, out := io.Pipe()
 	slow := make(chan int, 1)
 	go func() {
-		req, _ := http.NewRequest("POST", s.url+"/api/images", in) // of unknown length: takes the whole limit
+		req, _ := http.NewRequest(http.MethodPost, s.url+"/api/images", in) // of unknown length: takes the whole limit
 		req.Header.Set("dataset", "d")
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
@@ -420,7 +420,7 @@ func TestBodiesAreBounded(t *testing.T) {
 		slow <- res.StatusCode
 	}()
 	_, _ = out.Write([]byte("x")) // returns once the server reads
-	for s.ask("POST", "/api/images", strings.Repeat("x", 900), "dataset", "d").StatusCode != 503 {
+	for s.ask("POST", "/api/images", strings.Repeat("x", 900), "dataset", "d").StatusCode != http.StatusServiceUnavailable {
 		t.Log("the slow request has not begun yet")
 	}
 	out.Close()

@@ -62,7 +62,7 @@ const panel: PanelCallbacks = {
     canvas.focus(f.box);
     if (f.object_id !== undefined) apply((s) => edit.select(s, f.object_id ?? null));
   },
-  hover: (f) => canvas.point(f?.box ?? null),
+  hover: (f) => canvas.point(f?.fix ?? f?.box ?? null), // a suggested box is shown before it is taken
   fix: (f) => apply((s) => edit.applyFix(s, f, defaultClass())),
   keep: (f) => apply((s) => edit.toggleKeep(s, f)),
   select: (id) => apply((s) => edit.select(s, id)),
