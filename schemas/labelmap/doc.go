@@ -13,19 +13,19 @@
 //
 //	bit 0 L=UL   1 UL=U   2 U=UR   3 L=U   4 UR=URR   5 U=UU   6 UL=UUL   7 L=LL   8 UL=ULL   9 UR=UUR
 //
-// The candidates are L, U, UR, UL in this order, without those outside of the image or equal to an earlier one. For each
-// candidate one bit says whether it is the pixel's id (1: yes, and the pixel is done); its model is model[slot][context],
-// where slot is 0 for L, 1 for U, 2 for UR, 3 for UL. When no candidate fits, one more bit with the model fresh says whether
-// the id is new (1). A new id is the number of ids seen so far if ordered, else 16 plain bits. An old id is given by its
-// rank in the order of first appearance, as plain bits: as many as the number of ids seen so far, less one, has. Plain bits
-// come most significant first.
+// There are four candidates: L; U; in the row above from x+1 to x+64, the first id that is neither L nor U; after it, the
+// first that is none of these three. A candidate that is outside of the image, or U where it equals L, is passed over. For
+// each other, one bit says whether it is the pixel's id (1: yes, and the pixel is done); its model is model[slot][context],
+// where slot counts the four from 0. When none is, one more bit, with the model fresh, says whether the id is new (1). A new
+// id is the number of ids seen so far if ordered, else 16 plain bits. An old id is given by its rank in the order of first
+// appearance, in as many plain bits as the number of ids seen so far, less one, has. Plain bits come most significant first.
 //
-// The range coder is that of LZMA with 15-bit probabilities. The first byte of the stream is 0, the next four are the initial
-// code, big-endian; range starts at 0xFFFFFFFF. Before each decision, while range < 2^24: range <<= 8 and
-// code = code<<8 | next byte. A bit with probability p: bound = (range>>15)*p; it is 1 if
-// code < bound, then range = bound, else 0, code -= bound and range -= bound. A plain bit: range >>= 1; it is 1 if
-// code >= range, then code -= range. A model is a pair (fast, slow), both 2^14 at first; p = (fast+slow)/2, rounded down.
-// After a 1, fast += (2^15-fast)>>4 and slow += (2^15-slow)>>7; after a 0, fast -= fast>>4 and slow -= slow>>7.
+// The range coder is that of LZMA with 15-bit probabilities. The first byte of the stream is 0, the next four are the
+// initial code, big-endian; range starts at 0xFFFFFFFF. Before each decision, while range < 2^24: range <<= 8 and code =
+// code<<8 | next byte. A bit with probability p: bound = (range>>15)*p; it is 1 if code < bound, then range = bound, else 0,
+// code -= bound and range -= bound. A plain bit: range >>= 1; it is 1 if code >= range, then code -= range. A model is a
+// probability p, at first 2^14, and a count n, at first 0. After a 1, p += (2^15-p)/(n+2), after a 0, p -= p/(n+2), both
+// divisions rounding down; then n grows by one unless it is 62.
 package labelmap
 
 // Encoding names this version of the format in schemas.Superpixels.

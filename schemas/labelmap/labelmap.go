@@ -11,7 +11,7 @@ import (
 const MaxPixels = 1 << 26
 
 // maxPixelsPerByte is more than the range coder can pack into a byte (the models never let a pixel cost less than
-// about 1/320 bit), so that a short message cannot ask for much memory.
+// about 1/360 bit), so that a short message cannot ask for much memory.
 const maxPixelsPerByte = 1 << 13
 
 const (
@@ -45,7 +45,8 @@ func Encode(labels []uint16, w, h int) ([]byte, error) {
 			id := ranks[label]
 			ctx := win.context(x)
 			found := false
-			for slot, c := range win.candidates(x) {
+			for slot := range slots {
+				c := win.candidate(slot, x)
 				if c == outside {
 					continue
 				}
@@ -114,7 +115,8 @@ func Decode(b []byte) (labels []uint16, w, h int, err error) {
 		for x := range w {
 			ctx := win.context(x)
 			id := int32(outside)
-			for slot, c := range win.candidates(x) {
+			for slot := range slots {
+				c := win.candidate(slot, x)
 				if c != outside && dec.bit(&m.same[slot][ctx]) {
 					id = c
 					break

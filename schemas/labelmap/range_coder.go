@@ -16,7 +16,7 @@ type encoder struct {
 func newEncoder(out []byte) *encoder { return &encoder{out: out, rng: 0xFFFFFFFF, pending: 1} }
 
 func (e *encoder) bit(m *model, bit bool) {
-	bound := (e.rng >> probBits) * m.p()
+	bound := (e.rng >> probBits) * uint32(m.p)
 	if bit {
 		e.rng = bound
 	} else {
@@ -94,7 +94,7 @@ func (d *decoder) overrun() bool { return d.at > len(d.in) }
 
 func (d *decoder) bit(m *model) bool {
 	d.renorm()
-	bound := (d.rng >> probBits) * m.p()
+	bound := (d.rng >> probBits) * uint32(m.p)
 	bit := d.code < bound
 	if bit {
 		d.rng = bound
