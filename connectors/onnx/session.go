@@ -154,9 +154,6 @@ func (s *Session) measure() error {
 	return nil
 }
 
-// Name is the path or name that it was loaded by.
-func (s *Session) Name() string { return s.name }
-
 // SHA256 is the digest of the model file.
 func (s *Session) SHA256() schemas.Hash { return s.hash }
 

@@ -67,7 +67,7 @@ func (p *Prelabel) label(ctx context.Context, s *schemas.Sample) error {
 		return nil
 	}
 	s.Objects = nil
-	for _, o := range suppress(s.Proposals, p.cfg.IoU, len(s.Proposals)) {
+	for _, o := range suppress(found, p.cfg.IoU, p.cfg.MaxProposals) {
 		if o.Score < p.cfg.accept(s.Dataset) {
 			break
 		}

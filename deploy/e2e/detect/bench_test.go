@@ -8,7 +8,7 @@ import (
 // BenchmarkDetect times Detect on the photos of coco128 beside bare runs of the same session, alternately, and reports what
 // everything but the inference costs as a share of the bare run.
 func BenchmarkDetect(b *testing.B) {
-	images := photos(b)
+	images := photos(b, 128)
 	nop := func([][]float32) error { return nil }
 	for _, m := range models {
 		b.Run(m.decoder, func(b *testing.B) {

@@ -66,15 +66,15 @@ type photo struct {
 	img  *pixels.Image
 }
 
-// photos decodes coco128.
-func photos(tb testing.TB) []photo {
+// photos decodes the first n of coco128's 128 photos.
+func photos(tb testing.TB, n int) []photo {
 	tb.Helper()
 	files, err := filepath.Glob(filepath.Join(realdata.Need(tb, "coco128", "images"), "*.jpg"))
 	if err != nil || len(files) != 128 {
 		tb.Fatalf("%d photos, %v", len(files), err)
 	}
-	out := make([]photo, len(files))
-	for i, f := range files {
+	out := make([]photo, n)
+	for i, f := range files[:n] {
 		data, err := os.ReadFile(f)
 		if err != nil {
 			tb.Fatal(err)

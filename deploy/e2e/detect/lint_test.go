@@ -46,7 +46,7 @@ func yolo(t *testing.T, path string, names []string, w, h int) []schemas.Object 
 // TestLintFindsPlantedErrors plants errors in the labels of coco128 with the tools beside the real data, and has those
 // tools judge the findings: the area under the ROC curve of each rule's scores.
 func TestLintFindsPlantedErrors(t *testing.T) {
-	exe, images := python(t), photos(t)
+	exe, images := python(t), photos(t, 128)
 	data, _ := realdata.Dir()
 	tools := filepath.Join(filepath.Dir(data), "tools")
 	if _, err := os.Stat(filepath.Join(tools, "label_noise.py")); err != nil {
@@ -98,7 +98,9 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 		"--findings", findings, "--images", realdata.Need(t, "coco128", "images"), "--json", scores)
 	table, _, _ := strings.Cut(string(report), "{\"images\"")
 	t.Log(table)
-	var judged struct{ Rows map[string]struct{ AUROC *float64 } }
+	var judged struct {
+		Rows map[string]struct{ AUROC *float64 }
+	}
 	if data, err := os.ReadFile(scores); err != nil {
 		t.Fatal(err)
 	} else if err := json.Unmarshal(data, &judged); err != nil {

@@ -41,7 +41,7 @@ func rows(objects []schemas.Object) []found {
 
 // TestParity holds the detections against those of an independent decode in Python.
 func TestParity(t *testing.T) {
-	exe, images := python(t), photos(t)
+	exe, images := python(t), photos(t, 128)
 	for _, m := range models {
 		t.Run(m.decoder, func(t *testing.T) {
 			session := &recorder{Session: load(t, m.file)}

@@ -48,7 +48,7 @@ func process(tb testing.TB, p *prelabel.Prelabel, s schemas.Sample) schemas.Samp
 
 // TestPrelabel checks what the step puts on samples, by all workers at once and by one again: the same.
 func TestPrelabel(t *testing.T) {
-	images := photos(t)[:24]
+	images := photos(t, 12)
 	cfg := prelabel.DefaultConfig()
 	cfg.Datasets = map[string]prelabel.Dataset{"strict": {Accept: 0.6}}
 	p := step(t, cfg, recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"))
@@ -103,7 +103,7 @@ func TestPrelabel(t *testing.T) {
 
 func TestPrelabelKeepsLabelsOfPeople(t *testing.T) {
 	p := step(t, prelabel.DefaultConfig(), recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"))
-	in := sample(photos(t)[0])
+	in := sample(photos(t, 1)[0])
 	in.Rank, in.Revision = schemas.RankHuman, 3
 	in.Objects = []schemas.Object{{ID: "a", Class: "bowl", Box: geometry.Box{X2: 10, Y2: 10}, Source: "person:ann"}}
 	out := process(t, p, in)
@@ -113,7 +113,7 @@ func TestPrelabelKeepsLabelsOfPeople(t *testing.T) {
 }
 
 func TestPrelabelWithoutModel(t *testing.T) {
-	out := process(t, step(t, prelabel.DefaultConfig(), nil), sample(photos(t)[0]))
+	out := process(t, step(t, prelabel.DefaultConfig(), nil), sample(photos(t, 1)[0]))
 	if len(out.Objects)+len(out.Proposals) != 0 || out.Rank != schemas.RankNone || out.Stamps[0].Model != prelabel.NoModel || out.Stamps[0].Hash != "" {
 		t.Errorf("%+v", out)
 	}
@@ -121,7 +121,7 @@ func TestPrelabelWithoutModel(t *testing.T) {
 
 func TestPrelabelRefusesBrokenImages(t *testing.T) {
 	p := step(t, prelabel.DefaultConfig(), recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"))
-	in := sample(photos(t)[0])
+	in := sample(photos(t, 1)[0])
 	in.Image.Inline = in.Image.Inline[:100]
 	_, err := p.Process(t.Context(), in)
 	if _, ok := schemas.AsFault(err); !ok || !strings.Contains(err.Error(), in.ID.String()) {
@@ -155,7 +155,7 @@ func TestTwoModelsAtOnce(t *testing.T) {
 	if err := rt.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := second.Detect(t.Context(), photos(t)[0].img, 0.05); err != nil {
+	if _, err := second.Detect(t.Context(), photos(t, 1)[0].img, 0.05); err != nil {
 		t.Error(err)
 	}
 }
