@@ -16,6 +16,7 @@ type DB struct {
 	cfg    Config
 	log    *slog.Logger
 	conn   driver.Conn
+	life   life
 	hashes *hashBuffer
 	closed sync.Once
 }
@@ -81,7 +82,7 @@ func (db *DB) Ping(ctx context.Context) error { return db.conn.Ping(ctx) }
 func (db *DB) Close(ctx context.Context) error {
 	var err error
 	db.closed.Do(func() {
-		err = errors.Join(db.hashes.flush(ctx), db.conn.Close())
+		err = errors.Join(db.hashes.close(ctx), db.conn.Close())
 	})
 	return err
 }

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -32,6 +33,7 @@ type hashBuffer struct {
 	mu      sync.Mutex
 	rows    []hashRow
 	timer   *time.Timer // runs while rows wait
+	closed  bool
 }
 
 func newHashBuffer(every time.Duration, write func(context.Context, []hashRow) error, log *slog.Logger) *hashBuffer {
@@ -40,6 +42,10 @@ func newHashBuffer(every time.Duration, write func(context.Context, []hashRow) e
 
 func (b *hashBuffer) add(ctx context.Context, r hashRow) error {
 	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return errors.New("clickhouse: put a perceptual hash: the connection is closed")
+	}
 	b.rows = append(b.rows, r)
 	full := len(b.rows) >= maxBufferedHashes
 	b.schedule()
@@ -52,7 +58,7 @@ func (b *hashBuffer) add(ctx context.Context, r hashRow) error {
 
 // schedule plans a write unless one is planned; b.mu is held.
 func (b *hashBuffer) schedule() {
-	if b.timer != nil || len(b.rows) == 0 {
+	if b.timer != nil || len(b.rows) == 0 || b.closed {
 		return
 	}
 	b.timer = time.AfterFunc(b.every, func() {
@@ -60,6 +66,14 @@ func (b *hashBuffer) schedule() {
 			b.log.Error("perceptual hashes wait in memory: near duplicates are seen by this process only", "err", err)
 		}
 	})
+}
+
+// close writes what waits and takes no more.
+func (b *hashBuffer) close(ctx context.Context) error {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	return b.flush(ctx)
 }
 
 // flush writes what waits. Rows stay visible to near until they are stored, and stay in the buffer when that fails.

@@ -2,11 +2,14 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
+	"sync"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"gleaner/schemas"
 )
@@ -33,18 +36,33 @@ func batchToken(token string, ids []schemas.SampleID) string {
 }
 
 // insert writes one block. With a token, a block that the server already has under it is dropped there: retries insert
-// nothing twice. Without one, the server compares the content.
+// nothing twice while the server lives. Without one, every block is kept.
+//
+// A token is good for one life of the server. ClickHouse notes a token just before it commits the rows, so a server killed
+// between the two would drop the rows' retry for good; under a new token they come at worst twice, which the tables fold.
 func (db *DB) insert(ctx context.Context, table, token string, columns []column) error {
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = c.name
 	}
 	query := "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ")"
-	settings := ch.Settings{"async_insert": 0}
-	if token != "" {
-		settings["insert_deduplication_token"] = token
-	}
-	return db.retry(ctx, "insert into "+table, func(ctx context.Context) error {
+	// Folding the block before it is written would cost as much as sorting it, and reads fold anyway.
+	settings := ch.Settings{"async_insert": 0, "optimize_on_insert": 0}
+	return db.retry(ctx, "insert into "+table, func(ctx context.Context) (err error) {
+		born, err := db.life.born(ctx, db.conn)
+		if err != nil {
+			return err
+		}
+		if token == "" {
+			settings["insert_deduplicate"] = 0
+		} else {
+			settings["insert_deduplication_token"] = fmt.Sprintf("%s/%d", token, born)
+		}
+		defer func() {
+			if ex := (*ch.Exception)(nil); err != nil && !errors.As(err, &ex) {
+				db.life.doubt()
+			}
+		}()
 		batch, err := db.conn.PrepareBatch(ch.Context(ctx, ch.WithSettings(settings)), query)
 		if err != nil {
 			return err
@@ -57,6 +75,38 @@ func (db *DB) insert(ctx context.Context, table, token string, columns []column)
 		}
 		return batch.Send()
 	})
+}
+
+// life knows when the server started.
+type life struct {
+	mu      sync.Mutex
+	start   int64 // Unix seconds
+	certain bool
+}
+
+// born returns when the server started, and asks it when a connection has failed since the last time.
+func (l *life) born(ctx context.Context, conn driver.Conn) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.certain {
+		return l.start, nil
+	}
+	var start int64
+	if err := conn.QueryRow(ctx, "SELECT toInt64(toUnixTimestamp(now())) - toInt64(uptime())").Scan(&start); err != nil {
+		return 0, err
+	}
+	if start < l.start-1 || start > l.start+1 { // both figures are rounded
+		l.start = start
+	}
+	l.certain = true
+	return l.start, nil
+}
+
+// doubt says that a connection failed: the server may have died.
+func (l *life) doubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.certain = false
 }
 
 // idBytes views ids as the byte slices that FixedString columns take.

@@ -38,7 +38,7 @@ func withEngine(run func() int) (int, error) {
 	cfg := engine.DefaultClickHouseConfig()
 	cfg.Dir = dir
 	ctx, cancel := context.WithCancel(context.Background())
-	e, done, err := startEngine(ctx, cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	e, done, err := startEngine(ctx, cfg, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		cancel()
 		return 1, err

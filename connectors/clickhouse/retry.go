@@ -25,6 +25,9 @@ func (db *DB) retry(ctx context.Context, what string, do func(context.Context) e
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		err := do(ctx)
 		if err == nil {
+			if pause > firstPause {
+				db.log.Info("clickhouse answers again", "doing", what, "after", time.Since(began))
+			}
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -33,7 +36,9 @@ func (db *DB) retry(ctx context.Context, what string, do func(context.Context) e
 		if !transient(err) || time.Since(began) > db.cfg.RetryFor {
 			return fmt.Errorf("clickhouse: %s: %w", what, err)
 		}
-		db.log.Warn("clickhouse is not answering, trying again", "doing", what, "err", err, "since", began)
+		if pause == firstPause {
+			db.log.Warn("clickhouse does not answer, trying again", "doing", what, "for", db.cfg.RetryFor, "err", err)
+		}
 		select {
 		case <-time.After(pause/2 + rand.N(pause/2+1)):
 		case <-ctx.Done():

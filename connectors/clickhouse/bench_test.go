@@ -1,0 +1,64 @@
+package clickhouse
+
+import (
+	"fmt"
+	"testing"
+
+	"gleaner/schemas"
+)
+
+// lossTable is one message as a trainer sends it: one run and epoch, random-looking figures.
+func lossTable(rows int, epoch uint32) *schemas.Losses {
+	var l schemas.Losses
+	for i := range rows {
+		x := float32((i*7919+int(epoch)*104729)%100003) / 100003
+		l.Append(schemas.LossRow{
+			RunID: "run-2026-05-01", Attempt: 1, Model: "yolox_nano@3", Dataset: "city-streets", SampleID: sampleID(i / 4), ObjectID: fmt.Sprint("o", i%4),
+			Epoch: epoch, Step: uint64(i), Loss: 3 * x, Correct: i%3 == 0, Margin: 10*x - 5, PTrue: x, EL2N: 1 - x, EmbNorm: 20 * x,
+		})
+	}
+	return &l
+}
+
+// BenchmarkInsertLosses is rows a second into the table, for some sizes of message.
+func BenchmarkInsertLosses(b *testing.B) {
+	for _, rows := range []int{8192, 65536} {
+		b.Run(fmt.Sprint(rows), func(b *testing.B) {
+			db := open(b)
+			table := lossTable(rows, 0)
+			for i := 0; b.Loop(); i++ {
+				for j := range table.Epoch {
+					table.Epoch[j] = uint32(i)
+				}
+				if err := db.InsertLosses(b.Context(), fmt.Sprint(rows, "/", i), table); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// BenchmarkNear asks for neighbors among a hundred thousand hashes.
+func BenchmarkNear(b *testing.B) {
+	db := open(b)
+	const n = 100_000
+	hash := func(i int) uint64 { return uint64(i+1) * 0x9e3779b97f4a7c15 }
+	for i := range n {
+		if err := db.PutHash(b.Context(), "test", sampleID(i), sampleID(i), hash(i)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := db.hashes.flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for _, maxBits := range []int{3, 6, 10} {
+		b.Run(fmt.Sprint(maxBits, "bits"), func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				if _, _, err := db.Near(b.Context(), "test", hash(i%n)^7, maxBits, schemas.SampleID{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,113 @@
+package clickhouse
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	ddl "gleaner/schemas/clickhouse"
+)
+
+// repeatable are the statements that two processes may run at once and one may run again.
+var repeatable = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP (TABLE|VIEW) IF EXISTS|ALTER TABLE \w+ (ADD|DROP) (COLUMN|INDEX) IF (NOT )?EXISTS) `)
+
+func TestMigrationsAreRepeatable(t *testing.T) {
+	known, err := migrations(ddl.Migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range known {
+		for _, s := range m.statements {
+			if !repeatable.MatchString(s) {
+				t.Errorf("%s: %.60q may not be repeated", m.name, s)
+			}
+			if strings.Contains(s, "VIEW IF NOT EXISTS") && !strings.Contains(s, "MATERIALIZED") && !strings.Contains(s, "COMMENT '") {
+				t.Errorf("%s: %.60q has no comment for analysts", m.name, s)
+			}
+		}
+	}
+}
+
+func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
+	first := open(t)
+	cfg := first.cfg
+	cfg.Database += "_shared"
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			db, err := Open(t.Context(), cfg, logger(t))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := db.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := db.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	db := open(t, func(c *Config) { c.Database = cfg.Database })
+	known, err := migrations(ddl.Migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	applied, err := db.applied(t.Context())
+	if err != nil || len(applied) != len(known) {
+		t.Errorf("%d migrations recorded of %d: %v", len(applied), len(known), err)
+	}
+	const names = "SELECT name FROM system.tables WHERE database = "
+	if a, b := ask(t, db, names+"'"+cfg.Database+"' ORDER BY name"), ask(t, db, names+"'"+first.cfg.Database+"' ORDER BY name"); a != b {
+		t.Errorf("tables %s, want %s", a, b)
+	}
+}
+
+func TestMigrateRefusals(t *testing.T) {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	one, two := file("-- a comment\nCREATE TABLE IF NOT EXISTS a (x UInt8) ENGINE = Memory;\n"), file("DROP TABLE IF EXISTS a")
+	tests := []struct {
+		name          string
+		before, after fs.FS
+		want          string
+	}{
+		{"newer", fstest.MapFS{"0001_a.sql": one, "0002_b.sql": two}, fstest.MapFS{"0001_a.sql": one}, "0002_b, which this binary does not know"},
+		{"edited", fstest.MapFS{"0001_a.sql": one}, fstest.MapFS{"0001_a.sql": two}, "0001_a was applied to database"},
+		{"one more", fstest.MapFS{"0001_a.sql": one}, fstest.MapFS{"0001_a.sql": one, "0002_b.sql": two}, ""},
+		{"gap", fstest.MapFS{"0001_a.sql": one}, fstest.MapFS{"0001_a.sql": one, "0003_b.sql": two}, "0003_b.sql: want 0002_name.sql"},
+		{"broken", fstest.MapFS{"0001_a.sql": one}, fstest.MapFS{"0001_a.sql": one, "0002_b.sql": file("NONSENSE")}, "migration 0002_b, statement 1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := DefaultConfig()
+			cfg.Addrs, cfg.Database = []string{address}, "migrate_"+strings.ReplaceAll(test.name, " ", "_")
+			db, err := Open(t.Context(), cfg, logger(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close(t.Context())
+			apply := func(files fs.FS) error {
+				known, err := migrations(files)
+				if err != nil {
+					return err
+				}
+				return db.migrate(t.Context(), known)
+			}
+			if err := apply(test.before); err != nil {
+				t.Fatal(err)
+			}
+			err = apply(test.after)
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
