@@ -28,7 +28,7 @@ type center struct {
 // pix: [h,w,3] RGB. labels: [h*w] row-major, 0..n-1 in the order of first appearance.
 func Segment(pix []uint8, w, h int, p Params) (labels []uint16, n int) {
 	k := max(1, min(p.Regions, maxRegions, w*h/minArea))
-	img := toLab(pix)
+	img := toLab(smooth(pix, w, h))
 	g := newGrid(w, h, k)
 	labels = make([]uint16, w*h)
 	centers := g.seed(img, labels)
