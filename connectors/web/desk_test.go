@@ -1,161 +1,135 @@
 package web_test
 
 import (
-	"context"
-	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
-	"sync"
+	"strings"
+	"testing"
+	"time"
 
+	"gleaner/connectors/web"
 	"gleaner/schemas"
 )
 
-// bench is a desk of one task over a map: enough to answer every verdict on demand. The real desk meets this server in deploy/e2e.
-type bench struct {
-	mu       sync.Mutex
-	task     schemas.Task
-	commands []schemas.Command
-	outcomes map[string]schemas.Outcome
-	err      error // what Do fails with, once
-}
+const ann = `{"objects":[{"id":"h1","class":"bus","box":{"x1":1,"y1":2,"x2":30,"y2":40}}]}`
 
-func newBench(sample schemas.Sample, body schemas.BlobRef) *bench {
-	return &bench{outcomes: map[string]schemas.Outcome{}, task: schemas.Task{
-		ID: schemas.TaskID(sample.ID, "detect"), SampleID: sample.ID, Dataset: sample.Dataset, Task: "detect", Queue: sample.Dataset,
-		State: schemas.TaskOpen, Version: 1, Round: 1, Body: body,
-	}}
-}
-
-func (b *bench) Do(_ context.Context, c schemas.Command) (schemas.Outcome, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.err; err != nil {
-		b.err = nil
-		return schemas.Outcome{}, err
+func TestTaskLife(t *testing.T) {
+	s := open(t, nil)
+	task := "/api/tasks/" + s.desk.task.ID
+	claim := s.ask("POST", "/api/tasks/claim", `{"queue":"d","lease_s":90}`, "Idempotency-Key", "claim-0001")
+	claim.want(t, 200, `"state":"claimed"`)
+	var view struct {
+		Sample  schemas.Sample
+		Classes []string
+		URLs    map[string]string
 	}
-	if o, ok := b.outcomes[c.ID]; ok {
-		return o, nil
+	if err := json.Unmarshal(claim.body, &view); err != nil {
+		t.Fatal(err)
 	}
-	b.commands = append(b.commands, c)
-	o := schemas.Outcome{CommandID: c.ID, Verdict: b.decide(c), Offset: int64(len(b.commands))}
-	if o.Verdict != schemas.Empty && o.Verdict != schemas.NotFound {
-		task := b.task
-		o.Task = &task
+	if view.Sample.ID != s.sample.ID || view.Sample.Superpixels.Count != 2 || view.Sample.Superpixels.Data != nil || len(view.Sample.Objects) != 1 {
+		t.Errorf("sample %+v", view.Sample)
 	}
-	b.outcomes[c.ID] = o
-	return o, nil
-}
-
-func (b *bench) decide(c schemas.Command) schemas.Verdict {
-	var body struct {
-		TaskID     string           `json:"task_id"`
-		Version    uint64           `json:"version"`
-		Draft      *schemas.BlobRef `json:"draft"`
-		Annotation *schemas.BlobRef `json:"annotation"`
+	if fmt.Sprint(view.Classes) != "[bus car]" {
+		t.Errorf("classes %v", view.Classes)
 	}
-	if err := json.Unmarshal(c.Body, &body); err != nil {
-		return schemas.Unknown
+	var body schemas.ClaimBody
+	if err := json.Unmarshal(s.desk.commands[0].Body, &body); err != nil || body.Lease != 90*time.Second || body.Queue != "d" {
+		t.Errorf("claim body %s: %v", s.desk.commands[0].Body, err)
 	}
-	switch {
-	case body.TaskID != "" && body.TaskID != b.task.ID:
-		return schemas.NotFound
-	case c.Kind == schemas.CommandClaim && b.task.State == schemas.TaskSubmitted:
-		return schemas.Empty
-	case c.Kind == schemas.CommandClaim:
-		b.task.State, b.task.Holder = schemas.TaskClaimed, c.Actor
-		b.task.Version++
-		return schemas.Applied
-	case b.task.Holder != c.Actor:
-		return schemas.Refused
-	case body.Version != b.task.Version:
-		return schemas.Stale
+	if c := s.desk.commands[0]; c.Actor != "alice" || c.ID != "claim-0001" || c.NotAfter.Sub(c.At) != time.Minute {
+		t.Errorf("command %+v", c)
 	}
-	switch c.Kind {
-	case schemas.CommandDraft:
-		b.task.Draft = body.Draft
-	case schemas.CommandSubmit:
-		b.task.Result, b.task.State, b.task.Holder = body.Annotation, schemas.TaskSubmitted, ""
-	case schemas.CommandRelease:
-		b.task.State, b.task.Holder = schemas.TaskOpen, ""
+
+	again := s.ask("POST", "/api/tasks/claim", `{}`, "Idempotency-Key", "claim-0001")
+	again.want(t, 200, `"state":"claimed"`)
+	if len(s.desk.commands) != 1 {
+		t.Errorf("a retry with the same key is %d commands", len(s.desk.commands))
 	}
-	b.task.Version++
-	return schemas.Applied
-}
+	s.ask("GET", "/api/commands/claim-0001", "").want(t, 200, `"verdict":"applied"`)
+	s.ask("GET", "/api/commands/other-001", "").want(t, 404, "no outcome")
 
-func (b *bench) Task(id string) (schemas.Task, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.task, id == b.task.ID
-}
-
-func (b *bench) Tasks(f schemas.TaskFilter) []schemas.Task {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if f.State != "" && f.State != b.task.State {
-		return nil
+	s.ask("PUT", task+"/draft", `{"version":2,"annotation":`+ann+`}`).want(t, 200, `"version":3`)
+	s.ask("GET", task, "").want(t, 200, `"draft":{"objects":[{"id":"h1"`)
+	stale := s.ask("POST", task+"/submit", `{"version":2,"annotation":`+ann+`}`)
+	stale.want(t, 409, `"version":3`)
+	s.ask("POST", task+"/submit", `{"version":3,"annotation":`+ann+`}`, "X-Actor", "bob").want(t, 409, "refused")
+	s.ask("POST", task+"/renew", `{"version":3}`).want(t, 200, `"version":4`)
+	s.ask("POST", task+"/release", `{"version":4,"reason":"too dark"}`).want(t, 200, `"state":"open"`)
+	s.ask("POST", "/api/tasks/claim", `{}`).want(t, 200, `"version":6`)
+	s.ask("POST", task+"/submit", `{"version":6,"annotation":`+ann+`}`).want(t, 200, `"state":"submitted"`)
+	if r := s.desk.task.Result; r == nil || !strings.Contains(string(s.shelf.blobs[r.Key]), `"class":"bus"`) {
+		t.Errorf("result %v is not in the blob store", r)
 	}
-	return []schemas.Task{b.task}
+	s.ask("POST", "/api/tasks/claim", `{}`).want(t, 204, "")
+	s.ask("GET", "/api/tasks?state=submitted", "").want(t, 200, `"result"`)
+	s.ask("GET", "/api/tasks?state=open", "").want(t, 200, `"tasks":[]`)
+	s.ask("GET", "/api/queues", "").want(t, 200, `"queue":"d"`)
 }
 
-func (b *bench) Outcome(id string) (schemas.Outcome, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	o, ok := b.outcomes[id]
-	return o, ok
-}
-
-func (b *bench) Counts() []schemas.QueueCount {
-	return []schemas.QueueCount{{Queue: b.task.Queue, Open: 1}}
-}
-
-// shelf keeps blobs in a map.
-type shelf struct {
-	mu    sync.Mutex
-	blobs map[string][]byte
-}
-
-func (s *shelf) Put(_ context.Context, key string, data []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.blobs[key] = slices.Clone(data)
-	return nil
-}
-
-func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	data, ok := s.blobs[key]
-	if !ok {
-		return nil, fmt.Errorf("blob %s: %w", key, fs.ErrNotExist)
+func TestRefusals(t *testing.T) {
+	s := open(t, func(c *web.Config, d *web.Deps) { c.MaxJSON = 2000; d.Catalog = nil })
+	task := "/api/tasks/" + s.desk.task.ID
+	for name, c := range map[string]struct {
+		method, path, body string
+		headers            []string
+		status             int
+		says               string
+	}{
+		"no actor":          {"POST", "/api/tasks/claim", `{}`, []string{"X-Actor", ""}, 400, "X-Actor"},
+		"actor with markup": {"POST", "/api/tasks/claim", `{}`, []string{"X-Actor", "<b>"}, 400, "X-Actor"},
+		"form of a site":    {"POST", "/api/tasks/claim", `queue=d`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, "not JSON"},
+		"other site":        {"POST", "/api/tasks/claim", `{}`, []string{"Sec-Fetch-Site", "cross-site"}, 403, "another site"},
+		"other origin":      {"POST", "/api/tasks/claim", `{}`, []string{"Origin", "http://evil.example"}, 403, "another site"},
+		"rebound name":      {"GET", "/api/queues", ``, []string{"Host", "evil.example"}, 421, "Host"},
+		"empty body":        {"POST", "/api/tasks/claim", ` `, nil, 400, "empty"},
+		"unknown field":     {"POST", "/api/tasks/claim", `{"que":"d"}`, nil, 400, "que"},
+		"two values":        {"POST", "/api/tasks/claim", `{}{}`, nil, 400, "follows"},
+		"huge":              {"POST", "/api/tasks/claim", `{"queue":"` + strings.Repeat("x", 3000) + `"}`, nil, 413, "larger than"},
+		"lease":             {"POST", "/api/tasks/claim", `{"lease_s":-1}`, nil, 400, "lease_s"},
+		"short key":         {"POST", "/api/tasks/claim", `{}`, []string{"Idempotency-Key", "a"}, 400, "Idempotency-Key"},
+		"no such task":      {"POST", "/api/tasks/x/renew", `{"version":1}`, nil, 404, "no such task"},
+		"submit to none":    {"POST", "/api/tasks/x/submit", `{"version":1,"annotation":{"objects":[]}}`, nil, 404, "no task"},
+		"bad box":           {"PUT", task + "/draft", `{"version":1,"annotation":{"objects":[{"id":"h1","class":"bus","box":{"x1":1,"y1":1,"x2":99,"y2":9}}]}}`, nil, 422, `object 1 (id \"h1\"`},
+		"beyond float":      {"PUT", task + "/draft", `{"version":1,"annotation":{"objects":[{"id":"h1","class":"bus","box":{"x1":1e99,"y1":1,"x2":9,"y2":9}}]}}`, nil, 400, "x1"},
+		"state":             {"GET", "/api/tasks?state=odd", ``, nil, 400, "odd"},
+		"limit":             {"GET", "/api/tasks?limit=1000000", ``, nil, 400, "limit"},
+		"method":            {"DELETE", "/api/tasks/x", ``, nil, 404, "no such endpoint"},
+		"bad sample":        {"GET", "/api/samples/zz", ``, nil, 400, "32 hex"},
+		"no catalog":        {"GET", "/api/samples/" + strings.Repeat("0", 32), ``, nil, 501, "catalog"},
+		"bad digest":        {"GET", "/api/images/zz", ``, nil, 400, "64 hex"},
+		"no image":          {"GET", "/api/images/" + strings.Repeat("0", 64), ``, nil, 404, "no image"},
+		"path":              {"GET", "/api/images/..%2f..%2fbodies%2fx", ``, nil, 400, "64 hex"},
+		"no status":         {"GET", "/api/status", ``, nil, 501, "status"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.ask(c.method, c.path, c.body, c.headers...).want(t, c.status, c.says)
+		})
 	}
-	return data, nil
+	if len(s.desk.commands) != 1 { // the renewal of a task that is not there
+		t.Errorf("refused requests became %d commands", len(s.desk.commands)-1)
+	}
+	for key := range s.shelf.blobs {
+		if strings.HasPrefix(key, "bodies/") && key != "bodies/x" {
+			t.Errorf("a refused annotation was stored as %s", key)
+		}
+	}
 }
 
-func (s *shelf) image(data []byte) schemas.Hash {
-	h := schemas.Hash(sha256.Sum256(data))
-	s.blobs[schemas.ImageKey(h)] = data
-	return h
+func TestDeskFailures(t *testing.T) {
+	s := open(t, nil)
+	s.desk.err = fmt.Errorf("append: %w", schemas.ErrOutcomeUnknown)
+	a := s.ask("POST", "/api/tasks/claim", `{}`, "Idempotency-Key", "same-key-1")
+	a.want(t, 503, "same Idempotency-Key")
+	if a.Header.Get("Idempotency-Key") != "same-key-1" || a.Header.Get("Retry-After") == "" {
+		t.Errorf("headers %v", a.Header)
+	}
+	s.ask("POST", "/api/tasks/claim", `{}`, "Idempotency-Key", "same-key-1").want(t, 200, "claimed")
+	s.desk.err = errors.New("clock is off")
+	s.ask("POST", "/api/tasks/claim", `{}`).want(t, 503, "clock is off")
 }
 
-// tray collects what was written to the raw topic.
-type tray struct {
-	mu      sync.Mutex
-	records []schemas.Record
-	err     error
-}
-
-func (t *tray) Write(_ context.Context, records []schemas.Record) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.records = append(t.records, records...)
-	return t.err
-}
-
-// cards is a catalog of one sample.
-type cards struct{ sample schemas.Sample }
-
-func (c cards) Sample(_ context.Context, id schemas.SampleID) (schemas.Sample, bool, error) {
-	return c.sample, id == c.sample.ID, nil
+func TestNamesBeyondASCII(t *testing.T) {
+	s := open(t, nil)
+	s.ask("POST", "/api/tasks/claim", `{}`, "X-Actor", "%C5%81ukasz").want(t, 200, `"holder":"Łukasz"`)
 }

@@ -82,3 +82,16 @@ test("a conflict is told once and stops nothing else", async () => {
   assert.equal(await session.submit({ objects: [] }), true);
   await session.next("");
 });
+
+test("the lease is renewed while the person thinks, and again after that", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const desk = new Desk(["t1"]);
+  const { session } = start(desk);
+  await session.next("");
+  for (let i = 0; i < 2; i++) {
+    t.mock.timers.tick(200_000); // a third of the lease
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  }
+  assert.deepEqual(desk.log, ["claim t1@0", "renew t1@1", "renew t1@1"]);
+  await session.next("");
+});
