@@ -16,7 +16,7 @@ import (
 	"gleaner/schemas"
 )
 
-const patience = 60 * time.Second // after which a case that waits has failed
+const patience = 2 * time.Minute // after which a case that waits has failed
 
 // bench is one topic of its own on the system under test.
 type bench struct {

@@ -36,7 +36,10 @@ func SourceSink(t *testing.T, log Log) {
 		{"a closed sink refuses", closedSink, 1},
 	}
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) { c.run(newBench(t, log, c.on)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // most of their time is waiting for the group to settle
+			c.run(newBench(t, log, c.on))
+		})
 	}
 }
 

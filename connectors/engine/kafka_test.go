@@ -46,6 +46,7 @@ func kafkaOn(t *testing.T, dir string) *Kafka {
 	cfg := DefaultKafkaConfig()
 	cfg.Dir = dir
 	cfg.SegmentBytes = 1 << 20
+	cfg.SyncWrites = false // a kill leaves the kernel's pages alone
 	k, err := NewKafka(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -68,6 +68,7 @@ func counter(t *testing.T, v *prometheus.CounterVec, labels ...string) float64 {
 }
 
 func TestEnsureTopicsAtOnce(t *testing.T) {
+	t.Parallel()
 	addr := broker(t)
 	var group sync.WaitGroup
 	for range 4 { // as so many processes
@@ -113,6 +114,7 @@ func configOf(t *testing.T, c *Client, topic schemas.Topic) map[string]string {
 }
 
 func TestEnsureTopicsThatDiffer(t *testing.T) {
+	t.Parallel()
 	c := client(t, quickConfig(broker(t)))
 	ensure(t, c, topic("a", 2), topic("b", 1))
 	other := topic("a", 2)
@@ -129,6 +131,7 @@ func TestEnsureTopicsThatDiffer(t *testing.T) {
 }
 
 func TestNoSuchTopic(t *testing.T) {
+	t.Parallel()
 	c := client(t, quickConfig(broker(t)))
 	if _, err := c.Bounds(t.Context(), "none"); !errors.Is(err, ErrNoTopic) {
 		t.Errorf("bounds: %v", err)
@@ -139,6 +142,7 @@ func TestNoSuchTopic(t *testing.T) {
 }
 
 func TestScanReadsWhatIsThere(t *testing.T) {
+	t.Parallel()
 	c := client(t, quickConfig(broker(t)))
 	ensure(t, c, topic("work", 3))
 	if err := c.Scan(t.Context(), "work", func(schemas.Record) error { t.Error("a record"); return nil }); err != nil {
@@ -166,6 +170,7 @@ func TestScanReadsWhatIsThere(t *testing.T) {
 
 // A transaction's mark takes an offset and is no record: it must keep neither Scan nor a source from going on.
 func TestReadsPastTransactionMarks(t *testing.T) {
+	t.Parallel()
 	c := client(t, quickConfig(broker(t)))
 	ensure(t, c, topic("work", 1))
 	producer, err := kgo.NewClient(kgo.SeedBrokers(c.cfg.Brokers...), kgo.TransactionalID("tx"), kgo.DefaultProduceTopic("work"))
@@ -196,6 +201,7 @@ func TestReadsPastTransactionMarks(t *testing.T) {
 }
 
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	c := client(t, quickConfig(broker(t)))
 	ensure(t, c, topic("desk", 1))
 	write(t, c, "desk", 0, 10)
@@ -238,6 +244,7 @@ func TestFollow(t *testing.T) {
 }
 
 func TestLag(t *testing.T) {
+	t.Parallel()
 	c := client(t, quickConfig(broker(t)))
 	spec := topic("work", 2)
 	spec.Retention = time.Hour
@@ -271,6 +278,7 @@ func TestLag(t *testing.T) {
 
 // A record of the largest size goes through, whatever it holds, and one byte more is refused.
 func TestLargestRecord(t *testing.T) {
+	t.Parallel()
 	for _, codec := range []string{"none", "lz4", "zstd"} {
 		t.Run(codec, func(t *testing.T) {
 			cfg := quickConfig(broker(t))
@@ -312,6 +320,7 @@ func TestLargestRecord(t *testing.T) {
 
 // A record that only the broker finds too large, because the topic was altered there, fails alone.
 func TestTooLargeByTheBrokersSetting(t *testing.T) {
+	t.Parallel()
 	c := client(t, quickConfig(broker(t)))
 	ensure(t, c, topic("work", 1))
 	smaller := client(t, quickConfig(c.cfg.Brokers[0]))

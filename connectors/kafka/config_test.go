@@ -23,6 +23,7 @@ import (
 )
 
 func TestConfig(t *testing.T) {
+	t.Parallel()
 	good := func() Config {
 		cfg := DefaultConfig()
 		cfg.Brokers = []string{"localhost:9092"}
@@ -56,6 +57,7 @@ func TestConfig(t *testing.T) {
 
 // TestSecured writes and reads over TLS as a user with a password, by each mechanism, and is refused with a wrong one.
 func TestSecured(t *testing.T) {
+	t.Parallel()
 	certFile, pair := certificate(t)
 	passwordFile := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(passwordFile, []byte("secret\n"), 0o600); err != nil {

@@ -9,11 +9,13 @@ import (
 )
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	contract(t, broker(t))
 }
 
 // TestContractOnRealBroker runs where GLEANER_KAFKA=host:port names a broker that may create topics; it removes them.
 func TestContractOnRealBroker(t *testing.T) {
+	t.Parallel()
 	addr := os.Getenv("GLEANER_KAFKA")
 	if addr == "" {
 		t.Skip("GLEANER_KAFKA names no broker")

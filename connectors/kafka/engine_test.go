@@ -53,6 +53,7 @@ func broker(t testing.TB) string {
 	t.Helper()
 	cfg := engine.DefaultKafkaConfig()
 	cfg.Dir = t.TempDir()
+	cfg.SyncWrites = false // nobody cuts the power here
 	k, err := engine.NewKafka(cfg, quiet(t))
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +168,7 @@ func (c *child) kill(t testing.TB) {
 	if err := c.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.Wait()
+	_, _ = c.Process.Wait() // what it said before stays readable
 }
 
 // line returns the next line that begins with the prefix, without it.
@@ -186,6 +187,7 @@ func (c *child) line(t testing.TB, prefix string) string {
 func childBroker() {
 	cfg := engine.DefaultKafkaConfig()
 	cfg.Dir = os.Getenv("KAFKA_TEST_DIR")
+	cfg.SyncWrites = false // a kill leaves the kernel's pages alone
 	k, err := engine.NewKafka(cfg, slog.Default())
 	if err != nil {
 		panic(err)
