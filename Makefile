@@ -4,8 +4,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 GOLANGCI_LINT := v2.15.0
-ESBUILD := node_modules/.bin/esbuild
-GO_FILES := $(shell git ls-files '*.go' '*.sql' '*.mod' '*.sum' 2>/dev/null)
 
 IMAGES ?=
 MODEL ?=
@@ -38,3 +36,38 @@ demo: ## Run the whole system on real images: IMAGES=… MODEL=… DATA=folder O
 	@start=$$(date +%s); $(MAKE) --no-print-directory build; \
 	echo "set-up and build: $$(( $$(date +%s) - start )) s"
 	bin/gleaner demo --data "$(DATA)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(MODEL),--model "$(MODEL)") $(if $(ONCE),--once)
+
+.PHONY: test
+test: setup page-test ## Run every test with the race detector on the real engines
+	go test -race -timeout 25m ./...
+
+.PHONY: page-test
+page-test: setup ## Check and test the page's TypeScript
+	@$(MAKE) --no-print-directory -C connectors/web/ui test
+
+.PHONY: generate
+generate: setup ## Rebuild what is generated: the page's bundle and the README's diagram
+	@$(MAKE) --no-print-directory -C connectors/web/ui bundle
+	go run . flow --readme README.md
+
+.PHONY: check-generated
+check-generated: generate ## Fail when generated files are stale
+	@git diff --exit-code -- README.md connectors/web/ui || { echo "generated files are stale: run make generate and commit" >&2; exit 1; }
+
+.PHONY: lint
+lint: .tools/golangci-lint ## Vet, format and room rules
+	go vet ./...
+	.tools/golangci-lint run
+	@out=$$(.tools/golangci-lint fmt --diff); [ -z "$$out" ] || { echo "$$out"; echo "run make format" >&2; exit 1; }
+
+.PHONY: format
+format: .tools/golangci-lint ## Format all Go code
+	.tools/golangci-lint fmt
+
+.tools/golangci-lint: Makefile
+	GOBIN=$(CURDIR)/.tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what was built and the demo's data; the native libraries stay
+	rm -rf bin demo

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"gleaner/deploy/demo"
+	"gleaner/deploy/wire"
+)
+
+// printDemo tells people what happened.
+func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.System, r demo.Report, o demo.Options, took time.Duration) error {
+	status, err := s.Status(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "\nThe steps (since this process started)")
+	if err := printStatus(w, status); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\n%d images through the flow in %.1f s, %.1f a second", r.Images, r.Flow.Seconds(), float64(r.Images)/r.Flow.Seconds())
+	if r.Push.Skipped > 0 {
+		fmt.Fprintf(w, "; %d of them came in an earlier run", r.Push.Skipped)
+	}
+	fmt.Fprintln(w)
+
+	a := r.Account
+	fmt.Fprintf(w, "\nWhere they are\n  %4d accepted automatically\n  %4d labeled by people, %d of them now by the simulated labeler %q\n  %4d wait for people on the desk\n  %4d rejected%s\n", a.Automatic, a.Human, r.Simulated, demo.Simulated, a.Waiting, a.Rejects(), reasons(a.Rejected))
+	verdict := "all accounted for"
+	if a.Total() != uint64(r.Images) {
+		verdict = "NOT all accounted for"
+	}
+	fmt.Fprintf(w, "  %4d in, %d out: %s; %d labels are back on the desk because losses doubt them\n", r.Images, a.Total(), verdict, a.Returned)
+	if r.Beside == nil {
+		fmt.Fprintln(w, "  No labels lie beside the images: the desk waits for people.")
+	} else {
+		fmt.Fprintf(w, "  Labels beside the images: %s (%s)\n", r.Beside.From, r.Beside.Format)
+	}
+
+	if len(r.Doubtful) > 0 {
+		fmt.Fprintln(w, "\nThe most doubtful labels of the model, by lint")
+		for _, d := range r.Doubtful {
+			fmt.Fprintf(w, "  %.2f  %-10s %-30s %s\n", d.Finding.Score, d.Finding.Type, d.UniqueID, d.Finding.Why)
+		}
+	}
+	if r.Run == nil {
+		fmt.Fprintf(w, "\nNothing was trained: %s\n", r.NotRun)
+	} else if err := printLoop(ctx, w, c, r); err != nil {
+		return err
+	}
+	if r.Doubtful != nil {
+		fmt.Fprintf(w, "\nContact sheet: %s\n", o.SheetPath)
+	}
+	if c.Config.Prelabel.Model == "" {
+		fmt.Fprintln(w, "\nNo model labeled first. Bring your own images and a detector:\n  make demo IMAGES=folder MODEL=detector.onnx      (class names in a *.names file beside it)")
+	}
+	printAddresses(w, c)
+	fmt.Fprintf(w, "The run took %.1f s.\n", took.Seconds())
+	return nil
+}
+
+// printLoop tells what the trainer learned and what it sent back.
+func printLoop(ctx context.Context, w io.Writer, c *wire.Connections, r demo.Report) error {
+	f, err := c.DB.Forgetting(ctx, r.Run.RunID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "\nThe probe, trained on the accepted labels")
+	if r.Run.Finished.IsZero() {
+		fmt.Fprintf(w, "  run %s: these very labels were trained on before\n", r.Run.RunID)
+	} else {
+		m := r.Run.Metrics
+		fmt.Fprintf(w, "  run %s: %.0f boxes, %.0f classes, %d epochs, %d loss rows in %.1f s\n", r.Run.RunID, m["train_boxes"], m["classes"], r.Run.Epochs, r.Run.Rows, r.Run.Finished.Sub(r.Run.Started).Seconds())
+		if n := m["val_boxes"]; n > 0 {
+			fmt.Fprintf(w, "  held-out boxes: %.1f %% right of %.0f (always naming the commonest class: %.1f %%)\n", 100*m["val_accuracy"], n, 100*m["val_majority"])
+		}
+	}
+	fmt.Fprintf(w, "  forgetting (Toneva et al. 2019), asked of ClickHouse: of %d boxes %d were never learned, %d never forgotten; %.2f events per learned box\n", f.Objects, f.NeverLearned, f.Unforgettable, f.PerLearned)
+	fmt.Fprintf(w, "\nThe most doubtful labels of people, by the probe's losses: back on the desk\n")
+	names := map[string]string{}
+	for _, p := range r.Selection.Picks[:min(len(r.Selection.Picks), 10)] {
+		id := p.SampleID.String()
+		if names[id] == "" {
+			names[id] = id
+			if s, ok, err := c.DB.Sample(ctx, p.SampleID); err == nil && ok && s.UniqueID != "" {
+				names[id] = s.UniqueID
+			}
+		}
+		fmt.Fprintf(w, "  %6.2f  %-30s %-5s %s\n", p.Score, names[id], p.ObjectID, p.Reason)
+	}
+	return nil
+}
+
+func reasons(by map[string]uint64) string {
+	if len(by) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(by)) {
+		parts = append(parts, fmt.Sprintf("%d %s", by[reason], reason))
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+// openPage shows an address in the person's browser, where there is a screen; elsewhere the printed address must do.
+func openPage(address string) {
+	program := "xdg-open"
+	switch {
+	case runtime.GOOS == "darwin":
+		program = "open"
+	case os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "":
+		return
+	}
+	if path, err := exec.LookPath(program); err == nil {
+		_ = exec.Command(path, address).Start()
+	}
+}

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os/user"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"gleaner/deploy/wire"
+)
+
+func (a *app) eraseCommand() *cobra.Command {
+	var dataset, reason string
+	c := &cobra.Command{
+		Use:   "erase SAMPLE",
+		Short: "Erase a sample everywhere, and say what was removed where",
+		Long: `Write the sample's tombstone, which every step obeys from then on, and remove its task, its image, its labels and its rows.
+Kafka cannot remove single records: what the topics hold until their retention ends is listed as left.`,
+		Example: `  gleaner erase 3f0c2a9d5b7e41c8a6d2f1e0b9c8d7a6 --reason 'asked to by the person shown'
+  gleaner erase 000000000049.jpg --dataset coco128`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			actor := "operator"
+			if u, err := user.Current(); err == nil {
+				actor = "operator:" + u.Username
+			}
+			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
+				id, err := conn.ResolveSample(dataset, args[0])
+				if err != nil {
+					return usageError{err}
+				}
+				var all []wire.Erased
+				if err := conn.Erase(ctx, id, actor, reason, func(e wire.Erased) { all = append(all, e) }); err != nil {
+					return err
+				}
+				if a.asJSON {
+					return printJSON(c.OutOrStdout(), all)
+				}
+				t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+				fmt.Fprintf(t, "sample %s\n", id)
+				for _, e := range all {
+					verb := "removed"
+					if e.Remain {
+						verb = "left"
+					}
+					fmt.Fprintf(t, "%s\t%s\t%d\t%s\n", verb, e.Where, e.Count, e.What)
+				}
+				return t.Flush()
+			})
+		},
+	}
+	c.Flags().StringVarP(&dataset, "dataset", "d", "", "the sample is named by its unique id in this dataset")
+	c.Flags().StringVar(&reason, "reason", "", "kept with the tombstone")
+	a.jsonFlag(c)
+	return c
+}

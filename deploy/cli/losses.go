@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/spf13/cobra"
+
+	"gleaner/connectors/formats/lossfile"
+	"gleaner/deploy/wire"
+	"gleaner/schemas"
+)
+
+func (a *app) lossesCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "losses", Short: "Bring losses that were measured elsewhere", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	var d lossfile.Defaults
+	var open bool
+	push := &cobra.Command{
+		Use:   "push FILE…",
+		Short: "Push tables of losses: Parquet, Arrow or CSV",
+		Long: `Push tables of losses to the losses topic. A table has the columns epoch and loss, and sample_id (32 hex digits) or unique_id;
+run_id, dataset and model as columns or flags; and, if known: attempt, object_id, step, correct, margin, p_true, el2n, emb_norm, forgot.
+
+At the end each run is said to be finished, whereupon the labels it argues with return to the desk; --open leaves that out.`,
+		Example: `  gleaner losses push run7.parquet --run run7 --dataset street
+  gleaner losses push epoch*.csv --run run8 --dataset street --open`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, files []string) error {
+			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
+				b := bar(-1, "loss rows")
+				runs, err := conn.PushLosses(ctx, allTables(ctx, files, d), open, func(n int) { _ = b.Add(n) })
+				if err != nil {
+					_ = b.Exit()
+					return err
+				}
+				for _, r := range runs {
+					if a.asJSON {
+						err = printJSON(c.OutOrStdout(), r)
+					} else {
+						_, err = fmt.Fprintf(c.OutOrStdout(), "run %s of dataset %s: %d rows, %d epochs\n", r.RunID, r.Dataset, r.Rows, r.Epochs)
+					}
+					if err != nil {
+						return err
+					}
+				}
+				return b.Exit()
+			})
+		},
+	}
+	push.Flags().StringVar(&d.RunID, "run", "", "run id of rows that name none")
+	push.Flags().StringVarP(&d.Dataset, "dataset", "d", "", "dataset of rows that name none")
+	push.Flags().StringVar(&d.Model, "model", "", "model of rows that name none")
+	push.Flags().BoolVar(&open, "open", false, "the runs go on: do not say that they have finished")
+	a.jsonFlag(push)
+	c.AddCommand(push)
+	return c
+}
+
+// allTables yields the tables of one file after the other.
+func allTables(ctx context.Context, files []string, d lossfile.Defaults) iter.Seq2[schemas.Losses, error] {
+	return func(yield func(schemas.Losses, error) bool) {
+		for _, f := range files {
+			for table, err := range lossfile.Read(ctx, f, d) {
+				if !yield(table, err) {
+					return
+				}
+			}
+		}
+	}
+}

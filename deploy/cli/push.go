@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gleaner/connectors/formats"
+	"gleaner/deploy/wire"
+)
+
+func (a *app) pushCommand() *cobra.Command {
+	var o wire.PushOptions
+	var slices []string
+	c := &cobra.Command{
+		Use:   "push DIR|FILE…|-",
+		Short: "Push images to the raw topic",
+		Long: `Push image files, or every image below a folder, or the files listed on standard input (-, one path a line).
+
+An image's unique id is its path within the folder, or its name for a single file: pushing it again is harmless, and the
+same id with other bytes is rejected as a conflict. An interrupted push resumes where it ended.`,
+		Example: `  gleaner push photos/ --dataset street
+  gleaner push a.jpg b.png --dataset street --slice weather=rain --slice time=night
+  find /mnt -name '*.jpg' | gleaner push - --dataset street`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.Dataset == "" {
+				return usageError{fmt.Errorf("push: --dataset is required")}
+			}
+			o.Slices = map[string]string{}
+			for _, s := range slices {
+				k, v, ok := strings.Cut(s, "=")
+				if !ok || k == "" {
+					return usageError{fmt.Errorf("push: --slice %q: want name=value", s)}
+				}
+				o.Slices[k] = v
+			}
+			files, err := pushFiles(args, c.InOrStdin())
+			if err != nil {
+				return err
+			}
+			if len(files) == 0 {
+				return fmt.Errorf("push: no images in %s", strings.Join(args, ", "))
+			}
+			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
+				b := bar(int64(len(files)), "push")
+				result, err := conn.Push(ctx, files, o, func(n int) { _ = b.Add(n) })
+				_ = b.Exit()
+				if err != nil {
+					return fmt.Errorf("%w (%d pushed; run the same command again to resume)", err, result.Pushed)
+				}
+				if a.asJSON {
+					return printJSON(c.OutOrStdout(), result)
+				}
+				_, err = fmt.Fprintf(c.OutOrStdout(), "pushed %d images, %.1f MB, to dataset %s; %d were pushed before\n", result.Pushed, float64(result.Bytes)/1e6, o.Dataset, result.Skipped)
+				return err
+			})
+		},
+	}
+	c.Flags().StringVarP(&o.Dataset, "dataset", "d", "", "dataset that the images belong to (required)")
+	c.Flags().StringVar(&o.Task, "task", "", "what is asked of labelers (default \"detect\")")
+	c.Flags().StringArrayVar(&slices, "slice", nil, "name=value that quality figures can be cut by; may be repeated")
+	c.Flags().BoolVar(&o.Again, "again", false, "push files that were pushed before, too")
+	a.jsonFlag(c)
+	return c
+}
+
+func pushFiles(args []string, stdin io.Reader) ([]wire.PushFile, error) {
+	var files []wire.PushFile
+	for _, arg := range args {
+		if arg == "-" {
+			lines := bufio.NewScanner(stdin)
+			for lines.Scan() {
+				if path := strings.TrimSpace(lines.Text()); path != "" {
+					files = append(files, wire.PushFile{Path: path, UniqueID: filepath.ToSlash(path)})
+				}
+			}
+			if err := lines.Err(); err != nil {
+				return nil, fmt.Errorf("push: standard input: %w", err)
+			}
+			continue
+		}
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, fmt.Errorf("push: %w", err)
+		}
+		if !info.IsDir() {
+			files = append(files, wire.PushFile{Path: arg, UniqueID: filepath.Base(arg)})
+			continue
+		}
+		images, err := formats.Images(arg)
+		if err != nil {
+			return nil, fmt.Errorf("push: %w", err)
+		}
+		for _, i := range images {
+			files = append(files, wire.PushFile{Path: filepath.Join(arg, filepath.FromSlash(i)), UniqueID: i})
+		}
+	}
+	return files, nil
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gleaner/deploy/wire"
+)
+
+func (a *app) replayCommand() *cobra.Command {
+	var f wire.ReplayFilter
+	var rejected bool
+	var since time.Duration
+	c := &cobra.Command{
+		Use:   "replay",
+		Short: "Send dead letters back to the step that failed on them, or take rejects back",
+		Long: `Send dead letters, their bytes untouched, back to the topic they came from, for the step that failed on them alone. With
+--rejected, send rejected images through ingest again, which then accepts what its thresholds refused.
+
+Replaying twice is harmless: samples keep their ids and readers fold duplicates. --dry-run shows what would go.`,
+		Example: `  gleaner replay --dry-run
+  gleaner replay --step prelabel --reason panic --since 2h
+  gleaner replay --rejected --reason blurred`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if since > 0 {
+				f.Since = time.Now().Add(-since)
+			}
+			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
+				n := 0
+				each := func(r wire.Replayed) {
+					n++
+					if a.asJSON {
+						_ = printJSON(c.OutOrStdout(), r)
+						return
+					}
+					fmt.Fprintf(c.OutOrStdout(), "%s  %s  %s  %s  %s\n", r.At.Local().Format(time.DateTime), r.Step, r.Reason, r.Key, firstLine(r.Error))
+				}
+				send := conn.Replay
+				if rejected {
+					send = conn.TakeBack
+				}
+				if err := send(ctx, f, each); err != nil {
+					return err
+				}
+				if !a.asJSON {
+					done := "sent back"
+					if f.DryRun {
+						done = "would be sent back"
+					}
+					fmt.Fprintf(c.OutOrStdout(), "%d records %s\n", n, done)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&rejected, "rejected", false, "take back rejected images instead of dead letters")
+	c.Flags().StringVar(&f.Step, "step", "", "only of this step")
+	c.Flags().StringVar(&f.Reason, "reason", "", "only with this reason, such as undecodable, panic, blurred")
+	c.Flags().StringVar(&f.Key, "key", "", "only with this key: a sample id, or for raw dead letters a unique id")
+	c.Flags().DurationVar(&since, "since", 0, "only of the last so long, such as 2h")
+	c.Flags().IntVar(&f.Limit, "limit", 0, "at most so many (0: all)")
+	c.Flags().BoolVar(&f.DryRun, "dry-run", false, "show what would be sent, send nothing")
+	a.jsonFlag(c)
+	return c
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"gleaner/deploy/wire"
+	"gleaner/schemas"
+)
+
+func (a *app) trainCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "train", Short: "Train on accepted labels and stream the losses back", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	var dataset, model string
+	var epochs uint32
+	var seed int64
+	probe := &cobra.Command{
+		Use:   "probe",
+		Short: "Train a linear probe on the labeled boxes",
+		Long: `Make a version of the dataset's labels, train softmax regression on features of their boxes' crops, and send a loss for every
+box and epoch to the losses topic. When the run ends, the labels that it argues with return to the desk.
+
+Features are those of the model, if one is given, with the pixels' own.`,
+		Example: "  gleaner train probe --dataset street\n  gleaner train probe --dataset street --model yolox_nano.onnx --epochs 50 --seed 1",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if dataset == "" {
+				return usageError{fmt.Errorf("train probe: --dataset is required")}
+			}
+			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
+				if c.Flags().Changed("epochs") {
+					conn.Config.Probe.Epochs = epochs
+				}
+				if c.Flags().Changed("seed") {
+					conn.Config.Probe.Seed = seed
+				}
+				if model != "" {
+					if err := wire.UseModel(&conn.Config, model); err != nil {
+						return err
+					}
+				}
+				if err := conn.Config.Validate(); err != nil {
+					return usageError{err}
+				}
+				run, err := conn.TrainProbe(ctx, dataset, trainProgress())
+				if err != nil {
+					return err
+				}
+				if a.asJSON {
+					return printJSON(c.OutOrStdout(), run)
+				}
+				printRun(c.OutOrStdout(), run)
+				return nil
+			})
+		},
+	}
+	f := probe.Flags()
+	f.StringVarP(&dataset, "dataset", "d", "", "dataset whose labels to train on (required)")
+	f.StringVar(&model, "model", "", "ONNX detector whose outputs are features too (default: the configuration's, if any)")
+	f.Uint32Var(&epochs, "epochs", 0, "epochs (default: the configuration's)")
+	f.Int64Var(&seed, "seed", 0, "seed of the order of presentation (default: the configuration's)")
+	a.jsonFlag(probe)
+	c.AddCommand(probe)
+	return c
+}
+
+// trainProgress shows a bar for the features and another for the epochs.
+func trainProgress() func(done, total int, what string) {
+	var b *progressbar.ProgressBar
+	shown := ""
+	return func(done, total int, what string) {
+		if what != shown {
+			if b != nil {
+				_ = b.Finish()
+			}
+			if total == 0 {
+				total = -1
+			}
+			b, shown = bar(int64(total), what), what
+		}
+		_ = b.Set(done)
+	}
+}
+
+func printRun(w io.Writer, run schemas.Run) {
+	fmt.Fprintf(w, "run %s, attempt %d: %d epochs, %d loss rows, %.1f s\n", run.RunID, run.Attempt, run.Epochs, run.Rows, run.Finished.Sub(run.Started).Seconds())
+	for _, name := range slices.Sorted(maps.Keys(run.Metrics)) {
+		fmt.Fprintf(w, "  %-16s %.4g\n", name, run.Metrics[name])
+	}
+}

@@ -1,0 +1,249 @@
+// Package demo runs the whole system once around on a folder of images: pushed, labeled by a model, doubted, finished by a
+// simulated labeler, learned from, and the labels that the learner argues with sent back.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image/png"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gleaner/connectors/formats"
+	"gleaner/deploy/sheet"
+	"gleaner/deploy/wire"
+	"gleaner/schemas"
+	"gleaner/stages/pixels"
+	"gleaner/trainers/probe"
+)
+
+// Options of one demo.
+type Options struct {
+	Images    string // folder
+	Dataset   string
+	Simulate  int                                    // images that the simulated labeler finishes, at most
+	SheetPath string                                 // where the contact sheet goes
+	Progress  func(total int64, what string) Counter // shows a bar
+}
+
+// Counter is a progress bar.
+type Counter interface {
+	Set(int) error
+	Finish() error
+}
+
+// Report is what there is to tell at the end.
+type Report struct {
+	Images    int
+	Push      wire.PushResult
+	Flow      time.Duration // from the first push until every image was accounted for
+	Beside    *formats.Beside
+	Simulated int
+	Run       *schemas.Run // nil when nothing was trained
+	NotRun    string       // why, then
+	Selection *schemas.Selection
+	Account   wire.Account
+	Doubtful  []Doubtful
+}
+
+// sheetImages is how many pictures the contact sheet shows.
+const sheetImages = 24
+
+// Run does it all. The system must be running; ctx ends it.
+func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (Report, error) {
+	var r Report
+	files, ids, err := imagesOf(o)
+	if err != nil {
+		return r, err
+	}
+	r.Images = len(files)
+	began := time.Now()
+	bar := o.Progress(int64(len(files)), "push")
+	pushed := 0
+	r.Push, err = c.Push(ctx, files, wire.PushOptions{Dataset: o.Dataset}, func(n int) { pushed += n; _ = bar.Set(pushed) })
+	_ = bar.Finish()
+	if err != nil {
+		return r, err
+	}
+	if err := await(ctx, s, o, "through the flow", len(files), func(a wire.Account) int {
+		return int(min(a.Total(), a.Linted+a.Rejects())) // the contact sheet reads the catalog
+	}); err != nil {
+		return r, err
+	}
+	r.Flow = time.Since(began)
+	if r.Doubtful, err = writeSheet(ctx, c, ids, o); err != nil {
+		return r, err
+	}
+
+	r.Beside, err = formats.Open(o.Images)
+	if err != nil && !errors.Is(err, formats.ErrNone) {
+		return r, err
+	}
+	if r.Beside != nil {
+		if err := simulate(ctx, c, s, o, &r); err != nil {
+			return r, err
+		}
+	}
+	if err := train(ctx, c, s, o, &r); err != nil {
+		return r, err
+	}
+	r.Account, err = s.Account(ctx, o.Dataset)
+	return r, err
+}
+
+func imagesOf(o Options) ([]wire.PushFile, []schemas.SampleID, error) {
+	names, err := formats.Images(o.Images)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(names) == 0 {
+		return nil, nil, fmt.Errorf("no images in %s", o.Images)
+	}
+	files := make([]wire.PushFile, len(names))
+	ids := make([]schemas.SampleID, len(names))
+	for i, n := range names {
+		files[i] = wire.PushFile{Path: filepath.Join(o.Images, filepath.FromSlash(n)), UniqueID: n}
+		ids[i] = schemas.NewSampleID(o.Dataset, n, schemas.Hash{})
+	}
+	return files, ids, nil
+}
+
+// await polls until as many samples are counted as asked for.
+func await(ctx context.Context, s *wire.System, o Options, what string, want int, count func(wire.Account) int) error {
+	bar := o.Progress(int64(want), what)
+	defer bar.Finish()
+	for {
+		if err := s.Failed(); err != nil {
+			return err
+		}
+		a, err := s.Account(ctx, o.Dataset)
+		if err != nil {
+			return err
+		}
+		n := min(count(a), want)
+		_ = bar.Set(n)
+		if n == want {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// simulate lets the simulated labeler finish what is left of its share: a second demo on the same data adds nothing.
+func simulate(ctx context.Context, c *wire.Connections, s *wire.System, o Options, r *Report) error {
+	a, err := s.Account(ctx, o.Dataset)
+	if err != nil {
+		return err
+	}
+	left := o.Simulate - int(a.Human)
+	if left <= 0 {
+		return nil
+	}
+	bar := o.Progress(int64(left), "simulated labeler")
+	l := &labeler{base: c.At.Web, token: c.Config.Web.Token, beside: r.Beside}
+	r.Simulated, err = l.work(ctx, o.Dataset, left, func() { r.Simulated++; _ = bar.Set(r.Simulated) })
+	_ = bar.Finish()
+	if err != nil {
+		return err
+	}
+	return await(ctx, s, o, "labels accepted", int(a.Human)+r.Simulated, func(a wire.Account) int { return int(a.Human) })
+}
+
+// train runs the probe, unless it has run on these very labels, and waits for what analysis makes of it.
+func train(ctx context.Context, c *wire.Connections, s *wire.System, o Options, r *Report) error {
+	before, err := c.Selections(ctx, o.Dataset)
+	if err != nil {
+		return err
+	}
+	var bar Counter
+	shown := ""
+	run, fresh, err := c.TrainProbeOnce(ctx, o.Dataset, func(done, total int, what string) {
+		if what != shown {
+			if bar != nil {
+				_ = bar.Finish()
+			}
+			if total == 0 {
+				total = -1
+			}
+			bar, shown = o.Progress(int64(total), what), what
+		}
+		_ = bar.Set(done)
+	})
+	if bar != nil {
+		_ = bar.Finish()
+	}
+	switch {
+	case errors.Is(err, wire.ErrNoLabels) || errors.Is(err, probe.ErrTooFew):
+		r.NotRun = err.Error()
+		return nil
+	case err != nil:
+		return err
+	}
+	r.Run = &run
+	for {
+		selections, err := c.Selections(ctx, o.Dataset)
+		if err != nil {
+			return err
+		}
+		found, ok := selections["doubtful"]
+		if ok && (!fresh || found.ID != before["doubtful"].ID) {
+			r.Selection = &found
+			break
+		}
+		if err := s.Failed(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	samples := map[schemas.SampleID]bool{}
+	for _, p := range r.Selection.Picks {
+		samples[p.SampleID] = true
+	}
+	if !fresh {
+		return nil // they are back already, and some may be done
+	}
+	return await(ctx, s, o, "doubted labels back on the desk", len(samples), func(a wire.Account) int { return int(a.Returned) })
+}
+
+// Doubtful is one label that lint doubts.
+type Doubtful struct {
+	UniqueID string
+	Finding  schemas.Finding
+}
+
+// writeSheet draws the most doubtful samples and returns the ten most doubtful findings.
+func writeSheet(ctx context.Context, c *wire.Connections, ids []schemas.SampleID, o Options) ([]Doubtful, error) {
+	samples, err := mostDoubtful(ctx, c, ids)
+	if err != nil {
+		return nil, err
+	}
+	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
+	var cells []sheet.Cell
+	for _, s := range samples[:min(len(samples), sheetImages)] {
+		img, err := images.Image(ctx, s.Image)
+		if err != nil {
+			return nil, fmt.Errorf("contact sheet: sample %s: %w", s.ID, err)
+		}
+		cells = append(cells, sheet.Cell{Image: img, Caption: s.UniqueID, Objects: s.Objects, Findings: s.Findings})
+	}
+	if len(cells) > 0 {
+		f, err := os.Create(o.SheetPath)
+		if err != nil {
+			return nil, fmt.Errorf("contact sheet: %w", err)
+		}
+		if err := errors.Join(png.Encode(f, sheet.Draw(cells, 4)), f.Close()); err != nil {
+			return nil, fmt.Errorf("contact sheet: %w", err)
+		}
+	}
+	return worstFindings(samples, 10), nil
+}

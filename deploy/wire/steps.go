@@ -1,0 +1,129 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gleaner/connectors/blob"
+	"gleaner/connectors/kafka"
+	"gleaner/schemas"
+	"gleaner/stages"
+	"gleaner/stages/analysis"
+	"gleaner/stages/catalog"
+	"gleaner/stages/humanlabel"
+	"gleaner/stages/ingest"
+	"gleaner/stages/lint"
+	"gleaner/stages/pixels"
+	"gleaner/stages/prelabel"
+	"gleaner/stages/route"
+	"gleaner/stages/runner"
+	"gleaner/stages/superpixel"
+)
+
+// shared is what the steps of one process have in common.
+type shared struct {
+	images  *pixels.Cache
+	model   *model // nil: prelabel passes samples on
+	guard   *runner.Guard
+	metrics *prometheus.Registry
+}
+
+func (c *Connections) newShared(metrics *prometheus.Registry) (*shared, error) {
+	s := &shared{images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), metrics: metrics}
+	var err error
+	if s.model, err = loadModel(c.Config); err != nil {
+		return nil, err
+	}
+	if s.guard, err = runner.OpenGuard(filepath.Join(c.Config.DataDir, "state"), c.Log); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// step makes the runner of one step of the flow.
+func (c *Connections) step(name string, s *shared) (*runner.Runner, error) {
+	step, ok := stages.Find(stages.Flow(), name)
+	if !ok || step.External {
+		return nil, fmt.Errorf("step %q: no such step: `gleaner flow` lists them", name)
+	}
+	deps := runner.Deps{
+		Sink: c.Kafka.Sink(), Log: c.Log, Guard: s.guard, Metrics: s.metrics,
+		Lag: func(ctx context.Context) ([]runner.Lag, error) { return c.lag(ctx, step) },
+	}
+	var err error
+	if deps.Handler, deps.Batch, err = c.handler(name, s); err != nil {
+		return nil, fmt.Errorf("step %s: %w", name, err)
+	}
+	for _, topic := range step.In {
+		source, err := c.Kafka.Source(kafka.SourceConfig{Group: step.Group(), Topic: topic})
+		if err != nil {
+			return nil, fmt.Errorf("step %s: %w", name, err)
+		}
+		deps.Sources = append(deps.Sources, source)
+	}
+	return runner.New(name, c.Config.Step(name), deps)
+}
+
+func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.BatchHandler, error) {
+	switch name {
+	case "ingest":
+		fetcher, err := blob.NewFetcher(c.Config.Fetch)
+		if err != nil {
+			return nil, nil, err
+		}
+		h, err := ingest.New(c.Config.Ingest, ingest.Deps{Blobs: c.Blobs, Twins: c.DB, Fetcher: fetcher, Images: s.images, Version: c.Version})
+		return h, nil, err
+	case "prelabel":
+		var detector prelabel.Detector
+		if s.model != nil {
+			detector = s.model
+		}
+		p, err := prelabel.New(c.Config.Prelabel, detector, s.images, c.Version)
+		if err != nil {
+			return nil, nil, err
+		}
+		return runner.Samples(p, schemas.Prelabeled), nil, nil
+	case "superpixel":
+		p, err := superpixel.New(c.Config.Superpixel, s.images, c.Version)
+		if err != nil {
+			return nil, nil, err
+		}
+		return runner.Samples(p, schemas.Segmented), nil, nil
+	case "lint":
+		var classes []string
+		if s.model != nil {
+			classes = s.model.Model().Classes
+		}
+		p, err := lint.New(c.Config.Lint, classes, c.Version)
+		if err != nil {
+			return nil, nil, err
+		}
+		return runner.Samples(p, schemas.Linted), nil, nil
+	case "route":
+		h, err := route.New(c.Config.Route, c.Blobs, c.DB, c.Version, c.Log)
+		return h, nil, err
+	case "publish":
+		return humanlabel.NewPublisher(c.Kafka, c.Blobs, c.Version, c.Log), nil, nil
+	case "catalog":
+		return nil, catalog.New(c.DB, c.Blobs, c.Log), nil
+	case "analysis":
+		h, err := analysis.New(c.Config.Analysis, c.DB)
+		return nil, h, err
+	}
+	return nil, nil, fmt.Errorf("the flow names it, but nothing makes it")
+}
+
+func (c *Connections) lag(ctx context.Context, step stages.Step) ([]runner.Lag, error) {
+	lags := make([]runner.Lag, 0, len(step.In))
+	for _, topic := range step.In {
+		l, err := c.Kafka.Lag(ctx, step.Group(), topic)
+		if err != nil {
+			return nil, err
+		}
+		lags = append(lags, runner.Lag{Topic: topic, Records: l.Records, Oldest: l.Oldest})
+	}
+	return lags, nil
+}

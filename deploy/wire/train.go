@@ -1,0 +1,99 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/dataset"
+	"gleaner/stages/pixels"
+	"gleaner/trainers/probe"
+)
+
+// ErrNoLabels says that a dataset has nothing to train on.
+var ErrNoLabels = dataset.ErrEmpty
+
+// TrainProbe makes a version of the dataset's labels as they stand and trains a probe on it. Losses go to the losses topic
+// as training goes on. Training the same version with the same seed and features is another attempt of the same run.
+// progress may be nil; the features are those of the configured model, or the pixels' where there is none.
+func (c *Connections) TrainProbe(ctx context.Context, name string, progress func(done, total int, what string)) (schemas.Run, error) {
+	run, _, err := c.trainProbe(ctx, name, false, progress)
+	return run, err
+}
+
+// TrainProbeOnce is TrainProbe, but where the losses of that run have arrived already it trains nothing and fresh is false.
+func (c *Connections) TrainProbeOnce(ctx context.Context, name string, progress func(done, total int, what string)) (run schemas.Run, fresh bool, err error) {
+	return c.trainProbe(ctx, name, true, progress)
+}
+
+func (c *Connections) trainProbe(ctx context.Context, name string, once bool, progress func(done, total int, what string)) (run schemas.Run, fresh bool, err error) {
+	version, _, err := c.MakeVersion(ctx, name, "trained on")
+	if err != nil {
+		return run, false, err
+	}
+	m, err := loadModel(c.Config)
+	if err != nil {
+		return run, false, err
+	}
+	defer m.close()
+	features := probe.Pixels()
+	if m != nil {
+		features = modelFeatures(m)
+	}
+	run = schemas.Run{
+		RunID:   fmt.Sprintf("probe/%s/%s/seed%d", version.ID, features.Name, c.Config.Probe.Seed),
+		Dataset: name, DatasetVersion: version.ID,
+	}
+	last, err := c.DB.LastAttempt(ctx, run.RunID)
+	if err != nil {
+		return run, false, err
+	}
+	if run.Attempt = last; once && last > 0 {
+		return run, false, nil
+	}
+	run.Attempt++
+	sink := c.Kafka.Sink()
+	defer sink.Close(context.WithoutCancel(ctx))
+	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
+	trainer, err := probe.New(c.Config.Probe, images, features, sink, progress)
+	if err != nil {
+		return run, false, err
+	}
+	run, err = trainer.Train(ctx, run, version.Rule, c.standing(ctx, name))
+	return run, true, err
+}
+
+// standing yields the labels of a dataset but those of samples that were erased.
+func (c *Connections) standing(ctx context.Context, name string) iter.Seq2[schemas.Label, error] {
+	return func(yield func(schemas.Label, error) bool) {
+		for l, err := range c.DB.Labels(ctx, name) {
+			if err == nil {
+				_, err = c.Blobs.Get(ctx, schemas.TombstoneKey(l.SampleID))
+				if err == nil {
+					continue
+				}
+				if errors.Is(err, fs.ErrNotExist) {
+					err = nil
+				}
+			}
+			if !yield(l, err) {
+				return
+			}
+		}
+	}
+}
+
+// modelFeatures describes a crop by what the detector makes of it, beside its pixels.
+func modelFeatures(m *model) probe.Features {
+	return probe.Features{Name: m.Model().ID, Of: func(ctx context.Context, img *pixels.Image, box geometry.Box) ([]float32, error) {
+		deep, err := m.Embed(ctx, pixels.Crop(img, box))
+		if err != nil {
+			return nil, err
+		}
+		return append(deep, probe.PixelFeatures(img, box)...), nil
+	}}
+}

@@ -1,0 +1,111 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"gleaner/deploy/config"
+)
+
+// Up runs the whole system: the embedded engines where no servers are named, every step, the desk and the page. It blocks
+// until ctx ends and everything has stopped in order. started is called once all runs, with the context of the run: what
+// it does is part of the run, and when it returns false the system stops.
+func Up(ctx context.Context, cfg config.Config, version string, log *slog.Logger, started func(context.Context, *Connections, *System) (stay bool, err error)) error {
+	engines, err := StartEngines(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	err = up(ctx, cfg, version, log, engines, started)
+	if rm := os.Remove(endpointsFile(cfg)); rm != nil && !errors.Is(rm, os.ErrNotExist) {
+		err = errors.Join(err, rm)
+	}
+	return errors.Join(err, engines.Stop())
+}
+
+func up(ctx context.Context, cfg config.Config, version string, log *slog.Logger, engines *Engines, started func(context.Context, *Connections, *System) (bool, error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c, err := Connect(ctx, cfg, engines.At, version, log)
+	if err != nil {
+		return err
+	}
+	err = c.run(ctx, cancel, engines.Failed(), AllSteps(), started)
+	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopWithin)
+	defer stop()
+	return errors.Join(err, c.Close(closing))
+}
+
+// RunSteps runs some steps against servers, or against the engines of a running system, until ctx ends.
+func RunSteps(ctx context.Context, cfg config.Config, version string, log *slog.Logger, names []string) error {
+	at, err := Find(cfg)
+	if err != nil {
+		return err
+	}
+	c, err := Connect(ctx, cfg, at, version, log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err = c.run(ctx, cancel, nil, names, nil)
+	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopWithin)
+	defer stop()
+	return errors.Join(err, c.Close(closing))
+}
+
+func (c *Connections) run(ctx context.Context, cancel context.CancelFunc, failed <-chan struct{}, names []string, started func(context.Context, *Connections, *System) (bool, error)) error {
+	s, err := c.NewSystem(names)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- s.Run(ctx)
+		cancel()
+	}()
+	err = s.listening(ctx)
+	if err == nil && started != nil {
+		c.At.Web = s.Web()
+		if err = c.At.write(c.Config); err == nil {
+			var stay bool
+			if stay, err = started(ctx, c, s); !stay {
+				cancel()
+			}
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		cancel()
+	}
+	select {
+	case <-ctx.Done():
+	case <-failed:
+		c.Log.Error("an embedded engine failed: stopping")
+		cancel()
+	}
+	select {
+	case runErr := <-ended:
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = nil // of what started was doing when the run ended
+		}
+		return errors.Join(err, runErr)
+	case <-time.After(c.Config.StopWithin):
+		return errors.Join(err, fmt.Errorf("not everything stopped within %s: what was in flight is read again by the next start", c.Config.StopWithin))
+	}
+}
+
+// listening waits until the page answers, where there is one.
+func (s *System) listening(ctx context.Context) error {
+	if s.web == nil {
+		return nil
+	}
+	select {
+	case <-s.web.Ready():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
