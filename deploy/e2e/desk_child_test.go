@@ -114,7 +114,9 @@ func openBlobs(t *testing.T, dir string) blob.Store {
 // clientOf is a client of its own, as another process would have.
 func clientOf(t *testing.T, broker string) *kafka.Client {
 	t.Helper()
-	client, err := kafka.New(kafkaConfig([]string{broker}), slog.New(slog.DiscardHandler))
+	cfg := kafkaConfig([]string{broker})
+	cfg.Consume.FetchWait = 50 * time.Millisecond // closing a reader waits for its last fetch
+	client, err := kafka.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

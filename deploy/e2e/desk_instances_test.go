@@ -19,7 +19,7 @@ import (
 
 // Two instances start on an empty log at once, twenty people claim from both: each task goes to one of them, once.
 func TestDeskClaimsOnce(t *testing.T) {
-	const tasks, people = 400, 20
+	const tasks, people = 200, 20
 	broker, client := brokerForTest(t)
 	openTasks(t, client, tasks)
 	store := openBlobs(t, t.TempDir())
@@ -77,10 +77,10 @@ func TestDeskClaimsOnce(t *testing.T) {
 // An instance is killed with -9 in the middle of its work, twice: what it had answered is in effect for the next one.
 func TestDeskKilled(t *testing.T) {
 	broker, client := brokerForTest(t)
-	openTasks(t, client, 600)
+	openTasks(t, client, 300)
 	blobs := t.TempDir()
 	job := deskChildJob{Broker: broker, Blobs: blobs}
-	done := append(job.runChild(t, 250), job.runChild(t, 250)...)
+	done := append(job.runChild(t, 120), job.runChild(t, 120)...)
 
 	desk := startInstance(t, broker, openBlobs(t, blobs), quickDesk())
 	out := do(t, desk, "after", "bob", schemas.CommandClaim, schemas.ClaimBody{})
@@ -233,8 +233,7 @@ func TestDeskUnknownFold(t *testing.T) {
 // How long a command takes through the log and back. Nothing is asserted: the figures are for people.
 func TestDeskLatency(t *testing.T) {
 	broker, client := brokerForTest(t)
-	const tasks = 3000
-	openTasks(t, client, tasks)
+	openTasks(t, client, 1300)
 	store := openBlobs(t, t.TempDir())
 	cfg := humanlabel.DefaultConfig()
 	desk := startInstance(t, broker, store, cfg)

@@ -141,8 +141,9 @@ func TestDeskPublisher(t *testing.T) {
 		}
 		return out
 	}
+	reader := clientOf(t, broker)
 	newPublisher := func() *humanlabel.Publisher {
-		return humanlabel.NewPublisher(client, store, "v1", slog.New(slog.DiscardHandler))
+		return humanlabel.NewPublisher(reader, store, "v1", slog.New(slog.DiscardHandler))
 	}
 	published := publish(newPublisher(), log)
 	if len(published) != len(want) {

@@ -42,9 +42,10 @@ type memory struct {
 	first uint64
 	floor int64 // fold time of the youngest one that was forgotten
 	sum   digest
+	most  int // commands to remember
 }
 
-func newMemory() memory { return memory{byKey: map[commandKey]uint64{}} }
+func newMemory() memory { return memory{byKey: map[commandKey]uint64{}, most: rememberMost} }
 
 func (m *memory) find(k commandKey) (decided, bool) {
 	place, ok := m.byKey[k]
@@ -63,7 +64,7 @@ func (m *memory) remember(d decided) {
 
 // forget drops what is too old at the given fold time, or too much.
 func (m *memory) forget(now int64) {
-	for len(m.order) > 0 && (m.order[0].at+rememberFor < now || len(m.order) >= rememberMost) {
+	for len(m.order) > 0 && (m.order[0].at+rememberFor < now || len(m.order) >= m.most) {
 		d := m.order[0]
 		m.sum.sub(d.sum(m.first))
 		delete(m.byKey, d.key)
