@@ -21,7 +21,7 @@ type Config struct {
 
 // DefaultConfig gives regions of about 20 by 20 pixels in an image of 640 by 480.
 func DefaultConfig() Config {
-	return Config{Regions: 800, Compactness: 10, Iterations: 10, MinPixels: 32 * 32, MaxPixels: 4_000_000}
+	return Config{Regions: 800, Compactness: 10, Iterations: 6, MinPixels: 32 * 32, MaxPixels: 4_000_000}
 }
 
 // Validate refuses values out of range.
