@@ -39,6 +39,30 @@ func BenchmarkInsertLosses(b *testing.B) {
 	}
 }
 
+// BenchmarkCurves is loss rows a second out of the table, folded, in curves.
+func BenchmarkCurves(b *testing.B) {
+	db := open(b)
+	const rows, epochs = 20_000, 15
+	for epoch := range uint32(epochs) {
+		if err := db.InsertLosses(b.Context(), "", lossTable(rows, epoch)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		n := 0
+		for c, err := range db.Curves(b.Context(), "run-2026-05-01") {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n += c.Len()
+		}
+		if n != rows*epochs {
+			b.Fatalf("%d rows, want %d", n, rows*epochs)
+		}
+	}
+	b.ReportMetric(rows*epochs*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
 // BenchmarkNear asks for neighbors among a hundred thousand hashes.
 func BenchmarkNear(b *testing.B) {
 	db := open(b)

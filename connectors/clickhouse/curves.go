@@ -13,7 +13,7 @@ import (
 )
 
 // rowsPerPage bounds how many loss rows are in memory at a time, in expectation: some 50 bytes each.
-const rowsPerPage = 200_000
+const rowsPerPage = 100_000
 
 // Curves yields what each object of a run showed from epoch to epoch, in the order of (sample id, object id). Doubled rows and
 // superseded attempts are folded away (see the loss_latest view, which has the same rows). It reads page by page: memory is

@@ -64,7 +64,7 @@ func TestNearAgreesWithExhaustiveSearch(t *testing.T) {
 	}
 	check := func(where string) {
 		t.Helper()
-		for range 150 {
+		for range 60 {
 			maxBits := rng.IntN(maxNearBits + 1)
 			query, not := all[rng.IntN(len(all))], schemas.SampleID{}
 			phash := flip(rng, query.phash, rng.IntN(12))

@@ -85,7 +85,7 @@ func (db *DB) Label(ctx context.Context, id schemas.SampleID) (schemas.Label, bo
 }
 
 // labelsPerPage bounds how many labels are in memory at a time, in expectation.
-const labelsPerPage = 1000
+const labelsPerPage = 500
 
 // Labels yields the best label of each sample of a dataset in the order of sample ids. It reads page by page: memory is
 // bounded, no connection is held between pages, and a label that changes meanwhile is seen old or new. The first error ends it.

@@ -179,7 +179,7 @@ func TestResumeWithinAnEpoch(t *testing.T) {
 
 func TestCurvesPageByPage(t *testing.T) {
 	db := open(t)
-	const samples, epochs = 9000, 60 // 540,000 rows: three pages
+	const samples, epochs = 3500, 60 // 210,000 rows: three pages
 	for epoch := range uint32(epochs) {
 		insertStory(t, db, "", func(l *schemas.Losses) {
 			for s := range samples {

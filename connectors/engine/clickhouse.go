@@ -16,7 +16,8 @@ import (
 )
 
 // ClickHouseConfig says where the embedded ClickHouse keeps its data and listens. It listens on 127.0.0.1 only, for the user
-// "default" without a password.
+// "default" without a password. This build of the engine aborts, some seconds later, on a native handshake that it refuses (an
+// unknown user or database); it is then started again.
 type ClickHouseConfig struct {
 	Dir         string           `yaml:"dir"`
 	TCPPort     int              `yaml:"tcp_port"`     // native protocol; 0: a free one
