@@ -287,8 +287,8 @@ func transient(err error) bool {
 	var broker kafkago.Error
 	if errors.As(err, &broker) { // is a net.Error too, whatever it says
 		// Unknown is what kafka-go makes of a connection that broke while it listed offsets, and what brokers say when
-		// their disk is full.
-		return broker.Temporary() || broker == kafkago.Unknown
+		// their disk is full. BrokerNotAvailable is what it says while its view of the cluster is older than a restart.
+		return broker.Temporary() || broker == kafkago.Unknown || broker == kafkago.BrokerNotAvailable
 	}
 	var network net.Error
 	return errors.As(err, &network) ||
