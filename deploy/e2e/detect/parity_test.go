@@ -88,7 +88,7 @@ func dump(t *testing.T, dir string, session *recorder, detector prelabel.Detecto
 	// Objects down to the lowest score, for average precision.
 	cfg := prelabel.DefaultConfig()
 	cfg.Accept, cfg.ProposalIoU = cfg.Low, cfg.IoU
-	labeler := step(t, cfg, detector)
+	labeler := step(t, cfg, detector, images...)
 	var index []dumped
 	for _, p := range images {
 		d := dumped{Name: p.name, W: p.img.W, H: p.img.H, Tensor: p.name + ".f32"}

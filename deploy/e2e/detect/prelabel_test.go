@@ -25,11 +25,15 @@ func sample(p photo) schemas.Sample {
 	}
 }
 
-func step(tb testing.TB, cfg prelabel.Config, d prelabel.Detector) *prelabel.Prelabel {
+// step is the prelabel step, with some photos decoded beforehand.
+func step(tb testing.TB, cfg prelabel.Config, d prelabel.Detector, decoded ...photo) *prelabel.Prelabel {
 	tb.Helper()
 	cache := pixels.NewCache(1<<28, func(_ context.Context, key string) ([]byte, error) {
 		return nil, fmt.Errorf("%s was fetched although the sample carries its image", key)
 	})
+	for _, p := range decoded {
+		cache.Put(sha256.Sum256(p.data), p.img)
+	}
 	p, err := prelabel.New(cfg, d, cache, "test")
 	if err != nil {
 		tb.Fatal(err)
