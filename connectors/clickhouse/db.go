@@ -75,9 +75,6 @@ func ensureDatabase(ctx context.Context, options ch.Options) error {
 	return errors.Join(err, conn.Close())
 }
 
-// Ping asks whether the server answers, without retrying.
-func (db *DB) Ping(ctx context.Context) error { return db.conn.Ping(ctx) }
-
 // Close writes the perceptual hashes that still wait and closes the connections.
 func (db *DB) Close(ctx context.Context) error {
 	var err error
