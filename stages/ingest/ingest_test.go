@@ -206,11 +206,11 @@ func TestNearDuplicates(t *testing.T) {
 // TestCrashAnywhere fails each store call in turn, lost before or after it took effect, and sends the record again, as a
 // restart does: the outcome is that of an undisturbed run, and only what ends well was emitted.
 func TestCrashAnywhere(t *testing.T) {
-	one, twin := encodeJPEG(t, texture(320, 240, 1), 95), encodeJPEG(t, texture(320, 240, 1), 40)
+	one, twin := encodeJPEG(t, texture(96, 72, 1), 95), encodeJPEG(t, texture(96, 72, 1), 60)
 	zero := 0
 	records := []schemas.Record{
 		raw(one, "dataset", "d", "unique-id", "a"), raw(one, "dataset", "d", "unique-id", "b"), raw(twin, "dataset", "d", "unique-id", "c"),
-		raw(one[:200], "dataset", "d", "unique-id", "e"), raw(twin, "dataset", "d", "unique-id", "a"),
+		raw(one[:len(one)/2], "dataset", "d", "unique-id", "e"), raw(twin, "dataset", "d", "unique-id", "a"),
 	}
 	run := func(failAt int, effective bool) (got []outcome, calls int, failed bool) {
 		w := newWorld()
