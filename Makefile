@@ -45,6 +45,16 @@ test: setup page-test ## Run every test with the race detector on the real engin
 page-test: setup ## Check and test the page's TypeScript
 	@$(MAKE) --no-print-directory -C connectors/web/ui test
 
+.PHONY: parity
+parity: setup .tools/python/bin/python ## Compare detections and lint with independent Python decoders
+	GLEANER_PYTHON=$(CURDIR)/.tools/python/bin/python go test -count=1 -timeout 20m ./deploy/e2e/detect -run 'Parity|Lint' -v
+
+.tools/python/bin/python: deploy/e2e/detect/testdata/requirements.txt
+	@command -v python3 >/dev/null || { echo "parity: python3 is missing: install it, then run make again" >&2; exit 1; }
+	python3 -m venv .tools/python
+	.tools/python/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
 .PHONY: generate
 generate: setup ## Rebuild what is generated: the page's bundle and the README's diagram
 	@$(MAKE) --no-print-directory -C connectors/web/ui bundle

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -133,8 +132,9 @@ func demoInput(ctx context.Context, cfg config.Config, images, model string) (st
 	}
 	o := scenes.DefaultConfig()
 	b := bar(int64(o.Count), "drawing scenes")
-	err := scenes.Write(ctx, o, dir, func(n int) { _ = b.Set(n) })
-	return filepath.Join(dir, "images"), model, errors.Join(err, b.Exit())
+	err := scenes.Write(ctx, o, dir, func(n int) { b.Set(n) })
+	b.End()
+	return filepath.Join(dir, "images"), model, err
 }
 
 // datasetName is the folder's name, or that of the one above where the folder is just called images.

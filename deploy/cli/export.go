@@ -35,9 +35,9 @@ func (a *app) exportCommand() *cobra.Command {
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				b := bar(-1, "export")
 				images, annotations, err := writeTo(out, c.OutOrStdout(), func(w io.Writer) (int64, int64, error) {
-					return coco.Write(w, counted(conn.DB.Labels(ctx, dataset), func() { _ = b.Add(1) }))
+					return coco.Write(w, counted(conn.DB.Labels(ctx, dataset), func() { b.Add(1) }))
 				})
-				_ = b.Exit()
+				b.End()
 				if err != nil {
 					return fmt.Errorf("export: %w", err)
 				}

@@ -32,9 +32,9 @@ At the end each run is said to be finished, whereupon the labels it argues with 
 		RunE: func(c *cobra.Command, files []string) error {
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				b := bar(-1, "loss rows")
-				runs, err := conn.PushLosses(ctx, allTables(ctx, files, d), open, func(n int) { _ = b.Add(n) })
+				runs, err := conn.PushLosses(ctx, allTables(ctx, files, d), open, func(n int) { b.Add(n) })
+				b.End()
 				if err != nil {
-					_ = b.Exit()
 					return err
 				}
 				for _, r := range runs {
@@ -47,7 +47,7 @@ At the end each run is said to be finished, whereupon the labels it argues with 
 						return err
 					}
 				}
-				return b.Exit()
+				return nil
 			})
 		},
 	}

@@ -1,23 +1,75 @@
 package cli
 
 import (
+	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
 
-// bar returns a progress bar on standard error; where that is no terminal, it stays silent until it ends with one line.
-// total -1 shows a count without an end.
-func bar(total int64, what string) *progressbar.ProgressBar {
-	options := []progressbar.Option{
-		progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100 * time.Millisecond),
-		progressbar.OptionOnCompletion(func() { _, _ = os.Stderr.WriteString("\n") }),
+// progress is a bar on standard error. Where that is no terminal it is silent until it ends, and then leaves one line.
+type progress struct {
+	bar   *progressbar.ProgressBar // nil: no terminal
+	what  string
+	total int64 // -1: not known
+	began time.Time
+
+	mu    sync.Mutex
+	done  int64
+	ended bool
+}
+
+// bar starts a progress bar; total -1 shows a count without an end.
+func bar(total int64, what string) *progress {
+	p := &progress{what: what, total: total, began: time.Now()}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		p.bar = progressbar.NewOptions64(
+			total, progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+		)
 	}
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		options = append(options, progressbar.OptionThrottle(time.Hour))
+	return p
+}
+
+// Set moves the bar to n.
+func (p *progress) Set(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(int64(n))
+}
+
+// Add moves the bar on by n.
+func (p *progress) Add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(p.done + int64(n))
+}
+
+func (p *progress) set(n int64) {
+	p.done = n
+	if p.bar != nil && !p.ended {
+		_ = p.bar.Set64(n) // it fails on numbers past the total only
 	}
-	return progressbar.NewOptions64(total, options...)
+}
+
+// End leaves the bar where it stands and starts a new line. It may be called twice.
+func (p *progress) End() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
+	p.ended = true
+	switch {
+	case p.bar != nil:
+		_ = p.bar.Exit()
+		fmt.Fprintln(os.Stderr)
+	case p.total >= 0:
+		fmt.Fprintf(os.Stderr, "%s: %d of %d in %.1f s\n", p.what, p.done, p.total, time.Since(p.began).Seconds())
+	default:
+		fmt.Fprintf(os.Stderr, "%s: %d in %.1f s\n", p.what, p.done, time.Since(p.began).Seconds())
+	}
 }

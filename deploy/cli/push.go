@@ -50,8 +50,8 @@ same id with other bytes is rejected as a conflict. An interrupted push resumes 
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				b := bar(int64(len(files)), "push")
-				result, err := conn.Push(ctx, files, o, func(n int) { _ = b.Add(n) })
-				_ = b.Exit()
+				result, err := conn.Push(ctx, files, o, func(n int) { b.Add(n) })
+				b.End()
 				if err != nil {
 					return fmt.Errorf("%w (%d pushed; run the same command again to resume)", err, result.Pushed)
 				}

@@ -31,8 +31,8 @@ and heavy vehicles without their mirrors; site tells construction workers from p
 				return usageError{err}
 			}
 			b := bar(int64(cfg.Count), "scenes")
-			err := scenes.Write(c.Context(), cfg, out, func(int) { _ = b.Add(1) })
-			_ = b.Exit()
+			err := scenes.Write(c.Context(), cfg, out, func(int) { b.Add(1) })
+			b.End()
 			if err != nil {
 				return err
 			}

@@ -27,8 +27,8 @@ func (a *app) traceCommand() *cobra.Command {
 					return usageError{err}
 				}
 				b := bar(int64(len(schemas.TopicSpecs())), "reading topics")
-				hops, err := conn.Trace(ctx, id, func(schemas.Topic) { _ = b.Add(1) })
-				_ = b.Exit()
+				hops, err := conn.Trace(ctx, id, func(schemas.Topic) { b.Add(1) })
+				b.End()
 				if err != nil {
 					return err
 				}

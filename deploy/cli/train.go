@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"gleaner/deploy/wire"
@@ -50,7 +49,9 @@ Features are those of the model, if one is given, with the pixels' own.`,
 				if err := conn.Config.Validate(); err != nil {
 					return usageError{err}
 				}
-				run, err := conn.TrainProbe(ctx, dataset, trainProgress())
+				show, end := trainProgress()
+				run, err := conn.TrainProbe(ctx, dataset, show)
+				end()
 				if err != nil {
 					return err
 				}
@@ -72,22 +73,24 @@ Features are those of the model, if one is given, with the pixels' own.`,
 	return c
 }
 
-// trainProgress shows a bar for the features and another for the epochs.
-func trainProgress() func(done, total int, what string) {
-	var b *progressbar.ProgressBar
-	shown := ""
+// trainProgress shows a bar for the features and another for the epochs; end ends the last.
+func trainProgress() (show func(done, total int, what string), end func()) {
+	var b *progress
+	end = func() {
+		if b != nil {
+			b.End()
+		}
+	}
 	return func(done, total int, what string) {
-		if what != shown {
-			if b != nil {
-				_ = b.Finish()
-			}
+		if b == nil || b.what != what {
+			end()
 			if total == 0 {
 				total = -1
 			}
-			b, shown = bar(int64(total), what), what
+			b = bar(int64(total), what)
 		}
-		_ = b.Set(done)
-	}
+		b.Set(done)
+	}, end
 }
 
 func printRun(w io.Writer, run schemas.Run) {

@@ -30,8 +30,8 @@ type Options struct {
 
 // Counter is a progress bar.
 type Counter interface {
-	Set(int) error
-	Finish() error
+	Set(int)
+	End()
 }
 
 // Report is what there is to tell at the end.
@@ -62,8 +62,8 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 	began := time.Now()
 	bar := o.Progress(int64(len(files)), "push")
 	pushed := 0
-	r.Push, err = c.Push(ctx, files, wire.PushOptions{Dataset: o.Dataset}, func(n int) { pushed += n; _ = bar.Set(pushed) })
-	_ = bar.Finish()
+	r.Push, err = c.Push(ctx, files, wire.PushOptions{Dataset: o.Dataset}, func(n int) { pushed += n; bar.Set(pushed) })
+	bar.End()
 	if err != nil {
 		return r, err
 	}
@@ -113,7 +113,7 @@ func imagesOf(o Options) ([]wire.PushFile, []schemas.SampleID, error) {
 // await polls until as many samples are counted as asked for.
 func await(ctx context.Context, s *wire.System, o Options, what string, want int, count func(wire.Account) int) error {
 	bar := o.Progress(int64(want), what)
-	defer bar.Finish()
+	defer bar.End()
 	for {
 		if err := s.Failed(); err != nil {
 			return err
@@ -123,7 +123,7 @@ func await(ctx context.Context, s *wire.System, o Options, what string, want int
 			return err
 		}
 		n := min(count(a), want)
-		_ = bar.Set(n)
+		bar.Set(n)
 		if n == want {
 			return nil
 		}
@@ -147,8 +147,8 @@ func simulate(ctx context.Context, c *wire.Connections, s *wire.System, o Option
 	}
 	bar := o.Progress(int64(left), "simulated labeler")
 	l := &labeler{base: c.At.Web, token: c.Config.Web.Token, beside: r.Beside}
-	r.Simulated, err = l.work(ctx, o.Dataset, left, func() { r.Simulated++; _ = bar.Set(r.Simulated) })
-	_ = bar.Finish()
+	r.Simulated, err = l.work(ctx, o.Dataset, left, func() { r.Simulated++; bar.Set(r.Simulated) })
+	bar.End()
 	if err != nil {
 		return err
 	}
@@ -166,17 +166,17 @@ func train(ctx context.Context, c *wire.Connections, s *wire.System, o Options, 
 	run, fresh, err := c.TrainProbeOnce(ctx, o.Dataset, func(done, total int, what string) {
 		if what != shown {
 			if bar != nil {
-				_ = bar.Finish()
+				bar.End()
 			}
 			if total == 0 {
 				total = -1
 			}
 			bar, shown = o.Progress(int64(total), what), what
 		}
-		_ = bar.Set(done)
+		bar.Set(done)
 	})
 	if bar != nil {
-		_ = bar.Finish()
+		bar.End()
 	}
 	switch {
 	case errors.Is(err, wire.ErrNoLabels) || errors.Is(err, probe.ErrTooFew):

@@ -113,7 +113,7 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 		}
 		stamp := schemas.Stamp{Step: "prelabel", Model: "m@1", Hash: "00"}
 		if slices.Contains(word, "unseen") {
-			stamp.Model, stamp.Hash = "none", ""
+			stamp.Model, stamp.Hash = "", ""
 		}
 		s.Stamps = append(s.Stamps, stamp)
 	case "object":

@@ -9,9 +9,6 @@ import (
 	"gleaner/stages/pixels"
 )
 
-// NoModel is the model in the stamp of a sample that passed without one.
-const NoModel = "none"
-
 // Prelabel is the step. It is safe for concurrent use.
 type Prelabel struct {
 	cfg      Config
@@ -35,7 +32,7 @@ func New(cfg Config, detector Detector, images *pixels.Cache, version string) (*
 // kept: such a sample gets proposals only. Errors come from fetching or decoding the image and from the runtime.
 func (p *Prelabel) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample, error) {
 	start := time.Now()
-	stamp := schemas.Stamp{Step: "prelabel", Version: p.version, Model: NoModel}
+	stamp := schemas.Stamp{Step: "prelabel", Version: p.version}
 	if p.detector != nil {
 		m := p.detector.Model()
 		stamp.Model, stamp.Hash = m.ID, m.SHA256.String()

@@ -82,8 +82,10 @@ func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit,
 // label emits the sample's objects as its label of that rank.
 func (r *Route) label(s *schemas.Sample, rank schemas.Rank, actor string, started time.Time, rec schemas.Record) ([]schemas.Emit, error) {
 	now := time.Now().UTC()
+	image := s.Image
+	image.Inline = nil // labels are kept for ever, pixels must stay erasable
 	l := schemas.Label{
-		SampleID: s.ID, Dataset: s.Dataset, UniqueID: s.UniqueID, Task: s.Task, Image: s.Image, Group: s.Group, Slices: s.Slices,
+		SampleID: s.ID, Dataset: s.Dataset, UniqueID: s.UniqueID, Task: s.Task, Image: image, Group: s.Group, Slices: s.Slices,
 		Rank: rank, Revision: s.Revision, Objects: s.Objects, Actor: actor, At: labeled(s, now),
 		Stamps: append(s.Stamps[:len(s.Stamps):len(s.Stamps)], schemas.Stamp{
 			Step: "route", Version: r.version, At: now.Truncate(time.Microsecond), Millis: float32(now.Sub(started).Seconds() * 1000),

@@ -10,8 +10,12 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -61,7 +65,7 @@ type Images interface {
 	Image(ctx context.Context, ref schemas.ImageRef) (*pixels.Image, error)
 }
 
-// Features describes a crop by numbers. It is called from one goroutine.
+// Features describes a crop by numbers. It is called from many goroutines.
 type Features struct {
 	Name string // of the model behind it, for the rows: "pixels", "yolox_nano@1"
 	Of   func(ctx context.Context, img *pixels.Image, box geometry.Box) ([]float32, error)
@@ -88,7 +92,7 @@ type Trainer struct {
 	progress func(done, total int, what string)
 }
 
-// New returns a trainer; progress may be nil and is called from Train's goroutine.
+// New returns a trainer; progress may be nil and is called by one goroutine at a time.
 func New(cfg Config, images Images, features Features, sink Sink, progress func(done, total int, what string)) (*Trainer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -186,38 +190,65 @@ func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.Split
 	return run, nil
 }
 
-// collect computes the features of every labeled box.
+// collect computes the features of every labeled box, on all cores, in the order of the labels.
 func (t *Trainer) collect(ctx context.Context, rule schemas.SplitRule, labels iter.Seq2[schemas.Label, error]) ([]box, [][]float32, error) {
-	var boxes []box
-	var x [][]float32
+	type described struct {
+		boxes []box
+		x     [][]float32
+	}
+	var all []*described
 	done := 0
+	var mu sync.Mutex // of done and progress
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for label, err := range labels {
 		if err != nil {
-			return nil, nil, fmt.Errorf("read labels: %w", err)
+			return nil, nil, errors.Join(fmt.Errorf("read labels: %w", err), group.Wait())
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, nil, err
+		if working.Err() != nil {
+			break
 		}
 		if len(label.Objects) == 0 {
 			continue
 		}
-		img, err := t.images.Image(ctx, label.Image)
+		d := &described{}
+		all = append(all, d)
+		group.Go(func() (err error) {
+			d.boxes, d.x, err = t.describe(working, label, rule.Of(label.Group))
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			t.progress(done, 0, "labeled images")
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	var boxes []box
+	var x [][]float32
+	for _, d := range all {
+		boxes, x = append(boxes, d.boxes...), append(x, d.x...)
+	}
+	return boxes, x, ctx.Err()
+}
+
+// describe computes the features of the boxes of one label.
+func (t *Trainer) describe(ctx context.Context, label schemas.Label, split schemas.Split) (boxes []box, x [][]float32, err error) {
+	img, err := t.images.Image(ctx, label.Image)
+	if err != nil {
+		return nil, nil, fmt.Errorf("image of sample %s: %w", label.SampleID, err)
+	}
+	for _, o := range label.Objects {
+		if o.Box.Clip(img.W, img.H).Empty() {
+			continue
+		}
+		f, err := t.features.Of(ctx, img, o.Box)
 		if err != nil {
-			return nil, nil, fmt.Errorf("image of sample %s: %w", label.SampleID, err)
+			return nil, nil, fmt.Errorf("features of sample %s, object %s: %w", label.SampleID, o.ID, err)
 		}
-		for _, o := range label.Objects {
-			if o.Box.Clip(img.W, img.H).Empty() {
-				continue
-			}
-			f, err := t.features.Of(ctx, img, o.Box)
-			if err != nil {
-				return nil, nil, fmt.Errorf("features of sample %s, object %s: %w", label.SampleID, o.ID, err)
-			}
-			boxes = append(boxes, box{label.SampleID, o.ID, o.Class, rule.Of(label.Group)})
-			x = append(x, f)
-		}
-		done++
-		t.progress(done, 0, "labeled images")
+		boxes = append(boxes, box{label.SampleID, o.ID, o.Class, split})
+		x = append(x, f)
 	}
 	return boxes, x, nil
 }
