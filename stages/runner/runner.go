@@ -138,8 +138,13 @@ func (r *Runner) Run(ctx context.Context) error {
 	// Handling outlives reading by DrainTimeout at most.
 	handling, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	var limit *time.Timer
-	stopWatch := context.AfterFunc(reading, func() { limit = time.AfterFunc(r.cfg.DrainTimeout, abandon) })
+	context.AfterFunc(reading, func() {
+		select {
+		case <-time.After(r.cfg.DrainTimeout):
+			abandon()
+		case <-handling.Done():
+		}
+	})
 
 	var readers, workers, writer, watch sync.WaitGroup
 	for _, s := range r.deps.Sources {
@@ -169,13 +174,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	watch.Wait()
 
 	cause := context.Cause(reading)
-	if !stopWatch() && handling.Err() != nil {
+	if handling.Err() != nil {
 		r.log.Warn("stopped with records in flight: they stay unacknowledged and will be read again", "drain_timeout", r.cfg.DrainTimeout)
 	}
-	if limit != nil {
-		limit.Stop()
-	}
-	if ctx.Err() != nil || errors.Is(cause, context.Canceled) {
+	if cause == context.Cause(ctx) { // told to stop
 		cause = nil
 	}
 	return errors.Join(cause, r.close(context.WithoutCancel(ctx)))
