@@ -118,7 +118,7 @@ func TestPrelabelKeepsLabelsOfPeople(t *testing.T) {
 
 func TestPrelabelWithoutModel(t *testing.T) {
 	out := process(t, step(t, prelabel.DefaultConfig(), nil), sample(photos(t, 1)[0]))
-	if len(out.Objects)+len(out.Proposals) != 0 || out.Rank != schemas.RankNone || out.Stamps[0].Model != prelabel.NoModel || out.Stamps[0].Hash != "" {
+	if len(out.Objects)+len(out.Proposals) != 0 || out.Rank != schemas.RankNone || out.Stamps[0].Model != "" || out.Stamps[0].Hash != "" {
 		t.Errorf("%+v", out)
 	}
 }
