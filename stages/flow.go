@@ -65,7 +65,7 @@ func Flow() []Step {
 			About: "learn from the labels and send back one loss per object and epoch",
 		},
 		{
-			Name: "analysis", In: topics{schemas.LossRows}, Out: topics{schemas.Selections, schemas.Triggers}, Dead: schemas.Dead, Store: clickhouse,
+			Name: "analysis", In: topics{schemas.LossRows}, Out: topics{schemas.Selections}, Dead: schemas.Dead, Store: clickhouse,
 			About: "keeps the losses and sends the samples that they doubt back to people",
 		},
 		{

@@ -144,6 +144,7 @@ func (s *Source) run() {
 		switch {
 		case errors.Is(err, kafkago.ErrGroupClosed):
 			return
+		case errors.Is(err, kafkago.RebalanceInProgress): // another member joined meanwhile: the usual case when several start
 		case err != nil: // tried again without end, after JoinBackoff
 			s.log.Warn("joining the consumer group failed: trying again", "error", err)
 		default:

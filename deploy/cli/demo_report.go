@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"gleaner/deploy/demo"
@@ -22,8 +23,13 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nThe steps (since this process started)")
-	if err := printStatus(w, status); err != nil {
+	fmt.Fprintln(w, "\nThe steps, since this process started; rates when the last image was through, latencies of one record in its step")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "step\tin\tout\trejected\tdead\trate/s\tp50 ms\tp95 ms\t")
+	for i, s := range status.Steps {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%.1f\t%.1f\t%.1f\t\n", s.Step, s.In, s.Out, s.Rejected, s.Dead, r.Rates.Steps[i].Rate, s.P50, s.P95)
+	}
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "\n%d images through the flow in %.1f s, %.1f a second", r.Images, r.Flow.Seconds(), float64(r.Images)/r.Flow.Seconds())

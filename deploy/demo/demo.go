@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gleaner/connectors/formats"
+	"gleaner/connectors/web"
 	"gleaner/deploy/sheet"
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
@@ -39,6 +40,7 @@ type Report struct {
 	Images    int
 	Push      wire.PushResult
 	Flow      time.Duration // from the first push until every image was accounted for
+	Rates     web.Status    // the steps as they stood then
 	Beside    *formats.Beside
 	Simulated int
 	Run       *schemas.Run // nil when nothing was trained
@@ -73,6 +75,9 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 		return r, err
 	}
 	r.Flow = time.Since(began)
+	if r.Rates, err = s.Status(ctx); err != nil {
+		return r, err
+	}
 	if r.Doubtful, err = writeSheet(ctx, c, ids, o); err != nil {
 		return r, err
 	}
