@@ -134,7 +134,7 @@ func TestKilledStepsLoseNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	untilReady(t, ch.Run, ch.Ready())
-	const n = 3000
+	const n = 1200
 	ids := putSamples(t, client, n)
 	job := childJob{Steps: []string{"tag", "accept", "catalog"}, Brokers: []string{addr}, ClickHouse: ch.Addr(), Dir: t.TempDir()}
 
@@ -167,7 +167,7 @@ func TestKilledStepsLoseNothing(t *testing.T) {
 		}
 		return total
 	}
-	eventually(t, 90*time.Second, "no lag", func() bool { return lag() == 0 })
+	eventually(t, 3*time.Minute, "no lag", func() bool { return lag() == 0 })
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -405,7 +405,7 @@ func TestMemoryBehindASlowStep(t *testing.T) {
 	}
 	job := childJob{Steps: []string{"slow"}, Brokers: []string{addr}, Dir: t.TempDir(), InFlight: limit}
 	cmd, out := job.spawn(t)
-	eventually(t, 90*time.Second, "no lag", func() bool {
+	eventually(t, 3*time.Minute, "no lag", func() bool {
 		l, err := client.Lag(t.Context(), "gleaner-slow", schemas.Raw)
 		if err != nil {
 			t.Fatal(err)
