@@ -13,5 +13,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runnerChildEnv) != "" {
 		os.Exit(runnerChild())
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(binaryDir())
+	os.Exit(code)
 }

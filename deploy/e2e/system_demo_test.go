@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"image/png"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDemo runs the demo twice on one data folder: once around, and then on from there.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	images := drawn(t, 40, 5)
+	first := i.ok(t, "demo", "--once", "--images", images)
+	for _, want := range []string{
+		`40 in, 40 out: all accounted for`,
+		`3\d labeled by people, 3\d of them now by the simulated labeler "simulated:labels-beside-images"|30 labeled by people, 30 of them now by the simulated labeler "simulated:labels-beside-images"`,
+		`Labels beside the images: .*annotations\.json \(coco\)`,
+		`run probe/\S+: \d+ boxes, \d classes, \d+ epochs, \d+ loss rows`,
+		`forgetting .*of \d+ boxes`,
+		`ClickHouse http://127\.0\.0\.1:\d+/play`,
+		`Contact sheet: `,
+	} {
+		if !regexp.MustCompile(want).MatchString(first) {
+			t.Errorf("the demo does not say %q:\n%s", want, first)
+		}
+	}
+	sheet := filepath.Join(i.dir, "contact_sheet.png")
+	f, err := os.Open(sheet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if img, err := png.Decode(f); err != nil || img.Bounds().Dx() < 320 {
+		t.Errorf("contact sheet %s: %v", sheet, err)
+	}
+
+	second := i.ok(t, "demo", "--once", "--images", images)
+	for _, want := range []string{
+		"40 of them came in an earlier run",
+		"40 in, 40 out: all accounted for",
+		"0 of them now by the simulated labeler",
+		"these very labels were trained on before",
+	} {
+		if !strings.Contains(second, want) {
+			t.Errorf("the second demo does not say %q:\n%s", want, second)
+		}
+	}
+	places := regexp.MustCompile(`(?m)^ +\d+ (accepted|labeled by people|wait|rejected)|\d+ labels are back`)
+	if a, b := places.FindAllString(first, -1), places.FindAllString(second, -1); len(a) != 5 || strings.Join(a, "\n") != strings.Join(b, "\n") {
+		t.Errorf("where the images are, first %q, then %q", a, b)
+	}
+	forgetting := regexp.MustCompile(`of \d+ boxes.*`)
+	if a, b := forgetting.FindString(first), forgetting.FindString(second); a != b {
+		t.Errorf("forgetting of one run asked twice: %q, then %q", a, b)
+	}
+}
