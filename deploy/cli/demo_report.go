@@ -62,7 +62,7 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 	} else if err := printLoop(ctx, w, c, r); err != nil {
 		return err
 	}
-	if r.Doubtful != nil {
+	if r.Sheet {
 		fmt.Fprintf(w, "\nContact sheet: %s\n", o.SheetPath)
 	}
 	if c.Config.Prelabel.Model == "" {
@@ -90,7 +90,11 @@ func printLoop(ctx context.Context, w io.Writer, c *wire.Connections, r demo.Rep
 		}
 	}
 	fmt.Fprintf(w, "  forgetting (Toneva et al. 2019), asked of ClickHouse: of %d boxes %d were never learned, %d never forgotten; %.2f events per learned box\n", f.Objects, f.NeverLearned, f.Unforgettable, f.PerLearned)
-	fmt.Fprintf(w, "\nThe most doubtful labels of people, by the probe's losses: back on the desk\n")
+	if len(r.Selection.Picks) == 0 {
+		fmt.Fprintln(w, "\nThe probe's losses argue with no label: none goes back to the desk.")
+		return nil
+	}
+	fmt.Fprintln(w, "\nThe most doubtful labels of people, by the probe's losses: back on the desk")
 	names := map[string]string{}
 	for _, p := range r.Selection.Picks[:min(len(r.Selection.Picks), 10)] {
 		id := p.SampleID.String()

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ func Execute(version string) int {
 		stop()
 	}()
 	root := newRoot(version)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	var usage usageError
 	switch {
 	case err == nil:
@@ -63,7 +64,7 @@ func Execute(version string) int {
 	fmt.Fprintln(os.Stderr, "gleaner:", err)
 	switch {
 	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, "See gleaner help.")
+		fmt.Fprintf(os.Stderr, "See `%s --help`.\n", command.CommandPath())
 		return exitUsage
 	case errors.Is(err, wire.ErrNotRunning):
 		return exitNotRunning
@@ -108,7 +109,11 @@ func wrapArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return usageError{fmt.Errorf("%s: %w", c.CommandPath(), err)}
+				if c.HasParent() {
+					_, name, _ := strings.Cut(c.CommandPath(), " ")
+					err = fmt.Errorf("%s: %w", name, err)
+				}
+				return usageError{err}
 			}
 			return nil
 		}

@@ -47,6 +47,7 @@ type Report struct {
 	NotRun    string       // why, then
 	Selection *schemas.Selection
 	Account   wire.Account
+	Sheet     bool // a contact sheet was written: some images got past ingest
 	Doubtful  []Doubtful
 }
 
@@ -78,7 +79,12 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 	if r.Rates, err = s.Status(ctx); err != nil {
 		return r, err
 	}
-	if r.Doubtful, err = writeSheet(ctx, c, ids, o); err != nil {
+	samples, err := mostDoubtful(ctx, c, ids)
+	if err != nil {
+		return r, err
+	}
+	r.Doubtful, r.Sheet = worstFindings(samples, 10), len(samples) > 0
+	if err := writeSheet(ctx, c, samples, o); err != nil {
 		return r, err
 	}
 
@@ -226,29 +232,26 @@ type Doubtful struct {
 	Finding  schemas.Finding
 }
 
-// writeSheet draws the most doubtful samples and returns the ten most doubtful findings.
-func writeSheet(ctx context.Context, c *wire.Connections, ids []schemas.SampleID, o Options) ([]Doubtful, error) {
-	samples, err := mostDoubtful(ctx, c, ids)
-	if err != nil {
-		return nil, err
+// writeSheet draws the first samples, if there are any.
+func writeSheet(ctx context.Context, c *wire.Connections, samples []schemas.Sample, o Options) error {
+	if len(samples) == 0 {
+		return nil
 	}
 	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
 	var cells []sheet.Cell
 	for _, s := range samples[:min(len(samples), sheetImages)] {
 		img, err := images.Image(ctx, s.Image)
 		if err != nil {
-			return nil, fmt.Errorf("contact sheet: sample %s: %w", s.ID, err)
+			return fmt.Errorf("contact sheet: sample %s: %w", s.ID, err)
 		}
 		cells = append(cells, sheet.Cell{Image: img, Caption: s.UniqueID, Objects: s.Objects, Findings: s.Findings})
 	}
-	if len(cells) > 0 {
-		f, err := os.Create(o.SheetPath)
-		if err != nil {
-			return nil, fmt.Errorf("contact sheet: %w", err)
-		}
-		if err := errors.Join(png.Encode(f, sheet.Draw(cells, 4)), f.Close()); err != nil {
-			return nil, fmt.Errorf("contact sheet: %w", err)
-		}
+	f, err := os.Create(o.SheetPath)
+	if err != nil {
+		return fmt.Errorf("contact sheet: %w", err)
 	}
-	return worstFindings(samples, 10), nil
+	if err := errors.Join(png.Encode(f, sheet.Draw(cells, 4)), f.Close()); err != nil {
+		return fmt.Errorf("contact sheet: %w", err)
+	}
+	return nil
 }

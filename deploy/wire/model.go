@@ -34,7 +34,7 @@ func loadModel(cfg config.Config) (*model, error) {
 		return nil, errors.Join(err, m.close())
 	}
 	if m.Detector, err = prelabel.Recognize(m.session, cfg.Prelabel.ModelID(), names); err != nil {
-		return nil, errors.Join(err, m.close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Prelabel.Model, err), m.close())
 	}
 	return m, nil
 }

@@ -27,13 +27,11 @@ func Up(ctx context.Context, cfg config.Config, version string, log *slog.Logger
 }
 
 func up(ctx context.Context, cfg config.Config, version string, log *slog.Logger, engines *Engines, started func(context.Context, *Connections, *System) (bool, error)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	c, err := Connect(ctx, cfg, engines.At, version, log)
 	if err != nil {
 		return err
 	}
-	err = c.run(ctx, cancel, engines.Failed(), AllSteps(), started)
+	err = c.run(ctx, engines.Failed(), AllSteps(), started)
 	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopWithin)
 	defer stop()
 	return errors.Join(err, c.Close(closing))
@@ -49,23 +47,33 @@ func RunSteps(ctx context.Context, cfg config.Config, version string, log *slog.
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	err = c.run(ctx, cancel, nil, names, nil)
+	err = c.run(ctx, nil, names, nil)
 	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopWithin)
 	defer stop()
 	return errors.Join(err, c.Close(closing))
 }
 
-func (c *Connections) run(ctx context.Context, cancel context.CancelFunc, failed <-chan struct{}, names []string, started func(context.Context, *Connections, *System) (bool, error)) error {
+// run runs the named steps until ctx ends, or failed is closed, or what started does is done.
+func (c *Connections) run(ctx context.Context, failed <-chan struct{}, names []string, started func(context.Context, *Connections, *System) (bool, error)) error {
 	s, err := c.NewSystem(names)
 	if err != nil {
 		return err
 	}
+	whole := ctx
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
 		ended <- s.Run(ctx)
 		cancel()
+	}()
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-failed:
+			c.Log.Error("an embedded engine failed: stopping")
+			cancel()
+		}
 	}()
 	err = s.listening(ctx)
 	if err == nil && started != nil {
@@ -77,20 +85,15 @@ func (c *Connections) run(ctx context.Context, cancel context.CancelFunc, failed
 			}
 		}
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		cancel()
 	}
-	select {
-	case <-ctx.Done():
-	case <-failed:
-		c.Log.Error("an embedded engine failed: stopping")
-		cancel()
+	<-ctx.Done()
+	if errors.Is(err, context.Canceled) && whole.Err() == nil {
+		err = nil // of what started was doing when something failed, which says why itself
 	}
 	select {
 	case runErr := <-ended:
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			err = nil // of what started was doing when the run ended
-		}
 		return errors.Join(err, runErr)
 	case <-time.After(c.Config.StopWithin):
 		return errors.Join(err, fmt.Errorf("not everything stopped within %s: what was in flight is read again by the next start", c.Config.StopWithin))
