@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/pprof"
+	"time"
+
+	"gleaner/connectors/web"
+	"gleaner/deploy/wire"
+	"gleaner/schemas"
+)
+
+// passage is one dataset's way through the flow.
+type passage struct {
+	rejected map[string]bool // by unique id
+	desk     cost            // from the first push until every photo was on the desk or rejected
+	catalog  cost            // until the catalog had its records of all of them too
+}
+
+// flow measures all photos through the whole system against the bare kernels on the same cores.
+func (b *bench) flow(ctx context.Context, out io.Writer) error {
+	photos, err := b.readPhotos()
+	if err != nil {
+		return err
+	}
+	k, err := b.openKernels()
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	s, stop, err := b.start(ctx, wire.AllSteps())
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if _, err := b.pass(ctx, s, "warm", photos[:min(32, len(photos))]); err != nil {
+		return err
+	}
+	idle := read()
+	time.Sleep(5 * time.Second)
+	rest := idle.since()
+
+	var last passage
+	var bare, desk, catalog []cost
+	for i := range b.rounds {
+		if last, err = b.pass(ctx, s, fmt.Sprint("bench", i), photos); err != nil {
+			return err
+		}
+		desk, catalog = append(desk, last.desk), append(catalog, last.catalog)
+		c, err := k.round(ctx, photos, last.rejected)
+		if err != nil {
+			return err
+		}
+		bare = append(bare, c)
+		fmt.Fprintf(os.Stderr, "bench: flow round %d: %.1f s and %.1f cpu s (ClickHouse %.1f), kernels %.1f s and %.1f cpu s\n",
+			i, last.desk.wall.Seconds(), last.catalog.cpu().Seconds(), last.catalog.children.Seconds(), c.wall.Seconds(), c.cpu().Seconds())
+	}
+	wall := func(c cost) time.Duration { return c.wall }
+	n := float64(len(photos))
+	fmt.Fprintf(out, "\n### The flow\n\n%d photos of coco128, bccd, raccoon and bsds500, %d of them rejected by ingest, from the raw topic to the desk, "+
+		"with yolox_nano, every step, the page and both embedded engines in one process. Medians of %d rounds, each with a round of the kernels "+
+		"(decoding, the bare network, SLIC) on the same photos and cores.\n\n", len(photos), len(last.rejected), b.rounds)
+	fmt.Fprintf(out, "| | time | photos/s | processor time a photo |\n|---|---|---|---|\n")
+	row := func(name string, clock, cpu []cost) {
+		t := medianOf(clock, wall)
+		fmt.Fprintf(out, "| %s | %.1f s | %.1f | %.1f ms |\n", name, t.Seconds(), n/t.Seconds(), ms(medianOf(cpu, cost.cpu))/n)
+	}
+	row("kernels", bare, bare)
+	row("flow, to the desk (processor time: to the catalog)", desk, catalog)
+	row("flow, to the desk and the catalog", catalog, catalog)
+	ratio := func(clock []cost, of func(cost) time.Duration) float64 {
+		return medianOf(clock, of).Seconds() / medianOf(bare, of).Seconds()
+	}
+	byClock, byCPU := ratio(desk, wall), ratio(catalog, cost.cpu)
+	fmt.Fprintf(out, "\nFlow over kernels: **%.2f by the clock, %.2f by processor time: overhead %.0f %% and %.0f %%** (aim: at most 35 %%). "+
+		"Of the flow's processor time the embedded ClickHouse took %.1f ms a photo. The idle system takes %.1f %% of one core.\n",
+		byClock, byCPU, 100*(byClock-1), 100*(byCPU-1), ms(medianOf(catalog, func(c cost) time.Duration { return c.children }))/n,
+		100*rest.cpu().Seconds()/rest.wall.Seconds())
+	return nil
+}
+
+func medianOf(costs []cost, of func(cost) time.Duration) time.Duration {
+	values := make([]time.Duration, len(costs))
+	for i, c := range costs {
+		values[i] = of(c)
+	}
+	return median(values)
+}
+
+// start runs some steps; stop ends them.
+func (b *bench) start(ctx context.Context, steps []string) (s *wire.System, stop func(), err error) {
+	if s, err = b.conn.NewSystem(steps); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	return s, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.log.Error("the steps did not end well", "error", err)
+		}
+	}, nil
+}
+
+// pass sends the photos through as a dataset of their own.
+func (b *bench) pass(ctx context.Context, s *wire.System, dataset string, photos []photo) (p passage, err error) {
+	if b.profile != "" && dataset == "bench0" {
+		end, err := profile(b.profile)
+		if err != nil {
+			return p, err
+		}
+		defer end()
+	}
+	files := make([]wire.PushFile, len(photos))
+	for i := range photos {
+		files[i] = photos[i].PushFile
+	}
+	before, err := s.Status(ctx)
+	if err != nil {
+		return p, err
+	}
+	from := read()
+	if _, err := b.conn.Push(ctx, files, wire.PushOptions{Dataset: dataset, Again: true}, nil); err != nil {
+		return p, err
+	}
+	rejected := 0
+	err = b.until(ctx, s, func(now web.Status) bool {
+		rejected = int(step(now, "ingest").Rejected - step(before, "ingest").Rejected)
+		return s.Queue(dataset).Open+rejected == len(photos)
+	})
+	if err != nil {
+		return p, err
+	}
+	p.desk = from.since()
+	records := uint64(4*(len(photos)-rejected) + rejected) // samples, prelabeled, segmented and linted, or rejected
+	err = b.until(ctx, s, func(now web.Status) bool {
+		c := step(now, "catalog")
+		return c.In-step(before, "catalog").In == records && c.InFlight == 0
+	})
+	if err != nil {
+		return p, err
+	}
+	p.catalog = from.since()
+	p.rejected = map[string]bool{}
+	err = b.conn.Kafka.Scan(ctx, schemas.Rejects, func(r schemas.Record) error {
+		v, err := schemas.DecodeRejected(r.Value)
+		if err == nil && v.Sample.Dataset == dataset {
+			p.rejected[v.Sample.UniqueID] = true
+		}
+		return err
+	})
+	return p, err
+}
+
+// until polls the steps, which costs nothing worth counting.
+func (b *bench) until(ctx context.Context, s *wire.System, done func(web.Status) bool) error {
+	for {
+		now, err := s.Status(ctx)
+		if err = errors.Join(err, s.Failed()); err != nil {
+			return err
+		}
+		if done(now) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func step(s web.Status, name string) web.StepStatus {
+	for _, step := range s.Steps {
+		if step.Step == name {
+			return step
+		}
+	}
+	return web.StepStatus{}
+}
+
+func profile(path string) (end func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"gleaner/connectors/onnx"
+	"gleaner/stages/pixels"
+	"gleaner/stages/prelabel"
+	"gleaner/stages/superpixel"
+)
+
+// kernels are the three computations that the flow cannot do without, bare: decoding, one run of the network on a tensor
+// that is filled already, and SLIC.
+type kernels struct {
+	cfg      *bench
+	runtime  *onnx.Runtime
+	session  *onnx.Session
+	detector prelabel.Detector
+}
+
+func (b *bench) openKernels() (k *kernels, err error) {
+	k = &kernels{cfg: b}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, k.close())
+		}
+	}()
+	names, err := prelabel.ReadClasses(b.cfg.Prelabel.Classes)
+	if err != nil {
+		return k, err
+	}
+	if k.runtime, err = onnx.Open(); err != nil {
+		return k, err
+	}
+	if k.session, err = k.runtime.Load(b.cfg.Prelabel.Model, b.cfg.ONNX); err != nil {
+		return k, err
+	}
+	k.detector, err = prelabel.Recognize(k.session, b.cfg.Prelabel.ModelID(), names)
+	return k, err
+}
+
+func (k *kernels) close() error {
+	var errs []error
+	if k.session != nil {
+		errs = append(errs, k.session.Close())
+	}
+	if k.runtime != nil {
+		errs = append(errs, k.runtime.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (k *kernels) decode(p photo) (*pixels.Image, error) {
+	img, _, err := pixels.Decode(p.data, k.cfg.cfg.Pixels.Limits)
+	return img, err
+}
+
+// infer runs the network on whatever its input tensor holds: the time does not depend on it.
+func (k *kernels) infer(ctx context.Context) error {
+	nop := func([][]float32) error { return nil }
+	return k.session.Run(ctx, nop, nop)
+}
+
+func (k *kernels) slic(img *pixels.Image) {
+	c := k.cfg.cfg.Superpixel
+	superpixel.Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: c.Regions, Compactness: c.Compactness, Iterations: c.Iterations})
+}
+
+// round runs the kernels over the photos on all cores: decoding of every photo, the rest of those that the flow lets in.
+func (k *kernels) round(ctx context.Context, photos []photo, rejected map[string]bool) (cost, error) {
+	from := read()
+	err := each(len(photos), runtime.GOMAXPROCS(0), func(i int) error {
+		img, err := k.decode(photos[i])
+		if err != nil || rejected[photos[i].UniqueID] {
+			return err
+		}
+		k.slic(img)
+		return k.infer(ctx)
+	})
+	return from.since(), err
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"sync/atomic"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+
+	"gleaner/schemas"
+)
+
+const (
+	lossRuns    = 4
+	messageRows = 8192
+	boxes       = 4 // objects of a sample
+)
+
+// losses measures the analysis step from the topic to rows that can be read, against decoding alone and inserting alone.
+func (b *bench) losses(ctx context.Context, out io.Writer) error {
+	messages := b.rows / messageRows
+	rows := messages * messageRows
+	values, err := b.produceLosses(ctx, messages)
+	if err != nil {
+		return err
+	}
+	count, closeCount, err := b.counter()
+	if err != nil {
+		return err
+	}
+	defer closeCount()
+
+	_, stop, err := b.start(ctx, []string{"analysis"})
+	if err != nil {
+		return err
+	}
+	var from reading
+	first, n := uint64(0), uint64(0)
+	for began := time.Now(); n < uint64(rows); time.Sleep(20 * time.Millisecond) {
+		if n, err = count(ctx); err != nil {
+			stop()
+			return err
+		}
+		if first == 0 && n > 0 { // joining the group is over
+			first, from = n, read()
+			if b.profile != "" {
+				end, err := profile(b.profile)
+				if err != nil {
+					stop()
+					return err
+				}
+				defer end()
+			}
+		}
+		if time.Since(began) > 5*time.Minute {
+			stop()
+			return fmt.Errorf("only %d of %d rows arrived", n, rows)
+		}
+	}
+	through := from.since()
+	stop()
+	stepRows := float64(uint64(rows) - first)
+
+	from = read()
+	for _, v := range values {
+		if _, err := schemas.DecodeLosses(v); err != nil {
+			return err
+		}
+	}
+	decode, decoded := from.since(), float64(len(values)*messageRows)
+
+	// As many rows at once as the step's batches have.
+	var table schemas.Losses
+	for table.Len() < b.cfg.Step("analysis").BatchRecords*messageRows && table.Len() < 16*messageRows {
+		t, err := schemas.DecodeLosses(values[table.Len()/messageRows%len(values)])
+		if err != nil {
+			return err
+		}
+		table.AppendTable(&t)
+	}
+	inserts := max(1, rows/4/table.Len())
+	from = read()
+	for i := range inserts {
+		for j := range table.Epoch {
+			table.Epoch[j] = uint32(1000 + i)
+		}
+		if err := b.conn.DB.InsertLosses(ctx, fmt.Sprint("bench/", i), &table); err != nil {
+			return err
+		}
+	}
+	insert, inserted := from.since(), float64(inserts*table.Len())
+
+	fmt.Fprintf(out, "\n### Losses\n\n%d rows of %d runs in messages of %d, from the losses topic to rows that ClickHouse counts, through the analysis step as it runs; "+
+		"and its two parts alone on one connection and one core: decoding the messages, and inserting tables of %d rows that are built already.\n\n", rows, lossRuns, messageRows, table.Len())
+	fmt.Fprintf(out, "| | rows/s | processor time a million rows | of it ClickHouse |\n|---|---|---|---|\n")
+	row := func(name string, c cost, n float64) {
+		fmt.Fprintf(out, "| %s | %.0f | %.2f s | %.2f s |\n", name, n/c.wall.Seconds(), c.cpu().Seconds()/n*1e6, c.children.Seconds()/n*1e6)
+	}
+	row("topic to table", through, stepRows)
+	row("Arrow decoding alone", decode, decoded)
+	row("inserting alone", insert, inserted)
+	return nil
+}
+
+// produceLosses fills the topic as trainers do: each run presents its samples in an order of its own, epoch by epoch. It
+// returns some of the messages.
+func (b *bench) produceLosses(ctx context.Context, messages int) (some [][]byte, err error) {
+	sink := b.conn.Kafka.Sink()
+	defer sink.Close(context.WithoutCancel(ctx))
+	kept := make([][]byte, min(messages, 64))
+	var size atomic.Int64
+	perRun := (messages*messageRows + lossRuns - 1) / lossRuns
+	samples := max(1, perRun/boxes/20) // twenty epochs
+	err = each(messages, 4, func(m int) error {
+		run, part := m%lossRuns, m/lossRuns
+		rng := rand.New(rand.NewPCG(uint64(run), uint64(part)))
+		var l schemas.Losses
+		for i := range messageRows {
+			at := part*messageRows + i
+			epoch, k := at/(samples*boxes), at%(samples*boxes)
+			x := rng.Float32()
+			l.Append(schemas.LossRow{
+				RunID: fmt.Sprintf("street-2026/run-%d", run), Attempt: 1, Model: "yolox_nano@3", Dataset: "street",
+				SampleID: schemas.NewSampleID("street", fmt.Sprintf("camera/%08d.jpg", (k/boxes*7919+epoch)%samples), schemas.Hash{}),
+				ObjectID: fmt.Sprint("o", k%boxes+1), Epoch: uint32(epoch), Step: uint64(at / 64),
+				Loss: float32(rng.ExpFloat64()), Correct: x > .2, Margin: float32(rng.NormFloat64()) * 4, PTrue: x, EL2N: 1.4 * (1 - x), EmbNorm: 18 + 4*rng.Float32(), Forgot: x < .05,
+			})
+		}
+		value, err := schemas.EncodeLosses(&l)
+		if err != nil {
+			return err
+		}
+		if m < len(kept) {
+			kept[m] = value
+		}
+		size.Add(int64(len(value)))
+		return sink.Write(ctx, []schemas.Record{{Topic: schemas.LossRows, Key: []byte(l.RunID[0]), Value: value}})
+	})
+	fmt.Fprintf(os.Stderr, "bench: losses: %d messages of %d bytes\n", messages, int(size.Load())/max(1, messages))
+	return kept, err
+}
+
+// counter asks the database for the number of loss rows, replaced ones included.
+func (b *bench) counter() (count func(context.Context) (uint64, error), close func() error, err error) {
+	conn, err := ch.Open(&ch.Options{Addr: []string{b.conn.At.ClickHouse}, Auth: ch.Auth{Database: b.cfg.ClickHouse.Database}})
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context) (n uint64, err error) {
+		err = conn.QueryRow(ctx, "SELECT count() FROM losses").Scan(&n)
+		return n, err
+	}, conn.Close, nil
+}

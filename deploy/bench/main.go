@@ -1,0 +1,132 @@
+// Command bench measures the whole system in one process, on the real engines and real photos, beside the limits that it
+// cannot pass: the bare kernels, the bare database. It writes its figures as markdown. `make bench` runs it; the photos are
+// those of GLEANER_DATA or ../shared/data.
+//
+// Every section takes its measures interleaved and reports medians, and beside the clock the processor time of this process
+// and of the embedded ClickHouse, which other load on the machine disturbs less.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"gleaner/connectors/engine"
+	"gleaner/deploy/config"
+	"gleaner/deploy/e2e/realdata"
+	"gleaner/deploy/wire"
+)
+
+// options are the program's arguments.
+type options struct {
+	only    string // sections to run, by name, separated by commas
+	rounds  int    // of the flow
+	photos  int    // 0: all
+	rows    int    // of losses
+	profile string // file for the processor profile of the flow or the losses
+	write   string // file that holds the results between two marks
+}
+
+// bench is what the sections share.
+type bench struct {
+	options
+	data string // folder of real data
+	cfg  config.Config
+	conn *wire.Connections
+	log  *slog.Logger
+}
+
+// section is one part of the report.
+type section struct {
+	name string
+	run  func(*bench, context.Context, io.Writer) error
+}
+
+func sections() []section {
+	return []section{
+		{"kafka", (*bench).kafka},
+		{"losses", (*bench).losses},
+		{"desk", (*bench).desk},
+		{"stages", (*bench).stages},
+		{"flow", (*bench).flow},
+	}
+}
+
+func main() {
+	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var o options
+	names := make([]string, 0, len(sections()))
+	for _, s := range sections() {
+		names = append(names, s.name)
+	}
+	flag.StringVar(&o.only, "only", strings.Join(names, ","), "sections to run")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the flow, each against a round of its kernels")
+	flag.IntVar(&o.photos, "photos", 0, "how many photos go through the flow; 0: all there are")
+	flag.IntVar(&o.rows, "rows", 5_000_000, "rows of losses")
+	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the first round of the flow, or of the losses")
+	flag.StringVar(&o.write, "write", "", "markdown file whose part between the bench marks is replaced by the results")
+	flag.Parse()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	data, ok := realdata.Dir()
+	if !ok {
+		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
+	}
+	dir, err := os.MkdirTemp("", "gleaner-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{options: o, data: data, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	if b.cfg, err = config.Default().In(dir); err != nil {
+		return err
+	}
+	b.cfg.Web.Address = "127.0.0.1:0"
+	if err := wire.UseModel(&b.cfg, b.path("models", "yolox_nano.onnx")); err != nil {
+		return err
+	}
+	engines, err := wire.StartEngines(ctx, b.cfg, b.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engines.Stop()) }()
+	if b.conn, err = wire.Connect(ctx, b.cfg, engines.At, "bench", b.log); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.conn.Close(context.WithoutCancel(ctx))) }()
+
+	var report strings.Builder
+	out := io.MultiWriter(os.Stdout, &report)
+	fmt.Fprintf(out, "Machine: %s, %d cores, %s/%s.\n", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	wanted := strings.Split(o.only, ",")
+	for _, s := range sections() {
+		if !slices.Contains(wanted, s.name) {
+			continue
+		}
+		began := time.Now()
+		if err := s.run(b, ctx, out); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "bench: %s took %.0f s\n", s.name, time.Since(began).Seconds())
+	}
+	if o.write != "" {
+		return replaceResults(o.write, report.String())
+	}
+	return nil
+}
