@@ -156,6 +156,9 @@ func Read(r io.Reader) (Config, error) {
 	c = file.Config
 	c.Steps = c.steps()
 	for _, name := range slices.Sorted(maps.Keys(file.Steps)) {
+		if file.Steps[name] == nil {
+			continue // only its name is there: nothing differs
+		}
 		step, ok := c.Steps[name]
 		if !ok {
 			step = c.Runner
@@ -174,8 +177,12 @@ func Read(r io.Reader) (Config, error) {
 
 // decode leaves alone what data does not mention.
 func decode(data []byte, into any) error {
+	var said any
+	if yaml.Unmarshal(data, &said) == nil && said == nil {
+		return nil // comments alone, which the decoder takes for zeros
+	}
 	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(into)
-	if err == nil || errors.Is(err, io.EOF) {
+	if err == nil {
 		return nil
 	}
 	return errors.New(yaml.FormatError(err, false, true))
@@ -201,6 +208,13 @@ func (c *Config) finish() error {
 
 // In returns the configuration with its data in another folder.
 func (c Config) In(dir string) (Config, error) {
+	c = c.underived()
+	c.DataDir = dir
+	return c, c.finish()
+}
+
+// underived leaves out what finish fills in.
+func (c Config) underived() Config {
 	if c.Engine.Kafka.Dir == filepath.Join(c.DataDir, "kafka") {
 		c.Engine.Kafka.Dir = ""
 	}
@@ -210,8 +224,7 @@ func (c Config) In(dir string) (Config, error) {
 	if old, err := filepath.Abs(filepath.Join(c.DataDir, "blobs")); err == nil && c.Blob.URL == "file://"+filepath.ToSlash(old) {
 		c.Blob.URL = ""
 	}
-	c.DataDir = dir
-	return c, c.finish()
+	return c
 }
 
 // EmbeddedKafka reports whether the file names no brokers.
@@ -288,9 +301,10 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Print writes the configuration as a file that Read reads back.
+// Print writes the configuration as a file that Read reads back. What follows from data_dir stays empty, so that changing
+// data_dir in the file moves all of it.
 func (c Config) Print(w io.Writer) error {
-	out, err := yaml.MarshalWithOptions(c, yaml.Indent(2))
+	out, err := yaml.MarshalWithOptions(c.underived(), yaml.Indent(2))
 	if err != nil {
 		return err
 	}
