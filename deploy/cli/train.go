@@ -27,7 +27,7 @@ func (a *app) trainCommand() *cobra.Command {
 		Long: `Make a version of the dataset's labels, train softmax regression on features of their boxes' crops, and send a loss for every
 box and epoch to the losses topic. When the run ends, the labels that it argues with return to the desk.
 
-Features are those of the model, if one is given, with the pixels' own.`,
+Features are what the model makes of a crop, if one is given, else the crop's colors and gradients.`,
 		Example: "  gleaner train probe --dataset street\n  gleaner train probe --dataset street --model yolox_nano.onnx --epochs 50 --seed 1",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

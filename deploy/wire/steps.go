@@ -123,7 +123,7 @@ func (c *Connections) lag(ctx context.Context, step stages.Step) ([]runner.Lag, 
 		if err != nil {
 			return nil, err
 		}
-		lags = append(lags, runner.Lag{Topic: topic, Records: l.Records, Oldest: l.Oldest})
+		lags = append(lags, runner.Lag{Topic: topic, Records: l.Records, Gone: l.Gone, Oldest: l.Oldest})
 	}
 	return lags, nil
 }

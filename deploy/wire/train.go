@@ -8,7 +8,6 @@ import (
 	"iter"
 
 	"gleaner/schemas"
-	"gleaner/schemas/geometry"
 	"gleaner/stages/dataset"
 	"gleaner/stages/pixels"
 	"gleaner/trainers/probe"
@@ -42,7 +41,7 @@ func (c *Connections) trainProbe(ctx context.Context, name string, once bool, pr
 	defer m.close()
 	features := probe.Pixels()
 	if m != nil {
-		features = modelFeatures(m)
+		features = probe.Deep(m.Model().ID, m.Embed)
 	}
 	run = schemas.Run{
 		RunID:   fmt.Sprintf("probe/%s/%s/seed%d", version.ID, features.Name, c.Config.Probe.Seed),
@@ -85,15 +84,4 @@ func (c *Connections) standing(ctx context.Context, name string) iter.Seq2[schem
 			}
 		}
 	}
-}
-
-// modelFeatures describes a crop by what the detector makes of it, beside its pixels.
-func modelFeatures(m *model) probe.Features {
-	return probe.Features{Name: m.Model().ID, Of: func(ctx context.Context, img *pixels.Image, box geometry.Box) ([]float32, error) {
-		deep, err := m.Embed(ctx, pixels.Crop(img, box))
-		if err != nil {
-			return nil, err
-		}
-		return append(deep, probe.PixelFeatures(img, box)...), nil
-	}}
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"math"
 
 	"gleaner/schemas/geometry"
@@ -64,10 +65,24 @@ func PixelFeatures(img *pixels.Image, box geometry.Box) []float32 {
 			i++
 		}
 	}
-	f[i] = float32(math.Log(float64(box.W() / box.H())))
-	f[i+1] = box.W() / float32(img.W)
-	f[i+2] = box.H() / float32(img.H)
+	copy(f[i:], shape(img, box))
 	return f
+}
+
+// shape describes a box that is not empty by its aspect and its share of the image.
+func shape(img *pixels.Image, box geometry.Box) []float32 {
+	return []float32{float32(math.Log(float64(box.W() / box.H()))), box.W() / float32(img.W), box.H() / float32(img.H)}
+}
+
+// Deep makes features of a model's description of the crop, and the box's shape.
+func Deep(model string, embed func(ctx context.Context, crop *pixels.Image) ([]float32, error)) Features {
+	return Features{Name: model, Of: func(ctx context.Context, img *pixels.Image, box geometry.Box) ([]float32, error) {
+		e, err := embed(ctx, pixels.Crop(img, box))
+		if err != nil {
+			return nil, err
+		}
+		return append(e, shape(img, box.Clip(img.W, img.H))...), nil
+	}}
 }
 
 // luma is the brightness of a pixel in [0,1], by the weights of ITU-R BT.601.

@@ -35,7 +35,7 @@ type Config struct {
 
 // DefaultConfig trains thirty epochs, which takes seconds for thousands of boxes.
 func DefaultConfig() Config {
-	return Config{Epochs: 30, BatchSize: 32, Rate: 0.05, Momentum: 0.9, Decay: 1e-3, MinBoxes: 2, Seed: 0}
+	return Config{Epochs: 30, BatchSize: 32, Rate: 0.02, Momentum: 0.9, Decay: 0.05, MinBoxes: 2, Seed: 0}
 }
 
 // Validate refuses a configuration that could not train.
