@@ -32,10 +32,10 @@ type Replayed struct {
 	At     time.Time     `json:"at"`
 }
 
-// ours are the headers that a dead letter adds to the record it keeps.
+// ours are the headers that a dead letter adds to the record it keeps. Its attempt stays on, so that the next death counts on.
 var ours = []string{
 	schemas.HeaderOriginTopic, schemas.HeaderOriginPartition, schemas.HeaderOriginOffset,
-	schemas.HeaderStep, schemas.HeaderReason, schemas.HeaderError, schemas.HeaderAttempt,
+	schemas.HeaderStep, schemas.HeaderReason, schemas.HeaderError,
 }
 
 // Replay sends dead letters back to the topic they came from, for the step that failed on them alone: the same bytes, with

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"time"
 
 	"gleaner/schemas"
@@ -101,8 +102,16 @@ func (r *Route) label(s *schemas.Sample, rank schemas.Rank, actor string, starte
 	}}}, nil
 }
 
-// labeled is when the label came to be: the time of the last stamp, so that a redelivered record gives the same.
+// labeled is when the label came to be: for people's when they submitted it, however often its record was delivered since, and
+// else the time of the last stamp.
 func labeled(s *schemas.Sample, now time.Time) time.Time {
+	if s.Rank >= schemas.RankHuman {
+		for _, stamp := range slices.Backward(s.Stamps) {
+			if stamp.Step == "desk" {
+				return stamp.At
+			}
+		}
+	}
 	if n := len(s.Stamps); n > 0 {
 		return s.Stamps[n-1].At
 	}
