@@ -145,7 +145,7 @@ func TestSystem(t *testing.T) {
 				t.Errorf("no record on %s among %v", want, topics)
 			}
 		}
-		if text := i.ok(t, "trace", firstID); !strings.Contains(text, "human, revision 1, by ana") {
+		if text := i.ok(t, "trace", firstID); !strings.Contains(text, "label, human") || !strings.Contains(text, "by ana: 1 objects") {
 			t.Errorf("trace by id:\n%s", text)
 		}
 	})
@@ -285,6 +285,7 @@ func TestSystem(t *testing.T) {
 		eventually(t, patience, "the blurred image is on the desk", func() bool {
 			return slices.ContainsFunc(must(s.tasks(street, schemas.TaskOpen))(t), func(task schemas.Task) bool { return task.UniqueID == name })
 		})
+		idle(t, conn)
 		if want := slices.Sorted(slices.Values(append(in, name))); !slices.Equal(accepted(street), want) {
 			t.Errorf("accepted %v, want %v", accepted(street), want)
 		}
