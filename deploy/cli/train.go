@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,8 @@ func (a *app) trainCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var dataset, model string
+	var follow bool
+	var quiet time.Duration
 	var epochs uint32
 	var seed int64
 	probe := &cobra.Command{
@@ -28,7 +31,7 @@ func (a *app) trainCommand() *cobra.Command {
 box and epoch to the losses topic. When the run ends, the labels that it argues with return to the desk.
 
 Features are what the model makes of a crop, if one is given, else the crop's colors and gradients.`,
-		Example: "  gleaner train probe --dataset street\n  gleaner train probe --dataset street --model yolox_nano.onnx --epochs 50 --seed 1",
+		Example: "  gleaner train probe --dataset street\n  gleaner train probe --dataset street --model yolox_nano.onnx --epochs 50 --seed 1\n  gleaner train probe --dataset street --follow",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if dataset == "" {
@@ -50,6 +53,16 @@ Features are what the model makes of a crop, if one is given, else the crop's co
 					return usageError{err}
 				}
 				show, end := trainProgress()
+				if follow {
+					return conn.FollowProbe(ctx, dataset, quiet, show, func(run schemas.Run, err error) {
+						end()
+						if err != nil {
+							fmt.Fprintln(c.ErrOrStderr(), "not trained:", err)
+							return
+						}
+						printRun(c.OutOrStdout(), run)
+					})
+				}
 				run, err := conn.TrainProbe(ctx, dataset, show)
 				end()
 				if err != nil {
@@ -66,6 +79,8 @@ Features are what the model makes of a crop, if one is given, else the crop's co
 	f := probe.Flags()
 	f.StringVarP(&dataset, "dataset", "d", "", "dataset whose labels to train on (required)")
 	f.StringVar(&model, "model", "", "ONNX detector whose outputs are features too (default: the configuration's, if any)")
+	f.BoolVar(&follow, "follow", false, "follow the labels topic and train again whenever new labels have come, until Ctrl-C")
+	f.DurationVar(&quiet, "quiet", 5*time.Second, "with --follow: how long no label may come before training begins")
 	f.Uint32Var(&epochs, "epochs", 0, "epochs (default: the configuration's)")
 	f.Int64Var(&seed, "seed", 0, "seed of the order of presentation (default: the configuration's)")
 	a.jsonFlag(probe)
