@@ -14,6 +14,12 @@ func (db *DB) LastAttempt(ctx context.Context, runID string) (uint32, error) {
 	return last, err
 }
 
+// RunFinished reports whether an attempt of the run has said that it is over.
+func (db *DB) RunFinished(ctx context.Context, runID string) (bool, error) {
+	n, err := db.count(ctx, "SELECT count() FROM runs WHERE run_id = ?", runID)
+	return n > 0, err
+}
+
 // Forgetting counts the objects of a run by what the view forgetting says of them.
 type Forgetting struct {
 	Objects       uint64  `json:"objects"`

@@ -24,7 +24,7 @@ func (c *Connections) TrainProbe(ctx context.Context, name string, progress func
 	return run, err
 }
 
-// TrainProbeOnce is TrainProbe, but where the losses of that run have arrived already it trains nothing and fresh is false.
+// TrainProbeOnce is TrainProbe, but where that run has finished before it trains nothing and fresh is false.
 func (c *Connections) TrainProbeOnce(ctx context.Context, name string, progress func(done, total int, what string)) (run schemas.Run, fresh bool, err error) {
 	return c.trainProbe(ctx, name, true, progress)
 }
@@ -51,10 +51,14 @@ func (c *Connections) trainProbe(ctx context.Context, name string, once bool, pr
 	if err != nil {
 		return run, false, err
 	}
-	if run.Attempt = last; once && last > 0 {
+	finished, err := c.DB.RunFinished(ctx, run.RunID)
+	if err != nil {
+		return run, false, err
+	}
+	if run.Attempt = last; once && finished {
 		return run, false, nil
 	}
-	run.Attempt++
+	run.Attempt++ // of one that was interrupted, too
 	sink := c.Kafka.Sink()
 	defer sink.Close(context.WithoutCancel(ctx))
 	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
