@@ -109,7 +109,7 @@ func decode[T any](t *testing.T, i *installation, args ...string) (v T) {
 	return v
 }
 
-// instance is a running `gleaner up`.
+// instance is a running `gleaner up`, or demo.
 type instance struct {
 	*installation
 	at       wire.Endpoints
@@ -121,9 +121,15 @@ type instance struct {
 // up starts the whole system and waits until its page answers.
 func (i *installation) up(t *testing.T) *instance {
 	t.Helper()
+	return i.start(t, "up")
+}
+
+// start starts a command that runs the whole system.
+func (i *installation) start(t *testing.T, args ...string) *instance {
+	t.Helper()
 	s := &instance{installation: i, ended: make(chan struct{})}
 	log := &lockedBuffer{}
-	s.cmd = exec.Command(i.bin, "up", "--config", i.config, "--data", i.dir)
+	s.cmd = exec.Command(i.bin, append(args, "--config", i.config, "--data", i.dir)...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -136,12 +142,12 @@ func (i *installation) up(t *testing.T) *instance {
 		s.kill()
 		if t.Failed() {
 			text := log.String()
-			t.Logf("gleaner up, process %d:\n%s", s.cmd.Process.Pid, text[max(0, len(text)-20_000):])
+			t.Logf("gleaner %s, process %d:\n%s", args[0], s.cmd.Process.Pid, text[max(0, len(text)-20_000):])
 		}
 	})
 	eventually(t, patience, "the system answers", func() bool {
 		if s.dead() {
-			t.Fatalf("gleaner up ended: %s\n%s", s.cmd.ProcessState, log.String())
+			t.Fatalf("gleaner %s ended: %s\n%s", args[0], s.cmd.ProcessState, log.String())
 		}
 		data, err := os.ReadFile(filepath.Join(i.dir, "endpoints.json"))
 		var at wire.Endpoints
@@ -157,7 +163,7 @@ func (i *installation) up(t *testing.T) *instance {
 	})
 	s.children = childrenOf(s.cmd.Process.Pid)
 	if len(s.children) == 0 {
-		t.Fatal("gleaner up has no child process: where is the embedded ClickHouse?")
+		t.Fatal("the system has no child process: where is the embedded ClickHouse?")
 	}
 	return s
 }
@@ -194,7 +200,7 @@ func (s *instance) stop(t *testing.T) int {
 	select {
 	case <-s.ended:
 	case <-time.After(patience):
-		t.Fatal("gleaner up does not stop")
+		t.Fatal("the system does not stop")
 	}
 	return s.cmd.ProcessState.ExitCode()
 }

@@ -58,3 +58,35 @@ func TestDemo(t *testing.T) {
 		t.Errorf("forgetting of one run asked twice: %q, then %q", a, b)
 	}
 }
+
+// TestDemoInterrupted ends a demo while it trains: the next one trains again and comes to its end.
+func TestDemoInterrupted(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	images := drawn(t, 16, 6)
+	usual := must(os.ReadFile(i.config))(t)
+	if err := os.WriteFile(i.config, append(usual, "probe: {epochs: 10000}\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := i.start(t, "demo", "--once", "--images", images)
+	eventually(t, patience, "losses arrive", func() bool {
+		return s.sql(t, "SELECT count() > 0 FROM losses")[0] == "1"
+	})
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-s.ended
+	if code := s.cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d after an interrupt, want 130", code)
+	}
+	s.orphans(t)
+	if err := os.WriteFile(i.config, usual, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := i.ok(t, "demo", "--once", "--images", images)
+	for _, want := range []string{"16 in, 16 out: all accounted for", "0 of them now by the simulated labeler", "loss rows in"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the demo does not say %q:\n%s", want, out)
+		}
+	}
+}
