@@ -16,9 +16,9 @@ import (
 //   - 1 - the highest score among the findings;
 //   - the lowest score among the objects, or, where there are none, 1 - the highest score among the proposals.
 //
-// It is 0 when no model has looked at the image.
+// It is 0 when no detector has looked at the image: other steps name what they work with too, but it has seen no objects.
 func Confidence(s *schemas.Sample) float64 {
-	if !slices.ContainsFunc(s.Stamps, func(t schemas.Stamp) bool { return t.Model != "" }) {
+	if !slices.ContainsFunc(s.Stamps, func(t schemas.Stamp) bool { return t.Step == "prelabel" && t.Model != "" }) {
 		return 0
 	}
 	least := 1.0

@@ -52,7 +52,7 @@ func (c shelf) Label(_ context.Context, id schemas.SampleID) (schemas.Label, boo
 
 var (
 	linted = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	seen   = []schemas.Stamp{{Step: "prelabel", Model: "yolox_nano@1"}, {Step: "lint", At: linted}}
+	seen   = []schemas.Stamp{{Step: "prelabel", Model: "yolox_nano@1"}, {Step: "superpixel", Model: "slic@1"}, {Step: "lint", At: linted}}
 )
 
 func object(id string, score float32) schemas.Object {
@@ -216,7 +216,7 @@ func TestToPeople(t *testing.T) {
 func TestAccepted(t *testing.T) {
 	r, blobs := newRoute(t, Config{Datasets: map[string]Dataset{"street": {AcceptAbove: 0.7}}}, shelf{})
 	l := label(t, handle(t, r, record(t, sample(1))))
-	if l.Rank != schemas.RankAutomatic || l.Actor != "route" || len(l.Objects) != 2 || !l.At.Equal(linted) || l.Stamps[2].Step != "route" {
+	if l.Rank != schemas.RankAutomatic || l.Actor != "route" || len(l.Objects) != 2 || !l.At.Equal(linted) || l.Stamps[3].Step != "route" {
 		t.Errorf("label %+v", l)
 	}
 	s := sample(1)
@@ -235,7 +235,7 @@ func TestSubmitted(t *testing.T) {
 	s := sample(1)
 	s.Rank, s.Revision, s.Actor, s.Findings = schemas.RankHuman, 7, "simulated:coco", findings(1)
 	submitted := linted.Add(-time.Minute) // when lint saw it depends on the delivery, and is not when the label came to be
-	s.Stamps = []schemas.Stamp{seen[0], {Step: "desk", At: submitted}, seen[1]}
+	s.Stamps = []schemas.Stamp{seen[0], {Step: "desk", At: submitted}, seen[2]}
 	l := label(t, handle(t, r, record(t, s)))
 	s.Image.Inline = nil // labels stay for ever, pixels must not
 	want := schemas.Label{
