@@ -6,7 +6,9 @@ import (
 	"container/list"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
@@ -33,7 +35,8 @@ type cached struct {
 	img *Image
 }
 
-// NewCache returns an empty cache. fetch reads an image's encoded bytes from the blob store by schemas.ImageKey.
+// NewCache returns an empty cache. fetch reads an image's encoded bytes from the blob store by schemas.ImageKey; its error
+// for a key that is not there wraps fs.ErrNotExist.
 func NewCache(limit schemas.ByteSize, fetch func(ctx context.Context, key string) ([]byte, error)) *Cache {
 	return &Cache{limit: int64(limit), fetch: fetch, recent: list.New(), entries: map[schemas.Hash]*list.Element{}}
 }
@@ -41,7 +44,7 @@ func NewCache(limit schemas.ByteSize, fetch func(ctx context.Context, key string
 // Image returns the decoded image of a reference: the kept one, else decoded from the inline bytes, else fetched. The
 // image is shared and read-only. A caller whose context ends leaves; the fetch goes on for the others. Errors are not
 // kept. Bytes that do not decode, or are not what the reference says, are a schemas.Fault ("undecodable"), since ingest
-// had decoded them.
+// had decoded them; so is a blob that does not exist ("missing-blob"), since ingest had stored it: the sample was erased.
 func (c *Cache) Image(ctx context.Context, ref schemas.ImageRef) (*Image, error) {
 	if img := c.get(ref.SHA256); img != nil {
 		return img, nil
@@ -108,7 +111,11 @@ func (c *Cache) load(ctx context.Context, ref schemas.ImageRef) (*Image, error) 
 	if len(data) == 0 {
 		key := schemas.ImageKey(ref.SHA256)
 		var err error
-		if data, err = c.fetch(ctx, key); err != nil {
+		data, err = c.fetch(ctx, key)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, schemas.NewFault("missing-blob", fmt.Errorf("fetch %s: %w", key, err))
+		}
+		if err != nil {
 			return nil, fmt.Errorf("fetch %s: %w", key, err)
 		}
 		if got := schemas.Hash(sha256.Sum256(data)); got != ref.SHA256 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -155,6 +157,12 @@ func TestCacheErrors(t *testing.T) {
 	if _, fault := schemas.AsFault(err); err == nil || fault {
 		t.Errorf("a store that is away: %v, want an error worth a retry", err)
 	}
+	erased := pixels.NewCache(1<<20, func(_ context.Context, key string) ([]byte, error) {
+		return nil, fmt.Errorf("get %s: %w", key, fs.ErrNotExist)
+	})
+	if _, err := erased.Image(t.Context(), absent); !isFault(err, "missing-blob") {
+		t.Errorf("a blob that is gone: %v, want a fault: no retry brings it back", err)
+	}
 	swapped := s.add(t, 4, 4, 5)
 	s.blobs[schemas.ImageKey(swapped.SHA256)] = encodePNG(t, corners())
 	lying := s.add(t, 5, 5, 6)
@@ -162,8 +170,7 @@ func TestCacheErrors(t *testing.T) {
 	broken := s.add(t, 7, 7, 7)
 	broken.Inline = s.blobs[schemas.ImageKey(broken.SHA256)][:40]
 	for name, ref := range map[string]schemas.ImageRef{"other bytes": swapped, "other size": lying, "cut": broken} {
-		_, err := c.Image(t.Context(), ref)
-		if f, ok := schemas.AsFault(err); !ok || f.Reason != "undecodable" {
+		if _, err := c.Image(t.Context(), ref); !isFault(err, "undecodable") {
 			t.Errorf("%s: %v, want a fault", name, err)
 		}
 	}
@@ -172,6 +179,11 @@ func TestCacheErrors(t *testing.T) {
 	if _, err := c.Image(t.Context(), swapped); err != nil {
 		t.Error(err)
 	}
+}
+
+func isFault(err error, reason string) bool {
+	f, ok := schemas.AsFault(err)
+	return ok && f.Reason == reason
 }
 
 // TestCacheConcurrent is for the race detector: more images than room, many readers.
