@@ -14,8 +14,10 @@ import (
 	"gleaner/stages/humanlabel"
 )
 
-// deskSeconds is how long each rate is kept up.
-const deskSeconds = 8
+const (
+	deskSeconds = 8 // how long each rate is kept up
+	deskQueue   = "bench-desk"
+)
 
 // desk measures how long a person's command takes until it is on the log, acknowledged, folded and answered. Commands come at
 // a fixed rate, whatever the answers take, and time counts from when each was due.
@@ -39,6 +41,10 @@ func (b *bench) desk(ctx context.Context, out io.Writer) error {
 		cancel()
 		<-ended
 	}()
+	claim, err := json.Marshal(schemas.ClaimBody{Queue: deskQueue, Lease: time.Hour})
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "\n### The desk\n\nClaims from a queue of %d tasks, at a fixed rate for %d s: from when a command was due until it was on the log, "+
 		"folded and answered.\n\n| commands/s | p50 | p99 | largest |\n|---|---|---|---|\n", tasks, deskSeconds)
 	for _, rate := range rates {
@@ -52,7 +58,7 @@ func (b *bench) desk(ctx context.Context, out io.Writer) error {
 			group.Go(func() {
 				o, err := d.Do(ctx, schemas.Command{
 					ID: fmt.Sprintf("claim-%d-%d", rate, i), Actor: fmt.Sprint("person-", i%50), Kind: schemas.CommandClaim,
-					Body: []byte(`{"queue":"bench-desk","lease":3600000000000}`),
+					Body: claim,
 				})
 				took[i] = time.Since(due)
 				if err == nil && o.Verdict != schemas.Applied {
@@ -81,8 +87,9 @@ func createTasks(ctx context.Context, c *kafka.Client, n int) error {
 		var id schemas.SampleID
 		binary.BigEndian.PutUint64(id[:], uint64(i+1))
 		body, err := json.Marshal(schemas.CreateBody{
-			SampleID: id, Dataset: "bench-desk", UniqueID: fmt.Sprintf("camera-7/%08d.jpg", i), Task: "detect", Queue: "bench-desk",
+			SampleID: id, Dataset: deskQueue, UniqueID: fmt.Sprintf("camera-7/%08d.jpg", i), Task: "detect", Queue: deskQueue,
 			Priority: float64(i%1000) / 1000, Reason: "missing: a person that no label covers",
+			Body: schemas.BlobRef{Key: schemas.BodyKey(schemas.Hash(append(id[:], id[:]...))), Size: 4096},
 		})
 		if err != nil {
 			return err
