@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,10 +46,14 @@ func binaryDir() string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("gleaner-e2e-%d", os.Getpid()))
 }
 
-// buildSystem makes the binary once.
+// buildSystem makes the binary once, with the race detector if the tests have it.
 var buildSystem = sync.OnceValues(func() (string, error) {
 	bin := filepath.Join(binaryDir(), "gleaner")
-	if out, err := exec.Command("go", "build", "-o", bin, "gleaner").CombinedOutput(); err != nil {
+	args := []string{"build", "-o", bin}
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "gleaner")...).CombinedOutput(); err != nil {
 		return bin, fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return bin, nil
@@ -140,8 +145,11 @@ func (i *installation) start(t *testing.T, args ...string) *instance {
 	}()
 	t.Cleanup(func() {
 		s.kill()
+		text := log.String()
+		if strings.Contains(text, "DATA RACE") {
+			t.Error("the race detector has something to say")
+		}
 		if t.Failed() {
-			text := log.String()
 			t.Logf("gleaner %s, process %d:\n%s", args[0], s.cmd.Process.Pid, text[max(0, len(text)-20_000):])
 		}
 	})
