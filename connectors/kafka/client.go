@@ -246,6 +246,23 @@ func (c *Client) describe(ctx context.Context, topics []schemas.Topic) (map[sche
 	return maps.Clone(out), nil
 }
 
+// ClusterID returns the name that the cluster gives itself, which tells it from others; it is empty where the brokers do not
+// say.
+func (c *Client) ClusterID(ctx context.Context) (string, error) {
+	id := ""
+	err := c.retry(ctx, func() error {
+		res, err := c.api.Metadata(ctx, &kafkago.MetadataRequest{})
+		if err == nil {
+			id = res.ClusterID
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("kafka: ask for the cluster's id: %w", err)
+	}
+	return id, nil
+}
+
 // dial connects to the first broker that answers.
 func (c *Client) dial(ctx context.Context) (*kafkago.Conn, error) {
 	var errs []error

@@ -37,6 +37,9 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 		fmt.Fprintf(w, "; %d of them came in an earlier run", r.Push.Skipped)
 	}
 	fmt.Fprintln(w)
+	for _, f := range r.Push.Failed {
+		fmt.Fprintf(w, "Left out, since it cannot be pushed: %s: %s\n", f.Path, f.Error)
+	}
 
 	a := r.Account
 	fmt.Fprintf(w, "\nWhere they are\n  %4d accepted automatically\n  %4d labeled by people, %d of them now by the simulated labeler %q\n  %4d wait for people on the desk\n  %4d rejected%s\n", a.Automatic, a.Human, r.Simulated, demo.Simulated, a.Waiting, a.Rejects(), reasons(a.Rejected))

@@ -24,7 +24,8 @@ func (a *app) pushCommand() *cobra.Command {
 		Long: `Push image files, or every image below a folder, or the files listed on standard input (-, one path a line).
 
 An image's unique id is its path within the folder, or its name for a single file: pushing it again is harmless, and the
-same id with other bytes is rejected as a conflict. An interrupted push resumes where it ended.`,
+same id with other bytes is rejected as a conflict. An interrupted push resumes where it ended. Files that cannot be pushed are
+named at the end and make the command fail; the others are pushed all the same.`,
 		Example: `  gleaner push photos/ --dataset street
   gleaner push a.jpg b.png --dataset street --slice weather=rain --slice time=night
   find /mnt -name '*.jpg' | gleaner push - --dataset street`,
@@ -56,10 +57,17 @@ same id with other bytes is rejected as a conflict. An interrupted push resumes 
 					return fmt.Errorf("%w (%d pushed; run the same command again to resume)", err, result.Pushed)
 				}
 				if a.asJSON {
-					return printJSON(c.OutOrStdout(), result)
+					err = printJSON(c.OutOrStdout(), result)
+				} else {
+					_, err = fmt.Fprintf(c.OutOrStdout(), "pushed %d images, %.1f MB, to dataset %s; %d were pushed before\n", result.Pushed, float64(result.Bytes)/1e6, o.Dataset, result.Skipped)
 				}
-				_, err = fmt.Fprintf(c.OutOrStdout(), "pushed %d images, %.1f MB, to dataset %s; %d were pushed before\n", result.Pushed, float64(result.Bytes)/1e6, o.Dataset, result.Skipped)
-				return err
+				if err != nil || len(result.Failed) == 0 {
+					return err
+				}
+				for _, f := range result.Failed {
+					fmt.Fprintf(os.Stderr, "%s: %s\n", f.Path, f.Error)
+				}
+				return fmt.Errorf("push: %d of %d files cannot be pushed", len(result.Failed), len(files))
 			})
 		},
 	}

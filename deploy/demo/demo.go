@@ -37,7 +37,7 @@ type Counter interface {
 
 // Report is what there is to tell at the end.
 type Report struct {
-	Images    int
+	Images    int // that could be pushed
 	Push      wire.PushResult
 	Flow      time.Duration // from the first push until every image was accounted for
 	Rates     web.Status    // the steps as they stood then
@@ -70,7 +70,8 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 	if err != nil {
 		return r, err
 	}
-	if err := await(ctx, s, o, "through the flow", len(files), func(a wire.Account) int {
+	r.Images -= len(r.Push.Failed)
+	if err := await(ctx, s, o, "through the flow", r.Images, func(a wire.Account) int {
 		return int(min(a.Total(), a.Linted+a.Rejects())) // the contact sheet reads the catalog
 	}); err != nil {
 		return r, err
