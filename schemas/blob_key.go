@@ -15,6 +15,10 @@ func OwnerKey(dataset string, h Hash) string {
 // ContentKey holds the hex digest of the bytes that first came under this sample id: created if absent, never overwritten.
 func ContentKey(id SampleID) string { return "contents/" + id.String() }
 
+// GroupKey holds the hex id of the sample's near-duplicate group, where it joined another's when it was let in: created if
+// absent, never overwritten.
+func GroupKey(id SampleID) string { return "groups/" + id.String() }
+
 // BodyKey is where a content-addressed desk body lies (a sample record, a draft, a mask).
 func BodyKey(h Hash) string { s := h.String(); return "bodies/" + s[:2] + "/" + s }
 

@@ -68,7 +68,7 @@ func New(cfg Config, deps Deps) (*Ingest, error) {
 
 // Handle takes one record of the raw topic and emits a Sample on samples or a Rejected on rejected; nothing if the sample
 // was erased. It blocks on the stores. Doing it again with the same record decides the same, also after a crash at any
-// point; only the near-duplicate group may differ where instances raced.
+// point and whatever has come since; only which near-duplicate group it joins may differ where instances race.
 func (s *Ingest) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
 	start := time.Now()
 	in, err := s.receive(ctx, rec)
@@ -115,11 +115,7 @@ func (s *Ingest) judge(ctx context.Context, in *incoming) (*reject, error) {
 			return why, nil
 		}
 	}
-	first, why, err := s.claim(ctx, in)
-	if why != nil || err != nil {
-		return why, err
-	}
-	if why, err := s.compare(ctx, in, t, first); why != nil || err != nil {
+	if why, err := s.admit(ctx, in, t); why != nil || err != nil {
 		return why, err
 	}
 	if s.deps.Images != nil {
@@ -145,54 +141,6 @@ func (s *Ingest) erased(ctx context.Context, id schemas.SampleID) (bool, error) 
 		return false, nil
 	}
 	return false, fmt.Errorf("ingest: sample %s: look for its tombstone: %w", id, err)
-}
-
-// claim decides exact duplicates. It is reached by samples that are good enough only, so that a unique id whose first
-// bytes were rejected may come again with better ones. first tells that this sample has just become the bytes' owner.
-func (s *Ingest) claim(ctx context.Context, in *incoming) (first bool, why *reject, err error) {
-	sum, id := in.sample.Image.SHA256, in.sample.ID
-	if in.sample.UniqueID != "" { // else the id follows from the bytes
-		have, created, err := s.deps.Blobs.PutNew(ctx, schemas.ContentKey(id), []byte(sum.String()))
-		if err != nil {
-			return false, nil, err
-		}
-		if !created && string(have) != sum.String() {
-			return false, &reject{reason: Conflict, detail: fmt.Sprintf(
-				"unique id %q came before with other bytes, of SHA-256 %s", in.sample.UniqueID, have)}, nil
-		}
-	}
-	owner, first, err := s.deps.Blobs.PutNew(ctx, schemas.OwnerKey(in.sample.Dataset, sum), []byte(id.String()))
-	if err != nil {
-		return false, nil, err
-	}
-	if !first && string(owner) != id.String() && !in.takenBack {
-		return false, &reject{reason: Duplicate, detail: fmt.Sprintf("the same bytes as sample %s", owner)}, nil
-	}
-	return first, nil, nil
-}
-
-// compare finds the sample's near-duplicate group. A sample that was let in before (it is not first) is never rejected
-// for a twin that has come since.
-func (s *Ingest) compare(ctx context.Context, in *incoming, t Thresholds, first bool) (*reject, error) {
-	within := max(t.GroupBits, t.RejectBits)
-	if s.deps.Twins == nil || within < 0 {
-		return nil, nil
-	}
-	sample := &in.sample
-	twin, found, err := s.deps.Twins.Near(ctx, sample.Dataset, sample.PHash, within, sample.ID)
-	if err != nil {
-		return nil, err
-	}
-	if found && twin.Distance <= t.RejectBits && first && !in.takenBack {
-		return &reject{
-			reason: NearDuplicate, measure: float64(twin.Distance), threshold: float64(t.RejectBits),
-			detail: fmt.Sprintf("looks like sample %s: %d of 64 bits differ", twin.ID, twin.Distance),
-		}, nil
-	}
-	if found && twin.Distance <= t.GroupBits {
-		sample.Group = twin.Group
-	}
-	return nil, s.deps.Twins.PutHash(ctx, sample.Dataset, sample.ID, sample.Group, sample.PHash)
 }
 
 // emit makes the record of a sample that is let in (why nil) or of its rejection.

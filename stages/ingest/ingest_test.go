@@ -144,13 +144,23 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// TestUniqueIDIsFreeUntilLetIn sends a cut file first and the whole one after it under the same id.
+// TestUniqueIDIsFreeUntilLetIn sends a cut file, the bytes of another sample and a twin of it first, and then the right file,
+// all under the same id.
 func TestUniqueIDIsFreeUntilLetIn(t *testing.T) {
 	w := newWorld()
 	s := step(t, w, nil)
 	whole := encodeJPEG(t, texture(160, 120, 1), 90)
 	if got := handle(t, s, w, raw(whole[:len(whole)/2], "dataset", "d", "unique-id", "a")); got.reason != "truncated" {
 		t.Fatalf("reason %q, want truncated", got.reason)
+	}
+	other, twin := encodeJPEG(t, texture(160, 120, 2), 95), encodeJPEG(t, texture(160, 120, 2), 50)
+	handle(t, s, w, raw(other, "dataset", "d", "unique-id", "b"))
+	if got := handle(t, s, w, raw(other, "dataset", "d", "unique-id", "a")); got.reason != ingest.Duplicate {
+		t.Fatalf("reason %q, want %s", got.reason, ingest.Duplicate)
+	}
+	strict := step(t, w, func(c *ingest.Config) { c.Thresholds.RejectBits = 6 })
+	if got := handle(t, strict, w, raw(twin, "dataset", "d", "unique-id", "a")); got.reason != ingest.NearDuplicate {
+		t.Fatalf("reason %q, want %s", got.reason, ingest.NearDuplicate)
 	}
 	if got := handle(t, s, w, raw(whole, "dataset", "d", "unique-id", "a")); got.reason != "" {
 		t.Errorf("the whole file: reason %q (%s), want that it is let in", got.reason, got.reject.Detail)
@@ -173,8 +183,12 @@ func TestNearDuplicates(t *testing.T) {
 		if a.sample.Group != a.sample.ID || b.sample.Group != a.sample.ID || c.sample.Group != c.sample.ID {
 			t.Errorf("groups %s %s %s of samples %s %s %s", a.sample.Group, b.sample.Group, c.sample.Group, a.sample.ID, b.sample.ID, c.sample.ID)
 		}
-		if again := send(s, w, "a", fine); again.sample.Group != a.sample.Group {
-			t.Errorf("a retry is of group %s, was of %s", again.sample.Group, a.sample.Group)
+		// A nearer twin of another group comes: who was in before stays in its group.
+		w.hashes = append(w.hashes, hash{"d", schemas.SampleID{8}, c.sample.ID, a.sample.PHash}, hash{"d", schemas.SampleID{9}, c.sample.ID, b.sample.PHash})
+		for id, first := range map[string]outcome{"a": a, "b": b} {
+			if again := send(s, w, id, map[string][]byte{"a": fine, "b": coarse}[id]); again.sample.Group != first.sample.Group {
+				t.Errorf("a retry of %s is of group %s, was of %s", id, again.sample.Group, first.sample.Group)
+			}
 		}
 	})
 	t.Run("rejected", func(t *testing.T) {
@@ -185,6 +199,9 @@ func TestNearDuplicates(t *testing.T) {
 		if a.reason != "" || b.reason != ingest.NearDuplicate || b.reject.Threshold != 4 || b.reject.Measure > 4 ||
 			!strings.Contains(b.reject.Detail, a.sample.ID.String()) {
 			t.Fatalf("a: %q; b: %+v", a.reason, b.reject)
+		}
+		if again := send(s, w, "b", coarse); again.reason != ingest.NearDuplicate {
+			t.Errorf("a retry of a near duplicate: reason %q", again.reason)
 		}
 		if back := send(s, w, "b", coarse, "accept-rejected", "true"); back.reason != "" || back.sample.Group != a.sample.ID {
 			t.Errorf("taken back: reason %q, group %s", back.reason, back.sample.Group)
@@ -207,15 +224,16 @@ func TestNearDuplicates(t *testing.T) {
 // restart does: the outcome is that of an undisturbed run, and only what ends well was emitted.
 func TestCrashAnywhere(t *testing.T) {
 	one, twin := encodeJPEG(t, texture(96, 72, 1), 95), encodeJPEG(t, texture(96, 72, 1), 60)
-	zero := 0
+	six := 6
 	records := []schemas.Record{
 		raw(one, "dataset", "d", "unique-id", "a"), raw(one, "dataset", "d", "unique-id", "b"), raw(twin, "dataset", "d", "unique-id", "c"),
 		raw(one[:len(one)/2], "dataset", "d", "unique-id", "e"), raw(twin, "dataset", "d", "unique-id", "a"),
+		raw(one, "dataset", "strict", "unique-id", "a"), raw(twin, "dataset", "strict", "unique-id", "b"),
 	}
 	run := func(failAt int, effective bool) (got []outcome, calls int, failed bool) {
 		w := newWorld()
 		w.failAt, w.effective = failAt, effective
-		s := step(t, w, func(c *ingest.Config) { c.Datasets = map[string]ingest.Overrides{"other": {RejectBits: &zero}} })
+		s := step(t, w, func(c *ingest.Config) { c.Datasets = map[string]ingest.Overrides{"strict": {RejectBits: &six}} })
 		for _, r := range records {
 			emits, err := s.Handle(t.Context(), r)
 			if err != nil {
@@ -231,7 +249,7 @@ func TestCrashAnywhere(t *testing.T) {
 		return got, w.calls, failed
 	}
 	want, calls, _ := run(0, false)
-	for i, reason := range []string{"", ingest.Duplicate, "", "truncated", ingest.Conflict} {
+	for i, reason := range []string{"", ingest.Duplicate, "", "truncated", ingest.Conflict, "", ingest.NearDuplicate} {
 		if want[i].reason != reason {
 			t.Fatalf("record %d: reason %q, want %q", i, want[i].reason, reason)
 		}

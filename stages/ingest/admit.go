@@ -1,0 +1,134 @@
+package ingest
+
+// Which of the samples that are good enough come in: exact duplicates, conflicts and near duplicates stay out.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"gleaner/schemas"
+)
+
+// admit decides about duplicates and finds the sample's near-duplicate group. It is reached by samples that are good enough
+// only, and one that it keeps out claims nothing, so that a unique id may come again with other bytes until it is let in.
+//
+// A sample that is let in owns its bytes. Once it does, every retry ends as the first time did, whatever twins have come
+// since: it is in, and in the same group, since the split of the data hangs on it.
+func (s *Ingest) admit(ctx context.Context, in *incoming, t Thresholds) (*reject, error) {
+	sample := &in.sample
+	owner, err := s.get(ctx, schemas.OwnerKey(sample.Dataset, sample.Image.SHA256))
+	if err != nil {
+		return nil, err
+	}
+	var why *reject
+	switch {
+	case owner == sample.ID.String():
+		var group string
+		if group, err = s.get(ctx, schemas.GroupKey(sample.ID)); err == nil && group != "" {
+			sample.Group, err = schemas.ParseSampleID(group)
+		}
+	case owner != "" && !in.takenBack:
+		why = duplicate(owner)
+	default:
+		if why, err = s.compare(ctx, in, t); why == nil && err == nil {
+			why, err = s.claim(ctx, in)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if why != nil {
+		return s.conflictOr(ctx, in, why)
+	}
+	if s.deps.Twins == nil || max(t.GroupBits, t.RejectBits) < 0 {
+		return nil, nil
+	}
+	return nil, s.deps.Twins.PutHash(ctx, sample.Dataset, sample.ID, sample.Group, sample.PHash)
+}
+
+// compare looks for the nearest twin. One that is too near keeps the sample out; else its group becomes the sample's, and
+// is written down before the sample can own its bytes.
+func (s *Ingest) compare(ctx context.Context, in *incoming, t Thresholds) (*reject, error) {
+	within := max(t.GroupBits, t.RejectBits)
+	if s.deps.Twins == nil || within < 0 {
+		return nil, nil
+	}
+	sample := &in.sample
+	twin, found, err := s.deps.Twins.Near(ctx, sample.Dataset, sample.PHash, within, sample.ID)
+	if err != nil || !found {
+		return nil, err
+	}
+	if twin.Distance <= t.RejectBits && !in.takenBack {
+		return &reject{
+			reason: NearDuplicate, measure: float64(twin.Distance), threshold: float64(t.RejectBits),
+			detail: fmt.Sprintf("looks like sample %s: %d of 64 bits differ", twin.ID, twin.Distance),
+		}, nil
+	}
+	if twin.Distance > t.GroupBits || twin.Group == sample.ID {
+		return nil, nil
+	}
+	group, _, err := s.deps.Blobs.PutNew(ctx, schemas.GroupKey(sample.ID), []byte(twin.Group.String()))
+	if err != nil {
+		return nil, err
+	}
+	if sample.Group = twin.Group; len(group) > 0 { // written by a try that was cut short
+		sample.Group, err = schemas.ParseSampleID(string(group))
+	}
+	return nil, err
+}
+
+// claim makes the unique id and the bytes this sample's, unless another took one of them just now.
+func (s *Ingest) claim(ctx context.Context, in *incoming) (*reject, error) {
+	sum, id := in.sample.Image.SHA256, in.sample.ID
+	if in.sample.UniqueID != "" { // else the id follows from the bytes
+		have, created, err := s.deps.Blobs.PutNew(ctx, schemas.ContentKey(id), []byte(sum.String()))
+		if err != nil {
+			return nil, err
+		}
+		if !created && string(have) != sum.String() {
+			return conflict(in.sample.UniqueID, string(have)), nil
+		}
+	}
+	owner, created, err := s.deps.Blobs.PutNew(ctx, schemas.OwnerKey(in.sample.Dataset, sum), []byte(id.String()))
+	if err != nil {
+		return nil, err
+	}
+	if !created && string(owner) != id.String() && !in.takenBack {
+		return duplicate(string(owner)), nil
+	}
+	return nil, nil
+}
+
+// conflictOr returns why, unless the unique id is that of other bytes: that is what its producer has to know.
+func (s *Ingest) conflictOr(ctx context.Context, in *incoming, why *reject) (*reject, error) {
+	if in.sample.UniqueID == "" {
+		return why, nil
+	}
+	have, err := s.get(ctx, schemas.ContentKey(in.sample.ID))
+	if err != nil {
+		return nil, err
+	}
+	if have != "" && have != in.sample.Image.SHA256.String() {
+		return conflict(in.sample.UniqueID, have), nil
+	}
+	return why, nil
+}
+
+// get reads a small value, empty where there is none.
+func (s *Ingest) get(ctx context.Context, key string) (string, error) {
+	value, err := s.deps.Blobs.Get(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return string(value), err
+}
+
+func duplicate(owner string) *reject {
+	return &reject{reason: Duplicate, detail: fmt.Sprintf("the same bytes as sample %s", owner)}
+}
+
+func conflict(uniqueID, have string) *reject {
+	return &reject{reason: Conflict, detail: fmt.Sprintf("unique id %q came before with other bytes, of SHA-256 %s", uniqueID, have)}
+}
