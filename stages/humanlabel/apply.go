@@ -18,8 +18,8 @@ const (
 	DefaultLease = 15 * time.Minute
 	MaxLease     = 8 * time.Hour
 
-	maxName   = 500  // bytes of an id, an actor, a queue, a blob key
-	maxReason = 4000 // bytes of a sentence for people
+	maxName   = schemas.MaxName // bytes of an id, an actor, a queue, a blob key
+	maxReason = 4000            // bytes of a sentence for people
 )
 
 // foldable reports whether this code knows the fold version.

@@ -333,7 +333,9 @@ func TestRecordsThatAreNoSamples(t *testing.T) {
 		"long dataset":   {raw([]byte("x"), "dataset", strings.Repeat("/", 150)), "bad-header", "cannot be a folder's name"},
 		"longer dataset": {raw([]byte("x"), "dataset", strings.Repeat("x", 300)), "bad-header", "at most 200 bytes"},
 		"no UTF-8":       {raw([]byte("x"), "dataset", "d", "slice.a", "\xff"), "bad-header", "UTF-8"},
-		"long id":        {raw([]byte("x"), "dataset", "d", "unique-id", strings.Repeat("x", 5000)), "bad-header", "at most 4096 bytes"},
+		"long id":        {raw([]byte("x"), "dataset", "d", "unique-id", strings.Repeat("x", schemas.MaxName+1)), "bad-header", "at most 1024 bytes"},
+		"long task":      {raw([]byte("x"), "dataset", "d", "task", strings.Repeat("x", schemas.MaxName+1)), "bad-header", "at most 1024 bytes"},
+		"long slice":     {raw([]byte("x"), "dataset", "d", "slice.a", strings.Repeat("x", 5000)), "bad-header", "at most 4096 bytes"},
 	} {
 		emits, err := s.Handle(t.Context(), c.rec)
 		if f, ok := schemas.AsFault(err); !ok || f.Reason != c.reason || len(emits) != 0 || !strings.Contains(err.Error(), c.says) {

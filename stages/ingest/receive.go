@@ -49,11 +49,11 @@ func (s *Ingest) receive(ctx context.Context, rec schemas.Record) (*incoming, er
 		case h.Key == schemas.HeaderDataset:
 			in.sample.Dataset, limit = value, maxDataset
 		case h.Key == schemas.HeaderUniqueID:
-			in.sample.UniqueID = value
+			in.sample.UniqueID, limit = value, schemas.MaxName
 		case h.Key == schemas.HeaderMediaType:
 			mediaType = value
 		case h.Key == schemas.HeaderTask && value != "":
-			in.sample.Task = value
+			in.sample.Task, limit = value, schemas.MaxName
 		case strings.HasPrefix(h.Key, schemas.HeaderSlice) && utf8.ValidString(h.Key):
 			if in.sample.Slices == nil {
 				in.sample.Slices = map[string]string{}

@@ -3,6 +3,8 @@ package route
 import (
 	"fmt"
 	"math"
+
+	"gleaner/schemas"
 )
 
 // Config says what becomes of the samples of each dataset. A dataset that is not named sends everything to people.
@@ -26,6 +28,8 @@ func (c Config) Validate() error {
 		switch {
 		case !(d.AcceptAbove >= 0 && d.AcceptAbove <= 1):
 			return fmt.Errorf("datasets: %s: accept_above: %g: must lie in [0,1], 0 sends everything to people", name, d.AcceptAbove)
+		case len(d.Queue) > schemas.MaxName:
+			return fmt.Errorf("datasets: %s: queue: %d bytes: at most %d are allowed", name, len(d.Queue), schemas.MaxName)
 		case !(math.Abs(d.Priority) <= 1e6):
 			return fmt.Errorf("datasets: %s: priority: %g: must lie within a million of 0", name, d.Priority)
 		}

@@ -358,6 +358,7 @@ func TestConfigValidate(t *testing.T) {
 	}{
 		{Dataset{AcceptAbove: 1, Priority: -3}, ""},
 		{Dataset{AcceptAbove: 1.1}, "datasets: x: accept_above: 1.1: must lie in [0,1]"},
+		{Dataset{Queue: strings.Repeat("q", schemas.MaxName+1)}, "datasets: x: queue: 1025 bytes: at most 1024"},
 		{Dataset{Priority: 1e9}, "datasets: x: priority: 1e+09: must lie within"},
 	} {
 		err := Config{Datasets: map[string]Dataset{"x": c.set}}.Validate()
