@@ -1,6 +1,6 @@
 package schemas
 
-// Rejected is a sample that ingest kept out, with what was measured. Image bytes stay in the blob store.
+// Rejected is a sample that ingest kept out, with what was measured. Image bytes are in the blob store alone.
 type Rejected struct {
 	Sample    Sample  `json:"sample"`
 	Reason    string  `json:"reason"`  // "blurred", "too-small", "duplicate", "conflict", …

@@ -147,6 +147,7 @@ func (s *Ingest) erased(ctx context.Context, id schemas.SampleID) (bool, error) 
 func emit(sample schemas.Sample, why *reject) ([]schemas.Emit, error) {
 	topic, encode := schemas.Samples, func() ([]byte, error) { return schemas.EncodeSample(&sample) }
 	if why != nil {
+		sample.Image.Inline = nil // rejects are kept for weeks, and an erasure shall not have to wait for that
 		topic, encode = schemas.Rejects, func() ([]byte, error) {
 			return schemas.EncodeRejected(&schemas.Rejected{
 				Sample: sample, Reason: why.reason, Measure: why.measure, Threshold: why.threshold, Detail: why.detail,

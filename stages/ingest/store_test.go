@@ -158,6 +158,9 @@ func read(t testing.TB, w *world, emits []schemas.Emit) outcome {
 	case schemas.Rejects:
 		o.reject, err = schemas.DecodeRejected(r.Value)
 		o.sample, o.reason = o.reject.Sample, o.reject.Reason
+		if len(o.sample.Image.Inline) > 0 {
+			t.Errorf("a reject carries %d bytes of pixels", len(o.sample.Image.Inline))
+		}
 	default:
 		t.Fatalf("emitted on %s", emits[0].Topic)
 	}
