@@ -54,7 +54,8 @@ named at the end and make the command fail; the others are pushed all the same.`
 				result, err := conn.Push(ctx, files, o, func(n int) { b.Add(n) })
 				b.End()
 				if err != nil {
-					return fmt.Errorf("%w (%d pushed; run the same command again to resume)", err, result.Pushed)
+					fmt.Fprintf(os.Stderr, "%d of %d images are pushed: the same command goes on from there\n", result.Pushed+result.Skipped, len(files))
+					return err
 				}
 				if a.asJSON {
 					err = printJSON(c.OutOrStdout(), result)

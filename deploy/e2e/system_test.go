@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"gleaner/connectors/formats/coco"
@@ -318,6 +319,11 @@ func TestSystem(t *testing.T) {
 				t.Errorf("GET %s after the erasure: HTTP status %d", path, status)
 			}
 		}
+		for _, e := range decode[[]wire.Erased](t, i, "erase", first, "--dataset", street) {
+			if !e.Remain && e.Count != 0 {
+				t.Errorf("erased again, %d were there still: %s, %s", e.Count, e.Where, e.What)
+			}
+		}
 		// The producer sends it again: it stays away.
 		one := filepath.Join(images, first)
 		if r := decode[wire.PushResult](t, i, "push", one, "--dataset", street, "--again"); r.Pushed != 1 {
@@ -337,6 +343,28 @@ func TestSystem(t *testing.T) {
 		}
 		if _, errs, code := i.run(t, "erase", "never-seen", "--dataset", street); code != 1 || !strings.Contains(errs, "know") {
 			t.Errorf("erasing what never came: exit code %d\n%s", code, errs)
+		}
+	})
+	t.Run("database killed", func(t *testing.T) {
+		before := s.children
+		for _, pid := range before {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(t, patience, "the database listens again", func() bool {
+			answer, err := http.Get(s.at.Play)
+			return err == nil && answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
+		})
+		const late = "late"
+		more := drawn(t, 4, 77)
+		i.ok(t, "push", more, "--dataset", late)
+		settled(late, 4)
+		if s.dead() {
+			t.Fatal("the system ended with its database")
+		}
+		if s.children = childrenOf(s.cmd.Process.Pid); len(s.children) == 0 || slices.Equal(s.children, before) {
+			t.Errorf("children %v, before the kill %v: want others", s.children, before)
 		}
 	})
 	t.Run("hostile", func(t *testing.T) { pushHostile(t, s, conn) })

@@ -21,7 +21,7 @@ type Erased struct {
 	Remain bool   `json:"remain"` // true: these are left, for the reason that What gives
 }
 
-// settle is how long records in flight may take to reach the database behind a tombstone.
+// settle is how long a step that had not seen the tombstone may go on with the sample.
 const settle = 3 * time.Second
 
 // Erase removes a sample: first its tombstone, which every step obeys, then its task, its blobs and its rows. Topics
@@ -57,13 +57,17 @@ func (c *Connections) Erase(ctx context.Context, id schemas.SampleID, actor, rea
 	}
 	report(Erased{Where: "blob store", What: "tombstone written: every step drops this sample from now on", Count: 1, Remain: true})
 
-	if err := c.eraseTask(ctx, id, actor, report); err != nil {
+	tasks, err := c.desk(ctx, id)
+	if err != nil {
 		return fmt.Errorf("erase %s: desk: %w", id, err)
 	}
-	if err := c.eraseImage(ctx, id, tomb, report); err != nil {
-		return fmt.Errorf("erase %s: image: %w", id, err)
+	if err := c.eraseTask(ctx, id, actor); err != nil {
+		return fmt.Errorf("erase %s: desk: %w", id, err)
 	}
+	report(Erased{Where: "desk", What: "task removed, by a command on its log", Count: tasks.standing})
+	var bodies, files uint64
 	removed := map[string]uint64{}
+	shared := map[schemas.Hash]schemas.SampleID{}
 	for i := range 2 { // the second time for what was in flight
 		if i > 0 {
 			select {
@@ -71,7 +75,18 @@ func (c *Connections) Erase(ctx context.Context, id schemas.SampleID, actor, rea
 				return ctx.Err()
 			case <-time.After(settle):
 			}
+			if tasks, err = c.desk(ctx, id); err != nil {
+				return fmt.Errorf("erase %s: desk: %w", id, err)
+			}
 		}
+		n, err := c.remove(ctx, slices.Collect(maps.Keys(tasks.bodies)))
+		if bodies += n; err != nil {
+			return fmt.Errorf("erase %s: desk: %w", id, err)
+		}
+		if n, err = c.eraseImages(ctx, id, tomb, shared); err != nil {
+			return fmt.Errorf("erase %s: image: %w", id, err)
+		}
+		files += n
 		rows, err := c.DB.Erase(ctx, id)
 		if err != nil {
 			return fmt.Errorf("erase %s: %w", id, err)
@@ -79,6 +94,11 @@ func (c *Connections) Erase(ctx context.Context, id schemas.SampleID, actor, rea
 		for table, n := range rows {
 			removed[table] += n
 		}
+	}
+	report(Erased{Where: "blob store", What: "bodies of the task: what labelers saw, drafts and submissions", Count: bodies})
+	report(Erased{Where: "blob store", What: "the image and what names its owner", Count: files})
+	for _, other := range shared {
+		report(Erased{Where: "blob store", What: fmt.Sprintf("an image whose bytes are other samples' too, such as %s's: erase them as well", other), Count: 1, Remain: true})
 	}
 	for _, table := range slices.Sorted(maps.Keys(removed)) {
 		report(Erased{Where: "ClickHouse", What: "rows of " + table, Count: removed[table]})
@@ -99,20 +119,33 @@ func (c *Connections) tombstone(ctx context.Context, id schemas.SampleID) (t sch
 
 // rejectedSample finds a sample that never got past ingest.
 func (c *Connections) rejectedSample(ctx context.Context, id schemas.SampleID) (found schemas.Sample, ok bool, err error) {
-	err = c.Kafka.Scan(ctx, schemas.Rejects, func(r schemas.Record) error {
+	err = c.rejects(ctx, id, func(j schemas.Rejected) { found, ok = j.Sample, true })
+	return found, ok, err
+}
+
+// rejects calls fn with what the rejected topic still holds of a sample.
+func (c *Connections) rejects(ctx context.Context, id schemas.SampleID, fn func(schemas.Rejected)) error {
+	return c.Kafka.Scan(ctx, schemas.Rejects, func(r schemas.Record) error {
 		if string(r.Key) != id.String() {
 			return nil
 		}
 		j, err := schemas.DecodeRejected(r.Value)
-		found, ok = j.Sample, err == nil
+		if err == nil {
+			fn(j)
+		}
 		return err
 	})
-	return found, ok, err
 }
 
-// eraseTask takes the sample from the desk and deletes the bodies that its commands named: the labels that people drew.
-func (c *Connections) eraseTask(ctx context.Context, id schemas.SampleID, actor string, report func(Erased)) error {
-	bodies := map[string]bool{}
+// onDesk is what the desk's log has about a sample.
+type onDesk struct {
+	standing uint64          // 1 if it has a task, else 0
+	bodies   map[string]bool // keys of the blobs that commands name: what labelers saw, drafts, submissions
+}
+
+func (c *Connections) desk(ctx context.Context, id schemas.SampleID) (onDesk, error) {
+	found := onDesk{bodies: map[string]bool{}}
+	gone := false
 	err := c.Kafka.Scan(ctx, schemas.Desk, func(r schemas.Record) error {
 		if mention(r, id) == "" {
 			return nil
@@ -122,16 +155,26 @@ func (c *Connections) eraseTask(ctx context.Context, id schemas.SampleID, actor 
 		if json.Unmarshal(r.Value, &command) != nil || json.Unmarshal(command.Body, &body) != nil {
 			return nil // a counted no-op of the fold: it names no bodies
 		}
+		switch command.Kind {
+		case schemas.CommandCreate:
+			if !gone {
+				found.standing = 1
+			}
+		case schemas.CommandErase: // which refuses every later one
+			found.standing, gone = 0, true
+		}
 		for _, ref := range []*schemas.BlobRef{body.Body, body.Draft, body.Annotation} {
 			if ref != nil {
-				bodies[ref.Key] = true
+				found.bodies[ref.Key] = true
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
+	return found, err
+}
+
+// eraseTask takes the sample from the desk for good.
+func (c *Connections) eraseTask(ctx context.Context, id schemas.SampleID, actor string) error {
 	body, err := json.Marshal(schemas.EraseBody{SampleID: id})
 	if err != nil {
 		return err
@@ -144,42 +187,48 @@ func (c *Connections) eraseTask(ctx context.Context, id schemas.SampleID, actor 
 	if err != nil {
 		return err
 	}
-	if err := c.Kafka.Append(ctx, command); err != nil {
-		return err
-	}
-	report(Erased{Where: "desk", What: "task removed, by a command on its log", Count: 1})
-	n := uint64(0)
-	for key := range bodies {
-		if err := c.Blobs.Delete(ctx, key); err != nil {
-			return err
-		}
-		n++
-	}
-	report(Erased{Where: "blob store", What: "bodies of the task: what labelers saw, drafts and submissions", Count: n})
-	return nil
+	return c.Kafka.Append(ctx, command)
 }
 
-// eraseImage deletes the bytes, unless they are another sample's too, and what remembers whose they are.
-func (c *Connections) eraseImage(ctx context.Context, id schemas.SampleID, tomb schemas.Tombstone, report func(Erased)) error {
-	owner, err := c.Blobs.Get(ctx, schemas.OwnerKey(tomb.Dataset, tomb.Image))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// eraseImages deletes the bytes of all images that came under the sample's id, those of conflicts too, and what remembers
+// whose they are. Bytes that are another sample's too stay: shared gets them, with one of the others.
+func (c *Connections) eraseImages(ctx context.Context, id schemas.SampleID, tomb schemas.Tombstone, shared map[schemas.Hash]schemas.SampleID) (uint64, error) {
+	images, err := c.DB.Images(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	found := map[schemas.Hash]bool{tomb.Image: true}
+	for _, image := range images {
+		found[image] = true
+	}
+	err = c.rejects(ctx, id, func(j schemas.Rejected) { found[j.Sample.Image.SHA256] = true })
+	if err != nil {
+		return 0, err
 	}
 	keys := []string{schemas.ContentKey(id)}
-	if string(owner) == id.String() {
-		keys = append(keys, schemas.OwnerKey(tomb.Dataset, tomb.Image))
+	for image := range found {
+		owner, err := c.Blobs.Get(ctx, schemas.OwnerKey(tomb.Dataset, image))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return 0, err
+		}
+		if string(owner) == id.String() {
+			keys = append(keys, schemas.OwnerKey(tomb.Dataset, image))
+		}
+		users, err := c.DB.ImageUsers(ctx, image)
+		if err != nil {
+			return 0, err
+		}
+		if i := slices.IndexFunc(users, func(u schemas.SampleID) bool { return u != id }); i >= 0 {
+			shared[image] = users[i]
+			continue
+		}
+		keys = append(keys, schemas.ImageKey(image))
 	}
-	users, err := c.DB.ImageUsers(ctx, tomb.Image)
-	if err != nil {
-		return err
-	}
-	users = slices.DeleteFunc(users, func(u schemas.SampleID) bool { return u == id })
-	if len(users) > 0 {
-		report(Erased{Where: "blob store", What: fmt.Sprintf("the image's bytes are those of other samples too, such as %s: erase them as well", users[0]), Count: uint64(len(users)), Remain: true})
-	} else {
-		keys = append(keys, schemas.ImageKey(tomb.Image))
-	}
-	n := uint64(0)
+	return c.remove(ctx, keys)
+}
+
+// remove deletes blobs and returns how many there were.
+func (c *Connections) remove(ctx context.Context, keys []string) (n uint64, err error) {
 	for _, key := range keys {
 		_, err := c.Blobs.Get(ctx, key)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -189,13 +238,15 @@ func (c *Connections) eraseImage(ctx context.Context, id schemas.SampleID, tomb 
 			err = c.Blobs.Delete(ctx, key)
 		}
 		if err != nil {
-			return err
+			return n, err
 		}
 		n++
 	}
-	report(Erased{Where: "blob store", What: "the image and what names its owner", Count: n})
-	return nil
+	return n, nil
 }
+
+// withPixels are the topics whose records may hold the image itself.
+var withPixels = []schemas.Topic{schemas.Raw, schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted, schemas.Rejects, schemas.Dead}
 
 // remains counts what the topics still hold.
 func (c *Connections) remains(ctx context.Context, id schemas.SampleID, report func(Erased)) error {
@@ -216,7 +267,11 @@ func (c *Connections) remains(ctx context.Context, id schemas.SampleID, report f
 		why := "records without end: Kafka cannot remove them; they name the sample and hold no pixels"
 		switch {
 		case spec.Retention != schemas.Forever:
-			why = fmt.Sprintf("records until their retention of %d days ends; Kafka cannot remove them before", int(spec.Retention.Hours()/24))
+			holds := ""
+			if slices.Contains(withPixels, spec.Name) {
+				holds = ", pixels among them,"
+			}
+			why = fmt.Sprintf("records%s until their retention of %d days ends; Kafka cannot remove them before", holds, int(spec.Retention.Hours()/24))
 		case spec.Name == schemas.Labels:
 			why = "labels without end: Kafka cannot remove them; readers must ask for the tombstone"
 		}
