@@ -246,7 +246,7 @@ func (c *Connections) remove(ctx context.Context, keys []string) (n uint64, err 
 }
 
 // withPixels are the topics whose records may hold the image itself.
-var withPixels = []schemas.Topic{schemas.Raw, schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted, schemas.Rejects, schemas.Dead}
+var withPixels = []schemas.Topic{schemas.Raw, schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted, schemas.Dead}
 
 // remains counts what the topics still hold.
 func (c *Connections) remains(ctx context.Context, id schemas.SampleID, report func(Erased)) error {
