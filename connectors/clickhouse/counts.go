@@ -16,18 +16,6 @@ type Counts struct {
 	Rejected map[string]uint64        `json:"rejected"` // images by reason, without those taken back since
 }
 
-// Datasets lists the datasets that samples or rejects belong to, in order.
-func (db *DB) Datasets(ctx context.Context) ([]string, error) {
-	var names []string
-	err := db.rows(ctx, "list datasets", func() { names = nil }, func(rows driver.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		names = append(names, name)
-		return err
-	}, "SELECT DISTINCT toString(dataset) AS name FROM (SELECT dataset FROM samples UNION ALL SELECT dataset FROM rejected) ORDER BY name")
-	return names, err
-}
-
 // Counts counts a dataset's samples, labels and rejects.
 func (db *DB) Counts(ctx context.Context, dataset string) (Counts, error) {
 	var c Counts

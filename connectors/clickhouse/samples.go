@@ -152,22 +152,6 @@ func (db *DB) Sample(ctx context.Context, id schemas.SampleID) (schemas.Sample, 
 	return s, true, nil
 }
 
-// FindSample returns the id of the sample that a producer pushed under a unique id, and whether it is in the catalog or among
-// the rejected.
-func (db *DB) FindSample(ctx context.Context, dataset, uniqueID string) (schemas.SampleID, bool, error) {
-	var id schemas.SampleID
-	if uniqueID == "" {
-		return id, false, nil
-	}
-	id = schemas.NewSampleID(dataset, uniqueID, schemas.Hash{})
-	found := false
-	err := db.rows(ctx, "find sample "+dataset+"/"+uniqueID, func() { found = false }, func(driver.Rows) error {
-		found = true
-		return nil
-	}, "SELECT 1 FROM samples WHERE dataset = ? AND sample_id = "+idLiteral(id)+" LIMIT 1 UNION ALL SELECT 1 FROM rejected WHERE dataset = ? AND sample_id = "+idLiteral(id)+" LIMIT 1", dataset, dataset)
-	return id, found && err == nil, err
-}
-
 // idLiteral writes an id as an SQL expression. Raw bytes in a query's text may hold a zero, which ends it.
 func idLiteral(id schemas.SampleID) string {
 	return "toFixedString(unhex('" + id.String() + "'), 16)"

@@ -1,6 +1,6 @@
 package kafka
 
-// How far a consumer group is behind, and whether retention is about to overtake it.
+// How far a consumer group is behind.
 
 import (
 	"context"
@@ -14,17 +14,9 @@ import (
 
 // Lag says how far a group is behind on a topic.
 type Lag struct {
-	Group     string
-	Topic     schemas.Topic
-	Records   int64         // not yet acknowledged and committed, over all partitions
-	Gone      int64         // of those, records that the log no longer holds: lost to this group
-	Oldest    time.Time     // of the oldest record not yet committed; zero if there is none
-	Retention time.Duration // of the topic, or schemas.Forever
-}
-
-// AtRisk tells whether records are gone, or the oldest unread one is past half of the topic's retention.
-func (l Lag) AtRisk(now time.Time) bool {
-	return l.Gone > 0 || l.Retention != schemas.Forever && !l.Oldest.IsZero() && now.Sub(l.Oldest) > l.Retention/2
+	Records int64     // not yet acknowledged and committed, over all partitions
+	Gone    int64     // of those, records that the log no longer holds: lost to this group
+	Oldest  time.Time // of the oldest record not yet committed; zero if there is none
 }
 
 // Lag returns how far the group is behind on the topic. It reads a batch of each partition that has unread records, for
@@ -38,7 +30,7 @@ func (c *Client) Lag(ctx context.Context, group string, topic schemas.Topic) (La
 	if err != nil {
 		return Lag{}, err
 	}
-	lag := Lag{Group: group, Topic: topic, Retention: c.spec(topic).Retention}
+	var lag Lag
 	for p, b := range bounds {
 		next := committed[p]
 		if next < 0 { // a group that has not committed here begins with the first record
