@@ -29,4 +29,5 @@ var labelMessage = newMessage("label", []column[[]Label]{
 	field("actor", texts[string](), func(l *Label) *string { return &l.Actor }),
 	field("stamps", lists(structs(stampColumns)), func(l *Label) *[]Stamp { return &l.Stamps }),
 	field("at", times(), func(l *Label) *time.Time { return &l.At }),
+	field("overrides", lists(structs(overrideColumns)), func(l *Label) *[]Override { return &l.Overrides }),
 })

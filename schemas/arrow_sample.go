@@ -52,6 +52,12 @@ var (
 		field("fix", optional(structs(boxColumns)), func(f *Finding) **geometry.Box { return &f.Fix }),
 	}
 
+	overrideColumns = []column[[]Override]{
+		field("type", texts[FindingType](), func(o *Override) *FindingType { return &o.Type }),
+		field("object_id", texts[string](), func(o *Override) *string { return &o.ObjectID }),
+		field("reason", texts[string](), func(o *Override) *string { return &o.Reason }),
+	}
+
 	stampColumns = []column[[]Stamp]{
 		field("step", texts[string](), func(s *Stamp) *string { return &s.Step }),
 		field("version", texts[string](), func(s *Stamp) *string { return &s.Version }),
@@ -95,6 +101,7 @@ var (
 		field("findings", lists(structs(findingColumns)), func(s *Sample) *[]Finding { return &s.Findings }),
 		field("stamps", lists(structs(stampColumns)), func(s *Sample) *[]Stamp { return &s.Stamps }),
 		field("actor", texts[string](), func(s *Sample) *string { return &s.Actor }),
+		field("overrides", lists(structs(overrideColumns)), func(s *Sample) *[]Override { return &s.Overrides }),
 	}
 
 	sampleMessage = newMessage("sample", sampleColumns)

@@ -43,8 +43,9 @@ func testSample() Sample {
 			{Type: FindingLocation, ObjectID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.5, Why: "the box is loose", Fix: &fix},
 			{Type: FindingMissing, Class: "person", Score: 1, Why: "nobody labeled this person"},
 		},
-		Stamps: []Stamp{{Step: "ingest", Version: "0.1.0", At: testTime, Millis: 1.5}, {Step: "prelabel", Model: "yolox_nano@1", Hash: "ab"}},
-		Actor:  "alice",
+		Overrides: []Override{{Type: FindingLoss, ObjectID: "o1", Reason: "a rare car"}, {Type: FindingMissing, Reason: "a mirror"}},
+		Stamps:    []Stamp{{Step: "ingest", Version: "0.1.0", At: testTime, Millis: 1.5}, {Step: "prelabel", Model: "yolox_nano@1", Hash: "ab"}},
+		Actor:     "alice",
 	}
 }
 
@@ -84,7 +85,7 @@ func codecs() []codec {
 		newCodec("sample", testSample(), EncodeSample, DecodeSample),
 		newCodec("label", Label{
 			SampleID: s.ID, Dataset: s.Dataset, UniqueID: s.UniqueID, Task: s.Task, Image: s.Image, Group: s.Group, Slices: s.Slices,
-			Rank: RankReviewed, Revision: 4, Objects: s.Objects, Actor: "simulated:truth", Stamps: s.Stamps, At: testTime,
+			Rank: RankReviewed, Revision: 4, Objects: s.Objects, Overrides: s.Overrides, Actor: "simulated:truth", Stamps: s.Stamps, At: testTime,
 		}, EncodeLabel, DecodeLabel),
 		newCodec("rejected", Rejected{Sample: s, Reason: "blurred", Measure: 3.5, Threshold: 20, Detail: "variance of the Laplacian"}, EncodeRejected, DecodeRejected),
 		newCodec("losses", losses, EncodeLosses, DecodeLosses),

@@ -126,10 +126,3 @@ type Annotation struct {
 	Objects   []Object   `json:"objects"`
 	Overrides []Override `json:"overrides,omitempty"`
 }
-
-// Override is a finding that the person looked at and kept the label all the same.
-type Override struct {
-	Type     FindingType `json:"type"`
-	ObjectID string      `json:"object_id,omitempty"`
-	Reason   string      `json:"reason"`
-}

@@ -22,8 +22,9 @@ type Sample struct {
 	Proposals   []Object    `json:"proposals,omitempty"` // what the models saw at low thresholds, for lint
 	Superpixels Superpixels `json:"superpixels"`
 	Findings    []Finding   `json:"findings,omitempty"`
-	Stamps      []Stamp     `json:"stamps"`          // provenance, one a step, oldest first
-	Actor       string      `json:"actor,omitempty"` // who submitted: "alice", or "simulated:<name>"
+	Overrides   []Override  `json:"overrides,omitempty"` // findings that people have settled
+	Stamps      []Stamp     `json:"stamps"`              // provenance, one a step, oldest first
+	Actor       string      `json:"actor,omitempty"`     // who submitted: "alice", or "simulated:<name>"
 }
 
 // Stage orders the steps that write samples; later stages replace earlier ones in the catalog.

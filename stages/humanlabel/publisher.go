@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -120,6 +121,7 @@ func (p *Publisher) emit(ctx context.Context, sub submission, rec schemas.Record
 	if err := json.Unmarshal(work, &annotation); err != nil {
 		return nil, schemas.NewFault("undecodable", fmt.Errorf("annotation %s: %w", sub.task.Result.Key, err))
 	}
+	sample.Overrides = settled(sample.Overrides, sample.Objects, annotation)
 	sample.Objects = signed(annotation.Objects, sub.actor)
 	sample.Actor, sample.Rank, sample.Revision = sub.actor, schemas.RankHuman, sub.task.Version
 	sample.Stage, sample.Findings = schemas.StageSubmitted, nil
@@ -155,6 +157,33 @@ func (p *Publisher) get(ctx context.Context, ref schemas.BlobRef) ([]byte, error
 		return nil, fmt.Errorf("blob %s: %w", ref.Key, err)
 	}
 	return data, nil
+}
+
+// settled returns the overrides of an annotation and those from before that still stand: the person saw them as settled. One
+// about an object ends with any change of its class or box.
+func settled(before []schemas.Override, was []schemas.Object, now schemas.Annotation) []schemas.Override {
+	same := func(id string) bool {
+		find := func(objects []schemas.Object) (schemas.Object, bool) {
+			i := slices.IndexFunc(objects, func(o schemas.Object) bool { return o.ID == id })
+			if i < 0 {
+				return schemas.Object{}, false
+			}
+			return objects[i], true
+		}
+		a, had := find(was)
+		b, has := find(now.Objects)
+		return had && has && a.Class == b.Class && a.Box == b.Box
+	}
+	out := slices.Clone(now.Overrides)
+	for _, o := range before {
+		again := slices.ContainsFunc(out, func(n schemas.Override) bool {
+			return n.Covers(schemas.Finding{Type: o.Type, ObjectID: o.ObjectID, Why: o.Reason})
+		})
+		if !again && (o.ObjectID == "" || same(o.ObjectID)) {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // simulated begins the names of actors that are programs standing in for people; sources keep it, so that nobody mistakes them.

@@ -56,8 +56,8 @@ func New(cfg Config, classes []string, version string) (*Lint, error) {
 	return &Lint{cfg: cfg, known: known, version: version}, nil
 }
 
-// Process puts the findings on a sample, most doubtful first. Findings that other steps made stay; earlier ones of
-// these rules are replaced. It fails only when ctx has ended.
+// Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Findings that other
+// steps made stay; earlier ones of these rules are replaced. It fails only when ctx has ended.
 func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -86,7 +86,8 @@ func (l *Lint) findings(s *schemas.Sample) []schemas.Finding {
 		}
 		for _, f := range r.find(v) {
 			f.Type, f.Score = r.name, min(f.Score, 1)
-			if f.Score >= v.MinScore {
+			settled := slices.ContainsFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })
+			if f.Score >= v.MinScore && !settled {
 				out = append(out, f)
 			}
 		}

@@ -126,6 +126,10 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 		s.Proposals = append(s.Proposals, schemas.Object{Class: word[1], Score: float32(number(word[2])), Box: box(word[3])})
 	case "off":
 		c.cfg.Datasets = map[string]Rules{"": {Off: []schemas.FindingType{schemas.FindingType(word[1])}}}
+	case "override":
+		s.Overrides = append(s.Overrides, schemas.Override{
+			Type: schemas.FindingType(word[1]), ObjectID: name(word[2]), Reason: strings.Join(word[3:], " "),
+		})
 	case "finding":
 		low, high, _ := strings.Cut(word[4], "..")
 		w := wanted{line, schemas.FindingType(word[1]), name(word[2]), name(word[3]), number(low), number(high), nil}

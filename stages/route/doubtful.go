@@ -52,7 +52,7 @@ func (r *Route) selection(ctx context.Context, rec schemas.Record) ([]schemas.Em
 		emits = append(emits, out...)
 	}
 	r.logger.Info("route: labels go back to people", "dataset", sel.Dataset, "selection", sel.ID, "tasks", len(emits),
-		"erased", passed.erased, "unlabeled", passed.unlabeled, "relabeled", passed.relabeled)
+		"erased", passed.erased, "unlabeled", passed.unlabeled, "relabeled", passed.relabeled, "settled", passed.settled)
 	return emits, nil
 }
 
@@ -61,6 +61,7 @@ type passedOver struct {
 	erased    int
 	unlabeled int // the catalog knows no sample or no label of it
 	relabeled int // its label is newer than the selection
+	settled   int // a person has looked at every doubt about it, and kept the label
 }
 
 func (r *Route) picks(ctx context.Context, sel *schemas.Selection) ([]schemas.Pick, error) {
@@ -109,30 +110,46 @@ func (r *Route) doubt(ctx context.Context, sel *schemas.Selection, id schemas.Sa
 		passed.relabeled++
 		return nil, nil
 	}
+	doubts := unsettled(picks, &l)
+	if len(doubts) == 0 {
+		passed.settled++
+		return nil, nil
+	}
 	// What lint found belongs to the objects of one revision; on others it would point at the wrong ones.
 	if s.Revision != l.Revision || (s.Rank >= schemas.RankHuman) != (l.Rank >= schemas.RankHuman) {
 		s.Findings = nil
 	}
-	s.Objects, s.Rank, s.Revision, s.Actor = l.Objects, l.Rank, l.Revision, l.Actor
+	s.Findings = append(s.Findings, doubts...)
+	s.Objects, s.Overrides, s.Rank, s.Revision, s.Actor = l.Objects, l.Overrides, l.Rank, l.Revision, l.Actor
 	most := 0.0
-	for _, p := range picks {
-		f := finding(p, l.Objects)
-		s.Findings = append(s.Findings, f)
+	for _, f := range doubts {
 		most = max(most, float64(f.Score))
 	}
-	b := schemas.CreateBody{Priority: r.cfg.Datasets[s.Dataset].Priority + most, Reason: picks[0].Reason, Reopen: true}
+	b := schemas.CreateBody{Priority: r.cfg.Datasets[s.Dataset].Priority + most, Reason: doubts[0].Why, Reopen: true}
 	if b.Reason == "" {
 		b.Reason = "the losses of run " + sel.RunID + " doubt the label"
 	}
 	b.Reason = clip(b.Reason, 300)
-	if len(picks) > 1 {
-		b.Reason += fmt.Sprintf("; and %d more", len(picks)-1)
+	if len(doubts) > 1 {
+		b.Reason += fmt.Sprintf("; and %d more", len(doubts)-1)
 	}
 	if l.Rank >= schemas.RankHuman {
 		b.Revision = l.Revision
 	}
 	sum := sha256.Sum256([]byte(sel.ID + "\x00" + id.String()))
 	return r.task(ctx, &s, b, "route/doubtful/"+hex.EncodeToString(sum[:16]), rec)
+}
+
+// unsettled shows the picks of one sample on its label, but for those that a person has overridden.
+func unsettled(picks []schemas.Pick, l *schemas.Label) []schemas.Finding {
+	var out []schemas.Finding
+	for _, p := range picks {
+		f := finding(p, l.Objects)
+		if !slices.ContainsFunc(l.Overrides, func(o schemas.Override) bool { return o.Covers(f) }) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // finding shows a pick on the image. Its score is the pick's, which may have any scale, on the logistic curve: order is kept.

@@ -87,7 +87,7 @@ func (r *Route) label(s *schemas.Sample, rank schemas.Rank, actor string, starte
 	image.Inline = nil // labels are kept for ever, pixels must stay erasable
 	l := schemas.Label{
 		SampleID: s.ID, Dataset: s.Dataset, UniqueID: s.UniqueID, Task: s.Task, Image: image, Group: s.Group, Slices: s.Slices,
-		Rank: rank, Revision: s.Revision, Objects: s.Objects, Actor: actor, At: labeled(s, now),
+		Rank: rank, Revision: s.Revision, Objects: s.Objects, Overrides: s.Overrides, Actor: actor, At: labeled(s, now),
 		Stamps: append(s.Stamps[:len(s.Stamps):len(s.Stamps)], schemas.Stamp{
 			Step: "route", Version: r.version, At: now.Truncate(time.Microsecond), Millis: float32(now.Sub(started).Seconds() * 1000),
 		}),

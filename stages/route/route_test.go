@@ -234,13 +234,14 @@ func TestSubmitted(t *testing.T) {
 	r, _ := newRoute(t, DefaultConfig(), shelf{})
 	s := sample(1)
 	s.Rank, s.Revision, s.Actor, s.Findings = schemas.RankHuman, 7, "simulated:coco", findings(1)
+	s.Overrides = []schemas.Override{{Type: schemas.FindingSpurious, ObjectID: "o1", Reason: "doubt 1.0"}}
 	submitted := linted.Add(-time.Minute) // when lint saw it depends on the delivery, and is not when the label came to be
 	s.Stamps = []schemas.Stamp{seen[0], {Step: "desk", At: submitted}, seen[2]}
 	l := label(t, handle(t, r, record(t, s)))
 	s.Image.Inline = nil // labels stay for ever, pixels must not
 	want := schemas.Label{
 		SampleID: s.ID, Dataset: s.Dataset, UniqueID: s.UniqueID, Task: s.Task, Image: s.Image, Group: s.Group, Rank: schemas.RankHuman,
-		Revision: 7, Objects: s.Objects, Actor: "simulated:coco", At: submitted, Stamps: l.Stamps,
+		Revision: 7, Objects: s.Objects, Overrides: s.Overrides, Actor: "simulated:coco", At: submitted, Stamps: l.Stamps,
 	}
 	if diff := cmp.Diff(want, l); diff != "" {
 		t.Error(diff)
@@ -311,6 +312,20 @@ func TestDoubtful(t *testing.T) {
 	if b.Revision != 0 || !strings.Contains(b.Reason, "run r1") || len(shown.Findings) != 2 {
 		t.Errorf("an automatic label: command %+v, findings %+v", b, shown.Findings)
 	}
+
+	// What a person has kept in spite of the losses is not asked again; another doubt about the sample is.
+	settled := labeled(1, schemas.RankHuman, 4, linted)
+	settled.Overrides = []schemas.Override{{Type: schemas.FindingLoss, ObjectID: "p1", Reason: "an odd dog"}}
+	c.labels[schemas.SampleID{1}] = settled
+	if _, b, shown := task(t, blobs, send(sel)[0]); b.Reason != "nor this" || len(shown.Findings) != 1 || len(shown.Overrides) != 1 {
+		t.Errorf("command %+v, findings %+v", b, shown.Findings)
+	}
+	settled.Overrides = append(settled.Overrides, schemas.Override{Type: schemas.FindingLoss, ObjectID: "gone"})
+	c.labels[schemas.SampleID{1}] = settled
+	if emits := send(sel); len(emits) != 1 {
+		t.Errorf("%d tasks, want that of sample 2 alone: every doubt about sample 1 is settled", len(emits))
+	}
+	c.labels[schemas.SampleID{1}] = labeled(1, schemas.RankHuman, 4, linted)
 
 	// The same selection again, now by reference, asks for the same; another run asks anew.
 	value, err := json.Marshal(picks)
