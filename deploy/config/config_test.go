@@ -17,7 +17,7 @@ func TestBadFiles(t *testing.T) {
 		want []string // parts of the message
 	}{
 		"unknown section":        {"log:\n  level: info\nwebb:\n  address: x\n", []string{"[3:1]", `unknown field "webb"`}},
-		"unknown key":            {"web:\n  adress: 127.0.0.1:80\n", []string{"[2:3]", `unknown field "adress"`}},
+		"unknown key":            {"web:\n  listen: 127.0.0.1:80\n", []string{"[2:3]", `unknown field "listen"`}},
 		"unknown key of a step":  {"steps:\n  lint:\n    concurency: 2\n", []string{"[3:5]", `unknown field "concurency"`}},
 		"the same key twice":     {"data_dir: a\ndata_dir: b\n", []string{"[2:1]", `"data_dir"`, "already defined"}},
 		"not YAML":               {"web: [\n", []string{"[1:"}},

@@ -53,7 +53,7 @@ func (l *labeler) work(ctx context.Context, queue string, n int, done func()) (i
 }
 
 func (l *labeler) finish(ctx context.Context, t schemas.Task) (bool, error) {
-	objects, ok, err := l.beside.Objects(t.UniqueID, 1, 1)
+	_, ok, err := l.beside.Objects(t.UniqueID, 1, 1)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -70,7 +70,8 @@ func (l *labeler) finish(ctx context.Context, t schemas.Task) (bool, error) {
 		return false, err
 	}
 	w, h := view.Sample.Image.W, view.Sample.Image.H
-	if objects, _, err = l.beside.Objects(t.UniqueID, w, h); err != nil {
+	objects, _, err := l.beside.Objects(t.UniqueID, w, h)
+	if err != nil {
 		return false, err
 	}
 	type object struct {

@@ -283,7 +283,9 @@ func TestDoubtful(t *testing.T) {
 	picks := []schemas.Pick{
 		{SampleID: schemas.SampleID{1}, ObjectID: "p1", Score: 2, Weight: 1, Reason: "the model never learns it"},
 		{SampleID: schemas.SampleID{2}, Score: 0, Weight: 1},
-		{SampleID: schemas.SampleID{3}, Score: 1}, {SampleID: schemas.SampleID{4}, Score: 1}, {SampleID: schemas.SampleID{5}, Score: 1},
+		{SampleID: schemas.SampleID{3}, Score: 1},
+		{SampleID: schemas.SampleID{4}, Score: 1},
+		{SampleID: schemas.SampleID{5}, Score: 1},
 		{SampleID: schemas.SampleID{1}, ObjectID: "gone", Score: 1, Reason: "nor this"},
 	}
 	sel := schemas.Selection{ID: "street/doubtful/r1", Dataset: "street", Kind: "doubtful", RunID: "r1", At: end, Picks: picks}
