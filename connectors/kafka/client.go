@@ -28,9 +28,11 @@ type Client struct {
 	codec     kafkago.Compression
 	metrics   *metrics
 
-	mu     sync.Mutex
-	specs  map[schemas.Topic]schemas.TopicSpec // what EnsureTopics was given beyond the schema
-	append *Sink                               // of Append; made on first use
+	mu        sync.Mutex
+	specs     map[schemas.Topic]schemas.TopicSpec // what EnsureTopics was given beyond the schema
+	append    *Sink                               // of Append; made on first use
+	appends   []appending                         // waiting for the write after the one under way
+	appending bool                                // drainAppends runs
 }
 
 // New returns a Client of the cluster that cfg names. The caller closes it.

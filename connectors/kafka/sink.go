@@ -31,23 +31,6 @@ func (c *Client) newSink(timeout time.Duration) *Sink {
 	return &Sink{client: c, timeout: timeout, writers: map[schemas.Topic]*kafkago.Writer{}}
 }
 
-// Append writes one record durably, at the lowest latency: it waits a millisecond for others that are appended at the same
-// time, then for the brokers. When it fails because the context ended, the record may still get on the log.
-func (c *Client) Append(ctx context.Context, r schemas.Record) error {
-	c.mu.Lock()
-	if c.append == nil {
-		c.append = c.newSink(time.Millisecond)
-	}
-	sink := c.append
-	c.mu.Unlock()
-	err := sink.Write(ctx, []schemas.Record{r})
-	var failed *schemas.WriteError
-	if errors.As(err, &failed) && failed.Failed[0] != nil {
-		return fmt.Errorf("kafka: append to %s: %w", r.Topic, failed.Failed[0])
-	}
-	return err
-}
-
 // Write makes the records durable: acknowledged by all in-sync replicas. It blocks until they are, retrying what is
 // transient until the context ends. Otherwise it returns a *schemas.WriteError that names the records which are not known
 // to be durable, each with its cause: schemas.ErrTooLarge for a record above its topic's max.message.bytes, which is
