@@ -81,3 +81,8 @@ format: .tools/golangci-lint ## Format all Go code
 .PHONY: clean
 clean: ## Remove what was built and the demo's data; the native libraries stay
 	rm -rf bin demo
+
+.PHONY: bench
+bench: setup ## Measure everything on an idle machine and write BENCHMARKS.md
+	go run ./deploy/bench -write BENCHMARKS.md
+	go test -run '^$$' -bench 'Claim/' -benchtime 2s ./stages/humanlabel
