@@ -11,7 +11,8 @@ type Params struct {
 	Iterations  int
 }
 
-// maxRegions keeps the region ids in 16 bits: connecting leaves at most four times the regions wanted.
+// maxRegions keeps the region ids in 16 bits: connecting leaves at most four times the regions wanted, since the smaller ones
+// are merged.
 const maxRegions = 16000
 
 // minArea is how many pixels a region must have on average, so that regions mean something.
@@ -37,8 +38,11 @@ func Segment(pix []uint8, w, h int, p Params) (labels []uint16, n int) {
 		s.assign(centers, labels)
 		s.update(centers, labels)
 	}
-	return connect(labels, img, w, h, max(1, w*h/k/4))
+	return connect(labels, img, w, h, smallest(w, h, k))
 }
+
+// smallest is how many pixels a region must have to stay: a quarter of the mean, rounded up so that no more than 4*k stay.
+func smallest(w, h, k int) int { return (w*h + 4*k - 1) / (4 * k) }
 
 // grid lays exactly k seeds: rows of equal height, each with its share of columns of equal width.
 type grid struct {

@@ -92,6 +92,21 @@ func TestRegionsAreConnected(t *testing.T) {
 	check(t, labels, n, w, h)
 }
 
+// The worst that k-means can leave is pieces that are all just large enough to stay: their ids must still fit in 16 bits.
+func TestRegionIDsNeverWrap(t *testing.T) {
+	const side = 564 // 19.9 pixels for each of maxRegions
+	labels := make([]uint16, side*side)
+	for i := range labels {
+		x, y := i%side, i/side
+		labels[i] = uint16(x/2%2 + 2*(y/2%2)) // 2x2 blocks, none of which has a neighbor of its label
+	}
+	img := toLab(make([]uint8, 3*side*side))
+	labels, n := connect(labels, img, side, side, smallest(side, side, maxRegions))
+	if top := slices.Max(labels); n > 4*maxRegions || int(top) != n-1 {
+		t.Errorf("%d regions, the highest id is %d", n, top)
+	}
+}
+
 func TestAboutAsManyRegionsAsWanted(t *testing.T) {
 	for _, k := range []int{50, 200, 800} {
 		_, n := Segment(picture(1, 320, 240), 320, 240, Params{Regions: k, Compactness: 20, Iterations: 10})
