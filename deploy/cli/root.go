@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -58,7 +59,11 @@ func Execute(version string) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "interrupted")
+		if what := err.Error(); what == context.Canceled.Error() {
+			fmt.Fprintln(os.Stderr, "interrupted")
+		} else { // what else went wrong at the end must not be lost
+			fmt.Fprintln(os.Stderr, "interrupted:", what)
+		}
 		return exitInterrupted
 	}
 	fmt.Fprintln(os.Stderr, "gleaner:", err)
@@ -144,6 +149,9 @@ func (a *app) load() (config.Config, *slog.Logger, error) {
 	return cfg, log, nil
 }
 
+// answerWithin is how long a command waits for servers; steps, which are there to stay, wait for ever.
+const answerWithin = 45 * time.Second
+
 // connected runs fn with clients of the running system, or of the servers that the configuration names.
 func (a *app) connected(ctx context.Context, fn func(context.Context, *wire.Connections) error) error {
 	cfg, _, err := a.load()
@@ -161,7 +169,9 @@ func (a *app) connected(ctx context.Context, fn func(context.Context, *wire.Conn
 	if err != nil {
 		return err
 	}
-	c, err := wire.Connect(ctx, cfg, at, a.version, log)
+	connecting, connected := context.WithTimeout(ctx, answerWithin)
+	c, err := wire.Connect(connecting, cfg, at, a.version, log)
+	connected()
 	if err != nil {
 		return err
 	}

@@ -32,11 +32,11 @@ func (a *app) traceCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.asJSON {
-					return printJSON(c.OutOrStdout(), hops)
-				}
 				if len(hops) == 0 {
 					return fmt.Errorf("trace: no topic holds a record of sample %s: it never came, or retention has passed", id)
+				}
+				if a.asJSON {
+					return printJSON(c.OutOrStdout(), hops)
 				}
 				t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 				fmt.Fprintf(t, "sample %s\n", id)

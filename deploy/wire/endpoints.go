@@ -37,13 +37,24 @@ func Find(cfg config.Config) (Endpoints, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return e, fmt.Errorf("%s: %w", endpointsFile(cfg), err)
 	}
-	if err == nil && syscall.Kill(e.PID, 0) != nil {
+	if err == nil && errors.Is(syscall.Kill(e.PID, 0), syscall.ESRCH) {
 		err = fs.ErrNotExist // of a process that was killed
 	}
-	if err != nil && (cfg.EmbeddedKafka() || cfg.EmbeddedClickHouse()) {
+	if err == nil {
+		return e, nil
+	}
+	if cfg.EmbeddedKafka() || cfg.EmbeddedClickHouse() {
 		return Endpoints{}, fmt.Errorf("%w on %s: start one with `gleaner up --data %s`, or name kafka.brokers and clickhouse.addrs in a configuration file (--config)", ErrNotRunning, cfg.DataDir, cfg.DataDir)
 	}
-	return e, nil
+	return Endpoints{}, nil
+}
+
+// forget removes the file if it is this process's own: another one may run steps on the same folder against real servers.
+func forget(cfg config.Config) error {
+	if e, err := Find(cfg); err != nil || e.PID != os.Getpid() {
+		return nil
+	}
+	return os.Remove(endpointsFile(cfg))
 }
 
 func (e Endpoints) write(cfg config.Config) error {

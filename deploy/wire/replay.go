@@ -48,7 +48,8 @@ func (c *Connections) Replay(ctx context.Context, f ReplayFilter, each func(Repl
 			Topic: schemas.Topic(get(schemas.HeaderOriginTopic)), Key: string(r.Key), At: r.Time,
 		}
 		if _, ok := found.Topic.Spec(); !ok {
-			return found, r, fmt.Errorf("dead letter %d@%d names the unknown origin topic %q", r.Partition, r.Offset, found.Topic)
+			c.Log.Warn("this dead letter stays: its origin is no topic of ours", "partition", r.Partition, "offset", r.Offset, "topic", found.Topic)
+			return found, r, errSkip
 		}
 		back := schemas.Record{Topic: found.Topic, Key: r.Key, Value: r.Value}
 		for _, h := range r.Headers {
@@ -67,7 +68,8 @@ func (c *Connections) TakeBack(ctx context.Context, f ReplayFilter, each func(Re
 	return c.replay(ctx, schemas.Rejects, f, each, func(r schemas.Record) (Replayed, schemas.Record, error) {
 		j, err := schemas.DecodeRejected(r.Value)
 		if err != nil {
-			return Replayed{}, r, fmt.Errorf("reject %d@%d: %w", r.Partition, r.Offset, err)
+			c.Log.Warn("this reject stays: it cannot be read", "partition", r.Partition, "offset", r.Offset, "error", err)
+			return Replayed{}, r, errSkip
 		}
 		found := Replayed{Step: "ingest", Reason: j.Reason, Error: j.Detail, Topic: schemas.Raw, Key: j.Sample.ID.String(), At: r.Time}
 		if f.Reason != "" && j.Reason != f.Reason || f.Key != "" && f.Key != found.Key || f.Since.After(r.Time) {

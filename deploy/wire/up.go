@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"gleaner/deploy/config"
@@ -20,10 +19,7 @@ func Up(ctx context.Context, cfg config.Config, version string, log *slog.Logger
 		return err
 	}
 	err = up(ctx, cfg, version, log, engines, started)
-	if rm := os.Remove(endpointsFile(cfg)); rm != nil && !errors.Is(rm, os.ErrNotExist) {
-		err = errors.Join(err, rm)
-	}
-	return errors.Join(err, engines.Stop())
+	return errors.Join(err, forget(cfg), engines.Stop())
 }
 
 func up(ctx context.Context, cfg config.Config, version string, log *slog.Logger, engines *Engines, started func(context.Context, *Connections, *System) (bool, error)) error {
