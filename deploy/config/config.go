@@ -112,7 +112,9 @@ func Default() Config {
 func (c Config) steps() map[string]runner.Config {
 	one := c.Runner // in the order of the log
 	one.Concurrency = 1
-	return map[string]runner.Config{"publish": one, "analysis": one}
+	rows := c.Runner // an insert costs the database the same for few rows as for many
+	rows.BatchWait = max(rows.BatchWait, time.Second)
+	return map[string]runner.Config{"publish": one, "analysis": one, "catalog": rows}
 }
 
 // Load reads a file over the defaults; an empty path is the defaults alone. All that is wrong is in the error, with the
