@@ -12,7 +12,7 @@ type DatasetVersion struct {
 	ID       string         `json:"id"` // dataset@version
 	Dataset  string         `json:"dataset"`
 	Version  string         `json:"version"` // first 12 hex digits of SHA256
-	SHA256   Hash           `json:"sha256"`  // of the member list: the same members and labels give the same version
+	SHA256   Hash           `json:"sha256"`  // of the rule and the member list: the same members, labels and rule give the same version
 	Members  BlobRef        `json:"members"` // JSON lines of Member, ordered by sample id
 	Count    int            `json:"count"`
 	Splits   map[string]int `json:"splits"`  // samples per split
