@@ -11,22 +11,26 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 )
 
 // Config says where ClickHouse is and how to speak to it.
 type Config struct {
-	Addrs       []string      `yaml:"addrs"`    // host:port of the native protocol; the first that answers is used
-	Database    string        `yaml:"database"` // created when absent
-	Username    string        `yaml:"username"`
-	Password    string        `yaml:"password"`
-	TLS         TLS           `yaml:"tls"`
-	Connections int           `yaml:"connections"` // most at a time
-	DialTimeout time.Duration `yaml:"dial_timeout"`
-	RetryFor    time.Duration `yaml:"retry_for"`  // how long a passing fault is retried before it is returned
-	HashFlush   time.Duration `yaml:"hash_flush"` // how long perceptual hashes wait in memory to be written together
+	Addrs    []string `yaml:"addrs"`    // host:port of the native protocol; the first that answers is used
+	Database string   `yaml:"database"` // created when absent
+	Username string   `yaml:"username"`
+	Password string   `yaml:"password"`
+	// PasswordFile keeps the password out of the configuration: read once at start, surrounding white space cut.
+	PasswordFile string        `yaml:"password_file"`
+	TLS          TLS           `yaml:"tls"`
+	Connections  int           `yaml:"connections"` // most at a time
+	DialTimeout  time.Duration `yaml:"dial_timeout"`
+	RetryFor     time.Duration `yaml:"retry_for"`  // how long a passing fault is retried before it is returned
+	HashFlush    time.Duration `yaml:"hash_flush"` // how long perceptual hashes wait in memory to be written together
 }
 
 // TLS secures the connection.
@@ -54,23 +58,42 @@ var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Validate refuses what cannot work.
 func (c Config) Validate() error {
+	for _, addr := range c.Addrs {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("addrs: %q is not host:port", addr)
+		}
+	}
 	switch {
+	case c.Password != "" && c.PasswordFile != "":
+		return errors.New("password and password_file are both set: leave one out")
 	case !databaseName.MatchString(c.Database):
-		return fmt.Errorf("clickhouse.database %q: want letters, digits and _, not beginning with a digit", c.Database)
+		return fmt.Errorf("database %q: want letters, digits and _, not beginning with a digit", c.Database)
 	case c.Connections < 1:
-		return fmt.Errorf("clickhouse.connections %d: want at least 1", c.Connections)
+		return fmt.Errorf("connections %d: want at least 1", c.Connections)
 	case c.DialTimeout <= 0:
-		return fmt.Errorf("clickhouse.dial_timeout %s: want more than 0", c.DialTimeout)
+		return fmt.Errorf("dial_timeout %s: want more than 0", c.DialTimeout)
 	case c.RetryFor < 0:
-		return fmt.Errorf("clickhouse.retry_for %s: want at least 0", c.RetryFor)
+		return fmt.Errorf("retry_for %s: want at least 0", c.RetryFor)
 	case c.HashFlush <= 0:
-		return fmt.Errorf("clickhouse.hash_flush %s: want more than 0", c.HashFlush)
+		return fmt.Errorf("hash_flush %s: want more than 0", c.HashFlush)
 	case (c.TLS.CertFile == "") != (c.TLS.KeyFile == ""):
-		return errors.New("clickhouse.tls: cert_file and key_file go together")
+		return errors.New("tls: cert_file and key_file go together")
 	case !c.TLS.Enabled && c.TLS != (TLS{}):
-		return errors.New("clickhouse.tls has settings but is not enabled")
+		return errors.New("tls has settings but is not enabled")
 	}
 	return nil
+}
+
+// password is the one in force.
+func (c Config) password() (string, error) {
+	if c.PasswordFile == "" {
+		return c.Password, nil
+	}
+	b, err := os.ReadFile(c.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("password_file: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
 }
 
 // config reads the files; nil when TLS is off.
@@ -82,17 +105,17 @@ func (t TLS) config() (*tls.Config, error) {
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("clickhouse.tls.ca_file: %w", err)
+			return nil, fmt.Errorf("tls.ca_file: %w", err)
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("clickhouse.tls.ca_file %s: no certificate in PEM found", t.CAFile)
+			return nil, fmt.Errorf("tls.ca_file %s: no certificate in PEM found", t.CAFile)
 		}
 	}
 	if t.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("clickhouse.tls.cert_file: %w", err)
+			return nil, fmt.Errorf("tls.cert_file: %w", err)
 		}
 		cfg.Certificates = []tls.Certificate{cert}
 	}

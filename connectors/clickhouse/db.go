@@ -24,19 +24,23 @@ type DB struct {
 // Open connects, retrying for Config.RetryFor, and creates the database when it is absent.
 func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
 	if len(cfg.Addrs) == 0 {
-		return nil, errors.New("clickhouse.addrs is empty: want host:port of the native protocol")
+		return nil, errors.New("clickhouse: addrs is empty: want host:port of the native protocol")
 	}
 	tlsConfig, err := cfg.TLS.config()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("clickhouse: %w", err)
+	}
+	password, err := cfg.password()
+	if err != nil {
+		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
 	db := &DB{cfg: cfg, log: log}
 	options := ch.Options{
 		Addr:         cfg.Addrs,
-		Auth:         ch.Auth{Database: cfg.Database, Username: cfg.Username, Password: cfg.Password},
+		Auth:         ch.Auth{Database: cfg.Database, Username: cfg.Username, Password: password},
 		TLS:          tlsConfig,
 		DialTimeout:  cfg.DialTimeout,
 		MaxOpenConns: cfg.Connections,

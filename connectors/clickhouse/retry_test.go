@@ -111,15 +111,16 @@ func TestFaultsThatStay(t *testing.T) {
 
 func TestConfigRefusals(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"clickhouse.database":     func(c *Config) { c.Database = "a`b" },
-		"clickhouse.connections":  func(c *Config) { c.Connections = 0 },
-		"clickhouse.dial_timeout": func(c *Config) { c.DialTimeout = 0 },
-		"clickhouse.retry_for":    func(c *Config) { c.RetryFor = -1 },
-		"clickhouse.hash_flush":   func(c *Config) { c.HashFlush = 0 },
-		"go together":             func(c *Config) { c.TLS = TLS{Enabled: true, CertFile: "x"} },
-		"not enabled":             func(c *Config) { c.TLS.CAFile = "x" },
-		"clickhouse.addrs":        func(*Config) {},
-		"tls.ca_file":             func(c *Config) { c.Addrs = []string{"x:1"}; c.TLS = TLS{Enabled: true, CAFile: "/nowhere"} },
+		"clickhouse: database":      func(c *Config) { c.Database = "a`b" },
+		"clickhouse: connections":   func(c *Config) { c.Connections = 0 },
+		"clickhouse: dial_timeout":  func(c *Config) { c.DialTimeout = 0 },
+		"clickhouse: retry_for":     func(c *Config) { c.RetryFor = -1 },
+		"clickhouse: hash_flush":    func(c *Config) { c.HashFlush = 0 },
+		"go together":               func(c *Config) { c.TLS = TLS{Enabled: true, CertFile: "x"} },
+		"not enabled":               func(c *Config) { c.TLS.CAFile = "x" },
+		"clickhouse: addrs":         func(*Config) {},
+		"tls.ca_file":               func(c *Config) { c.Addrs = []string{"x:1"}; c.TLS = TLS{Enabled: true, CAFile: "/nowhere"} },
+		"clickhouse: password_file": func(c *Config) { c.Addrs, c.PasswordFile = []string{"x:1"}, "/nowhere" },
 		"tls.cert_file": func(c *Config) {
 			c.Addrs = []string{"x:1"}
 			c.TLS = TLS{Enabled: true, CertFile: "/nowhere", KeyFile: "/nowhere"}

@@ -36,15 +36,15 @@ func DefaultClickHouseConfig() ClickHouseConfig {
 func (c ClickHouseConfig) Validate() error {
 	switch {
 	case c.TCPPort < 0 || c.TCPPort > 65535 || c.HTTPPort < 0 || c.HTTPPort > 65535:
-		return fmt.Errorf("embedded clickhouse: ports %d and %d: want 0 to 65535", c.TCPPort, c.HTTPPort)
+		return fmt.Errorf("ports %d and %d: want 0 to 65535", c.TCPPort, c.HTTPPort)
 	case c.TCPPort != 0 && c.TCPPort == c.HTTPPort:
-		return fmt.Errorf("embedded clickhouse: tcp_port and http_port are both %d", c.TCPPort)
+		return fmt.Errorf("tcp_port and http_port are both %d", c.TCPPort)
 	case c.MaxMemory < 512<<20:
-		return fmt.Errorf("embedded clickhouse: max_memory %s: want at least 512MiB", c.MaxMemory)
+		return fmt.Errorf("max_memory %s: want at least 512MiB", c.MaxMemory)
 	case c.MaxCache < 1<<20:
-		return fmt.Errorf("embedded clickhouse: max_cache %s: want at least 1MiB", c.MaxCache)
+		return fmt.Errorf("max_cache %s: want at least 1MiB", c.MaxCache)
 	case c.StopTimeout <= 0:
-		return fmt.Errorf("embedded clickhouse: stop_timeout %s: want more than 0", c.StopTimeout)
+		return fmt.Errorf("stop_timeout %s: want more than 0", c.StopTimeout)
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ type ClickHouse struct {
 // NewClickHouse validates; nothing starts before Run.
 func NewClickHouse(cfg ClickHouseConfig, log *slog.Logger) (*ClickHouse, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("embedded clickhouse: %w", err)
 	}
 	if cfg.Dir == "" {
 		return nil, errors.New("embedded clickhouse: dir is empty")

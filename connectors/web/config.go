@@ -63,16 +63,16 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	host, _, err := net.SplitHostPort(c.Address)
 	if err != nil {
-		return fmt.Errorf("web.address %q: want host:port, such as 127.0.0.1:8080: %w", c.Address, err)
+		return fmt.Errorf("address %q: want host:port, such as 127.0.0.1:8080: %w", c.Address, err)
 	}
 	if !loopback(host) && c.Token == "" && !c.Insecure {
-		return fmt.Errorf("web.address %q lets other machines in: set web.token, or web.insecure: true if the network is trusted", c.Address)
+		return fmt.Errorf("address %q lets other machines in: set token, or insecure: true if the network is trusted", c.Address)
 	}
 	if c.Token != "" && len(c.Token) < 16 {
-		return errors.New("web.token is shorter than 16 characters: use a long random one, such as `openssl rand -hex 24` prints")
+		return errors.New("token is shorter than 16 characters: use a long random one, such as `openssl rand -hex 24` prints")
 	}
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		return errors.New("web.tls: cert and key go together: set both or none")
+		return errors.New("tls: cert and key go together: set both or none")
 	}
 	for _, s := range []struct {
 		name string
@@ -89,18 +89,18 @@ func (c Config) Validate() error {
 		{"max_objects", int64(c.MaxObjects)},
 	} {
 		if s.n <= 0 {
-			return fmt.Errorf("web.%s must be above 0", s.name)
+			return fmt.Errorf("%s must be above 0", s.name)
 		}
 	}
 	if c.CacheFor < 0 {
-		return errors.New("web.cache_for must be at least 0")
+		return errors.New("cache_for must be at least 0")
 	}
 	if c.MaxBodies < max(c.MaxImage, c.MaxJSON) {
-		return errors.New("web.max_bodies must be at least max_image and max_json, or the largest request waits for ever")
+		return errors.New("max_bodies must be at least max_image and max_json, or the largest request waits for ever")
 	}
 	for name, link := range map[string]string{"clickhouse": c.Links.ClickHouse, "dashboards": c.Links.Dashboards} {
 		if u, err := url.Parse(link); err != nil || link != "" && u.Scheme != "http" && u.Scheme != "https" {
-			return fmt.Errorf("web.links.%s %q: want an http or https address", name, link)
+			return fmt.Errorf("links.%s %q: want an http or https address", name, link)
 		}
 	}
 	return nil

@@ -14,8 +14,8 @@ func TestConfig(t *testing.T) {
 		says   string
 	}{
 		"no port":       {func(c *web.Config) { c.Address = "localhost" }, "host:port"},
-		"open":          {func(c *web.Config) { c.Address = "0.0.0.0:80" }, "web.token"},
-		"every address": {func(c *web.Config) { c.Address = ":80" }, "web.token"},
+		"open":          {func(c *web.Config) { c.Address = "0.0.0.0:80" }, "set token"},
+		"every address": {func(c *web.Config) { c.Address = ":80" }, "set token"},
 		"weak token":    {func(c *web.Config) { c.Token = "abc" }, "shorter than 16"},
 		"half TLS":      {func(c *web.Config) { c.TLS.Cert = "x" }, "cert and key"},
 		"no limit":      {func(c *web.Config) { c.MaxJSON = 0 }, "max_json"},

@@ -30,7 +30,7 @@ type Server struct {
 // New checks the configuration and builds the routes. It does not listen.
 func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("web: %w", err)
 	}
 	if deps.Desk == nil || deps.Blobs == nil {
 		return nil, errors.New("web: a desk and a blob store are needed")

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -183,11 +184,18 @@ func decode(data []byte, into any) error {
 	if yaml.Unmarshal(data, &said) == nil && said == nil {
 		return nil // comments alone, which the decoder takes for zeros
 	}
-	err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(into)
-	if err == nil {
-		return nil
+	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := decoder.Decode(into); err != nil {
+		message := yaml.FormatError(err, false, true)
+		if strings.Contains(message, "of type time.Duration") {
+			message += "\na time needs a unit, such as 30s, 5m or 100ms"
+		}
+		return errors.New(message)
 	}
-	return errors.New(yaml.FormatError(err, false, true))
+	if err := decoder.Decode(&said); !errors.Is(err, io.EOF) {
+		return errors.New("a second document follows the first (after ---): put everything into one")
+	}
+	return nil
 }
 
 // finish fills in what follows from data_dir and validates.
@@ -256,6 +264,9 @@ func (c Config) Validate() error {
 	}
 	check("log", c.Log.validate())
 	if c.EmbeddedKafka() {
+		if c.Kafka.TLS.Enabled || c.Kafka.SASL.Mechanism != "" {
+			errs = append(errs, errors.New("kafka: tls and sasl are for servers, and the embedded engine runs, since no brokers are named: name them, or leave both out"))
+		}
 		check("engine.kafka", c.Engine.Kafka.Validate())
 		local := c.Kafka
 		local.Brokers = []string{"127.0.0.1:9092"} // the rest of the part must hold for the embedded engine too
@@ -264,6 +275,9 @@ func (c Config) Validate() error {
 		check("kafka", c.Kafka.Validate())
 	}
 	if c.EmbeddedClickHouse() {
+		if c.ClickHouse.TLS.Enabled || c.ClickHouse.Username != "default" || c.ClickHouse.Password != "" || c.ClickHouse.PasswordFile != "" {
+			errs = append(errs, errors.New("clickhouse: tls, username and password are for servers, and the embedded engine runs, since no addrs are named: name them, or leave these out"))
+		}
 		check("engine.clickhouse", c.Engine.ClickHouse.Validate())
 	}
 	check("clickhouse", c.ClickHouse.Validate())
