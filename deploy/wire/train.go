@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +67,11 @@ func (c *Connections) trainProbe(ctx context.Context, name string, once bool, pr
 	if err != nil {
 		return run, false, err
 	}
-	run, err = trainer.Train(ctx, run, version.Rule, c.standing(ctx, name))
+	members, err := c.Blobs.Get(ctx, version.Members.Key)
+	if err != nil {
+		return run, false, fmt.Errorf("members of %s: %w", version.ID, err)
+	}
+	run, err = trainer.Train(ctx, run, version.Rule, dataset.Of(version, bytes.NewReader(members), c.standing(ctx, name)))
 	return run, true, err
 }
 

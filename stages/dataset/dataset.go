@@ -146,6 +146,40 @@ func Compare(from, to schemas.DatasetVersion, a, b io.Reader) (Diff, error) {
 	return d, errors.Join(left.err, right.err)
 }
 
+// Of yields those of the labels that a version has, as it has them: labels that came, changed or went since it was made are
+// passed over, so that a run which names the version saw nothing else. Both must come in the order of sample ids; memory does
+// not grow with them.
+func Of(v schemas.DatasetVersion, members io.Reader, labels iter.Seq2[schemas.Label, error]) iter.Seq2[schemas.Label, error] {
+	return func(yield func(schemas.Label, error) bool) {
+		list := newReader(v.ID, members)
+		m, more := list.next()
+		for l, err := range labels {
+			if err != nil {
+				yield(l, err)
+				return
+			}
+			for more && slices.Compare(m.SampleID[:], l.SampleID[:]) < 0 {
+				m, more = list.next()
+			}
+			if !more {
+				break
+			}
+			objects, err := objectsDigest(l.Objects)
+			if err != nil {
+				yield(l, fmt.Errorf("dataset version %s: sample %s: %w", v.ID, l.SampleID, err))
+				return
+			}
+			same := m.SampleID == l.SampleID && m.Labels == objects && m.Group == l.Group && m.Rank == l.Rank && m.Revision == l.Revision
+			if same && !yield(l, nil) {
+				return
+			}
+		}
+		if list.err != nil {
+			yield(schemas.Label{}, list.err)
+		}
+	}
+}
+
 // reader decodes a member list line by line and keeps its first error.
 type reader struct {
 	id    string

@@ -115,6 +115,42 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// A run that names a version sees that version, though people go on labeling.
+func TestOf(t *testing.T) {
+	v, members := build(t, labels(20), schemas.DefaultSplitRule())
+	now := slices.Delete(labels(25), 3, 4) // 3 is erased, 20 to 24 are new
+	now[0].Objects[0].Class = "bear"
+	now[1].Revision++
+	now[2].Group = schemas.SampleID{9}
+	collect := func(members string, labels iter.Seq2[schemas.Label, error]) (ids []byte, err error) {
+		for l, e := range Of(v, strings.NewReader(members), labels) {
+			if e != nil {
+				return ids, e
+			}
+			ids = append(ids, l.SampleID[1])
+		}
+		return ids, nil
+	}
+	got, err := collect(string(members), seq(now))
+	var want []byte
+	for i := 4; i < 20; i++ {
+		want = append(want, byte(i))
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("samples %v, %v, want %v", got, err, want)
+	}
+	if got, err := collect(string(members), seq(labels(20))); err != nil || len(got) != 20 {
+		t.Errorf("%d labels of the version itself, %v", len(got), err)
+	}
+	if _, err := collect("nonsense\n", seq(now)); err == nil || !strings.Contains(err.Error(), "line 1") {
+		t.Errorf("a broken member list: %v", err)
+	}
+	away := errors.New("database away")
+	if _, err := collect(string(members), func(yield func(schemas.Label, error) bool) { yield(schemas.Label{}, away) }); !errors.Is(err, away) {
+		t.Errorf("labels that fail: %v", err)
+	}
+}
+
 func TestEmptyDataset(t *testing.T) {
 	if _, err := Build("pets", schemas.DefaultSplitRule(), seq(nil), &bytes.Buffer{}); !errors.Is(err, ErrEmpty) {
 		t.Errorf("got %v, want ErrEmpty", err)
