@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -52,6 +53,28 @@ type Fetcher struct {
 	client *http.Client
 }
 
+// reserved are the networks that are nobody's on the public internet, beyond those that netip knows by name (IANA's special
+// registries). Clouds serve their credentials within some of them, and the last ones stand for IPv4 addresses of any kind.
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"), // carriers' own
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"), // benchmarks
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"),
+	netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2001::/32"),
+	netip.MustParsePrefix("2002::/16"),
+}
+
+// public reports whether an address is one of the public internet.
+func public(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsGlobalUnicast() && !a.IsPrivate() &&
+		!slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
 // NewFetcher returns a Fetcher under the given bounds.
 func NewFetcher(c FetchConfig) (*Fetcher, error) {
 	if err := c.Validate(); err != nil {
@@ -62,7 +85,7 @@ func NewFetcher(c FetchConfig) (*Fetcher, error) {
 		// Checked at the connection, after the name was resolved and for every redirect.
 		dialer.Control = func(_, address string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
-			if a := ap.Addr().Unmap(); err != nil || !a.IsGlobalUnicast() || a.IsPrivate() {
+			if err != nil || !public(ap.Addr()) {
 				return &schemas.Fault{Reason: "forbidden-url", Err: fmt.Errorf("address %s is not public; allow_private lets it", address)}
 			}
 			return nil

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,6 +37,9 @@ type Defaults struct {
 }
 
 const rowsPerBatch = 64 << 10
+
+// exact is up to where numeric holds every whole number.
+const exact = 1 << 53
 
 // Read yields the file's rows, table by table. The file must have the columns epoch and loss, and either sample_id (32 hex
 // digits) or unique_id (the producer's own id, in the dataset of the row). The sequence ends at its first error, which
@@ -183,10 +187,15 @@ func convert(rec arrow.Record, defaults Defaults, row int) (schemas.Losses, erro
 	for i := range int(rec.NumRows()) {
 		c := cells{columns: columns, i: i}
 		l := schemas.LossRow{
-			RunID: c.text("run_id", defaults.RunID), Attempt: uint32(c.count("attempt", 1)), Model: c.text("model", defaults.Model),
-			Dataset: c.text("dataset", defaults.Dataset), ObjectID: c.text("object_id", ""), Epoch: uint32(c.count("epoch", 0)),
-			Step: c.count("step", 0), Loss: c.number("loss"), Correct: c.boolean("correct"), Margin: c.number("margin"),
+			RunID: c.text("run_id", defaults.RunID), Attempt: uint32(c.count("attempt", 1, math.MaxUint32)), Model: c.text("model", defaults.Model),
+			Dataset: c.text("dataset", defaults.Dataset), ObjectID: c.text("object_id", ""), Epoch: uint32(c.count("epoch", 0, math.MaxUint32)),
+			Step: c.count("step", 0, exact), Loss: c.number("loss"), Correct: c.boolean("correct"), Margin: c.number("margin"),
 			PTrue: c.number("p_true"), EL2N: c.number("el2n"), EmbNorm: c.number("emb_norm"), Forgot: c.boolean("forgot"),
+		}
+		for _, name := range []string{"epoch", "loss"} {
+			if columns[name].IsNull(i) && c.err == nil {
+				c.err = fmt.Errorf("%s is missing", name)
+			}
 		}
 		if columns["sample_id"] != nil {
 			var err error
@@ -263,14 +272,14 @@ func (c *cells) number(name string) float32 {
 	return float32(v)
 }
 
-func (c *cells) count(name string, absent uint64) uint64 {
+func (c *cells) count(name string, absent, most uint64) uint64 {
 	a, ok := c.get(name)
 	if !ok {
 		return absent
 	}
 	v, ok := numeric(a, c.i)
-	if !ok || v < 0 || v != float64(uint64(v)) {
-		c.fail(name, a, "a whole number of at least 0")
+	if !ok || !(v >= 0 && v <= float64(most)) || v != float64(uint64(v)) {
+		c.fail(name, a, fmt.Sprintf("a whole number from 0 to %d", most))
 		return 0
 	}
 	return uint64(v)

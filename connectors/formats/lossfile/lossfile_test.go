@@ -19,7 +19,7 @@ import (
 const text = `run_id,dataset,unique_id,epoch,loss,correct,margin
 r1,d,a.jpg,0,2.5,false,-1
 r1,d,b.jpg,0,0.25,true,3.5
-r1,d,a.jpg,1,,true,0.5
+r1,d,a.jpg,1,0.75,true,
 `
 
 func collect(t *testing.T, path string, d Defaults) (schemas.Losses, error) {
@@ -126,7 +126,9 @@ func TestRefuses(t *testing.T) {
 		{"x.csv", "epoch,loss,sample_id\n1,2,zz\n", `row 1: sample id "zz"`},
 		{"x.csv", "epoch,loss,unique_id\n1,2,a\n", "row 1: neither the file nor a flag"},
 		{"x.csv", strings.Replace(text, "b.jpg,0", "b.jpg,-7", 1), `row 2: epoch is "-7"`},
-		{"x.csv", strings.Replace(text, "1,,true", "1,,2", 1), `row 3: correct is "2"`},
+		{"x.csv", strings.Replace(text, "0.25", "", 1), "row 2: loss is missing"}, // no loss is not a loss of zero
+		{"x.csv", "epoch,loss,unique_id\n4294967297,2,a\n", `row 1: epoch is "4294967297"`},
+		{"x.csv", strings.Replace(text, "0.75,true", "0.75,2", 1), `row 3: correct is "2"`},
 	} {
 		if _, err := collect(t, write(t, c.name, c.content), Defaults{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %q: error %v, want it to say %q", c.name, c.content, err, c.want)
