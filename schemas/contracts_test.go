@@ -179,7 +179,7 @@ func TestTopicSpecs(t *testing.T) {
 	}
 	for _, forever := range []Topic{Labels, Desk} {
 		if s, _ := forever.Spec(); s.Cleanup != Delete || s.Retention != Forever {
-			t.Errorf("%s is not append-only for ever: %+v", forever, s)
+			t.Errorf("%s is not append-only forever: %+v", forever, s)
 		}
 	}
 	if _, ok := Topic("gleaner.nothing.v1").Spec(); ok {
@@ -187,7 +187,7 @@ func TestTopicSpecs(t *testing.T) {
 	}
 }
 
-// Commands are on the desk's log for ever: every fold must read what the first one wrote.
+// Commands are on the desk's log forever: every fold must read what the first one wrote.
 func TestCommandGolden(t *testing.T) {
 	const golden = `{"id":"c1","actor":"alice","at":"2026-03-04T05:06:07.123456Z","not_after":"2026-03-04T05:07:07.123456Z",` +
 		`"genesis":"g","kind":"claim","body":{"task_id":"01000000000000000000000000000000-detect","queue":"street","lease":300000000000}}`

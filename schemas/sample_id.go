@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// SampleID names one sample for ever: FixedString(16) in ClickHouse, 32 hex digits for people.
+// SampleID names one sample forever: FixedString(16) in ClickHouse, 32 hex digits for people.
 type SampleID [16]byte
 
 // Hash is a SHA-256 digest.

@@ -148,7 +148,7 @@ func Validate(flow []Step) error {
 		}
 		for _, t := range s.In {
 			if t == s.Dead {
-				wrong(s, "reads its own dead letters: a poison record would circle for ever")
+				wrong(s, "reads its own dead letters: a poison record would circle forever")
 			}
 		}
 	}

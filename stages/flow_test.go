@@ -36,7 +36,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		{
 			"own dead letters",
 			[]Step{{Name: "p", External: true, Out: topics{schemas.Dead}}, {Name: "x", In: topics{schemas.Dead}, Store: "s", Dead: schemas.Dead}},
-			`step "x": reads its own dead letters: a poison record would circle for ever`,
+			`step "x": reads its own dead letters: a poison record would circle forever`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

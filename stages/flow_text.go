@@ -195,7 +195,7 @@ func kept(s schemas.TopicSpec) string {
 	case s.Cleanup == schemas.Compact:
 		return "the last of each key"
 	case s.Retention == schemas.Forever:
-		return "for ever"
+		return "forever"
 	}
 	return fmt.Sprintf("%d days", s.Retention/(24*time.Hour))
 }

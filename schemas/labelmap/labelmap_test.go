@@ -69,7 +69,7 @@ func TestRegionsAreSmall(t *testing.T) {
 	}
 }
 
-// A map that was written once must be readable for ever, by decoders in other languages too.
+// A map that was written once must be readable forever, by decoders in other languages too.
 func TestGolden(t *testing.T) {
 	const golden = "474c4d01060401001874eb9242fe0800"
 	labels := []uint16{

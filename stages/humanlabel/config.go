@@ -31,8 +31,12 @@ func (c Config) Validate() error {
 		name string
 		ok   bool
 	}{
-		{"command_ttl", c.CommandTTL > 0}, {"tick_every", c.TickEvery > 0}, {"idle_tick_every", c.IdleTickEvery > 0},
-		{"max_skew", c.MaxSkew > 0}, {"snapshot_every", c.SnapshotEvery > 0}, {"keep_snapshots", c.KeepSnapshots > 0},
+		{"command_ttl", c.CommandTTL > 0},
+		{"tick_every", c.TickEvery > 0},
+		{"idle_tick_every", c.IdleTickEvery > 0},
+		{"max_skew", c.MaxSkew > 0},
+		{"snapshot_every", c.SnapshotEvery > 0},
+		{"keep_snapshots", c.KeepSnapshots > 0},
 		{"hash_every", c.HashEvery > 0},
 	} {
 		if !v.ok {

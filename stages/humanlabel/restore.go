@@ -23,7 +23,7 @@ import (
 type Log interface {
 	// Append blocks until the record is durable. After any error but schemas.ErrTooLarge it may be durable all the same.
 	Append(ctx context.Context, rec schemas.Record) error
-	// Follow calls fn for each record of a partition from an offset on, in order, for ever: until fn fails, and then it returns
+	// Follow calls fn for each record of a partition from an offset on, in order, forever: until fn fails, and then it returns
 	// that error wrapped or as it is, or until ctx is done.
 	Follow(ctx context.Context, topic schemas.Topic, partition int, from int64, fn func(schemas.Record) error) error
 	// Bounds returns what each partition holds at the moment.

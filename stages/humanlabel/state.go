@@ -58,7 +58,7 @@ type task struct {
 	created, changed, opened, claimed, lease, got int64  // got: the length of the lease that was granted, nanoseconds
 	seq                                           uint64 // in the order of opening: breaks ties
 
-	rank float64 // priority with its ageing, derived
+	rank float64 // priority with its aging, derived
 	pos  int     // in the ranking that holds it
 }
 

@@ -22,8 +22,10 @@ func location(v *view) []schemas.Finding {
 		}
 		overlap := o.Box.IoU(fit.Box)
 		score := ramp(overlap, 0.85, 0.5) * (0.1 + 0.9*ramp(float64(fit.Score), 0, 0.9))
-		out = append(out, schemas.Finding{ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: float32(score), Fix: &fit.Box,
-			Why: fmt.Sprintf("The box overlaps only %.0f %% with where the model sees a %s (score %.2f).", 100*overlap, fit.Class, fit.Score)})
+		out = append(out, schemas.Finding{
+			ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: float32(score), Fix: &fit.Box,
+			Why: fmt.Sprintf("The box overlaps only %.0f %% with where the model sees a %s (score %.2f).", 100*overlap, fit.Class, fit.Score),
+		})
 	}
 	return out
 }

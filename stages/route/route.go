@@ -84,7 +84,7 @@ func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit,
 func (r *Route) label(s *schemas.Sample, rank schemas.Rank, actor string, started time.Time, rec schemas.Record) ([]schemas.Emit, error) {
 	now := time.Now().UTC()
 	image := s.Image
-	image.Inline = nil // labels are kept for ever, pixels must stay erasable
+	image.Inline = nil // labels are kept forever, pixels must stay erasable
 	l := schemas.Label{
 		SampleID: s.ID, Dataset: s.Dataset, UniqueID: s.UniqueID, Task: s.Task, Image: image, Group: s.Group, Slices: s.Slices,
 		Rank: rank, Revision: s.Revision, Objects: s.Objects, Overrides: s.Overrides, Actor: actor, At: labeled(s, now),

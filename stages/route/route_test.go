@@ -238,7 +238,7 @@ func TestSubmitted(t *testing.T) {
 	submitted := linted.Add(-time.Minute) // when lint saw it depends on the delivery, and is not when the label came to be
 	s.Stamps = []schemas.Stamp{seen[0], {Step: "desk", At: submitted}, seen[2]}
 	l := label(t, handle(t, r, record(t, s)))
-	s.Image.Inline = nil // labels stay for ever, pixels must not
+	s.Image.Inline = nil // labels stay forever, pixels must not
 	want := schemas.Label{
 		SampleID: s.ID, Dataset: s.Dataset, UniqueID: s.UniqueID, Task: s.Task, Image: s.Image, Group: s.Group, Rank: schemas.RankHuman,
 		Revision: 7, Objects: s.Objects, Overrides: s.Overrides, Actor: "simulated:coco", At: submitted, Stamps: l.Stamps,

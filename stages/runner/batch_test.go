@@ -136,7 +136,7 @@ func TestOneBadRecordOfABatch(t *testing.T) {
 }
 
 // Outputs of a batch that are too large condemn all of its inputs, since nobody can say which made them; a dead letter that
-// is too large itself stops the step with its input unacknowledged. Caught: retrying for ever; acknowledging without a dead letter.
+// is too large itself stops the step with its input unacknowledged. Caught: retrying forever; acknowledging without a dead letter.
 func TestTooLarge(t *testing.T) {
 	for _, c := range []struct {
 		name    string

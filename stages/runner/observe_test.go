@@ -13,7 +13,7 @@ import (
 	"gleaner/schemas"
 )
 
-// The alarm begins past half of the retention, once, and ends below it; what lasts for ever never alarms.
+// The alarm begins past half of the retention, once, and ends below it; what lasts forever never alarms.
 func TestRetentionAlarm(t *testing.T) {
 	var logged bytes.Buffer
 	r := start(t, testConfig(), Deps{

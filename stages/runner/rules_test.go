@@ -493,7 +493,7 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 	})
 }
 
-// Stopping does not wait for ever: past DrainTimeout what is stuck stays unacknowledged. Caught: no limit; acknowledging it.
+// Stopping does not wait forever: past DrainTimeout what is stuck stays unacknowledged. Caught: no limit; acknowledging it.
 func TestStopGivesUpOnWhatIsStuck(t *testing.T) {
 	for name, stuckSink := range map[string]bool{"handler": false, "sink": true} {
 		t.Run(name, func(t *testing.T) {
