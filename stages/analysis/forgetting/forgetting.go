@@ -2,22 +2,22 @@
 //
 // Toneva et al., "An Empirical Study of Example Forgetting during Deep Neural Network Learning", ICLR 2019: an object is
 // learned at a presentation that is classified correctly after one that was not (or at the first), and forgotten at a
-// presentation that is classified wrongly after one that was right.
+// presentation that is classified wrongly after one that was right. The view forgetting in ClickHouse counts the same events for
+// whole runs, and ranks by them.
 package forgetting
 
 import "gleaner/schemas"
 
 // Score is what a curve says about forgetting.
 type Score struct {
-	Presentations int
-	Events        int    // transitions from right to wrong between consecutive presentations
-	Learned       bool   // classified correctly at least once
-	FirstLearned  uint32 // epoch of the first correct presentation; meaningless unless Learned
+	Events       int    // transitions from right to wrong between consecutive presentations
+	Learned      bool   // classified correctly at least once
+	FirstLearned uint32 // epoch of the first correct presentation; meaningless unless Learned
 }
 
 // Of scores a curve whose presentations are in epoch order.
 func Of(c schemas.Curve) Score {
-	s := Score{Presentations: len(c.Correct)}
+	var s Score
 	for i, right := range c.Correct {
 		if right && !s.Learned {
 			s.Learned, s.FirstLearned = true, c.Epochs[i]
@@ -27,16 +27,4 @@ func Of(c schemas.Curve) Score {
 		}
 	}
 	return s
-}
-
-// Unforgettable reports whether the object was learned and never forgotten.
-func (s Score) Unforgettable() bool { return s.Learned && s.Events == 0 }
-
-// Rank is Events, or, for an object that was never learned, the number of presentations: more than any object that was
-// learned can have, as the paper sorts them.
-func (s Score) Rank() int {
-	if !s.Learned {
-		return s.Presentations
-	}
-	return s.Events
 }
