@@ -14,14 +14,14 @@ import (
 // kernels are the three computations that the flow cannot do without, bare: decoding, one run of the network on a tensor
 // that is filled already, and SLIC.
 type kernels struct {
-	cfg      *bench
+	bench    *bench
 	runtime  *onnx.Runtime
 	session  *onnx.Session
 	detector prelabel.Detector
 }
 
 func (b *bench) openKernels() (k *kernels, err error) {
-	k = &kernels{cfg: b}
+	k = &kernels{bench: b}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, k.close())
@@ -53,7 +53,7 @@ func (k *kernels) close() error {
 }
 
 func (k *kernels) decode(p photo) (*pixels.Image, error) {
-	img, _, err := pixels.Decode(p.data, k.cfg.cfg.Pixels.Limits)
+	img, _, err := pixels.Decode(p.data, k.bench.cfg.Pixels.Limits)
 	return img, err
 }
 
@@ -64,7 +64,7 @@ func (k *kernels) infer(ctx context.Context) error {
 }
 
 func (k *kernels) slic(img *pixels.Image) {
-	c := k.cfg.cfg.Superpixel
+	c := k.bench.cfg.Superpixel
 	superpixel.Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: c.Regions, Compactness: c.Compactness, Iterations: c.Iterations})
 }
 

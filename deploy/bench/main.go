@@ -18,6 +18,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"gleaner/connectors/engine"
@@ -28,12 +29,15 @@ import (
 
 // options are the program's arguments.
 type options struct {
-	only    string // sections to run, by name, separated by commas
-	rounds  int    // of the flow
-	photos  int    // 0: all
-	rows    int    // of losses
-	profile string // file for the processor profile of the flow or the losses
-	write   string // file that holds the results between two marks
+	only   string // sections to run, by name, separated by commas
+	rounds int    // of the flow
+	photos int    // 0: all
+	rows   int    // of losses
+	// inFlight photos at most are between the push and the desk; 0: no limit. A backlog of more than the cache of decoded
+	// images holds is decoded again by each step, which is the cost of a burst and not of the steady state.
+	inFlight int
+	profile  string // file for the processor profile of the flow or the losses
+	write    string // file that holds the results between two marks
 }
 
 // bench is what the sections share.
@@ -63,7 +67,7 @@ func sections() []section {
 
 func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var o options
 	names := make([]string, 0, len(sections()))
@@ -73,6 +77,7 @@ func main() {
 	flag.StringVar(&o.only, "only", strings.Join(names, ","), "sections to run")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the flow, each against a round of its kernels")
 	flag.IntVar(&o.photos, "photos", 0, "how many photos go through the flow; 0: all there are")
+	flag.IntVar(&o.inFlight, "in-flight", 128, "photos on their way through the flow at a time; 0: all at once, as a burst")
 	flag.IntVar(&o.rows, "rows", 5_000_000, "rows of losses")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the first round of the flow, or of the losses")
 	flag.StringVar(&o.write, "write", "", "markdown file whose part between the bench marks is replaced by the results")
