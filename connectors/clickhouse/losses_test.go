@@ -100,14 +100,16 @@ func TestResumedAttempts(t *testing.T) {
 				func(l *schemas.Losses) { story(l, "run", 1, 0, "", 0, "wcwc") },
 				func(l *schemas.Losses) { story(l, "run", 2, 0, "", 2, "cccw") },
 			},
-			"wccccw", []float32{1, 1, 2, 2, 2, 2},
+			"wccccw",
+			[]float32{1, 1, 2, 2, 2, 2},
 		},
 		"fewer epochs": {
 			[]func(*schemas.Losses){
 				func(l *schemas.Losses) { story(l, "run", 1, 0, "", 0, "wcwcwc") },
 				func(l *schemas.Losses) { story(l, "run", 2, 0, "", 2, "cc") },
 			},
-			"wccc", []float32{1, 1, 2, 2},
+			"wccc",
+			[]float32{1, 1, 2, 2},
 		},
 		"three attempts, the last from the beginning": {
 			[]func(*schemas.Losses){
@@ -115,21 +117,24 @@ func TestResumedAttempts(t *testing.T) {
 				func(l *schemas.Losses) { story(l, "run", 2, 0, "", 2, "cc") },
 				func(l *schemas.Losses) { story(l, "run", 3, 0, "", 0, "c") },
 			},
-			"c", []float32{3},
+			"c",
+			[]float32{3},
 		},
 		"late rows of an old attempt": {
 			[]func(*schemas.Losses){
 				func(l *schemas.Losses) { story(l, "run", 2, 0, "", 1, "cc") },
 				func(l *schemas.Losses) { story(l, "run", 1, 0, "", 0, "www") },
 			},
-			"wcc", []float32{1, 2, 2},
+			"wcc",
+			[]float32{1, 2, 2},
 		},
 		"the attempt did not come to this sample": {
 			[]func(*schemas.Losses){
 				func(l *schemas.Losses) { story(l, "run", 1, 0, "", 0, "wcc") },
 				func(l *schemas.Losses) { story(l, "run", 2, 1, "", 2, "c") },
 			},
-			"wc", []float32{1, 1},
+			"wc",
+			[]float32{1, 1},
 		},
 	}
 	for name, test := range tests {
