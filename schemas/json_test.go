@@ -45,11 +45,11 @@ func jsonCases() []jsonCase {
 		}),
 		jsonOf("taxonomy", Taxonomy{
 			ID: "street@1", Name: "street", Version: "1", Nodes: []TaxonomyNode{{Name: "vehicle"}, {Name: "car", Parent: "vehicle"}},
-			Mappings: []ClassMapping{{Dataset: "street@0123456789ab", Class: "auto", Canonical: "car", Relation: Exact}}, At: testTime,
+			Mappings: []ClassMapping{{Dataset: "street@0123456789ab", Class: "auto", Canonical: "car", Relation: RelationExact}}, At: testTime,
 		}),
 		jsonOf("selection", Selection{
 			ID: "street/doubtful/run-7/1", Dataset: "street", DatasetVersion: "street@0123456789ab", Kind: "doubtful", Method: "aum", RunID: "run-7",
-			Seed: 5, At: testTime, Picks: []Pick{{SampleID: id, ObjectID: "o1", Score: 2.5, Weight: 1, Reason: "never learned"}}, Blob: &blob,
+			Seed: 5, At: testTime, AsOf: testTime.Add(-time.Minute), Picks: []Pick{{SampleID: id, ObjectID: "o1", Score: 2.5, Weight: 1, Reason: "never learned"}}, Blob: &blob,
 		}),
 		jsonOf("trigger", Trigger{
 			ID: "t1", Dataset: "street", DatasetVersion: "street@0123456789ab", Kind: "distill", Class: "car", Reason: "stable",

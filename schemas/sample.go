@@ -27,7 +27,8 @@ type Sample struct {
 	Actor       string      `json:"actor,omitempty"`     // who submitted: "alice", or "simulated:<name>"
 }
 
-// Stage orders the steps that write samples; later stages replace earlier ones in the catalog.
+// Stage orders the steps that write samples; of one revision, later stages replace earlier ones in the catalog. Lint sees a
+// sample twice: once people have submitted it, what lint says comes after the submission.
 type Stage uint8
 
 // The stages, in the order of the flow.

@@ -13,6 +13,7 @@ type Selection struct {
 	RunID          string    `json:"run_id,omitempty"`
 	Seed           int64     `json:"seed"`
 	At             time.Time `json:"at"`
+	AsOf           time.Time `json:"as_of,omitzero"` // it speaks of the labels as they stood then; zero: at At
 	Picks          []Pick    `json:"picks,omitempty"`
 	Blob           *BlobRef  `json:"blob,omitempty"`
 }

@@ -31,8 +31,8 @@ type Relation string
 
 // The relations.
 const (
-	Exact    Relation = "exact"
-	Narrower Relation = "narrower"
-	Broader  Relation = "broader"
-	Ignore   Relation = "ignore"
+	RelationExact    Relation = "exact"
+	RelationNarrower Relation = "narrower"
+	RelationBroader  Relation = "broader"
+	RelationIgnore   Relation = "ignore"
 )

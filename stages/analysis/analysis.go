@@ -126,6 +126,7 @@ func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, er
 		RunID:          run.RunID,
 		Seed:           run.Seed,
 		At:             run.Finished,
+		AsOf:           run.Started,
 		Picks:          picks,
 	}
 	if err := s.store.PutSelection(ctx, selection); err != nil {

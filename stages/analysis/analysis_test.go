@@ -108,7 +108,7 @@ func step(t *testing.T, store Store) *Step {
 func TestEndOfARunSelectsWhatItDoubts(t *testing.T) {
 	store := &memory{}
 	s := step(t, store)
-	run := schemas.Run{RunID: "r", Attempt: 2, Dataset: "d", Finished: time.Unix(9, 0).UTC()}
+	run := schemas.Run{RunID: "r", Attempt: 2, Dataset: "d", Started: time.Unix(7, 0).UTC(), Finished: time.Unix(9, 0).UTC()}
 	batch := []schemas.Record{
 		lossRecord(t, 0, "r", 1, 1, 2, 3, 4, 5),
 		lossRecord(t, 1, "r", 2, -1, -2, -3, -2, -1),
@@ -129,8 +129,9 @@ func TestEndOfARunSelectsWhatItDoubts(t *testing.T) {
 	if err := json.Unmarshal(emits[0].Record.Value, &sel); err != nil {
 		t.Fatal(err)
 	}
-	if len(sel.Picks) != 1 || sel.Picks[0].SampleID != (schemas.SampleID{2}) || sel.ID != "d/doubtful/r/2" {
-		t.Errorf("selection %+v, want sample 2 alone", sel)
+	if len(sel.Picks) != 1 || sel.Picks[0].SampleID != (schemas.SampleID{2}) || sel.ID != "d/doubtful/r/2" ||
+		!sel.At.Equal(run.Finished) || !sel.AsOf.Equal(run.Started) {
+		t.Errorf("selection %+v, want sample 2 alone, as its label stood when the run began", sel)
 	}
 
 	again, err := s.HandleBatch(t.Context(), batch)

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"time"
 
 	"gleaner/schemas"
 )
@@ -60,8 +61,19 @@ func (r *Route) selection(ctx context.Context, rec schemas.Record) ([]schemas.Em
 type passedOver struct {
 	erased    int
 	unlabeled int // the catalog knows no sample or no label of it
-	relabeled int // its label is newer than the selection
+	relabeled int // its label is newer than what the selection speaks of
 	settled   int // a person has looked at every doubt about it, and kept the label
+}
+
+// standing is the time at which the labels stood that a selection speaks of; one that names no time speaks of those of now.
+func standing(sel *schemas.Selection) time.Time {
+	switch {
+	case !sel.AsOf.IsZero():
+		return sel.AsOf
+	case !sel.At.IsZero():
+		return sel.At
+	}
+	return time.Now()
 }
 
 func (r *Route) picks(ctx context.Context, sel *schemas.Selection) ([]schemas.Pick, error) {
@@ -106,7 +118,7 @@ func (r *Route) doubt(ctx context.Context, sel *schemas.Selection, id schemas.Sa
 	case !ok:
 		passed.unlabeled++
 		return nil, nil
-	case !sel.At.IsZero() && l.At.After(sel.At):
+	case l.At.After(standing(sel)):
 		passed.relabeled++
 		return nil, nil
 	}

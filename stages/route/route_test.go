@@ -315,6 +315,14 @@ func TestDoubtful(t *testing.T) {
 		t.Errorf("an automatic label: command %+v, findings %+v", b, shown.Findings)
 	}
 
+	// A label that was made while the run was under way is not the one that it learned from.
+	c.labels[schemas.SampleID{1}] = labeled(1, schemas.RankHuman, 6, end.Add(-time.Minute))
+	sel.AsOf = end.Add(-time.Hour / 2)
+	if emits := send(sel); len(emits) != 1 {
+		t.Errorf("%d tasks, want that of sample 2 alone: the label of sample 1 is newer than the start of the run", len(emits))
+	}
+	sel.AsOf = time.Time{}
+
 	// What a person has kept in spite of the losses is not asked again; another doubt about the sample is.
 	settled := labeled(1, schemas.RankHuman, 4, linted)
 	settled.Overrides = []schemas.Override{{Type: schemas.FindingLoss, ObjectID: "p1", Reason: "an odd dog"}}
