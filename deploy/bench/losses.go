@@ -32,7 +32,7 @@ func (b *bench) losses(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer closeCount()
+	defer func() { _ = closeCount() }() // it only read
 
 	_, stop, err := b.start(ctx, []string{"analysis"})
 	if err != nil {

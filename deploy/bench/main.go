@@ -67,8 +67,6 @@ func sections() []section {
 
 func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var o options
 	names := make([]string, 0, len(sections()))
 	for _, s := range sections() {
@@ -82,7 +80,10 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the first round of the flow, or of the losses")
 	flag.StringVar(&o.write, "write", "", "markdown file whose part between the bench marks is replaced by the results")
 	flag.Parse()
-	if err := run(ctx, o); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

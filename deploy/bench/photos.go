@@ -39,10 +39,10 @@ func (b *bench) readPhotos() ([]photo, error) {
 			all = append(all, photo{wire.PushFile{Path: path, UniqueID: dir + "/" + n}, data})
 		}
 	}
-	if b.options.photos == 0 || b.options.photos >= len(all) {
+	if b.photos == 0 || b.photos >= len(all) {
 		return all, nil
 	}
-	some := make([]photo, b.options.photos)
+	some := make([]photo, b.photos)
 	for i := range some {
 		some[i] = all[i*len(all)/len(some)]
 	}
