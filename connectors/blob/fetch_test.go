@@ -17,12 +17,12 @@ import (
 func TestFetch(t *testing.T) {
 	image := bytes.Repeat([]byte("pixel"), 100)
 	mux := http.NewServeMux()
-	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { w.Write(image) })
+	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(image) })
 	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", http.StatusFound) })
 	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	mux.HandleFunc("/huge", func(w http.ResponseWriter, _ *http.Request) {
 		for range 10 { // without a Content-Length
-			w.Write(bytes.Repeat([]byte("x"), 1000))
+			_, _ = w.Write(bytes.Repeat([]byte("x"), 1000))
 			w.(http.Flusher).Flush()
 		}
 	})

@@ -89,8 +89,8 @@ func (db *DB) Close(ctx context.Context) error {
 }
 
 // exec runs a statement with retries.
-func (db *DB) exec(ctx context.Context, what, query string, args ...any) error {
-	return db.retry(ctx, what, func(ctx context.Context) error { return db.conn.Exec(ctx, query, args...) })
+func (db *DB) exec(ctx context.Context, what, query string) error {
+	return db.retry(ctx, what, func(ctx context.Context) error { return db.conn.Exec(ctx, query) })
 }
 
 // rows runs a query with retries and hands each of its rows to scan. A retry begins anew: reset is called first.

@@ -205,7 +205,10 @@ func TestCurvesPageByPage(t *testing.T) {
 		}
 	}
 	n := 0
-	for range db.Curves(t.Context(), "long") {
+	for _, err := range db.Curves(t.Context(), "long") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if n++; n == 10 {
 			break
 		}

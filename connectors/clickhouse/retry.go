@@ -59,7 +59,7 @@ var passing = map[int32]bool{
 	252: true, // TOO_MANY_PARTS
 	279: true, // ALL_CONNECTION_TRIES_FAILED
 	319: true, // UNKNOWN_STATUS_OF_INSERT
-	394: true, // QUERY_WAS_CANCELLED: by a server that stops
+	394: true, // the query was canceled: by a server that stops
 	999: true, // KEEPER_EXCEPTION
 }
 

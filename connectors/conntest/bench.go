@@ -45,12 +45,12 @@ func (b *bench) record(i int) schemas.Record {
 	return schemas.Record{Topic: b.topic, Key: fmt.Appendf(nil, "key-%d", i%16), Value: fmt.Append(nil, i)}
 }
 
-// write makes n records durable, numbered from first on.
-func (b *bench) write(first, n int) {
+// write makes n records durable, numbered from 0 on.
+func (b *bench) write(n int) {
 	b.Helper()
 	records := make([]schemas.Record, n)
 	for i := range records {
-		records[i] = b.record(first + i)
+		records[i] = b.record(i)
 	}
 	if err := b.sink().Write(b.ctx, records); err != nil {
 		b.Fatalf("write %d records: %v", n, err)

@@ -45,7 +45,7 @@ func SourceSink(t *testing.T, log Log) {
 
 func everything(b *bench) {
 	const n = 5000
-	b.write(0, n)
+	b.write(n)
 	s := b.source()
 	last := map[string]int{} // by key
 	offsets := map[int]int64{}
@@ -148,7 +148,7 @@ func concurrent(b *bench) {
 }
 
 func redelivery(b *bench) {
-	b.write(0, 100)
+	b.write(100)
 	first := b.source()
 	for _, d := range b.read(first, 100) {
 		for i, r := range d.Records {
@@ -172,7 +172,7 @@ func redelivery(b *bench) {
 }
 
 func prefix(b *bench) {
-	b.write(0, 50)
+	b.write(50)
 	first := b.source()
 	deliveries := b.read(first, 50)
 	for _, d := range slices.Backward(deliveries) { // the last first
@@ -191,7 +191,7 @@ func prefix(b *bench) {
 }
 
 func drain(b *bench) {
-	b.write(0, 20)
+	b.write(20)
 	first := b.source()
 	deliveries := b.read(first, 20)
 	closed := make(chan error, 1)
@@ -259,7 +259,7 @@ func readContext(b *bench) {
 	if _, err := s.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		b.Errorf("read of an empty topic until the context ended: %v", err)
 	}
-	b.write(0, 1)
+	b.write(1)
 	b.read(s, 1)
 	b.close(s)
 }
@@ -313,7 +313,7 @@ func rebalance(b *bench) {
 }
 
 func formerOwner(b *bench) {
-	b.write(0, 30)
+	b.write(30)
 	one := b.source()
 	held := b.read(one, 30)
 	// A second member on a single partition: the generation ends, whoever gets the partition then.

@@ -144,10 +144,7 @@ func (c *ClickHouse) probe(ctx context.Context, child *os.Process, port int, ins
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	query := "http://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/?query=" + url.QueryEscape("SELECT getMacro('gleaner_instance')")
-	for {
-		if get(ctx, query) == instance {
-			break
-		}
+	for get(ctx, query) != instance {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():

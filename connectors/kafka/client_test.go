@@ -163,7 +163,7 @@ func TestScanReadsWhatIsThere(t *testing.T) {
 		t.Errorf("%d records, want 1000", len(seen))
 	}
 	enough := errors.New("enough")
-	if err := c.Scan(t.Context(), "work", func(schemas.Record) error { return enough }); err != enough {
+	if err := c.Scan(t.Context(), "work", func(schemas.Record) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("the caller's error came back as: %v", err)
 	}
 }
@@ -225,7 +225,7 @@ func TestFollow(t *testing.T) {
 		}
 		return nil
 	})
-	if err != enough {
+	if !errors.Is(err, enough) {
 		t.Errorf("follow: %v", err)
 	}
 	var gone *OffsetError

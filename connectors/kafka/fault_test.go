@@ -96,7 +96,7 @@ func (l *ledger) consume(t *testing.T, c *Client, group string, topic schemas.To
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-done; err != io.EOF {
+	if err := <-done; !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 }

@@ -87,7 +87,7 @@ func (r *Runtime) LoadBytes(name string, data []byte, cfg Config) (*Session, err
 	return s, nil
 }
 
-func (s *Session) load(data []byte, cfg Config) error {
+func (s *Session) load(data []byte, cfg Config) (err error) {
 	ins, outs, err := ort.GetInputOutputInfoWithONNXData(data)
 	if err != nil {
 		return fmt.Errorf("not a model that this runtime can load (corrupt, or a newer operator set): %w", err)
@@ -100,7 +100,7 @@ func (s *Session) load(data []byte, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	defer options.Destroy()
+	defer func() { err = errors.Join(err, options.Destroy()) }()
 	s.session, err = ort.NewDynamicAdvancedSessionWithONNXData(data, names(s.inputs), names(s.outputs), options)
 	if err != nil {
 		return err
@@ -133,12 +133,12 @@ func (s *Session) usable(ins, outs []ort.InputOutputInfo) error {
 }
 
 // measure runs the model on zeros and takes the shapes of the outputs that come.
-func (s *Session) measure() error {
+func (s *Session) measure() (err error) {
 	b, err := s.newBuffers()
 	if err != nil {
 		return err
 	}
-	defer b.destroy()
+	defer func() { err = errors.Join(err, b.destroy()) }()
 	outs := make([]ort.Value, len(s.outputs))
 	err = s.session.Run(b.inputs, outs)
 	runtime.KeepAlive(b)

@@ -169,13 +169,12 @@ func do(t *testing.T, desk *humanlabel.Desk, id, actor string, kind schemas.Comm
 }
 
 // openTasks appends the commands that open n tasks, as route does: without a desk.
-func openTasks(t *testing.T, client *kafka.Client, n int) []schemas.SampleID {
+func openTasks(t *testing.T, client *kafka.Client, n int) {
 	t.Helper()
-	ids, records := make([]schemas.SampleID, n), make([]schemas.Record, n)
-	for i := range ids {
-		ids[i] = schemas.NewSampleID("street", fmt.Sprint(i), schemas.Hash{})
+	records := make([]schemas.Record, n)
+	for i := range records {
 		records[i] = deskRecord(t, fmt.Sprint("create-", i), schemas.CommandCreate, schemas.CreateBody{
-			SampleID: ids[i], Dataset: "street", Task: "detect", Priority: float64(i % 10), Body: schemas.BlobRef{Key: "bodies/none", Size: 1},
+			SampleID: schemas.NewSampleID("street", fmt.Sprint(i), schemas.Hash{}), Dataset: "street", Task: "detect", Priority: float64(i % 10), Body: schemas.BlobRef{Key: "bodies/none", Size: 1},
 		})
 	}
 	sink := client.Sink()
@@ -185,7 +184,6 @@ func openTasks(t *testing.T, client *kafka.Client, n int) []schemas.SampleID {
 	if err := sink.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return ids
 }
 
 func deskRecord(t *testing.T, id string, kind schemas.CommandKind, body any) schemas.Record {

@@ -220,16 +220,16 @@ func TestKilledStepsLoseNothing(t *testing.T) {
 	t.Logf("%d samples, %d kills, %d copies on labels", n, kills, copies-n)
 }
 
-// step runs a handler on a topic in this process until the test, or stop, ends it.
+// step runs a handler on the samples topic in this process until the test, or stop, ends it.
 type step struct {
 	*runner.Runner
 	stop  context.CancelFunc
 	ended chan error
 }
 
-func startStep(t *testing.T, c *kafka.Client, name string, in schemas.Topic, cfg runner.Config, h runner.Handler) *step {
+func startStep(t *testing.T, c *kafka.Client, name string, cfg runner.Config, h runner.Handler) *step {
 	t.Helper()
-	source, err := c.Source(kafka.SourceConfig{Group: "gleaner-" + name, Topic: in})
+	source, err := c.Source(kafka.SourceConfig{Group: "gleaner-" + name, Topic: schemas.Samples})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,13 +278,13 @@ func TestPoisonIsReplayed(t *testing.T) {
 	pass := handle(func(_ context.Context, r schemas.Record) ([]schemas.Emit, error) {
 		return []schemas.Emit{{Topic: schemas.Linted, Record: schemas.Record{Key: r.Key, Value: r.Value}}}, nil
 	})
-	first := startStep(t, client, "first", schemas.Samples, runner.DefaultConfig(), handle(func(ctx context.Context, r schemas.Record) ([]schemas.Emit, error) {
+	first := startStep(t, client, "first", runner.DefaultConfig(), handle(func(ctx context.Context, r schemas.Record) ([]schemas.Emit, error) {
 		if _, err := schemas.DecodeSample(r.Value); err != nil && !mended.Load() {
 			return nil, schemas.NewFault(runner.ReasonUndecodable, err)
 		}
 		return pass(ctx, r)
 	}))
-	second := startStep(t, client, "second", schemas.Samples, runner.DefaultConfig(), handle(func(context.Context, schemas.Record) ([]schemas.Emit, error) {
+	second := startStep(t, client, "second", runner.DefaultConfig(), handle(func(context.Context, schemas.Record) ([]schemas.Emit, error) {
 		return nil, nil
 	}))
 	total := uint64(len(good) + 1)
@@ -350,7 +350,7 @@ func TestFloodStopsDuplicatesDoNot(t *testing.T) {
 	cfg := runner.DefaultConfig()
 	cfg.FaultWindow, cfg.FaultLimit = 500, 50
 
-	broken := startStep(t, client, "x", schemas.Samples, cfg, handle(func(context.Context, schemas.Record) ([]schemas.Emit, error) {
+	broken := startStep(t, client, "x", cfg, handle(func(context.Context, schemas.Record) ([]schemas.Emit, error) {
 		return nil, schemas.NewFault("wrong-model", errors.New("all are wrong"))
 	}))
 	var flood *runner.TooManyFaultsError
@@ -367,7 +367,7 @@ func TestFloodStopsDuplicatesDoNot(t *testing.T) {
 	}
 	checkAcknowledged(t, client, "x", schemas.Samples, schemas.Dead)
 
-	rejecting := startStep(t, client, "x", schemas.Samples, cfg, handle(func(_ context.Context, r schemas.Record) ([]schemas.Emit, error) {
+	rejecting := startStep(t, client, "x", cfg, handle(func(_ context.Context, r schemas.Record) ([]schemas.Emit, error) {
 		return []schemas.Emit{{Topic: schemas.Rejects, Record: schemas.Record{Key: r.Key, Value: r.Value}}}, nil
 	}))
 	ended := map[string]bool{}

@@ -33,7 +33,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 		}
 		return fmt.Sprintf("%x", h.Sum(nil))
 	}
-	if digest(1) != digest(1) {
+	if first, second := digest(1), digest(1); first != second {
 		t.Error("two drawings of one seed differ")
 	}
 	if digest(1) == digest(2) {

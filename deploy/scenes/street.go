@@ -174,7 +174,7 @@ func (t thing) drawVehicle(c *canvas) {
 
 func (t thing) drawPerson(c *canvas) {
 	s := t.size
-	skin := color.RGBA{uint8(130 + t.color.R/3), uint8(90 + t.color.R/3), uint8(70 + t.color.R/4), 255}
+	skin := color.RGBA{130 + t.color.R/3, 90 + t.color.R/3, 70 + t.color.R/4, 255}
 	swing := s * 0.13 * math.Sin(2*math.Pi*t.pose)
 	for _, d := range []float64{swing, -swing} {
 		c.fill(t.id, false, t.accent, point{t.x - s*0.05, t.y - s*0.48}, point{t.x + s*0.05, t.y - s*0.48}, point{t.x + d + s*0.05, t.y}, point{t.x + d - s*0.05, t.y})

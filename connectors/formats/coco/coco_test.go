@@ -46,7 +46,10 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		}
 		want := map[string][]schemas.Object{}
 		boxes := 0
-		for l := range labels(n) {
+		for l, err := range labels(n) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			want[l.UniqueID] = l.Objects
 			boxes += len(l.Objects)
 		}

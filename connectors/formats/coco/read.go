@@ -80,11 +80,11 @@ func Read(r io.Reader) (*File, error) {
 	for _, a := range pending {
 		file, ok := files[a.ImageID]
 		if !ok {
-			return nil, fmt.Errorf("annotation %d (id %d): image_id %d is not among the images", a.at, a.annotation.ID, a.ImageID)
+			return nil, fmt.Errorf("annotation %d (id %d): image_id %d is not among the images", a.at, a.ID, a.ImageID)
 		}
 		class, ok := names[a.CategoryID]
 		if !ok {
-			return nil, fmt.Errorf("annotation %d (id %d): category_id %d is not among the categories", a.at, a.annotation.ID, a.CategoryID)
+			return nil, fmt.Errorf("annotation %d (id %d): category_id %d is not among the categories", a.at, a.ID, a.CategoryID)
 		}
 		b := a.Box
 		f.Objects[file] = append(f.Objects[file], schemas.Object{
