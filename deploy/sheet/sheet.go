@@ -57,12 +57,7 @@ func Draw(cells []Cell, columns int) *image.RGBA {
 func (c Cell) draw(out *image.RGBA, at image.Point) {
 	scale := min(cellW/float64(c.Image.W), cellH/float64(c.Image.H))
 	w, h := max(1, int(float64(c.Image.W)*scale)), max(1, int(float64(c.Image.H)*scale))
-	var small *pixels.Image
-	if scale < 1 {
-		small = pixels.Area(c.Image, w, h)
-	} else {
-		small = pixels.Bilinear(c.Image, w, h)
-	}
+	small := pixels.Area(c.Image, w, h)
 	origin := at.Add(image.Pt((cellW-w)/2, (cellH-h)/2))
 	for y := range h {
 		for x := range w {

@@ -31,32 +31,6 @@ func (m rgba) At(x, y int) color.Color {
 
 var sizes = [][4]int{{64, 48, 31, 29}, {7, 5, 20, 33}, {100, 3, 10, 3}, {1, 1, 4, 4}, {5, 5, 1, 1}, {13, 9, 13, 9}, {640, 480, 416, 312}}
 
-// TestBilinear compares with the definition in exact arithmetic: half-pixel centers, clamped borders.
-func TestBilinear(t *testing.T) {
-	for _, s := range sizes {
-		src := noise(s[0], s[1], 7)
-		got := pixels.Bilinear(src, s[2], s[3])
-		var worst float64
-		for y := range got.H {
-			for x := range got.W {
-				fx := min(max((float64(x)+0.5)*float64(src.W)/float64(got.W)-0.5, 0), float64(src.W-1))
-				fy := min(max((float64(y)+0.5)*float64(src.H)/float64(got.H)-0.5, 0), float64(src.H-1))
-				x0, y0 := int(fx), int(fy)
-				x1, y1 := min(x0+1, src.W-1), min(y0+1, src.H-1)
-				fx, fy = fx-float64(x0), fy-float64(y0)
-				for c := range 3 {
-					v := func(x, y int) float64 { return float64(src.Pix[3*(y*src.W+x)+c]) }
-					want := (1-fy)*((1-fx)*v(x0, y0)+fx*v(x1, y0)) + fy*((1-fx)*v(x0, y1)+fx*v(x1, y1))
-					worst = max(worst, math.Abs(want-float64(got.Pix[3*(y*got.W+x)+c])))
-				}
-			}
-		}
-		if worst > 1 {
-			t.Errorf("%v: off by %.3f from exact arithmetic", s, worst)
-		}
-	}
-}
-
 // TestArea compares with the integral of the source over each output pixel.
 func TestArea(t *testing.T) {
 	for _, s := range sizes {
@@ -102,11 +76,6 @@ func TestLuma(t *testing.T) {
 
 func BenchmarkResize(b *testing.B) {
 	src := noise(640, 480, 1)
-	b.Run("bilinear-416x312", func(b *testing.B) {
-		for b.Loop() {
-			pixels.Bilinear(src, 416, 312)
-		}
-	})
 	b.Run("area-320x240", func(b *testing.B) {
 		for b.Loop() {
 			pixels.Area(src, 320, 240)
