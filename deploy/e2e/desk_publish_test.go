@@ -28,9 +28,15 @@ func putBody(t *testing.T, store blob.Store, data []byte) schemas.BlobRef {
 	return schemas.BlobRef{Key: key, Size: int64(len(data))}
 }
 
+// What was settled before the task, and what its labeler settles.
+var (
+	settledBefore = schemas.Override{Type: schemas.FindingMissing, Reason: "a mirror"}
+	settledNow    = schemas.Override{Type: schemas.FindingSpurious, ObjectID: "o1", Reason: "no model sees it"}
+)
+
 func putAnnotation(t *testing.T, store blob.Store, objects ...schemas.Object) schemas.BlobRef {
 	t.Helper()
-	data, err := json.Marshal(schemas.Annotation{Objects: objects})
+	data, err := json.Marshal(schemas.Annotation{Objects: objects, Overrides: []schemas.Override{settledNow}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,11 +47,12 @@ func deskSample(n int) schemas.Sample {
 	id := schemas.NewSampleID("street", fmt.Sprint(n), schemas.Hash{})
 	return schemas.Sample{
 		ID: id, Group: id, Dataset: "street", UniqueID: fmt.Sprint(n), Task: "detect",
-		Image:    schemas.ImageRef{SHA256: schemas.Hash{byte(n)}, Size: 10, MediaType: "image/jpeg", W: 64, H: 64},
-		Stage:    schemas.StageLinted,
-		Objects:  []schemas.Object{{ID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.4, Source: "yolox_nano@1"}},
-		Findings: []schemas.Finding{{Type: schemas.FindingSpurious, ObjectID: "o1", Score: 0.8, Why: "no model sees it"}},
-		Stamps:   []schemas.Stamp{{Step: "lint", Version: "v1", At: time.Unix(1.7e9, 0).UTC()}},
+		Image:     schemas.ImageRef{SHA256: schemas.Hash{byte(n)}, Size: 10, MediaType: "image/jpeg", W: 64, H: 64},
+		Stage:     schemas.StageLinted,
+		Objects:   []schemas.Object{{ID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.4, Source: "yolox_nano@1"}},
+		Findings:  []schemas.Finding{{Type: schemas.FindingSpurious, ObjectID: "o1", Score: 0.8, Why: "no model sees it"}},
+		Overrides: []schemas.Override{settledBefore},
+		Stamps:    []schemas.Stamp{{Step: "lint", Version: "v1", At: time.Unix(1.7e9, 0).UTC()}},
 	}
 }
 
@@ -160,7 +167,7 @@ func TestDeskPublisher(t *testing.T) {
 		}
 		expect := samples[w.sample]
 		expect.Stage, expect.Rank, expect.Revision, expect.Actor, expect.Findings = schemas.StageSubmitted, schemas.RankHuman, w.version, w.actor, nil
-		expect.Objects = nil
+		expect.Objects, expect.Overrides = nil, []schemas.Override{settledNow, settledBefore}
 		if i < tasks {
 			expect.Objects = []schemas.Object{{ID: "o1", Class: "dog", Box: box, Source: source}, {ID: "o2", Class: "cat", Box: box, Source: source}}
 		}
