@@ -48,13 +48,15 @@ func printAddresses(w io.Writer, c *wire.Connections) {
 }
 
 func (a *app) runCommand() *cobra.Command {
-	return &cobra.Command{
+	var metrics string
+	c := &cobra.Command{
 		Use:   "run STEP…",
 		Short: "Run some steps only, against servers or beside a running system",
 		Long: "Run the named steps in this process until Ctrl-C. Instances of a step share its topics' partitions.\n\nSteps: " +
 			strings.Join(wire.AllSteps(), ", "),
 		Example: `  gleaner run prelabel lint --config gleaner.yaml
-  gleaner run desk --config gleaner.yaml      the desk and its page`,
+  gleaner run ingest --config gleaner.yaml --metrics :9100      also serve /metrics, /healthz and /api/status
+  gleaner run desk --config gleaner.yaml                        the desk and its page, which serves these too`,
 		Args:      cobra.MinimumNArgs(1),
 		ValidArgs: wire.AllSteps(),
 		RunE: func(c *cobra.Command, names []string) error {
@@ -67,8 +69,16 @@ func (a *app) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if metrics != "" {
+				cfg.Metrics.Address = metrics
+				if err := cfg.Validate(); err != nil {
+					return usageError{err}
+				}
+			}
 			slices.Sort(names)
 			return wire.RunSteps(c.Context(), cfg, a.version, log, slices.Compact(names))
 		},
 	}
+	c.Flags().StringVar(&metrics, "metrics", "", "host:port to serve metrics at, without the page (default: the configuration's metrics.address, if any)")
+	return c
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,6 +48,7 @@ type Config struct {
 	Fetch      blob.FetchConfig         `yaml:"fetch"`      // what claim checks may name
 	Engine     Engine                   `yaml:"engine"`     // the embedded engines
 	Web        web.Config               `yaml:"web"`
+	Metrics    Metrics                  `yaml:"metrics"` // of a process without the page, which serves them too
 	ONNX       onnx.Config              `yaml:"onnx"`
 	Pixels     Pixels                   `yaml:"pixels"`
 	Ingest     ingest.Config            `yaml:"ingest"`
@@ -67,6 +69,21 @@ type Config struct {
 type Log struct {
 	Level  string `yaml:"level"`  // debug, info, warn, error
 	Format string `yaml:"format"` // text or json
+}
+
+// Metrics says where a process that runs steps alone serves /metrics, /healthz and /api/status.
+type Metrics struct {
+	Address string `yaml:"address"` // host:port, without a token; empty: nowhere
+}
+
+func (m Metrics) validate() error {
+	if m.Address == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(m.Address); err != nil {
+		return fmt.Errorf("address %q: want host:port, such as :9100", m.Address)
+	}
+	return nil
 }
 
 // Engine sets up the embedded engines. Their folders are in data_dir.
@@ -284,6 +301,7 @@ func (c Config) Validate() error {
 	check("blob", c.Blob.Validate())
 	check("fetch", c.Fetch.Validate())
 	check("web", c.Web.Validate())
+	check("metrics", c.Metrics.validate())
 	check("onnx", c.ONNX.Validate())
 	check("pixels.limits", c.Pixels.Limits.Validate())
 	if c.Pixels.Cache < 1<<20 {

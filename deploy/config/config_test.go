@@ -30,6 +30,7 @@ func TestBadFiles(t *testing.T) {
 		"two passwords":          {"clickhouse: {addrs: ['db:9440'], password: a, password_file: b}\n", []string{"clickhouse: password and password_file"}},
 		"server without a port":  {"clickhouse: {addrs: [db]}\n", []string{"clickhouse: addrs", `"db" is not host:port`}},
 		"open to strangers":      {"web: {address: ':80'}\n", []string{`web: address ":80"`, "set token"}},
+		"metrics anywhere":       {"metrics: {address: '9100'}\n", []string{`metrics: address "9100"`, "host:port"}},
 		"impossible port":        {"engine: {clickhouse: {tcp_port: 99999}}\n", []string{"engine.clickhouse: ports 99999"}},
 		"a time with a bad unit": {"stop_within: 30 parsecs\n", []string{"30 parsecs", "unknown unit"}},
 		"a size with a bad unit": {"pixels: {cache: 256MBit}\n", []string{`"256MBit"`, "256KiB"}},

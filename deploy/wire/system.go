@@ -131,6 +131,11 @@ func (s *System) Web() string {
 // left stopped while the others go on, since its input waits on Kafka; the error names it at the end. A desk or a page that
 // fails ends the whole.
 func (s *System) Run(ctx context.Context) error {
+	stopMetrics, err := s.serveMetrics()
+	if err != nil {
+		return errors.Join(err, s.release())
+	}
+	defer stopMetrics()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wait sync.WaitGroup
