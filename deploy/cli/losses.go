@@ -25,7 +25,7 @@ func (a *app) lossesCommand() *cobra.Command {
 		Long: `Push tables of losses to the losses topic. A table has the columns epoch and loss, and sample_id (32 hex digits) or unique_id;
 run_id, dataset and model as columns or flags; and, if known: attempt, object_id, step, correct, margin, p_true, el2n, emb_norm, forgot.
 
-At the end each run is said to be finished, whereupon the labels it argues with return to the desk; --open leaves that out.`,
+Doubts rest on margins: without that column no label is doubted. At the end each run is said to be finished, whereupon the labels it argues with return to the desk; --open leaves that out.`,
 		Example: `  gleaner losses push run7.parquet --run run7 --dataset street
   gleaner losses push epoch*.csv --run run8 --dataset street --open`,
 		Args: cobra.MinimumNArgs(1),

@@ -131,7 +131,7 @@ func (c Config) steps() map[string]runner.Config {
 	one := c.Runner // in the order of the log
 	one.Concurrency = 1
 	rows := c.Runner // an insert costs the database the same for few rows as for many
-	rows.BatchWait = max(rows.BatchWait, time.Second)
+	rows.BatchWait = max(rows.BatchWait, 2*time.Second)
 	return map[string]runner.Config{"publish": one, "analysis": one, "catalog": rows}
 }
 
