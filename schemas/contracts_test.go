@@ -211,7 +211,11 @@ func TestCommandGolden(t *testing.T) {
 
 func TestBetterLabel(t *testing.T) {
 	order := []Label{
-		{Rank: RankNone, Revision: 9}, {Rank: RankAutomatic}, {Rank: RankAutomatic, Revision: 7}, {Rank: RankHuman}, {Rank: RankHuman, Revision: 1},
+		{Rank: RankNone, Revision: 9},
+		{Rank: RankAutomatic},
+		{Rank: RankAutomatic, Revision: 7},
+		{Rank: RankHuman},
+		{Rank: RankHuman, Revision: 1},
 		{Rank: RankReviewed},
 	}
 	for i, a := range order {

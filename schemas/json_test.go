@@ -99,8 +99,9 @@ func TestGoldenJSON(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: write it with go test ./schemas -run TestGoldenJSON -update", err)
 		}
-		if got := append(now, '\n'); !bytes.Equal(got, golden) {
-			t.Errorf("%s: written now as\n%s, was\n%s", path, got, golden)
+		now = append(now, '\n')
+		if !bytes.Equal(now, golden) {
+			t.Errorf("%s: written now as\n%s, was\n%s", path, now, golden)
 		}
 		got, err := c.decode(golden)
 		if err != nil {

@@ -39,7 +39,7 @@ func (b *bench) desk(ctx context.Context, out io.Writer) error {
 	go func() { ended <- d.Run(running) }()
 	defer func() {
 		cancel()
-		<-ended // why it ended was told to those who waited
+		<-ended //nolint:errcheck // why it ended was told to those who waited
 	}()
 	// The first command waits for the log's beginning, which a desk writes when it has started.
 	if _, err := d.Do(ctx, schemas.Command{Actor: "bench", Kind: schemas.CommandTick}); err != nil {

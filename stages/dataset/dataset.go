@@ -114,7 +114,7 @@ func Compare(from, to schemas.DatasetVersion, a, b io.Reader) (Diff, error) {
 	l, lok := left.next()
 	r, rok := right.next()
 	for lok || rok {
-		order := 0
+		var order int
 		switch {
 		case !lok:
 			order = 1

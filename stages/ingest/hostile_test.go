@@ -49,7 +49,7 @@ func TestHostile(t *testing.T) {
 	var zip bytes.Buffer
 	z, _ := zlib.NewWriterLevel(&zip, 9)
 	for range 64 {
-		z.Write(make([]byte, 1<<20))
+		_, _ = z.Write(make([]byte, 1<<20))
 	}
 	z.Close()
 	square := header(100, 100)

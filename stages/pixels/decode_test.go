@@ -287,7 +287,7 @@ func TestRefused(t *testing.T) {
 	jpegHeader := []byte{0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0xea, 0x60, 0xea, 0x60, 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1, 0xff, 0xda, 0, 12}
 	var zip bytes.Buffer
 	z := zlib.NewWriter(&zip)
-	z.Write(make([]byte, 1<<22)) // four megabytes of zeros for an image of 10x10
+	_, _ = z.Write(make([]byte, 1<<22)) // four megabytes of zeros for an image of 10x10
 	z.Close()
 	ihdr := []byte{0, 0, 0, 10, 0, 0, 0, 10, 8, 2, 0, 0, 0}
 	bomb := append([]byte("\x89PNG\r\n\x1a\n"), append(pngChunk("IHDR", ihdr), append(pngChunk("IDAT", zip.Bytes()), pngChunk("IEND", nil)...)...)...)

@@ -69,7 +69,7 @@ func TestRecognize(t *testing.T) {
 		{"no version", smallYOLOX(), "m", two, "want name@version"},
 	} {
 		d, err := Recognize(c.session, c.id, c.classes)
-		got := ""
+		var got string
 		if err != nil {
 			got = err.Error()
 		} else {

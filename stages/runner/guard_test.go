@@ -47,7 +47,7 @@ func crashChild(dir string) int {
 	handle := func(r schemas.Record) []schemas.Emit {
 		time.Sleep(time.Millisecond)
 		if r.Offset == crashDeadly {
-			syscall.Kill(os.Getpid(), death)
+			_ = syscall.Kill(os.Getpid(), death)
 			select {}
 		}
 		return []schemas.Emit{{Topic: schemas.Linted, Record: schemas.Record{Key: r.Key}}}

@@ -14,20 +14,20 @@ type histogram struct {
 }
 
 const (
-	histogramMin     = time.Microsecond
+	shortest         = time.Microsecond
 	perDoubling      = 4
 	histogramBuckets = 160
 )
 
 // upper is the largest duration that bucket i counts.
 func upper(i int) time.Duration {
-	return time.Duration(float64(histogramMin) * math.Exp2(float64(i)/perDoubling))
+	return time.Duration(float64(shortest) * math.Exp2(float64(i)/perDoubling))
 }
 
 func (h *histogram) observe(d time.Duration) {
 	i := 0
-	if d > histogramMin {
-		i = min(int(math.Ceil(perDoubling*math.Log2(float64(d)/float64(histogramMin)))), histogramBuckets-1)
+	if d > shortest {
+		i = min(int(math.Ceil(perDoubling*math.Log2(float64(d)/float64(shortest)))), histogramBuckets-1)
 	}
 	h.buckets[i]++
 	h.count++

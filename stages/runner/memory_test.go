@@ -5,6 +5,7 @@ package runner
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -128,7 +129,8 @@ func (s *memorySink) Write(ctx context.Context, records []schemas.Record) error 
 	if s.fail != nil {
 		err = s.fail(records)
 	}
-	some, partial := err.(*schemas.WriteError)
+	var some *schemas.WriteError
+	partial := errors.As(err, &some)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes++

@@ -177,7 +177,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	if handling.Err() != nil {
 		r.log.Warn("stopped with records in flight: they stay unacknowledged and will be read again", "drain_timeout", r.cfg.DrainTimeout)
 	}
-	if cause == context.Cause(ctx) { // told to stop
+	if cause == context.Cause(ctx) { //nolint:errorlint // told to stop; a failure may wrap the same
 		cause = nil
 	}
 	return errors.Join(cause, r.close(context.WithoutCancel(ctx)))
