@@ -279,7 +279,7 @@ func (c *Client) dial(ctx context.Context) (*kafkago.Conn, error) {
 }
 
 // ErrNoTopic is in the chain of the error when a topic does not exist, or is hidden from this user.
-var ErrNoTopic = errors.New("no such topic, or no permission to see it: create it with its settings (gleaner creates its topics at start) or grant DESCRIBE")
+var ErrNoTopic = errors.New("no such topic, or no permission to see it: create it with its settings (gleaner up and gleaner run create them at start) or grant DESCRIBE")
 
 // retry calls fn until it succeeds, fails for good, or the context ends: then the last error is in the chain.
 func (c *Client) retry(ctx context.Context, fn func() error) error {

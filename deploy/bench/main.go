@@ -116,6 +116,9 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.conn.Close(context.WithoutCancel(ctx))) }()
+	if err := b.conn.Prepare(ctx); err != nil {
+		return err
+	}
 
 	var report strings.Builder
 	out := io.MultiWriter(os.Stdout, &report)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -193,11 +194,16 @@ func printJSON(w io.Writer, v any) error {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "version", Short: "Print the version", Example: "  gleaner version", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if a.asJSON {
+				return printJSON(c.OutOrStdout(), map[string]string{"version": a.version, "go": runtime.Version()})
+			}
 			_, err := fmt.Fprintln(c.OutOrStdout(), "gleaner", a.version)
 			return err
 		},
 	}
+	a.jsonFlag(c)
+	return c
 }

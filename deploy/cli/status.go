@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -17,17 +19,20 @@ import (
 
 func (a *app) statusCommand() *cobra.Command {
 	var watch bool
+	var peers []string
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show each step's rate, lag, in flight, rejects and last error",
-		Long: `Show every step of the flow. Counts are those of the process that serves the page; steps that run elsewhere, or nowhere, are
-shown by their lag alone.`,
-		Example: "  gleaner status\n  gleaner status --watch\n  gleaner status --json",
-		Args:    cobra.NoArgs,
+		Long: `Show every step of the flow. Counts are those of the process that serves the page, and of the others that --at names by the
+address of their metrics; steps that run in neither are shown by their lag alone.`,
+		Example: `  gleaner status
+  gleaner status --watch
+  gleaner status --at http://worker-1:9100 --at http://worker-2:9100 --json`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				for {
-					s, err := fetchStatus(ctx, conn)
+					s, err := gather(ctx, conn, peers)
 					if err != nil {
 						return err
 					}
@@ -53,21 +58,64 @@ shown by their lag alone.`,
 		},
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "show it again every second until Ctrl-C")
+	c.Flags().StringArrayVar(&peers, "at", nil, "http address of a process started by gleaner run with --metrics; may be repeated")
 	a.jsonFlag(c)
 	return c
 }
 
-// fetchStatus asks the process that serves the page, and where there is none Kafka.
-func fetchStatus(ctx context.Context, c *wire.Connections) (web.Status, error) {
-	if c.At.Web == "" {
+// gather asks the process that serves the page and those at the given addresses, and where there are none Kafka.
+func gather(ctx context.Context, c *wire.Connections, peers []string) (web.Status, error) {
+	if c.At.Web != "" {
+		peers = append([]string{c.At.Web}, peers...)
+	}
+	if len(peers) == 0 {
 		return c.Lags(ctx)
 	}
+	all, err := fetchStatus(ctx, peers[0], c.Config.Web.Token)
+	for _, address := range peers[1:] {
+		if err != nil {
+			break
+		}
+		var s web.Status
+		if s, err = fetchStatus(ctx, address, c.Config.Web.Token); err == nil {
+			merge(&all, s)
+		}
+	}
+	return all, err
+}
+
+// merge adds what another process runs. A step that both run has the sum of their counts and rates, and the worse latency.
+func merge(all *web.Status, s web.Status) {
+	for i := range all.Steps {
+		a := &all.Steps[i]
+		at := slices.IndexFunc(s.Steps, func(b web.StepStatus) bool { return b.Step == a.Step })
+		if at < 0 || s.Steps[at].State == "elsewhere" {
+			continue
+		}
+		b := s.Steps[at]
+		if a.State == "elsewhere" {
+			*a = b
+			continue
+		}
+		if b.State == "failed" {
+			a.State = b.State
+		}
+		a.In, a.Out, a.Rejected, a.Dead = a.In+b.In, a.Out+b.Out, a.Rejected+b.Rejected, a.Dead+b.Dead
+		a.InFlight, a.Rate = a.InFlight+b.InFlight, a.Rate+b.Rate
+		a.Lag, a.P50, a.P95 = max(a.Lag, b.Lag), max(a.P50, b.P50), max(a.P95, b.P95)
+		if b.LastErrorAt.After(a.LastErrorAt) {
+			a.LastError, a.LastErrorAt = b.LastError, b.LastErrorAt
+		}
+	}
+}
+
+func fetchStatus(ctx context.Context, address, token string) (web.Status, error) {
 	var s web.Status
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.At.Web+"/api/status", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(address, "/")+"/api/status", nil)
 	if err != nil {
 		return s, err
 	}
-	if token := c.Config.Web.Token; token != "" {
+	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	answer, err := http.DefaultClient.Do(request)
@@ -77,10 +125,10 @@ func fetchStatus(ctx context.Context, c *wire.Connections) (web.Status, error) {
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1024))
-		return s, fmt.Errorf("status: %s answers %s: %s", c.At.Web, answer.Status, text)
+		return s, fmt.Errorf("status: %s answers %s: %s", address, answer.Status, text)
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&s); err != nil {
-		return s, fmt.Errorf("status: %w", err)
+		return s, fmt.Errorf("status: %s: %w", address, err)
 	}
 	return s, nil
 }

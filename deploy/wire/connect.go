@@ -26,8 +26,7 @@ type Connections struct {
 	Blobs   blob.Store
 }
 
-// Connect opens the clients, creates the topics that are missing and brings the database's schema up to date. at says
-// where the embedded engines are, where the configuration names no servers.
+// Connect opens the clients. at says where the embedded engines are, where the configuration names no servers.
 func Connect(ctx context.Context, cfg config.Config, at Endpoints, version string, log *slog.Logger) (*Connections, error) {
 	c := &Connections{Config: cfg, Version: version, At: at, Log: log}
 	if err := c.open(ctx); err != nil {
@@ -44,9 +43,6 @@ func (c *Connections) open(ctx context.Context) (err error) {
 	if c.Kafka, err = kafka.New(brokers, c.Log); err != nil {
 		return err
 	}
-	if err := c.Kafka.EnsureTopics(ctx, schemas.TopicSpecs()); err != nil {
-		return err
-	}
 	if c.Blobs, err = blob.Open(ctx, c.Config.Blob); err != nil {
 		return err
 	}
@@ -54,7 +50,14 @@ func (c *Connections) open(ctx context.Context) (err error) {
 	if c.Config.EmbeddedClickHouse() {
 		server.Addrs = []string{c.At.ClickHouse}
 	}
-	if c.DB, err = clickhouse.Open(ctx, server, c.Log); err != nil {
+	c.DB, err = clickhouse.Open(ctx, server, c.Log)
+	return err
+}
+
+// Prepare creates the topics that are missing and brings the database's schema up to date: what processes that run steps
+// do at start, and commands that only ask or push do not.
+func (c *Connections) Prepare(ctx context.Context) error {
+	if err := c.Kafka.EnsureTopics(ctx, schemas.TopicSpecs()); err != nil {
 		return err
 	}
 	if err := c.DB.Migrate(ctx); err != nil {

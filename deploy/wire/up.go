@@ -27,7 +27,9 @@ func up(ctx context.Context, cfg config.Config, version string, log *slog.Logger
 	if err != nil {
 		return err
 	}
-	err = c.run(ctx, engines.Failed(), AllSteps(), started)
+	if err = c.Prepare(ctx); err == nil {
+		err = c.run(ctx, engines.Failed(), AllSteps(), started)
+	}
 	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopWithin)
 	defer stop()
 	return errors.Join(err, c.Close(closing))
@@ -43,7 +45,9 @@ func RunSteps(ctx context.Context, cfg config.Config, version string, log *slog.
 	if err != nil {
 		return err
 	}
-	err = c.run(ctx, nil, names, nil)
+	if err = c.Prepare(ctx); err == nil {
+		err = c.run(ctx, nil, names, nil)
+	}
 	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopWithin)
 	defer stop()
 	return errors.Join(err, c.Close(closing))
