@@ -29,6 +29,7 @@ node_modules/.package-lock.json: package-lock.json
 .PHONY: build
 build: setup ## Build bin/gleaner
 	@mkdir -p bin
+	@echo "building; the first time takes some minutes"
 	go build -trimpath -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/gleaner .
 
 .PHONY: demo

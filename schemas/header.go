@@ -13,6 +13,9 @@ const (
 
 	// HeaderReplayStep names the one step that a replayed record is meant for: other consumers of the topic pass it by.
 	HeaderReplayStep = "replay-step"
+	// HeaderReplayOf names the dead letter that a replayed record was, "partition/offset" on dead: when the record dies
+	// again, the new letter takes the place of that one.
+	HeaderReplayOf = "replay-of"
 	// HeaderAccept on a replayed raw record makes ingest accept what it rejected before ("taken back").
 	HeaderAccept = "accept-rejected"
 

@@ -15,7 +15,7 @@ type Losses struct {
 	Step     []uint64  // optimizer steps before this presentation
 	Loss     []float32 // raw cross-entropy in nats at presentation, no weights, no smoothing; NaN is kept and counted
 	Correct  []bool    // argmax equals the label
-	Margin   []float32 // logit of the label minus the largest other logit
+	Margin   []float32 // logit of the label minus the largest other logit; NaN when unknown, as are the next two
 	PTrue    []float32 // probability of the label, [0,1]
 	EL2N     []float32 // L2 norm of (probabilities - one-hot)
 	EmbNorm  []float32 // L2 norm of the embedding; 0 when unknown

@@ -71,6 +71,9 @@ func rawRecord(h http.Header, data []byte) (schemas.Record, accepted, error) {
 		if err := decodeJSON(data, &ref); err != nil {
 			return rec, ans, fmt.Errorf("reference: %w", err)
 		}
+		if ref.URL == "" || ref.SHA256 == (schemas.Hash{}) {
+			return rec, ans, errors.New(`reference: want {"url": …, "sha256": 64 hex digits}, both set`)
+		}
 		content = ref.SHA256
 	}
 	ans = accepted{SampleID: schemas.NewSampleID(dataset, uniqueID, content), SHA256: content}

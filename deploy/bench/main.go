@@ -104,7 +104,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	b.cfg.Web.Address = "127.0.0.1:0"
-	if err := wire.UseModel(&b.cfg, b.path("models", "yolox_nano.onnx")); err != nil {
+	if err := b.cfg.UseModel(b.path("models", "yolox_nano.onnx")); err != nil {
 		return err
 	}
 	engines, err := wire.StartEngines(ctx, b.cfg, b.log)

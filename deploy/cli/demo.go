@@ -54,7 +54,7 @@ Without --images, the images are those of GLEANER_DATA or ../shared/data, if the
 				dataset = datasetName(images)
 			}
 			if model != "" {
-				if err := wire.UseModel(&cfg, model); err != nil {
+				if err := cfg.UseModel(model); err != nil {
 					return fmt.Errorf("demo: %w", err)
 				}
 			}
@@ -69,7 +69,7 @@ Without --images, the images are those of GLEANER_DATA or ../shared/data, if the
 				return fmt.Errorf("demo: %w", err)
 			}
 			options := demo.Options{
-				Images: images, Dataset: dataset, Simulate: int(share * float64(len(found))), SheetPath: filepath.Join(cfg.DataDir, "contact_sheet.png"),
+				Images: images, Dataset: dataset, Simulate: int(share * float64(len(found))), Once: once, SheetPath: filepath.Join(cfg.DataDir, "contact_sheet.png"),
 				Progress: func(total int64, what string) demo.Counter { return bar(total, what) },
 			}
 			out := c.OutOrStdout()

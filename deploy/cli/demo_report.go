@@ -32,17 +32,17 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%d images through the flow in %.1f s, %.1f a second", r.Images, r.Flow.Seconds(), float64(r.Images)/r.Flow.Seconds())
-	if r.Push.Skipped > 0 {
-		fmt.Fprintf(w, "; %d of them came in an earlier run", r.Push.Skipped)
+	if r.Push.Skipped == 0 {
+		fmt.Fprintf(w, "\n%d images through the flow in %.1f s, %.1f a second\n", r.Images, r.Flow.Seconds(), float64(r.Images)/r.Flow.Seconds())
+	} else {
+		fmt.Fprintf(w, "\n%d images; %d were pushed by an earlier run, and the flow went on from where that ended (%.1f s)\n", r.Images, r.Push.Skipped, r.Flow.Seconds())
 	}
-	fmt.Fprintln(w)
 	for _, f := range r.Push.Failed {
 		fmt.Fprintf(w, "Left out, since it cannot be pushed: %s: %s\n", f.Path, f.Error)
 	}
 
 	a := r.Account
-	fmt.Fprintf(w, "\nWhere they are\n  %4d accepted automatically\n  %4d labeled by people, %d of them now by the simulated labeler %q\n  %4d wait for people on the desk\n  %4d rejected%s\n", a.Automatic, a.Human, r.Simulated, demo.Simulated, a.Waiting, a.Rejects(), reasons(a.Rejected))
+	fmt.Fprintf(w, "\nWhere they are\n  %4d accepted automatically\n  %4d labeled on the desk, %d of them now by the simulated labeler %q\n  %4d wait for people on the desk\n  %4d rejected%s\n", a.Automatic, a.Human, r.Simulated, demo.Simulated, a.Waiting, a.Rejects(), reasons(a.Rejected))
 	verdict := "all accounted for"
 	if a.Total() != uint64(r.Images) {
 		verdict = "NOT all accounted for"
@@ -55,7 +55,7 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 	}
 
 	if len(r.Doubtful) > 0 {
-		fmt.Fprintln(w, "\nThe most doubtful labels of the model, by lint")
+		fmt.Fprintln(w, "\nThe most doubtful labels, by lint")
 		for _, d := range r.Doubtful {
 			fmt.Fprintf(w, "  %.2f  %-10s %-30s %s\n", d.Finding.Score, d.Finding.Type, d.UniqueID, d.Finding.Why)
 		}
@@ -72,6 +72,9 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 		fmt.Fprintln(w, "\nNo model labeled first. Bring your own images and a detector:\n  make demo IMAGES=folder MODEL=detector.onnx      (class names in a *.names file beside it)")
 	}
 	printAddresses(w, c)
+	if o.Once {
+		fmt.Fprintln(w, "They listen until the demo ends, which is now: without ONCE=1 (--once) it stays up.")
+	}
 	fmt.Fprintf(w, "The run took %.1f s.\n", took.Seconds())
 	return nil
 }
@@ -97,7 +100,7 @@ func printLoop(ctx context.Context, w io.Writer, c *wire.Connections, r demo.Rep
 		fmt.Fprintln(w, "\nThe probe's losses argue with no label: none goes back to the desk.")
 		return nil
 	}
-	fmt.Fprintln(w, "\nThe most doubtful labels of people, by the probe's losses: back on the desk")
+	fmt.Fprintln(w, "\nThe most doubtful of the accepted labels, by the probe's losses, with how far they fall short (logits): back on the desk")
 	names := map[string]string{}
 	for _, p := range r.Selection.Picks[:min(len(r.Selection.Picks), 10)] {
 		id := p.SampleID.String()

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -35,14 +36,14 @@ func (a *app) exportCommand() *cobra.Command {
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				b := bar(-1, "export")
 				images, annotations, err := writeTo(out, c.OutOrStdout(), func(w io.Writer) (int64, int64, error) {
+					if n, err := conn.DB.Counts(ctx, dataset); err != nil || len(n.Labels) == 0 {
+						return 0, 0, errors.Join(err, fmt.Errorf("dataset %q has no labels", dataset))
+					}
 					return coco.Write(w, counted(conn.DB.Labels(ctx, dataset), func() { b.Add(1) }))
 				})
 				b.End()
 				if err != nil {
 					return fmt.Errorf("export: %w", err)
-				}
-				if images == 0 {
-					fmt.Fprintf(os.Stderr, "dataset %s has no labels\n", dataset)
 				}
 				fmt.Fprintf(os.Stderr, "exported %d images with %d objects\n", images, annotations)
 				return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,16 +34,22 @@ Doubts rest on margins: without that column no label is doubted. At the end each
 		RunE: func(c *cobra.Command, files []string) error {
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				b := bar(-1, "loss rows")
-				runs, err := conn.PushLosses(ctx, allTables(ctx, files, d), open, func(n int) { b.Add(n) })
+				runs, blind, err := conn.PushLosses(ctx, allTables(ctx, files, d), open, func(n int) { b.Add(n) })
 				b.End()
 				if err != nil {
 					return err
+				}
+				if len(runs) == 0 {
+					return fmt.Errorf("losses push: no rows in %s", strings.Join(files, ", "))
+				}
+				if blind > 0 {
+					fmt.Fprintf(os.Stderr, "%d rows have no margin: no label can be doubted by them\n", blind)
 				}
 				for _, r := range runs {
 					if a.asJSON {
 						err = printJSON(c.OutOrStdout(), r)
 					} else {
-						_, err = fmt.Fprintf(c.OutOrStdout(), "run %s of dataset %s: %d rows, %d epochs\n", r.RunID, r.Dataset, r.Rows, r.Epochs)
+						_, err = fmt.Fprintf(c.OutOrStdout(), "run %s of dataset %s: %d rows, epochs up to %d\n", r.RunID, r.Dataset, r.Rows, r.Epochs-1)
 					}
 					if err != nil {
 						return err

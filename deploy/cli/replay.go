@@ -38,7 +38,7 @@ Replaying twice is harmless: samples keep their ids and readers fold duplicates.
 						_ = printJSON(c.OutOrStdout(), r)
 						return
 					}
-					fmt.Fprintf(c.OutOrStdout(), "%s  %s  %s  %s  %s\n", r.At.Local().Format(time.DateTime), r.Step, r.Reason, r.Key, firstLine(r.Error))
+					fmt.Fprintf(c.OutOrStdout(), "%s  %s  %s  %s  %s\n", r.At.Local().Format(time.DateTime), r.Step, r.Reason, strings.TrimSpace(r.Key+"  "+r.Name), firstLine(r.Error))
 				}
 				send := conn.Replay
 				if rejected {

@@ -52,6 +52,7 @@ func Execute(version string) int {
 	go func() {
 		<-ctx.Done()
 		stop()
+		fmt.Fprintln(os.Stderr, "\nstopping: what is in flight is finished first (once more to stop at once)")
 	}()
 	root := newRoot(version)
 	command, err := root.ExecuteContextC(ctx)
@@ -60,11 +61,8 @@ func Execute(version string) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		if what := err.Error(); what == context.Canceled.Error() {
-			fmt.Fprintln(os.Stderr, "interrupted")
-		} else { // what else went wrong at the end must not be lost
-			fmt.Fprintln(os.Stderr, "interrupted:", what)
-		}
+		what := strings.ReplaceAll(strings.TrimSuffix(err.Error(), context.Canceled.Error()), ": "+context.Canceled.Error(), "")
+		fmt.Fprintln(os.Stderr, strings.TrimSuffix("interrupted: "+what, ": ")) // what else went wrong at the end must not be lost
 		return exitInterrupted
 	}
 	fmt.Fprintln(os.Stderr, "gleaner:", err)
@@ -81,8 +79,9 @@ func Execute(version string) int {
 func newRoot(version string) *cobra.Command {
 	a := &app{version: version}
 	root := &cobra.Command{
-		Use:   "gleaner",
-		Short: "A streaming data engine for labeling",
+		Use:     "gleaner",
+		Short:   "A streaming data engine for labeling",
+		Version: version,
 		Long: `Gleaner labels images as they stream in: models label first, every label is doubted, and people see only what is worth
 their minute. Trainers send back a loss for every object, and the labels that they argue with return to people.
 

@@ -120,7 +120,7 @@ func fetchStatus(ctx context.Context, address, token string) (web.Status, error)
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return s, fmt.Errorf("status: %w", err)
+		return s, fmt.Errorf("%w: %s does not answer: %w", wire.ErrNotRunning, address, err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {

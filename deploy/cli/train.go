@@ -45,7 +45,7 @@ Features are what the model makes of a crop, if one is given, else the crop's co
 					conn.Config.Probe.Seed = seed
 				}
 				if model != "" {
-					if err := wire.UseModel(&conn.Config, model); err != nil {
+					if err := conn.Config.UseModel(model); err != nil {
 						return err
 					}
 				}
@@ -72,6 +72,7 @@ Features are what the model makes of a crop, if one is given, else the crop's co
 					return printJSON(c.OutOrStdout(), run)
 				}
 				printRun(c.OutOrStdout(), run)
+				fmt.Fprintln(c.OutOrStdout(), "Analysis now sends the labels it argues with back to the desk, if there are any.")
 				return nil
 			})
 		},

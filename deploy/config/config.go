@@ -230,7 +230,36 @@ func (c *Config) finish() error {
 		}
 		c.Blob.URL = "file://" + filepath.ToSlash(dir)
 	}
+	if err := c.findClasses(); err != nil {
+		return err
+	}
 	return c.Validate()
+}
+
+// UseModel makes path the model that labels first, with the class names that lie beside it where none are set.
+func (c *Config) UseModel(path string) error {
+	c.Prelabel.Model = path
+	return c.findClasses()
+}
+
+// findClasses takes the one list of class names that lies beside the model where none is set.
+func (c *Config) findClasses() error {
+	model := c.Prelabel.Model
+	if model == "" || c.Prelabel.Classes != "" {
+		return nil
+	}
+	if _, err := os.Stat(model); err != nil {
+		return fmt.Errorf("prelabel.model: %w", err)
+	}
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(model), "*.names"))
+	if err != nil {
+		return err
+	}
+	if len(found) != 1 {
+		return fmt.Errorf("prelabel.classes: the names of the classes of %s are needed, one a line: name the file, or put one *.names beside the model (there are %d)", model, len(found))
+	}
+	c.Prelabel.Classes = found[0]
+	return nil
 }
 
 // In returns the configuration with its data in another folder.

@@ -25,6 +25,7 @@ type Options struct {
 	Images    string // folder
 	Dataset   string
 	Simulate  int                                    // images that the simulated labeler finishes, at most
+	Once      bool                                   // the system ends after the report
 	SheetPath string                                 // where the contact sheet goes
 	Progress  func(total int64, what string) Counter // shows a bar
 }
@@ -100,6 +101,15 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 	}
 	if err := train(ctx, c, s, o, &r); err != nil {
 		return r, err
+	}
+	if c.Config.Prelabel.Model == "" {
+		// Nothing labeled first, so the sheet so far shows bare images: show what people labeled, and what is doubted of it.
+		if samples, err = mostDoubtful(ctx, c, ids); err != nil {
+			return r, err
+		}
+		if err := writeSheet(ctx, c, argued(samples, r.Selection), o); err != nil {
+			return r, err
+		}
 	}
 	r.Account, err = s.Account(ctx, o.Dataset)
 	return r, err

@@ -39,6 +39,24 @@ func mostDoubtful(ctx context.Context, c *wire.Connections, ids []schemas.Sample
 	return samples, nil
 }
 
+// argued adds what the trainer argues with to the findings, and puts those samples first.
+func argued(samples []schemas.Sample, selection *schemas.Selection) []schemas.Sample {
+	if selection == nil {
+		return samples
+	}
+	for i := range samples {
+		for _, p := range selection.Picks {
+			at := slices.IndexFunc(samples[i].Objects, func(o schemas.Object) bool { return o.ID == p.ObjectID })
+			if p.SampleID == samples[i].ID && at >= 0 {
+				doubt := schemas.Finding{Type: schemas.FindingLoss, ObjectID: p.ObjectID, Box: samples[i].Objects[at].Box, Score: 1, Why: p.Reason}
+				samples[i].Findings = append(slices.Clip(samples[i].Findings), doubt)
+			}
+		}
+	}
+	slices.SortStableFunc(samples, func(a, b schemas.Sample) int { return cmp.Compare(len(b.Findings), len(a.Findings)) })
+	return samples
+}
+
 func worstFindings(samples []schemas.Sample, n int) []Doubtful {
 	var all []Doubtful
 	for _, s := range samples {

@@ -17,7 +17,7 @@ func TestDemo(t *testing.T) {
 	first := i.ok(t, "demo", "--once", "--images", images)
 	for _, want := range []string{
 		`40 in, 40 out: all accounted for`,
-		`3\d labeled by people, 3\d of them now by the simulated labeler "simulated:labels-beside-images"|30 labeled by people, 30 of them now by the simulated labeler "simulated:labels-beside-images"`,
+		`3\d labeled on the desk, 3\d of them now by the simulated labeler "simulated:labels-beside-images"|30 labeled on the desk, 30 of them now by the simulated labeler "simulated:labels-beside-images"`,
 		`Labels beside the images: .*annotations\.json \(coco\)`,
 		`run probe/\S+: \d+ boxes, \d classes, \d+ epochs, \d+ loss rows`,
 		`forgetting .*of \d+ boxes`,
@@ -40,7 +40,7 @@ func TestDemo(t *testing.T) {
 
 	second := i.ok(t, "demo", "--once", "--images", images)
 	for _, want := range []string{
-		"40 of them came in an earlier run",
+		"40 were pushed by an earlier run",
 		"40 in, 40 out: all accounted for",
 		"0 of them now by the simulated labeler",
 		"these very labels were trained on before",
@@ -49,7 +49,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("the second demo does not say %q:\n%s", want, second)
 		}
 	}
-	places := regexp.MustCompile(`(?m)^ +\d+ (accepted|labeled by people|wait|rejected)|\d+ labels are back`)
+	places := regexp.MustCompile(`(?m)^ +\d+ (accepted|labeled on the desk|wait|rejected)|\d+ labels are back`)
 	if a, b := places.FindAllString(first, -1), places.FindAllString(second, -1); len(a) != 5 || strings.Join(a, "\n") != strings.Join(b, "\n") {
 		t.Errorf("where the images are, first %q, then %q", a, b)
 	}

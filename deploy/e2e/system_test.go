@@ -262,6 +262,9 @@ func TestSystem(t *testing.T) {
 		}
 		// It is still poison, to prelabel alone: the catalog passes by what is not for it.
 		eventually(t, patience, "the replayed record dies again", func() bool { return len(dead()) == 4 })
+		if text := i.ok(t, "replay", "--dry-run"); !strings.Contains(text, "3 records would be sent back") {
+			t.Errorf("a record that died twice is sent back twice:\n%s", text)
+		}
 		idle(t, conn)
 		got := dead()
 		if r, ok := got["prelabel garbage 2"]; !ok || !bytes.Equal(r.Value, garbage) || len(got) != 4 {

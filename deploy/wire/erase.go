@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -248,8 +249,21 @@ func (c *Connections) remove(ctx context.Context, keys []string) (n uint64, err 
 // withPixels are the topics whose records may hold the image itself.
 var withPixels = []schemas.Topic{schemas.Raw, schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted, schemas.Dead}
 
-// remains counts what the topics still hold.
+// remains counts what the topics and the dataset versions still hold.
 func (c *Connections) remains(ctx context.Context, id schemas.SampleID, report func(Erased)) error {
+	versions, err := c.Versions(ctx, "")
+	if err != nil {
+		return fmt.Errorf("erase %s: %w", id, err)
+	}
+	for _, v := range versions {
+		members, err := c.Blobs.Get(ctx, v.Members.Key)
+		if err != nil {
+			return fmt.Errorf("erase %s: members of %s: %w", id, v.ID, err)
+		}
+		if bytes.Contains(members, []byte(id.String())) {
+			report(Erased{Where: "dataset version", What: v.ID + " is immutable and names the sample, its unique id and its image's digest", Count: 1, Remain: true})
+		}
+	}
 	for _, spec := range schemas.TopicSpecs() {
 		n := uint64(0)
 		err := c.Kafka.Scan(ctx, spec.Name, func(r schemas.Record) error {

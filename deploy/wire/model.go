@@ -3,7 +3,6 @@ package wire
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/config"
@@ -37,23 +36,6 @@ func loadModel(cfg config.Config) (*model, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Prelabel.Model, err), m.close())
 	}
 	return m, nil
-}
-
-// UseModel sets the model of a configuration, with the one list of class names that lies beside it where none is set.
-func UseModel(cfg *config.Config, path string) error {
-	cfg.Prelabel.Model = path
-	if cfg.Prelabel.Classes != "" {
-		return nil
-	}
-	found, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*.names"))
-	if err != nil {
-		return err
-	}
-	if len(found) != 1 {
-		return fmt.Errorf("model %s: the names of its classes are needed, one a line: %d files *.names lie beside it, so none is taken; name one with prelabel.classes in a configuration file (--config)", path, len(found))
-	}
-	cfg.Prelabel.Classes = found[0]
-	return nil
 }
 
 func (m *model) close() error {

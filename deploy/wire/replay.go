@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gleaner/schemas"
@@ -29,19 +30,42 @@ type Replayed struct {
 	Error  string        `json:"error,omitempty"`
 	Topic  schemas.Topic `json:"topic"` // where it came from and goes back to
 	Key    string        `json:"key"`
+	Name   string        `json:"name,omitempty"` // of a reject: dataset and unique id
 	At     time.Time     `json:"at"`
 }
 
 // ours are the headers that a dead letter adds to the record it keeps. Its attempt stays on, so that the next death counts on.
 var ours = []string{
 	schemas.HeaderOriginTopic, schemas.HeaderOriginPartition, schemas.HeaderOriginOffset,
-	schemas.HeaderStep, schemas.HeaderReason, schemas.HeaderError,
+	schemas.HeaderStep, schemas.HeaderReason, schemas.HeaderError, schemas.HeaderReplayOf,
 }
 
+// superseded returns the dead letters, as HeaderReplayOf names them, whose records were replayed and have died again.
+func (c *Connections) superseded(ctx context.Context) (map[string]bool, error) {
+	old := map[string]bool{}
+	err := c.Kafka.Scan(ctx, schemas.Dead, func(r schemas.Record) error {
+		if of, ok := r.Header(schemas.HeaderReplayOf); ok {
+			old[of] = true
+		}
+		return nil
+	})
+	return old, err
+}
+
+func letter(r schemas.Record) string { return fmt.Sprintf("%d/%d", r.Partition, r.Offset) }
+
 // Replay sends dead letters back to the topic they came from, for the step that failed on them alone: the same bytes, with
-// the replay-step header. each is called for every record, in the order they died within a partition.
+// the replay-step header. Of a record that was replayed and died again, the newest letter is sent alone. each is called
+// for every record, in the order they died within a partition.
 func (c *Connections) Replay(ctx context.Context, f ReplayFilter, each func(Replayed)) error {
+	old, err := c.superseded(ctx)
+	if err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
 	return c.replay(ctx, schemas.Dead, f, each, func(r schemas.Record) (Replayed, schemas.Record, error) {
+		if old[letter(r)] {
+			return Replayed{}, r, errSkip
+		}
 		get := func(name string) string { v, _ := r.Header(name); return v }
 		found := Replayed{
 			Step: get(schemas.HeaderStep), Reason: get(schemas.HeaderReason), Error: get(schemas.HeaderError),
@@ -57,13 +81,17 @@ func (c *Connections) Replay(ctx context.Context, f ReplayFilter, each func(Repl
 				back.Headers = append(back.Headers, h)
 			}
 		}
-		back.Headers = append(back.Headers, schemas.Header{Key: schemas.HeaderReplayStep, Value: []byte(found.Step)})
+		back.Headers = append(
+			back.Headers,
+			schemas.Header{Key: schemas.HeaderReplayStep, Value: []byte(found.Step)},
+			schemas.Header{Key: schemas.HeaderReplayOf, Value: []byte(letter(r))},
+		)
 		return found, back, nil
 	})
 }
 
 // TakeBack sends rejected images through ingest again, which this time accepts what its thresholds refused. Images that
-// ingest could not decode or that were erased stay rejected.
+// ingest could not decode stay rejected; those whose bytes were never kept, or were erased, are left out.
 func (c *Connections) TakeBack(ctx context.Context, f ReplayFilter, each func(Replayed)) error {
 	return c.replay(ctx, schemas.Rejects, f, each, func(r schemas.Record) (Replayed, schemas.Record, error) {
 		j, err := schemas.DecodeRejected(r.Value)
@@ -72,6 +100,7 @@ func (c *Connections) TakeBack(ctx context.Context, f ReplayFilter, each func(Re
 			return Replayed{}, r, errSkip
 		}
 		found := Replayed{Step: "ingest", Reason: j.Reason, Error: j.Detail, Topic: schemas.Raw, Key: j.Sample.ID.String(), At: r.Time}
+		found.Name = strings.TrimSuffix(j.Sample.Dataset+"/"+j.Sample.UniqueID, "/")
 		if f.Reason != "" && j.Reason != f.Reason || f.Key != "" && f.Key != found.Key || f.Since.After(r.Time) {
 			return found, r, nil // spare the blob
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gleaner/schemas"
@@ -115,4 +116,12 @@ func inside(a, b geometry.Box) float64 {
 		return a.Intersect(b).Area() / area
 	}
 	return 0
+}
+
+// article puts "a" or "an" before the name of a class.
+func article(class string) string {
+	if class != "" && strings.ContainsRune("aeiouAEIOU", rune(class[0])) {
+		return "an " + class
+	}
+	return "a " + class
 }

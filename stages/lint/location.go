@@ -24,7 +24,7 @@ func location(v *view) []schemas.Finding {
 		score := ramp(overlap, 0.85, 0.5) * (0.1 + 0.9*ramp(float64(fit.Score), 0, 0.9))
 		out = append(out, schemas.Finding{
 			ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: float32(score), Fix: &fit.Box,
-			Why: fmt.Sprintf("The box overlaps only %.0f %% with where the model sees a %s (score %.2f).", 100*overlap, fit.Class, fit.Score),
+			Why: fmt.Sprintf("The box overlaps only %.0f %% with where the model sees %s (score %.2f).", 100*overlap, article(fit.Class), fit.Score),
 		})
 	}
 	return out

@@ -36,7 +36,7 @@ next:
 		box := p.Box
 		out = append(out, schemas.Finding{
 			Class: p.Class, Box: box, Score: score, Fix: &box,
-			Why: fmt.Sprintf("The model sees a %s here (score %.2f) and no label covers it.", p.Class, p.Score),
+			Why: fmt.Sprintf("The model sees %s here (score %.2f) and no label covers it.", article(p.Class), p.Score),
 		})
 	}
 	return out

@@ -41,9 +41,9 @@ func spurious(v *view) []schemas.Finding {
 		why := fmt.Sprintf("The model sees no %s here.", o.Class)
 		switch {
 		case same > 0:
-			why = fmt.Sprintf("The model is little sure of a %s here (score %.2f).", o.Class, same)
+			why = fmt.Sprintf("The model is little sure of %s here (score %.2f).", article(o.Class), same)
 		case instead != "":
-			why = fmt.Sprintf("The model sees a %s here (score %.2f), not a %s.", instead, other, o.Class)
+			why = fmt.Sprintf("The model sees %s here (score %.2f), not %s.", article(instead), other, article(o.Class))
 		}
 		out = append(out, schemas.Finding{ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: float32(score), Why: why})
 	}

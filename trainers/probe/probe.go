@@ -269,7 +269,7 @@ func (t *Trainer) divide(boxes []box) (train, val, class []int, classes int, err
 	}
 	slices.Sort(names)
 	if len(names) < 2 {
-		return nil, nil, nil, 0, fmt.Errorf("%w: %d of %d classes have %d training boxes; two are needed: label more images", ErrTooFew, len(names), len(count), t.cfg.MinBoxes)
+		return nil, nil, nil, 0, fmt.Errorf("%w: %d of %d classes have %d training boxes; two are needed: label more images, or a second class", ErrTooFew, len(names), len(count), t.cfg.MinBoxes)
 	}
 	class = make([]int, len(boxes))
 	for i, b := range boxes {

@@ -184,13 +184,14 @@ func convert(rec arrow.Record, defaults Defaults, row int) (schemas.Losses, erro
 		return schemas.Losses{}, fmt.Errorf("neither sample_id nor unique_id is a column; there are %s", strings.Join(names(rec), ", "))
 	}
 	var out schemas.Losses
+	nan := float32(math.NaN()) // unknown
 	for i := range int(rec.NumRows()) {
 		c := cells{columns: columns, i: i}
 		l := schemas.LossRow{
 			RunID: c.text("run_id", defaults.RunID), Attempt: uint32(c.count("attempt", 1, math.MaxUint32)), Model: c.text("model", defaults.Model),
 			Dataset: c.text("dataset", defaults.Dataset), ObjectID: c.text("object_id", ""), Epoch: uint32(c.count("epoch", 0, math.MaxUint32)),
-			Step: c.count("step", 0, exact), Loss: c.number("loss"), Correct: c.boolean("correct"), Margin: c.number("margin"),
-			PTrue: c.number("p_true"), EL2N: c.number("el2n"), EmbNorm: c.number("emb_norm"), Forgot: c.boolean("forgot"),
+			Step: c.count("step", 0, exact), Loss: c.number("loss", 0), Correct: c.boolean("correct"), Margin: c.number("margin", nan),
+			PTrue: c.number("p_true", nan), EL2N: c.number("el2n", nan), EmbNorm: c.number("emb_norm", 0), Forgot: c.boolean("forgot"),
 		}
 		for _, name := range []string{"epoch", "loss"} {
 			if columns[name].IsNull(i) && c.err == nil {
@@ -260,10 +261,10 @@ func (c *cells) id(name string) string {
 	return c.text(name, "")
 }
 
-func (c *cells) number(name string) float32 {
+func (c *cells) number(name string, absent float32) float32 {
 	a, ok := c.get(name)
 	if !ok {
-		return 0
+		return absent
 	}
 	v, ok := numeric(a, c.i)
 	if !ok {
