@@ -90,12 +90,15 @@ func (k *Kafka) Run(ctx context.Context) error {
 	if err := recoverLog(k.cfg.Dir); err != nil {
 		return fmt.Errorf("embedded kafka: %w", err)
 	}
-	port, err := k.port()
+	listener, err := k.listen()
 	if err != nil {
 		return fmt.Errorf("embedded kafka: %w", err)
 	}
+	defer listener.Close()
 	opts := []kfake.Opt{
-		kfake.Ports(port),
+		kfake.Ports(listener.Addr().(*net.TCPAddr).Port),
+		// The port is held from here on: one that is let go and taken again may be another's by then.
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return listener, nil }),
 		kfake.ClusterID("gleaner"),
 		kfake.DataDir(k.cfg.Dir),
 		kfake.GroupMinSessionTimeout(time.Second),
@@ -123,35 +126,28 @@ func (k *Kafka) Run(ctx context.Context) error {
 	return nil
 }
 
-// port returns the configured port, else the one of the last run if it is free, else a free one. Keeping it lets other
+// listen takes the configured port, else the one of the last run if it is free, else a free one. Keeping it lets other
 // processes' configuration hold over a restart; the log itself does not depend on it.
-func (k *Kafka) port() (int, error) {
+func (k *Kafka) listen() (net.Listener, error) {
+	on := func(port string) (net.Listener, error) { return net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)) }
 	if k.cfg.Port != 0 {
-		return k.cfg.Port, nil
+		return on(strconv.Itoa(k.cfg.Port))
 	}
 	file := filepath.Join(k.cfg.Dir, "gleaner-port")
-	if b, err := os.ReadFile(file); err == nil {
-		if port, err := strconv.Atoi(string(b)); err == nil && free(port) {
-			return port, nil
+	if last, err := os.ReadFile(file); err == nil {
+		if l, err := on(string(last)); err == nil {
+			return l, nil
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := on("0")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		return 0, err
+	if err := os.WriteFile(file, []byte(strconv.Itoa(port)), 0o644); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
-	return port, os.WriteFile(file, []byte(strconv.Itoa(port)), 0o644)
-}
-
-func free(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	return l.Close() == nil
+	return l, nil
 }
 
 // lockDir takes the folder for this process until it ends, however it ends: two brokers on one log would ruin it.
