@@ -41,7 +41,7 @@ func open(t *testing.T, change func(*web.Config, *web.Deps)) *site {
 			labels[i] = 1
 		}
 	}
-	code, err := labelmap.Encode(labels, 64, 48)
+	code, err := (&labelmap.Map{W: 64, H: 48, Labels: labels}).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

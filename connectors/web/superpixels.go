@@ -23,16 +23,13 @@ func (s *Server) superpixels(w http.ResponseWriter, r *http.Request) error {
 	if sample.Superpixels.Count == 0 {
 		return problem(http.StatusNotFound, fmt.Sprintf("sample %s has no superpixels", sample.ID), "run the superpixel step")
 	}
-	if e := sample.Superpixels.Encoding; e != labelmap.Encoding {
-		return problem(http.StatusNotFound, fmt.Sprintf("the superpixels of sample %s are encoded as %q, which this version does not read", sample.ID, e), "use a newer version")
-	}
-	labels, width, height, err := labelmap.Decode(sample.Superpixels.Data)
+	m, err := labelmap.Decode(sample.Superpixels.Data)
 	if err != nil {
 		return fmt.Errorf("web: superpixels of sample %s: %w", sample.ID, err)
 	}
 	var b bytes.Buffer
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := enc.Encode(&b, picture(labels, width, height)); err != nil {
+	if err := enc.Encode(&b, picture(m.Labels, m.W, m.H)); err != nil {
 		return fmt.Errorf("web: superpixels of sample %s: encode png: %w", sample.ID, err)
 	}
 	sum := sha256.Sum256(b.Bytes())

@@ -91,7 +91,7 @@ func (b *bench) stages(ctx context.Context, out io.Writer) error {
 					mapBytes += len(o[0].Superpixels.Data)
 					pixelCount += img.W * img.H
 					err = timed("labelmap decode", func() error {
-						_, _, _, err := labelmap.Decode(o[0].Superpixels.Data)
+						_, err := labelmap.Decode(o[0].Superpixels.Data)
 						return err
 					})
 				}

@@ -336,7 +336,7 @@ func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store 
 		t.Fatal(err)
 	}
 	labels, count := superpixel.Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: 300, Compactness: 20, Iterations: 5})
-	code, err := labelmap.Encode(labels, img.W, img.H)
+	code, err := (&labelmap.Map{W: img.W, H: img.H, Labels: labels}).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,4 +29,4 @@
 package labelmap
 
 // Encoding names this version of the format in schemas.Superpixels.
-const Encoding = "labelmap/1"
+const Encoding = "labelmap/2"

@@ -20,10 +20,10 @@ const (
 	outside     = -1 // the id of pixels outside of the image
 )
 
-// Encode compresses a label map.
+// encodeLabels compresses a label map of one level.
 //
 // labels: [h*w] row-major region ids, any uint16.
-func Encode(labels []uint16, w, h int) ([]byte, error) {
+func encodeLabels(labels []uint16, w, h int) ([]byte, error) {
 	if w <= 0 || h <= 0 || w > MaxPixels/h || len(labels) != w*h {
 		return nil, fmt.Errorf("label map of %d labels for %dx%d pixels: want width x height, 1 to %d", len(labels), w, h, MaxPixels)
 	}
@@ -97,10 +97,10 @@ func rankBits(seen int32) int { return bits.Len32(uint32(max(seen-1, 0))) }
 
 var errTruncated = errors.New("label map is cut off")
 
-// Decode reads what Encode writes. It never panics; memory is bounded by MaxPixels and by the length of b.
+// decodeLabels reads what encodeLabels writes. It never panics; memory is bounded by MaxPixels and by the length of b.
 //
 // labels: [h*w] row-major region ids.
-func Decode(b []byte) (labels []uint16, w, h int, err error) {
+func decodeLabels(b []byte) (labels []uint16, w, h int, err error) {
 	w, h, flags, payload, err := decodeHeader(b)
 	if err != nil {
 		return nil, 0, 0, err
@@ -153,7 +153,7 @@ func Decode(b []byte) (labels []uint16, w, h int, err error) {
 
 func decodeHeader(b []byte) (w, h int, flags uint64, payload []byte, err error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
-		return 0, 0, 0, nil, fmt.Errorf("not a label map of encoding %s", Encoding)
+		return 0, 0, 0, nil, fmt.Errorf("not a label map")
 	}
 	b = b[len(magic):]
 	var fields [3]uint64
@@ -169,7 +169,7 @@ func decodeHeader(b []byte) (w, h int, flags uint64, payload []byte, err error) 
 		return 0, 0, 0, nil, fmt.Errorf("label map of %dx%d pixels: want 1 to %d", uw, uh, MaxPixels)
 	}
 	if flags > flagOrdered {
-		return 0, 0, 0, nil, fmt.Errorf("label map with flags %#x: want an encoding newer than %s", flags, Encoding)
+		return 0, 0, 0, nil, fmt.Errorf("label map with flags %#x: want a newer encoding", flags)
 	}
 	if uw*uh > uint64(len(b))*maxPixelsPerByte {
 		return 0, 0, 0, nil, errTruncated

@@ -3,6 +3,7 @@ package labelmap
 import (
 	"encoding/hex"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -44,23 +45,23 @@ func maps() map[string]struct {
 
 func TestRoundTrip(t *testing.T) {
 	for name, m := range maps() {
-		b, err := Encode(m.labels, m.w, m.h)
+		b, err := (&Map{W: m.w, H: m.h, Labels: m.labels}).Encode()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		labels, w, h, err := Decode(b)
+		got, err := Decode(b)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if w != m.w || h != m.h || !slices.Equal(labels, m.labels) {
-			t.Errorf("%s: came back as another map of %dx%d", name, w, h)
+		if got.W != m.w || got.H != m.h || !slices.Equal(got.Labels, m.labels) {
+			t.Errorf("%s: came back as another map of %dx%d", name, got.W, got.H)
 		}
 	}
 }
 
 func TestRegionsAreSmall(t *testing.T) {
 	m := maps()["grid"]
-	b, err := Encode(m.labels, m.w, m.h)
+	b, err := (&Map{W: m.w, H: m.h, Labels: m.labels}).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,34 +70,26 @@ func TestRegionsAreSmall(t *testing.T) {
 	}
 }
 
-// A map that was written once must be readable forever, by decoders in other languages too.
-func TestGolden(t *testing.T) {
-	const golden = "474c4d01060401001874eb9242fe0800"
-	labels := []uint16{
+// A map that was written once must be readable for as long as its topic exists.
+func TestVersion1(t *testing.T) {
+	raw, err := hex.DecodeString("474c4d01060401001874eb9242fe0800")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Map{W: 6, H: 4, Labels: []uint16{
 		0, 0, 0, 1, 1, 1,
 		0, 0, 2, 2, 1, 1,
 		3, 2, 2, 2, 2, 1,
 		3, 3, 2, 0, 0, 0,
-	}
-	b, err := Encode(labels, 6, 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := hex.EncodeToString(b); got != golden {
-		t.Errorf("encoded as %s, want %s", got, golden)
-	}
-	raw, err := hex.DecodeString(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, w, h, err := Decode(raw); err != nil || w != 6 || h != 4 || !slices.Equal(got, labels) {
-		t.Errorf("golden map is read as %v, %dx%d, %v", got, w, h, err)
+	}}
+	if got, err := Decode(raw); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("golden map is read as %v, %v", got, err)
 	}
 }
 
 func TestEncodeRefuses(t *testing.T) {
 	for name, size := range map[string][3]int{"empty": {0, 0, 0}, "negative": {-1, -1, 1}, "short": {3, 3, 8}, "huge": {1 << 20, 1 << 20, 1}} {
-		if _, err := Encode(make([]uint16, size[2]), size[0], size[1]); err == nil {
+		if _, err := (&Map{W: size[0], H: size[1], Labels: make([]uint16, size[2])}).Encode(); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -104,12 +97,12 @@ func TestEncodeRefuses(t *testing.T) {
 
 func TestDecodeRefusesEveryPrefix(t *testing.T) {
 	m := maps()["noise of four"]
-	b, err := Encode(m.labels, m.w, m.h)
+	b, err := (&Map{W: m.w, H: m.h, Labels: m.labels}).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range len(b) - 4 { // the last bytes of a range coder's flush may carry nothing
-		if _, _, _, err := Decode(b[:n]); err == nil {
+		if _, err := Decode(b[:n]); err == nil {
 			t.Fatalf("no error from the first %d of %d bytes", n, len(b))
 		}
 	}
@@ -131,36 +124,62 @@ func TestBorders(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, m := range maps() {
-		if b, err := Encode(m.labels, m.w, m.h); err == nil && len(b) < 4096 {
+		if b, err := (&Map{W: m.w, H: m.h, Labels: m.labels}).Encode(); err == nil && len(b) < 4096 {
 			f.Add(b)
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		labels, w, h, err := Decode(b)
-		if err != nil || w*h > 1<<16 {
+		m, err := Decode(b)
+		if err != nil || m.W*m.H > 1<<16 {
 			return
 		}
-		again, err := Encode(labels, w, h)
+		again, err := m.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, bw, bh, err := Decode(again)
-		if err != nil || bw != w || bh != h || !slices.Equal(back, labels) {
-			t.Fatalf("a decoded map of %dx%d does not survive: %v", w, h, err)
+		if back, err := Decode(again); err != nil || !reflect.DeepEqual(back, m) {
+			t.Fatalf("a decoded map of %dx%d does not survive: %v", m.W, m.H, err)
 		}
 	})
 }
 
 func BenchmarkDecode(b *testing.B) {
 	m := maps()["grid"]
-	data, err := Encode(m.labels, m.w, m.h)
+	data, err := (&Map{W: m.w, H: m.h, Labels: m.labels}).Encode()
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(m.labels)))
 	for b.Loop() {
-		if _, _, _, err := Decode(data); err != nil {
+		if _, err := Decode(data); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// three is a map of six regions, three and two.
+func three() *Map {
+	return &Map{W: 4, H: 2, Labels: []uint16{
+		0, 1, 1, 2,
+		3, 3, 4, 5,
+	}, Levels: [][]uint16{{0, 1, 2, 0, 1, 2}, {0, 1, 1}}}
+}
+
+func TestLevels(t *testing.T) {
+	m := three()
+	if got := m.Counts(); !slices.Equal(got, []int{6, 3, 2}) {
+		t.Errorf("levels have %v regions", got)
+	}
+	for level, want := range [][]uint16{m.Labels, {0, 1, 1, 2, 0, 0, 1, 2}, {0, 1, 1, 1, 0, 0, 1, 1}} {
+		if got := m.At(level); !slices.Equal(got, want) {
+			t.Errorf("level %d is %v, want %v", level, got, want)
+		}
+	}
+	b, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Decode(b); err != nil || !reflect.DeepEqual(got, m) {
+		t.Errorf("came back as %v, %v", got, err)
 	}
 }

@@ -67,7 +67,7 @@ func (s *Superpixel) Process(ctx context.Context, in schemas.Sample) ([]schemas.
 			return nil, fmt.Errorf("superpixel: sample %s: %w", in.ID, err)
 		}
 		labels, n := s.segment(img)
-		data, err := labelmap.Encode(labels, img.W, img.H)
+		data, err := (&labelmap.Map{W: img.W, H: img.H, Labels: labels}).Encode()
 		if err != nil {
 			return nil, fmt.Errorf("superpixel: sample %s: %w", in.ID, err)
 		}

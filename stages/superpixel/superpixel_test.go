@@ -251,11 +251,11 @@ func TestProcess(t *testing.T) {
 			}
 			continue
 		}
-		labels, w, h, err := labelmap.Decode(got.Superpixels.Data)
-		if err != nil || w != c.w || h != c.h || got.Superpixels.Encoding != labelmap.Encoding {
-			t.Fatalf("%s: map of %dx%d in %q: %v", name, w, h, got.Superpixels.Encoding, err)
+		m, err := labelmap.Decode(got.Superpixels.Data)
+		if err != nil || m.W != c.w || m.H != c.h || got.Superpixels.Encoding != labelmap.Encoding {
+			t.Fatalf("%s: map %+v in %q: %v", name, m, got.Superpixels.Encoding, err)
 		}
-		check(t, labels, got.Superpixels.Count, w, h)
+		check(t, m.Labels, got.Superpixels.Count, m.W, m.H)
 	}
 }
 
