@@ -18,6 +18,7 @@ type kernels struct {
 	runtime  *onnx.Runtime
 	session  *onnx.Session
 	detector prelabel.Detector
+	segments superpixel.Segmenter
 }
 
 func (b *bench) openKernels() (k *kernels, err error) {
@@ -65,7 +66,7 @@ func (k *kernels) infer(ctx context.Context) error {
 
 func (k *kernels) slic(img *pixels.Image) {
 	c := k.bench.cfg.Superpixel
-	superpixel.Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: c.Regions, Compactness: c.Compactness, Iterations: c.Iterations})
+	k.segments.Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: c.Regions, Compactness: c.Compactness, Iterations: c.Iterations})
 }
 
 // round runs the kernels over the photos on all cores: decoding of every photo, the rest of those that the flow lets in.

@@ -335,8 +335,8 @@ func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store 
 	if err != nil {
 		t.Fatal(err)
 	}
-	labels, count := superpixel.Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: 300, Compactness: 20, Iterations: 5})
-	code, err := (&labelmap.Map{W: img.W, H: img.H, Labels: labels}).Encode()
+	regions := new(superpixel.Segmenter).Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: 300})
+	code, err := regions.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +345,7 @@ func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store 
 		ID: schemas.NewSampleID("scenes", name, hash), Dataset: "scenes", UniqueID: name, Task: "detect",
 		Image:       schemas.ImageRef{SHA256: hash, Size: int64(len(scene.JPEG)), MediaType: "image/jpeg", W: img.W, H: img.H},
 		Stage:       schemas.StageLinted,
-		Superpixels: schemas.Superpixels{Count: count, Encoding: labelmap.Encoding, Data: code},
+		Superpixels: schemas.Superpixels{Count: regions.Counts()[0], Encoding: labelmap.Encoding, Data: code},
 	}
 	for i, o := range scene.Objects {
 		if i == 0 {

@@ -12,23 +12,23 @@ import (
 
 // Config sets how fine the regions are.
 type Config struct {
-	Regions     int     `yaml:"regions"`     // wanted in an image, 2 to 16000; the result differs by some percent
+	Regions     int     `yaml:"regions"`     // wanted in an image, 2 to 65534; the result differs by some percent
 	Compactness float64 `yaml:"compactness"` // above 0: higher is rounder and less true to edges; 10 to 40 are usual
-	Iterations  int     `yaml:"iterations"`  // of k-means, 1 to 100
+	Iterations  int     `yaml:"iterations"`  // of k-means, 1 to 100, each over a third of the rows
 	MinPixels   int     `yaml:"min_pixels"`  // smaller images pass without regions
 	MaxPixels   int     `yaml:"max_pixels"`  // larger images are segmented at a smaller size, to bound time and memory
 }
 
 // DefaultConfig gives regions of about 20 by 20 pixels in an image of 640 by 480.
 func DefaultConfig() Config {
-	return Config{Regions: 800, Compactness: 10, Iterations: 6, MinPixels: 32 * 32, MaxPixels: 4_000_000}
+	return Config{Regions: 800, Compactness: 20, Iterations: 6, MinPixels: 32 * 32, MaxPixels: 4_000_000}
 }
 
 // Validate refuses values out of range.
 func (c Config) Validate() error {
 	switch {
-	case c.Regions < 2 || c.Regions > maxRegions:
-		return fmt.Errorf("regions: %d: must lie between 2 and %d", c.Regions, maxRegions)
+	case c.Regions < 2 || c.Regions > MaxRegions:
+		return fmt.Errorf("regions: %d: must lie between 2 and %d", c.Regions, MaxRegions)
 	case !(c.Compactness > 0 && c.Compactness <= 1000):
 		return fmt.Errorf("compactness: %g: must be above 0 and at most 1000", c.Compactness)
 	case c.Iterations < 1 || c.Iterations > 100:
@@ -43,9 +43,10 @@ func (c Config) Validate() error {
 
 // Superpixel is the step. It is safe for concurrent use.
 type Superpixel struct {
-	cfg     Config
-	images  *pixels.Cache
-	version string
+	cfg       Config
+	images    *pixels.Cache
+	version   string
+	segmenter Segmenter
 }
 
 // New makes the step; version is the binary's, for provenance.
@@ -66,12 +67,12 @@ func (s *Superpixel) Process(ctx context.Context, in schemas.Sample) ([]schemas.
 		if err != nil {
 			return nil, fmt.Errorf("superpixel: sample %s: %w", in.ID, err)
 		}
-		labels, n := s.segment(img)
-		data, err := (&labelmap.Map{W: img.W, H: img.H, Labels: labels}).Encode()
+		m := s.segment(img)
+		data, err := m.Encode()
 		if err != nil {
 			return nil, fmt.Errorf("superpixel: sample %s: %w", in.ID, err)
 		}
-		in.Superpixels = schemas.Superpixels{Count: n, Encoding: labelmap.Encoding, Data: data}
+		in.Superpixels = schemas.Superpixels{Count: m.Counts()[0], Encoding: labelmap.Encoding, Data: data}
 	}
 	in.Stage = schemas.StageSegmented
 	in.Stamps = append(in.Stamps[:len(in.Stamps):len(in.Stamps)], schemas.Stamp{
@@ -82,23 +83,23 @@ func (s *Superpixel) Process(ctx context.Context, in schemas.Sample) ([]schemas.
 }
 
 // segment divides an image, at full size or, above MaxPixels, at an even fraction of it whose labels are then spread.
-func (s *Superpixel) segment(img *pixels.Image) ([]uint16, int) {
+func (s *Superpixel) segment(img *pixels.Image) *labelmap.Map {
 	p := Params{Regions: s.cfg.Regions, Compactness: s.cfg.Compactness, Iterations: s.cfg.Iterations}
 	f := 1
 	for img.W/f*(img.H/f) > s.cfg.MaxPixels {
 		f++
 	}
 	if f == 1 || img.W < f || img.H < f {
-		return Segment(img.Pix, img.W, img.H, p)
+		return s.segmenter.Segment(img.Pix, img.W, img.H, p)
 	}
 	small := pixels.Area(img, img.W/f, img.H/f)
-	coarse, n := Segment(small.Pix, small.W, small.H, p)
+	m := s.segmenter.Segment(small.Pix, small.W, small.H, p)
 	labels := make([]uint16, img.W*img.H)
 	for y := range img.H {
-		row := coarse[min(y/f, small.H-1)*small.W:]
+		row := m.Labels[min(y/f, small.H-1)*small.W:]
 		for x := range img.W {
 			labels[y*img.W+x] = row[min(x/f, small.W-1)]
 		}
 	}
-	return labels, n
+	return &labelmap.Map{W: img.W, H: img.H, Labels: labels, Levels: m.Levels}
 }

@@ -1,0 +1,144 @@
+package superpixel
+
+import (
+	"cmp"
+	"sync"
+	"time"
+
+	"gleaner/schemas/labelmap"
+)
+
+// Params say how an image is divided. A zero means the default.
+type Params struct {
+	Regions     int     // wanted, 1 to MaxRegions; the result differs by some percent. Default 400
+	Compactness float64 // what a distance of one region's width weighs, in units of 8-bit Lab: higher is rounder. Default 20
+	Iterations  int     // of k-means, each over a third of the rows. Default 6
+	Threads     int     // default 1; the result does not depend on it
+}
+
+func (p *Params) fill() {
+	p.Regions = cmp.Or(p.Regions, 400)
+	p.Compactness = cmp.Or(p.Compactness, 20)
+	p.Iterations = cmp.Or(p.Iterations, 6)
+	p.Threads = cmp.Or(p.Threads, 1)
+}
+
+// MaxRegions is the most regions that can be asked for; ids have 16 bits.
+const MaxRegions = 65534
+
+// minArea is how many pixels a region must have on average.
+const minArea = 4
+
+// Segmenter divides images. It keeps its working memory between calls; the zero value is ready, for any number of
+// goroutines.
+type Segmenter struct {
+	pool sync.Pool // of *workspace
+}
+
+// Phase is a part of the work and the time it took.
+type Phase struct {
+	Name string
+	Took time.Duration
+}
+
+// Segment groups the pixels of an image into 4-connected regions. It is deterministic, whatever the processor and the number
+// of threads. Memory is about 20 bytes a pixel. An image of less than 8 pixels is one region.
+//
+// pix: [h,w,3] RGB, not empty.
+func (s *Segmenter) Segment(pix []uint8, w, h int, p Params) *labelmap.Map {
+	m, _ := s.segment(kernels()[0], pix, w, h, p)
+	return m
+}
+
+// SegmentTimed is Segment, and says what took how long.
+func (s *Segmenter) SegmentTimed(pix []uint8, w, h int, p Params) (*labelmap.Map, []Phase) {
+	return s.segment(kernels()[0], pix, w, h, p)
+}
+
+func (s *Segmenter) segment(kernel kernel, pix []uint8, w, h int, p Params) (*labelmap.Map, []Phase) {
+	ws, _ := s.pool.Get().(*workspace)
+	if ws == nil {
+		ws = new(workspace)
+	}
+	defer s.pool.Put(ws)
+	var phases []Phase
+	from := time.Now()
+	phase := func(name string) {
+		now := time.Now()
+		phases = append(phases, Phase{name, now.Sub(from)})
+		from = now
+	}
+	p.fill()
+	k := max(1, min(p.Regions, MaxRegions, w*h/minArea))
+	threads := max(1, min(p.Threads, h))
+	sl := ws.prepare(kernel, w, h, k, threads)
+	parallel(threads, h, func(_, y0, y1 int) { sl.convert(kernel, pix, y0, y1) })
+	phase("Lab")
+	sl.seed()
+	sl.patch(p.Compactness)
+	sl.iterate(p.Iterations)
+	phase("k-means")
+	ws.pieces.find(sl)
+	ws.pieces.merge(smallest(w, h, k))
+	labels := make([]uint16, w*h)
+	ws.pieces.number(labels)
+	phase("connect")
+	return &labelmap.Map{W: w, H: h, Labels: labels}, phases
+}
+
+// smallest is how many pixels a region must have to stay: a quarter of the mean, and so many that ids stay in 16 bits.
+func smallest(w, h, k int) int {
+	const ids = 1<<16 - 1
+	return max((w*h+4*k-1)/(4*k), (w*h+ids-1)/ids)
+}
+
+// parallel calls fn for bands of rows that together are 0..h, one a thread.
+func parallel(threads, h int, fn func(thread, y0, y1 int)) {
+	if threads == 1 {
+		fn(0, 0, h)
+		return
+	}
+	var wait sync.WaitGroup
+	for t := range threads {
+		wait.Go(func() { fn(t, t*h/threads, (t+1)*h/threads) })
+	}
+	wait.Wait()
+}
+
+// workspace is the memory of one call, kept for the next.
+type workspace struct {
+	field  field
+	slic   slic
+	pieces pieces
+}
+
+func (ws *workspace) prepare(kernel kernel, w, h, k, threads int) *slic {
+	f, s := &ws.field, &ws.slic
+	f.w, f.h, f.stride = w, h, (w+31)/32*32+pad
+	n := h*f.stride + pad
+	f.l, f.a, f.b = grown(f.l, n), grown(f.a, n), grown(f.b, n)
+	f.sums = grown(f.sums, h*(w+1))
+	s.field, s.kernel, s.grid, s.threads = f, kernel, newGrid(w, h, k), threads
+	reach := s.grid.reach()
+	s.reachX, s.reachY = min(reach, w-1), min(reach, h-1)
+	s.labels, s.dist, s.unknown = grown(s.labels, n), grown(s.dist, n), grown(s.unknown, f.stride)
+	for i := range s.unknown {
+		s.unknown[i] = far
+	}
+	s.spread = 2*s.reachX + 1 + pad
+	s.spatial = grown(s.spatial, (2*s.reachY+1)*s.spread+pad)
+	s.centers = grown(s.centers, k)
+	s.sums, s.edges = grown(s.sums, threads), grown(s.edges, threads)
+	for t := range threads {
+		s.sums[t], s.edges[t] = grown(s.sums[t], k), grown(s.edges[t], w+pad)
+	}
+	return s
+}
+
+// grown returns a slice of n elements, the given one if it has room. What they hold is undefined.
+func grown[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/8)
+	}
+	return s[:n]
+}
