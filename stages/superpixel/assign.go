@@ -32,9 +32,11 @@ type kernel struct {
 	edges func(row []uint16, w int, at []int32) int
 	// smooth weighs the 3x3 surroundings of w pixels binomially. Sum is memory for it; all slices have pad elements more.
 	smooth func(above, row, below, sum, to []int16, w int)
+	// lab turns w roots of Y, X and Z, in this order, into L, a and b. The slices have pad elements more.
+	lab func(l, a, b []int16, w int)
 }
 
-var scalar = kernel{"scalar", assignScalar, edgesScalar, smoothScalar}
+var scalar = kernel{"scalar", assignScalar, edgesScalar, smoothScalar, labScalar}
 
 func assignScalar(v *window) {
 	for y := range v.rows {
@@ -70,5 +72,11 @@ func smoothScalar(above, row, below, sum, to []int16, w int) {
 	sum[0], sum[w+1] = sum[1], sum[w]
 	for x := range w {
 		to[x] = int16((uint16(sum[x]) + 2*uint16(sum[x+1]) + uint16(sum[x+2]) + 8) >> 4)
+	}
+}
+
+func labScalar(l, a, b []int16, w int) {
+	for i := range w {
+		l[i], a[i], b[i] = labOf(int32(a[i]), int32(l[i]), int32(b[i]))
 	}
 }

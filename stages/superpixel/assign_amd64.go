@@ -12,10 +12,10 @@ import (
 func kernels() []kernel {
 	var ks []kernel
 	if archsimd.X86.AVX512() {
-		ks = append(ks, kernel{"avx512", assign512, edges512, smooth512})
+		ks = append(ks, kernel{"avx512", assign512, edges512, smooth512, lab512})
 	}
 	if archsimd.X86.AVX2() {
-		ks = append(ks, kernel{"avx2", assign256, edges256, smooth256})
+		ks = append(ks, kernel{"avx2", assign256, edges256, smooth256, lab256})
 	}
 	return append(ks, scalar)
 }
@@ -140,6 +140,32 @@ func smooth256(above, row, below, sum, to []int16, w int) {
 		mid := load256(s, x+1)
 		v := load256(s, x).Add(mid).Add(mid).Add(load256(s, x+2)).Add(half)
 		v.AsUint16x16().ShiftAllRight(4).AsInt16x16().Store(block256(t, x))
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+func lab512(l, a, b []int16, w int) {
+	fl, fa, fb := archsimd.BroadcastUint16x32(lFactor), archsimd.BroadcastInt16x32(aFactor), archsimd.BroadcastInt16x32(bFactor)
+	black, zero := archsimd.BroadcastInt16x32(lBlack), archsimd.BroadcastInt16x32(abZero)
+	p, q, r := &l[0], &a[0], &b[0]
+	for i := 0; i < w; i += 32 {
+		x, y, z := load512(q, i), load512(p, i), load512(r, i)
+		y.ShiftAllLeft(3).AsUint16x32().MulHigh(fl).AsInt16x32().Sub(black).Store(block512(p, i))
+		x.Sub(y).ShiftAllLeft(4).MulHigh(fa).Add(zero).Store(block512(q, i))
+		y.Sub(z).ShiftAllLeft(3).MulHigh(fb).Add(zero).Store(block512(r, i))
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+func lab256(l, a, b []int16, w int) {
+	fl, fa, fb := archsimd.BroadcastUint16x16(lFactor), archsimd.BroadcastInt16x16(aFactor), archsimd.BroadcastInt16x16(bFactor)
+	black, zero := archsimd.BroadcastInt16x16(lBlack), archsimd.BroadcastInt16x16(abZero)
+	p, q, r := &l[0], &a[0], &b[0]
+	for i := 0; i < w; i += 16 {
+		x, y, z := load256(q, i), load256(p, i), load256(r, i)
+		y.ShiftAllLeft(3).AsUint16x16().MulHigh(fl).AsInt16x16().Sub(black).Store(block256(p, i))
+		x.Sub(y).ShiftAllLeft(4).MulHigh(fa).Add(zero).Store(block256(q, i))
+		y.Sub(z).ShiftAllLeft(3).MulHigh(fb).Add(zero).Store(block256(r, i))
 	}
 	archsimd.ClearAVXUpperBits()
 }

@@ -16,14 +16,15 @@ type pieces struct {
 
 	// Of each piece, numbered in the order of first appearance:
 	sums  []sums
-	size  []int32    // pixels, with those of the pieces merged into it
-	color [][3]int32 // mean, likewise
-	into  []int32    // the piece it was merged into, or itself
-	lists []list     // of the neighbors of small pieces, with those of the pieces merged into it
-	id    []int32    // the region it is part of
+	size  []int32 // pixels, with those of the pieces merged into it
+	color []lab   // mean, likewise
+	into  []int32 // the piece it was merged into, or itself
+	lists []list  // of the neighbors of small pieces, with those of the pieces merged into it
+	id    []int32 // the region it is part of
 
 	links []link
-	small []uint64 // size and piece
+	small []int32 // pieces, by size
+	upTo  []int32 // [minSize+1] how many of them are smaller than a size
 }
 
 // band is what one thread found in its rows.
@@ -154,16 +155,26 @@ func (p *pieces) first(r int32) int32 {
 func (p *pieces) merge(minSize int) {
 	n := len(p.sums)
 	p.size, p.color, p.into, p.lists = grown(p.size, n), grown(p.color, n), grown(p.into, n), grown(p.lists, n)
-	p.small, p.links = p.small[:0], p.links[:0]
+	p.links, p.upTo = p.links[:0], grown(p.upTo, minSize+1)
+	clear(p.upTo)
+	least := int32(minSize)
 	for i := range p.sums {
 		s := &p.sums[i]
 		p.size[i], p.color[i], p.into[i], p.lists[i] = int32(s.n), s.color(), int32(i), list{-1, -1}
-		if s.n < int64(minSize) {
-			p.small = append(p.small, uint64(s.n)<<32|uint64(i))
+		if p.size[i] < least {
+			p.upTo[p.size[i]+1]++
 		}
 	}
-	slices.Sort(p.small)
-	least := int32(minSize)
+	for size := range minSize {
+		p.upTo[size+1] += p.upTo[size]
+	}
+	p.small = grown(p.small, int(p.upTo[minSize]))
+	for i, size := range p.size {
+		if size < least {
+			p.small[p.upTo[size]] = int32(i)
+			p.upTo[size]++
+		}
+	}
 	touch := func(a, b int32) {
 		if p.size[a] < least {
 			p.link(a, b)
@@ -182,8 +193,7 @@ func (p *pieces) merge(minSize int) {
 			touch(p.of[c.a], p.of[c.b])
 		}
 	}
-	for _, key := range p.small {
-		id := int32(key & (1<<32 - 1))
+	for _, id := range p.small {
 		if p.size[id] >= least { // smaller pieces were merged into it
 			continue
 		}
@@ -226,16 +236,12 @@ func (p *pieces) nearest(id int32) int32 {
 		if other == id || other == best {
 			continue
 		}
-		d := distance(own, p.color[other])
+		d := own.distance(p.color[other])
 		if best < 0 || d < bestDistance || d == bestDistance && other < best {
 			best, bestDistance = other, d
 		}
 	}
 	return best
-}
-
-func distance(p, q [3]int32) int32 {
-	return max(p[0]-q[0], q[0]-p[0]) + max(p[1]-q[1], q[1]-p[1]) + max(p[2]-q[2], q[2]-p[2])
 }
 
 func (p *pieces) absorb(id, to int32) {

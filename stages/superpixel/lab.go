@@ -18,15 +18,31 @@ const pad = 32
 type field struct {
 	w, h, stride int      // stride >= w+pad
 	l, a, b      []int16  // [h*stride] in steps of 1/labScale; what lies beyond w is undefined
-	sums         []uint64 // [h*(w+1)] sums of packed colors left of each column, of each row by itself, modulo 2^64
+	sums         []uint64 // [h*(w+1)] sums of packed roots left of each column, of each row by itself, modulo 2^64
 }
 
-// A packed color is l | a<<fieldBits | b<<2*fieldBits. The difference of two sums of a row is exact for up to maxRun pixels.
+// Lab is linear in the roots f(X/Xn), f(Y/Yn) and f(Z/Zn) of CIE 1976, in 1/rootOne here. They are summed up packed, x | y<<fieldBits
+// | z<<2*fieldBits; the difference of two sums of a row is exact for up to maxRun pixels.
 const (
+	rootOne   = 1 << 12
 	fieldBits = 21
 	fieldMask = 1<<fieldBits - 1
-	maxRun    = fieldMask / (255 * labScale)
+	maxRun    = fieldMask / rootOne
 )
+
+// Factors of rounded products: the upper 16 bits of a root times 8, or a difference of roots times 16 or 8, times the factor.
+const (
+	lFactor = 116 * 255 * labScale / 100 * (1 << 16) / (8 * rootOne)
+	aFactor = 500 * labScale * (1 << 16) / (16 * rootOne)
+	bFactor = 200 * labScale * (1 << 16) / (8 * rootOne)
+	lBlack  = 16 * 255 * labScale / 100
+	abZero  = 128 * labScale
+)
+
+// labOf is the color of three roots.
+func labOf(x, y, z int32) (l, a, b int16) {
+	return int16(8*y*lFactor>>16 - lBlack), int16(16*(x-y)*aFactor>>16 + abZero), int16(8*(y-z)*bFactor>>16 + abZero)
+}
 
 const (
 	xyzBits  = 20 // of X/Xn, Y and Z/Zn, each in a field of fieldBits
@@ -66,7 +82,7 @@ var tables = sync.OnceValue(func() *labTables {
 		} else {
 			v = (24389.0/27*v + 16) / 116
 		}
-		t.root[i] = uint16(math.Round(v * (1 << 12)))
+		t.root[i] = uint16(min(math.Round(v*rootOne), rootOne-1)) // 16 of them fit in 16 bits
 	}
 	return t
 })
@@ -76,10 +92,10 @@ var tables = sync.OnceValue(func() *labTables {
 func (f *field) convert(k kernel, pix []uint8, y0, y1 int) {
 	n := f.w + 2*pad
 	buf := make([]int16, 10*n)
-	rows := [3]labRow{}
+	rows := [3]roots{}
 	for i := range rows {
 		r := buf[3*n*i:]
-		rows[i] = labRow{r[:n], r[n : 2*n], r[2*n : 3*n]}
+		rows[i] = roots{r[:n], r[n : 2*n], r[2*n : 3*n]}
 	}
 	sum := buf[9*n:]
 	other := make([]uint64, f.w+1) // the sums of rows that are not ours
@@ -99,35 +115,32 @@ func (f *field) convert(k kernel, pix []uint8, y0, y1 int) {
 		}
 		above, row, below := &rows[max(y-1, 0)%3], &rows[y%3], &rows[min(y+1, f.h-1)%3]
 		i := y * f.stride
-		k.smooth(above.l, row.l, below.l, sum, f.l[i:], f.w)
-		k.smooth(above.a, row.a, below.a, sum, f.a[i:], f.w)
-		k.smooth(above.b, row.b, below.b, sum, f.b[i:], f.w)
+		l, a, b := f.l[i:], f.a[i:], f.b[i:]
+		k.smooth(above.y, row.y, below.y, sum, l, f.w)
+		k.smooth(above.x, row.x, below.x, sum, a, f.w)
+		k.smooth(above.z, row.z, below.z, sum, b, f.w)
+		k.lab(l, a, b, f.w)
 	}
 }
 
-// labRow is a row of each plane.
-type labRow struct{ l, a, b []int16 }
+// roots are those of a row.
+type roots struct{ x, y, z []int16 }
 
-// read converts a row, and adds up its colors.
-func (f *field) read(pix []uint8, y int, to labRow, sums []uint64) {
+// read takes the roots of a row, and adds them up.
+func (f *field) read(pix []uint8, y int, to roots, sums []uint64) {
 	t := tables()
 	p := pix[3*f.w*y:][:3*f.w]
-	l, a, b := to.l[:f.w], to.a[:f.w], to.b[:f.w]
+	px, py, pz := to.x[:f.w], to.y[:f.w], to.z[:f.w]
 	sum := uint64(0)
 	sums[0] = 0
 	sums = sums[1 : f.w+1]
-	for x := range l {
-		p := p[3*x : 3*x+3 : 3*x+3]
+	for i := range px {
+		p := p[3*i : 3*i+3 : 3*i+3]
 		v := t.xyz[0][p[0]] + t.xyz[1][p[1]] + t.xyz[2][p[2]]
-		const drop = xyzBits - rootBits
-		fx := int32(t.root[v>>drop&(1<<(rootBits+1)-1)])
-		fy := int32(t.root[v>>(fieldBits+drop)&(1<<(rootBits+1)-1)])
-		fz := int32(t.root[v>>(2*fieldBits+drop)&(1<<(rootBits+1)-1)])
-		vl := (fy*(116*labScale*255/100)+1<<11)>>12 - 16*labScale*255/100
-		va := (500*labScale*(fx-fy)+1<<11)>>12 + 128*labScale
-		vb := (200*labScale*(fy-fz)+1<<11)>>12 + 128*labScale
-		l[x], a[x], b[x] = int16(vl), int16(va), int16(vb)
-		sum += uint64(vl) + uint64(va)<<fieldBits + uint64(vb)<<(2*fieldBits)
-		sums[x] = sum
+		const drop, mask = xyzBits - rootBits, 2<<rootBits - 1
+		x, y, z := t.root[v>>drop&mask], t.root[v>>(fieldBits+drop)&mask], t.root[v>>(2*fieldBits+drop)&mask]
+		px[i], py[i], pz[i] = int16(x), int16(y), int16(z)
+		sum += uint64(x) | uint64(y)<<fieldBits | uint64(z)<<(2*fieldBits)
+		sums[i] = sum
 	}
 }

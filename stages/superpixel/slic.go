@@ -10,12 +10,24 @@ const stride = 3
 
 // center is the mean of a cluster, in steps of 1/labScale and in pixels.
 type center struct {
-	l, a, b int16
-	x, y    int32
+	lab
+	x, y int32
+}
+
+// lab is a color: L, a and b in steps of 1/labScale.
+type lab struct{ l, a, b int16 }
+
+// distance is L1.
+func (c lab) distance(d lab) int32 {
+	return int32(abs(c.l-d.l)) + int32(abs(c.a-d.a)) + int32(abs(c.b-d.b))
 }
 
 // sums are what means are made of.
-type sums struct{ n, l, a, b, x, y int64 }
+type sums struct {
+	n                   int64 // pixels
+	rootX, rootY, rootZ int64
+	x, y                int64 // positions
+}
 
 // grid lays exactly k seeds: rows of equal height, each with its share of columns of equal width.
 type grid struct {
@@ -67,19 +79,17 @@ func (f *field) flattest(x, y int) center {
 	best, bx, by := int32(math.MaxInt32), x, y
 	for cy := max(y-1, 1); cy <= min(y+1, f.h-2); cy++ {
 		for cx := max(x-1, 1); cx <= min(x+1, f.w-2); cx++ {
-			i := cy*f.stride + cx
-			if g := f.distance(i-1, i+1) + f.distance(i-f.stride, i+f.stride); g < best {
+			if g := f.at(cx-1, cy).distance(f.at(cx+1, cy)) + f.at(cx, cy-1).distance(f.at(cx, cy+1)); g < best {
 				best, bx, by = g, cx, cy
 			}
 		}
 	}
-	i := by*f.stride + bx
-	return center{f.l[i], f.a[i], f.b[i], int32(bx), int32(by)}
+	return center{f.at(bx, by), int32(bx), int32(by)}
 }
 
-// distance is the L1 distance of two colors in steps of 1/labScale.
-func (f *field) distance(i, j int) int32 {
-	return int32(abs(f.l[i]-f.l[j])) + int32(abs(f.a[i]-f.a[j])) + int32(abs(f.b[i]-f.b[j]))
+func (f *field) at(x, y int) lab {
+	i := y*f.stride + x
+	return lab{f.l[i], f.a[i], f.b[i]}
 }
 
 // slic is the state of the iterations.
@@ -179,20 +189,23 @@ func (t *sums) add(f *field, y, from, to int) {
 	t.y += int64(to-from) * int64(y)
 	for ; from < to; from += maxRun {
 		v := row[min(from+maxRun, to)] - row[from]
-		t.l += int64(v & fieldMask)
-		t.a += int64(v >> fieldBits & fieldMask)
-		t.b += int64(v >> (2 * fieldBits))
+		t.rootX += int64(v & fieldMask)
+		t.rootY += int64(v >> fieldBits & fieldMask)
+		t.rootZ += int64(v >> (2 * fieldBits))
 	}
 }
 
 func (t *sums) merge(o *sums) {
-	t.n, t.l, t.a, t.b, t.x, t.y = t.n+o.n, t.l+o.l, t.a+o.a, t.b+o.b, t.x+o.x, t.y+o.y
+	t.n, t.x, t.y = t.n+o.n, t.x+o.x, t.y+o.y
+	t.rootX, t.rootY, t.rootZ = t.rootX+o.rootX, t.rootY+o.rootY, t.rootZ+o.rootZ
 }
 
-// color is the mean, rounded.
-func (t *sums) color() [3]int32 {
+// color is the mean.
+func (t *sums) color() lab {
 	n := uint64(t.n)
-	return [3]int32{int32((2*uint64(t.l) + n) / (2 * n)), int32((2*uint64(t.a) + n) / (2 * n)), int32((2*uint64(t.b) + n) / (2 * n))}
+	mean := func(sum int64) int32 { return int32((2*uint64(sum) + n) / (2 * n)) }
+	l, a, b := labOf(mean(t.rootX), mean(t.rootY), mean(t.rootZ))
+	return lab{l, a, b}
 }
 
 // move puts the centers at the means of their pixels. An empty cluster stays where it is.
@@ -204,8 +217,7 @@ func (s *slic) move() {
 			t.merge(&other[k])
 		}
 		if t.n > 0 {
-			c := t.color()
-			s.centers[k] = center{int16(c[0]), int16(c[1]), int16(c[2]), int32((2*t.x + t.n) / (2 * t.n)), int32((2*t.y + t.n) / (2 * t.n))}
+			s.centers[k] = center{t.color(), int32((2*t.x + t.n) / (2 * t.n)), int32((2*t.y + t.n) / (2 * t.n))}
 		}
 	}
 }
