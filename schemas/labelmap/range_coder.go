@@ -2,127 +2,128 @@ package labelmap
 
 // A binary range coder after LZMA's (Martin 1979; Pavlov), with adaptive and plain bits.
 
-const renormBelow = 1 << 24
+// coder is either side of the range coder, so that one description of a message both writes and reads it.
+type coder struct {
+	writing bool
+	rng     uint32
 
-type encoder struct {
 	out     []byte
 	low     uint64 // 33 bits: the carry is bit 32
-	rng     uint32
-	held    byte // the last byte not written yet, for a carry
-	pending int  // how many bytes are held back: held, then 0xFF
+	held    byte   // the last byte not written yet, for a carry
+	pending int    // how many bytes are held back: held, then 0xFF
+
+	in   []byte
+	at   int // beyond the end of in, zeros are read
+	code uint32
 }
 
-// newEncoder appends to out. The first byte of the stream is always 0.
-func newEncoder(out []byte) *encoder { return &encoder{out: out, rng: 0xFFFFFFFF, pending: 1} }
+const renormBelow = 1 << 24
 
-func (e *encoder) bit(m *model, bit bool) {
-	bound := (e.rng >> probBits) * uint32(m.p)
-	if bit {
-		e.rng = bound
+// newWriter appends to out. The first byte of the stream is always 0.
+func newWriter(out []byte) *coder {
+	return &coder{writing: true, rng: 0xFFFFFFFF, out: out, pending: 1}
+}
+
+func newReader(in []byte) *coder {
+	c := &coder{rng: 0xFFFFFFFF, in: in}
+	for range 5 {
+		c.shiftIn()
+	}
+	return c
+}
+
+// bit writes b, or reads what was written in its place.
+func (c *coder) bit(m *model, b bool) bool {
+	bound := (c.rng >> probBits) * uint32(m.p)
+	if !c.writing {
+		b = c.code < bound
+	}
+	if b {
+		c.rng = bound
 	} else {
-		e.low += uint64(bound)
-		e.rng -= bound
+		c.rng -= bound
+		c.low += uint64(bound)
+		c.code -= bound
 	}
-	m.update(bit)
-	e.renorm()
+	m.update(b)
+	if c.rng < renormBelow {
+		c.renorm()
+	}
+	return b
 }
 
-func (e *encoder) plain(v uint32, n int) {
+// plain is bit for a number of n bits, all of even chances.
+func (c *coder) plain(v, n int) int {
+	read := 0
 	for i := n - 1; i >= 0; i-- {
-		e.rng >>= 1
-		if v>>i&1 == 1 {
-			e.low += uint64(e.rng)
+		c.rng >>= 1
+		b := v>>i&1 == 1
+		if !c.writing {
+			b = c.code >= c.rng
 		}
-		e.renorm()
-	}
-}
-
-func (e *encoder) renorm() {
-	for e.rng < renormBelow {
-		e.rng <<= 8
-		e.shift()
-	}
-}
-
-// shift moves the top byte of low towards the output; it waits there as long as a carry could still change it.
-func (e *encoder) shift() {
-	if e.low < 0xFF000000 || e.low > 0xFFFFFFFF {
-		carry := byte(e.low >> 32)
-		e.out = append(e.out, e.held+carry)
-		for range e.pending - 1 {
-			e.out = append(e.out, 0xFF+carry)
+		if b {
+			read |= 1 << i
+			c.low += uint64(c.rng)
+			c.code -= c.rng
 		}
-		e.pending = 0
-		e.held = byte(e.low >> 24)
+		if c.rng < renormBelow {
+			c.renorm()
+		}
 	}
-	e.pending++
-	e.low = e.low << 8 & 0xFFFFFFFF
+	return read
 }
 
-// finish writes what is left: as many bytes as the decoder reads.
-func (e *encoder) finish() []byte {
-	for range 5 {
-		e.shift()
+// flag is bit with an even chance.
+func (c *coder) flag(b bool) bool {
+	v := 0
+	if b {
+		v = 1
 	}
-	return e.out
+	return c.plain(v, 1) == 1
 }
 
-type decoder struct {
-	in        []byte
-	at        int
-	code, rng uint32
+// renorm widens a range that has become narrow.
+func (c *coder) renorm() {
+	for c.rng < renormBelow {
+		c.rng <<= 8
+		if c.writing {
+			c.shiftOut()
+		} else {
+			c.shiftIn()
+		}
+	}
 }
 
-func newDecoder(in []byte) *decoder {
-	d := &decoder{in: in, rng: 0xFFFFFFFF}
-	for range 5 {
-		d.code = d.code<<8 | d.next()
+func (c *coder) shiftIn() {
+	c.code <<= 8
+	if c.at < len(c.in) {
+		c.code |= uint32(c.in[c.at])
 	}
-	return d
-}
-
-func (d *decoder) next() uint32 {
-	d.at++
-	if d.at <= len(d.in) {
-		return uint32(d.in[d.at-1])
-	}
-	return 0
+	c.at++
 }
 
 // overrun reports that more was read than there is.
-func (d *decoder) overrun() bool { return d.at > len(d.in) }
+func (c *coder) overrun() bool { return c.at > len(c.in) && !c.writing }
 
-func (d *decoder) bit(m *model) bool {
-	d.renorm()
-	bound := (d.rng >> probBits) * uint32(m.p)
-	bit := d.code < bound
-	if bit {
-		d.rng = bound
-	} else {
-		d.code -= bound
-		d.rng -= bound
-	}
-	m.update(bit)
-	return bit
-}
-
-func (d *decoder) plain(n int) uint32 {
-	var v uint32
-	for range n {
-		d.renorm()
-		d.rng >>= 1
-		v <<= 1
-		if d.code >= d.rng {
-			d.code -= d.rng
-			v |= 1
+// shiftOut moves the top byte of low towards the output; it waits there as long as a carry could still change it.
+func (c *coder) shiftOut() {
+	if c.low < 0xFF000000 || c.low > 0xFFFFFFFF {
+		carry := byte(c.low >> 32)
+		c.out = append(c.out, c.held+carry)
+		for range c.pending - 1 {
+			c.out = append(c.out, 0xFF+carry)
 		}
+		c.pending = 0
+		c.held = byte(c.low >> 24)
 	}
-	return v
+	c.pending++
+	c.low = c.low << 8 & 0xFFFFFFFF
 }
 
-func (d *decoder) renorm() {
-	for d.rng < renormBelow {
-		d.rng <<= 8
-		d.code = d.code<<8 | d.next()
+// finish writes what is left: as many bytes as the other side reads.
+func (c *coder) finish() []byte {
+	for range 5 {
+		c.shiftOut()
 	}
+	return c.out
 }
