@@ -2,11 +2,12 @@ package web_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"image"
-	"image/color"
 	"image/png"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"gleaner/connectors/web"
 	"gleaner/schemas"
+	"gleaner/schemas/labelmap"
 )
 
 func TestImages(t *testing.T) {
@@ -53,15 +55,10 @@ func TestImages(t *testing.T) {
 	}
 	a := s.ask("GET", "/api/samples/"+id+"/superpixels", "")
 	a.want(t, 200, "")
-	img, err := png.Decode(bytes.NewReader(a.body))
-	if err != nil || img.Bounds() != image.Rect(0, 0, 64, 48) {
-		t.Fatalf("superpixels: %v %v", img.Bounds(), err)
+	if !bytes.Equal(a.body, s.sample.Superpixels.Data) || a.Header.Get("Content-Type") != "application/vnd.gleaner.labelmap" {
+		t.Errorf("superpixels: %d bytes, headers %v", len(a.body), a.Header)
 	}
-	for x := range 64 {
-		if marked := color.NRGBAModel.Convert(img.At(x, 20)).(color.NRGBA).A > 0; marked != (x == 31) {
-			t.Errorf("column %d is marked: %t", x, marked)
-		}
-	}
+	s.ask("GET", "/api/samples/"+id+"/superpixels", "", "If-None-Match", a.Header.Get("ETag")).want(t, 304, "")
 	s.ask("GET", "/api/samples/"+id, "").want(t, 200, `"superpixels":"/api/samples/`+id)
 
 	s.shelf.blobs[schemas.TombstoneKey(s.sample.ID)] = []byte("{}")
@@ -69,6 +66,36 @@ func TestImages(t *testing.T) {
 		s.ask("GET", "/api/samples/"+id+path, "").want(t, 410, "erased")
 	}
 	s.ask("GET", "/api/tasks/"+s.desk.task.ID, "").want(t, 410, "erased")
+}
+
+// Samples of before carry label maps of an encoding that the page does not read.
+func TestSuperpixelsOfBefore(t *testing.T) {
+	s := open(t, nil)
+	path := "/api/samples/" + s.sample.ID.String() + "/superpixels"
+	old, err := hex.DecodeString("474c4d01060401001874eb9242fe0800")
+	if err != nil {
+		t.Fatal(err)
+	}
+	carry := func(data []byte) {
+		s.sample.Superpixels = schemas.Superpixels{Count: 4, Encoding: "labelmap/1", Data: data}
+		body, err := schemas.EncodeSample(&s.sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.shelf.blobs["bodies/x"] = body
+	}
+	carry(old)
+	a := s.ask("GET", path, "")
+	a.want(t, 200, "GLM\x02")
+	want, err := labelmap.Decode(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := labelmap.Decode(a.body); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("served as %+v, %v", got, err)
+	}
+	carry([]byte("GLM\x09 of years to come"))
+	s.ask("GET", path, "").want(t, 404, "cannot be read")
 }
 
 func TestUpload(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -60,8 +61,7 @@ func TestPageInBrowser(t *testing.T) {
 		t.Fatalf("the desk says that %q holds the task, want Zoë", claimed.Holder)
 	}
 
-	do("superpixels on", chromedp.Click("#superpixels"))
-	until("superpixels", `document.getElementById("superpixels").ariaPressed === "true"`)
+	changeGranularity(tab, t)
 	do("fix the missing box", chromedp.Click("#findings .finding:first-child button.primary"))
 	until("fix", `document.querySelectorAll("#findings .fixed").length === 1`)
 
@@ -92,6 +92,8 @@ func TestPageInBrowser(t *testing.T) {
 		t.Errorf("the box drawn arrived as %v, want about %v", box, want)
 	}
 
+	until("superpixels of the same level", `/^Level 2 of 3: \d+ superpixels$/.test(document.getElementById("level").textContent)`)
+
 	do("skip", chromedp.Click("#skip"))
 	until("third task, not the skipped one", `document.getElementById("title").textContent === "scene-2"`)
 
@@ -117,6 +119,70 @@ func TestPageInBrowser(t *testing.T) {
 		t.Errorf("the page threw: %s", text)
 	default:
 	}
+}
+
+// changeGranularity shows the superpixels, makes them coarser and finer by key, wheel and button, looks at what is drawn, and
+// leaves them at the second level.
+func changeGranularity(tab context.Context, t *testing.T) {
+	t.Helper()
+	do, until := drive(tab, t)
+	shows := func(level int) (regions int) {
+		t.Helper()
+		until("level", fmt.Sprintf(`document.getElementById("level").textContent.startsWith("Level %d of 3: ") && !document.getElementById("granularity").hidden`, level))
+		n, err := chromedp.Run(tab, chromedp.Evaluate[int](`Number(document.getElementById("level").textContent.match(/: (\d+)/)[1])`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	yellow := func() int { // pixels on which borders are drawn, in the frame after the one that is due
+		t.Helper()
+		n, err := chromedp.Run(tab, chromedp.Evaluate[int](`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
+			const c = document.getElementById("canvas");
+			const p = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+			let n = 0;
+			for (let i = 0; i < p.length; i += 4) if (p[i] > 135 && p[i + 1] > 115 && p[i] > p[i + 2] + 60) n++;
+			done(n);
+		})))`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	wheel := func(up float64) chromedp.Action[chromedp.Void] {
+		at := onScreen(tab, t, geometry.Box{X1: 300, Y1: 200, X2: 310, Y2: 210})
+		return chromedp.MouseEvent(input.DispatchMouseEventTypeMouseWheel, at[0], at[1], func(p *input.DispatchMouseEventParams) {
+			p.DeltaY, p.Modifiers = -120*up, 8 // Shift
+		})
+	}
+
+	do("superpixels on", chromedp.Click("#superpixels"))
+	finest, drawn := shows(1), yellow()
+	do("coarser by key", chromedp.KeyEvent("]"))
+	middle, fewer := shows(2), yellow()
+	do("coarser by wheel", wheel(-1))
+	coarsest := shows(3)
+	if !(finest > middle && middle > coarsest && coarsest > 1) {
+		t.Errorf("levels of %d, %d and %d superpixels", finest, middle, coarsest)
+	}
+	if !(drawn > fewer && fewer > 0) {
+		t.Errorf("borders on %d pixels, on %d of the coarser level", drawn, fewer)
+	}
+	do("no coarser than the coarsest", chromedp.KeyEvent("]"))
+	shows(3)
+	do("finer by wheel", wheel(1))
+	shows(2)
+	do("finer by button", chromedp.Click("#finer"))
+	shows(1)
+
+	at := onScreen(tab, t, geometry.Box{X1: 300, Y1: 200, X2: 310, Y2: 210})
+	before := yellow()
+	do("hover", chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+	if n := yellow(); n == before {
+		t.Error("the superpixel under the pointer looks like the others")
+	}
+	do("coarser by button", chromedp.Click("#coarser"))
+	shows(2)
 }
 
 // Where the server wants a token, the page asks for it, and a claim that was lost can be taken back with the boxes drawn since.
@@ -336,6 +402,7 @@ func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store 
 		t.Fatal(err)
 	}
 	regions := new(superpixel.Segmenter).Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: 300})
+	regions.Levels = halves(regions.Counts()[0])
 	code, err := regions.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -366,6 +433,19 @@ func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store 
 		SampleID: s.ID, Dataset: s.Dataset, UniqueID: name, Task: s.Task, Queue: "scenes", Priority: float64(10 - n),
 		Reason: "A box seems to be missing.", Body: ref,
 	})
+}
+
+// halves are two levels, each of half the regions of the one below.
+func halves(n int) (levels [][]uint16) {
+	for range 2 {
+		parents := make([]uint16, n)
+		for r := range parents {
+			parents[r] = uint16(r / 2)
+		}
+		n = (n + 1) / 2
+		levels = append(levels, parents)
+	}
+	return levels
 }
 
 func put(ctx context.Context, t *testing.T, store blob.Store, key string, data []byte) {

@@ -41,7 +41,10 @@ func Decode(b []byte) (*Map, error) {
 	if fields[2] > MaxLevels {
 		return nil, fmt.Errorf("label map of %d levels above the finest: want at most %d", fields[2], MaxLevels)
 	}
-	m := &Map{W: fields[0], H: fields[1], Levels: make([][]uint16, fields[2])}
+	m := &Map{W: fields[0], H: fields[1]}
+	for range fields[2] {
+		m.Levels = append(m.Levels, nil)
+	}
 	c := newReader(payload)
 	if err := m.code(c); err != nil {
 		return nil, err

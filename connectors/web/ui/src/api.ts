@@ -56,6 +56,12 @@ export class Api {
   async links(): Promise<Record<string, string>> {
     return (await this.request("GET", "/api/links")) as Record<string, string>;
   }
+  /** Bytes that never change under their address. */
+  async bytes(path: string): Promise<Uint8Array> {
+    const answer = await this.send(path, { method: "GET" });
+    if (!answer.ok) throw new ApiError(answer.status, `status ${answer.status}`, "try again");
+    return new Uint8Array(await answer.arrayBuffer());
+  }
   async signIn(token: string): Promise<void> {
     await this.request("POST", "/api/session", { token });
   }

@@ -2,13 +2,16 @@
 // itself: what the person did is told to the callbacks.
 
 import { classColor } from "./color";
+import { el } from "./dom";
 import { drag, fromCorners, handleAt, show, smallestAt, toImage, toScreen, zoomAt, type Box, type Handle, type Point, type View } from "./geometry";
+import type { Patch, Regions } from "./regions";
 import { find, type State } from "./state";
 
 export interface Callbacks {
   drawn(box: Box): void;
   changed(id: string, box: Box): void;
   selected(id: string | null): void;
+  coarser(levels: number): void; // or finer, when negative
 }
 
 type Gesture =
@@ -18,17 +21,34 @@ type Gesture =
 
 const reach = 7; // CSS pixels around an edge that still grab it
 const click = 4; // CSS pixels of movement below which a press is a click
+const notch = 120; // milliseconds in which the wheel changes at most one level
 
 const cursors: Record<Handle, string> = {
   n: "ns-resize", s: "ns-resize", e: "ew-resize", w: "ew-resize",
   ne: "nesw-resize", sw: "nesw-resize", nw: "nwse-resize", se: "nwse-resize", move: "move",
 };
 
+/** Pixels to draw over a part of the image. */
+interface Picture {
+  box: Box;
+  canvas: HTMLCanvasElement;
+}
+
+function picture(p: Patch): Picture {
+  const canvas = el("canvas", { width: p.w, height: p.h });
+  canvas.getContext("2d")?.putImageData(new ImageData(new Uint8ClampedArray(p.pixels.buffer), p.w, p.h), 0, 0);
+  return { box: { x1: p.x, y1: p.y, x2: p.x + p.w, y2: p.y + p.h }, canvas };
+}
+
 export class Canvas {
   private readonly ctx: CanvasRenderingContext2D;
   private state: State | null = null;
   private image: HTMLImageElement | null = null;
-  private overlay: HTMLImageElement | null = null;
+  private regions: Regions | null = null;
+  private borders: Picture | null = null; // of the regions
+  private hovered = -1; // the region under the pointer
+  private highlight: Picture | null = null;
+  private turned = 0; // when the wheel last changed the level
   private view: View = { scale: 1, x: 0, y: 0 };
   private gesture: Gesture | null = null;
   private marks: readonly Box[] = [];
@@ -47,6 +67,7 @@ export class Canvas {
     canvas.addEventListener("pointermove", (e) => this.move(e));
     canvas.addEventListener("pointerup", (e) => this.up(e));
     canvas.addEventListener("pointercancel", () => this.cancel());
+    canvas.addEventListener("pointerleave", () => this.hover(null));
     canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     canvas.addEventListener("contextmenu", (e) => e.preventDefault());
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -55,7 +76,7 @@ export class Canvas {
   /** Shows another image, or none, and forgets the view of the one before. */
   load(image: HTMLImageElement | null): void {
     this.image = image;
-    this.overlay = null;
+    this.showRegions(null);
     this.gesture = null;
     this.pointed = null;
     this.fit();
@@ -67,8 +88,12 @@ export class Canvas {
     this.draw();
   }
 
-  setOverlay(overlay: HTMLImageElement | null): void {
-    this.overlay = overlay;
+  /** Shows the borders of the regions' current level, or none. */
+  showRegions(regions: Regions | null): void {
+    this.regions = regions;
+    this.borders = regions && picture(regions.borders());
+    this.hovered = -1;
+    this.highlight = null;
     this.draw();
   }
 
@@ -137,6 +162,7 @@ export class Canvas {
       const sel = this.state.selected === null ? undefined : find(this.state, this.state.selected);
       const handle = sel ? handleAt(sel.box, p, reach / this.view.scale) : null;
       this.canvas.style.cursor = handle ? cursors[handle] : "crosshair";
+      this.hover(p);
       return;
     }
     if (g.kind === "pan") {
@@ -169,8 +195,24 @@ export class Canvas {
     this.draw();
   }
 
+  private hover(p: Point | null): void {
+    const region = p && this.regions ? this.regions.find(p) : -1;
+    if (region === this.hovered) return;
+    this.hovered = region;
+    this.highlight = this.regions && region >= 0 ? picture(this.regions.highlight(region)) : null;
+    this.draw();
+  }
+
   private wheel(e: WheelEvent): void {
     e.preventDefault();
+    if (e.shiftKey) {
+      const turn = Math.sign(e.deltaY || e.deltaX); // with Shift, some systems turn it sideways
+      if (turn === 0 || e.timeStamp - this.turned < notch) return;
+      this.turned = e.timeStamp;
+      this.on.coarser(turn);
+      this.hover(toImage(this.view, { x: e.offsetX, y: e.offsetY }));
+      return;
+    }
     this.untouched = false;
     this.view = zoomAt(this.view, { x: e.offsetX, y: e.offsetY }, Math.exp(-e.deltaY * (e.deltaMode === 1 ? 0.05 : 0.0015)));
     this.draw();
@@ -195,11 +237,7 @@ export class Canvas {
     const frame = toScreen(this.view, { x1: 0, y1: 0, x2: state.size.w, y2: state.size.h });
     ctx.imageSmoothingEnabled = this.view.scale < 2;
     if (this.image) ctx.drawImage(this.image, frame.x1, frame.y1, frame.x2 - frame.x1, frame.y2 - frame.y1);
-    if (this.overlay) {
-      ctx.globalAlpha = 0.55;
-      ctx.drawImage(this.overlay, frame.x1, frame.y1, frame.x2 - frame.x1, frame.y2 - frame.y1);
-      ctx.globalAlpha = 1;
-    }
+    for (const p of [this.highlight, this.borders]) if (p) this.lay(p);
     for (const b of this.marks) this.mark(b, 1.5);
     const g = this.gesture;
     for (const o of state.doc.objects) {
@@ -209,6 +247,11 @@ export class Canvas {
     if (sel) this.box(g?.kind === "edit" ? g.now : sel.box, sel.class, classColor(sel.class), true);
     if (g?.kind === "draw") this.box(fromCorners(g.from, g.to, state.size), "", "#fff", false);
     if (this.pointed) this.mark(this.pointed, 4);
+  }
+
+  private lay(p: Picture): void {
+    const b = toScreen(this.view, p.box);
+    this.ctx.drawImage(p.canvas, b.x1, b.y1, b.x2 - b.x1, b.y2 - b.y1);
   }
 
   private box(image: Box, label: string, color: string, selected: boolean): void {

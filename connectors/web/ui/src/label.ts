@@ -4,8 +4,10 @@ import { Api, ApiError } from "./api";
 import { Canvas } from "./canvas";
 import { ask, byID, el } from "./dom";
 import type { Box } from "./geometry";
+import { decode } from "./labelmap";
 import * as edit from "./state";
 import { showFindings, showObjects, type PanelCallbacks } from "./panel";
+import { Regions } from "./regions";
 import { Session } from "./session";
 import type { Finding, TaskView } from "./types";
 import { actor, askName, signedIn } from "./who";
@@ -31,17 +33,22 @@ const page = {
   undo: byID("undo", HTMLButtonElement),
   redo: byID("redo", HTMLButtonElement),
   superpixels: byID("superpixels", HTMLButtonElement),
+  granularity: byID("granularity", HTMLElement),
+  level: byID("level", HTMLElement),
+  finer: byID("finer", HTMLButtonElement),
+  coarser: byID("coarser", HTMLButtonElement),
   fit: byID("fit", HTMLButtonElement),
   help: byID("help", HTMLButtonElement),
   who: byID("who", HTMLButtonElement),
 };
 
+const levelSlot = "gleaner.level"; // the level of superpixels that the person likes
 const current = "gleaner.task"; // this tab's task, so that a reload goes on with it
 
 let view: TaskView | null = null;
 let state: edit.State | null = null;
-let overlay: HTMLImageElement | null = null;
-let overlayShown = false;
+let regions: Regions | null = null;
+let regionsShown = false;
 let busy = false;
 let lastClass = "";
 
@@ -49,6 +56,7 @@ const canvas = new Canvas(page.canvas, {
   drawn: draw,
   changed: (id, box) => apply((s) => edit.setBox(s, id, box)),
   selected: (id) => apply((s) => edit.select(s, id)),
+  coarser: (levels) => void changeLevel(levels),
 });
 
 const session = new Session(api, {
@@ -94,7 +102,8 @@ function render(): void {
   page.redo.disabled = !s || s.future.length === 0;
   page.accept.disabled = page.skip.disabled = !s || busy;
   page.accept.textContent = s && edit.edited(s) ? "Submit" : "Accept";
-  page.superpixels.ariaPressed = String(overlayShown);
+  page.superpixels.ariaPressed = String(regionsShown);
+  renderLevel();
   page.superpixels.disabled = !view?.urls.superpixels;
   if (!s) {
     page.findings.replaceChildren();
@@ -144,7 +153,7 @@ async function open(v: TaskView): Promise<void> {
   const size = { w: v.sample.image.w, h: v.sample.image.h };
   const original = edit.toDoc(v.sample, size);
   state = edit.start(original, v.draft ? edit.toDoc(v.draft, size) : null, size);
-  overlay = null;
+  regions = null;
   sessionStorage.setItem(current, v.task.id);
   page.title.textContent = v.sample.unique_id || v.sample.id;
   page.title.title = `${v.sample.dataset} · sample ${v.sample.id} · ${size.w} × ${size.h}`;
@@ -164,7 +173,7 @@ async function open(v: TaskView): Promise<void> {
   render();
   canvas.fit();
   page.canvas.focus();
-  if (overlayShown) await showOverlay();
+  if (regionsShown) await showRegions();
   void prefetch(v.task.id);
 }
 
@@ -201,20 +210,42 @@ async function leave(): Promise<void> {
   await next();
 }
 
-async function showOverlay(): Promise<void> {
-  const url = view?.urls.superpixels;
-  if (overlayShown && url && !overlay) {
-    const img = new Image();
-    img.src = url;
+/** Draws the superpixels of the level that the person likes, or none. */
+async function showRegions(): Promise<void> {
+  const v = view;
+  if (regionsShown && v?.urls.superpixels && !regions) {
+    const { w, h } = v.sample.image;
     try {
-      await img.decode();
-      overlay = img;
+      const map = decode(await api.bytes(v.urls.superpixels), w * h);
+      if (v !== view) return; // the person has gone on to another task
+      regions = new Regions(map);
     } catch {
       page.saved.textContent = "The superpixels cannot be shown";
     }
   }
-  canvas.setOverlay(overlayShown ? overlay : null);
+  regions?.setLevel(Number(localStorage.getItem(levelSlot)));
+  canvas.showRegions(regionsShown ? regions : null);
   render();
+}
+
+/** Makes the superpixels coarser or finer, and shows them. */
+async function changeLevel(by: number): Promise<void> {
+  if (!view?.urls.superpixels) return;
+  if (regionsShown && regions) {
+    const level = Math.min(Math.max(regions.level + by, 0), regions.counts.length - 1);
+    localStorage.setItem(levelSlot, String(level));
+  }
+  regionsShown = true;
+  await showRegions();
+}
+
+function renderLevel(): void {
+  page.granularity.hidden = !regionsShown || !regions;
+  if (!regions) return;
+  const { level, counts } = regions;
+  page.level.textContent = `Level ${level + 1} of ${counts.length}: ${counts[level]} superpixels`;
+  page.finer.disabled = level === 0;
+  page.coarser.disabled = level === counts.length - 1;
 }
 
 /** Lets the person choose what to do when another version of the task is current. */
@@ -289,7 +320,9 @@ const keys: [string, string, () => void][] = [
   ["d", "delete the selected box (also Delete)", () => apply((s) => (s.selected === null ? s : edit.remove(s, s.selected)))],
   ["z", "undo (also Ctrl+Z)", () => apply(edit.undo)],
   ["y", "redo (also Ctrl+Y)", () => apply(edit.redo)],
-  ["s", "superpixels on or off", toggleOverlay],
+  ["s", "superpixels on or off", toggleRegions],
+  ["[", "finer superpixels (also Shift and the wheel)", () => void changeLevel(-1)],
+  ["]", "coarser superpixels (also Shift and the wheel)", () => void changeLevel(1)],
   ["f", "fit the image", () => canvas.fit()],
   ["Tab", "select the next box", () => apply(cycle)],
   ["c", "type the class of the selected box", typeClass],
@@ -306,9 +339,9 @@ function fixFirst(): void {
   });
 }
 
-function toggleOverlay(): void {
-  overlayShown = !overlayShown;
-  void showOverlay();
+function toggleRegions(): void {
+  regionsShown = !regionsShown;
+  void showRegions();
 }
 
 function cycle(s: edit.State): edit.State {
@@ -319,7 +352,7 @@ function cycle(s: edit.State): edit.State {
 
 async function help(): Promise<void> {
   const rows = keys.map(([key, what]) => el("tr", {}, el("td", {}, el("kbd", { textContent: key })), el("td", { textContent: what })));
-  const mouse = el("p", { textContent: "Drag on the image to draw a box, click a box to select it, drag its inside or edges to change it. Shift-drag draws over a selected box. The wheel zooms, the right button pans." });
+  const mouse = el("p", { textContent: "Drag on the image to draw a box, click a box to select it, drag its inside or edges to change it. Shift-drag draws over a selected box. The wheel zooms, the right button pans; with Shift, the wheel makes superpixels finer or coarser." });
   await ask("Keys", [mouse, el("table", {}, ...rows)], [{ text: "Close", value: "", primary: true }]);
 }
 
@@ -368,7 +401,9 @@ async function main(): Promise<void> {
   page.skip.addEventListener("click", () => void skip());
   page.undo.addEventListener("click", () => apply(edit.undo));
   page.redo.addEventListener("click", () => apply(edit.redo));
-  page.superpixels.addEventListener("click", toggleOverlay);
+  page.superpixels.addEventListener("click", toggleRegions);
+  page.finer.addEventListener("click", () => void changeLevel(-1));
+  page.coarser.addEventListener("click", () => void changeLevel(1));
   page.fit.addEventListener("click", () => canvas.fit());
   page.help.addEventListener("click", () => void help());
   page.who.addEventListener("click", () => void askName().then(() => location.reload()));
