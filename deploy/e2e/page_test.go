@@ -55,7 +55,7 @@ func TestPageInBrowser(t *testing.T) {
 
 	do("open the labeling page", chromedp.Navigate(url+"label"), chromedp.WaitVisible("dialog input"),
 		chromedp.SendKeys("dialog input", "Zoë"), chromedp.Click("dialog button.primary"))
-	until("first task", `document.getElementById("title").textContent === "scene-0" && document.getElementById("message").hidden`)
+	until("first task", shown("scene-0"))
 	claimed := theTask(t, desk, schemas.TaskClaimed)
 	if claimed.Holder != "Zoë" {
 		t.Fatalf("the desk says that %q holds the task, want Zoë", claimed.Holder)
@@ -82,7 +82,7 @@ func TestPageInBrowser(t *testing.T) {
 	until("draft restored", fmt.Sprintf(`document.querySelectorAll("#objects .object").length === %d`, before+1))
 
 	do("submit", chromedp.Click("#accept"))
-	until("second task", `document.getElementById("title").textContent === "scene-1"`)
+	until("second task", shown("scene-1"))
 	got := theTask(t, desk, schemas.TaskSubmitted)
 	if got.ID != claimed.ID || got.Result == nil {
 		t.Fatalf("submitted %+v, want task %s with a result", got, claimed.ID)
@@ -95,7 +95,7 @@ func TestPageInBrowser(t *testing.T) {
 	until("superpixels of the same level", `/^Level 2 of 3: \d+ superpixels$/.test(document.getElementById("level").textContent)`)
 
 	do("skip", chromedp.Click("#skip"))
-	until("third task, not the skipped one", `document.getElementById("title").textContent === "scene-2"`)
+	until("third task, not the skipped one", shown("scene-2"))
 
 	// Another editor of the same name moves the task on: the page must say so and let the person keep the boxes.
 	second := theTask(t, desk, schemas.TaskClaimed)
@@ -105,7 +105,7 @@ func TestPageInBrowser(t *testing.T) {
 	do("keep mine", chromedp.Click(`dialog button[value="keep"]`))
 	until("draft kept", `document.getElementById("saved").textContent === "Draft saved"`)
 	do("submit mine", chromedp.Click("#accept"))
-	until("the skipped task comes again", `document.getElementById("title").textContent === "scene-1"`)
+	until("the skipped task comes again", shown("scene-1"))
 	do("submit the last", chromedp.KeyEvent("n"))
 	until("nothing is left", `document.getElementById("message").textContent.includes("Nothing is left")`)
 	if n := len(desk.Tasks(schemas.TaskFilter{State: schemas.TaskSubmitted})); n != 3 {
@@ -152,7 +152,7 @@ func changeGranularity(tab context.Context, t *testing.T) {
 	wheel := func(up float64) chromedp.Action[chromedp.Void] {
 		at := onScreen(tab, t, geometry.Box{X1: 300, Y1: 200, X2: 310, Y2: 210})
 		return chromedp.MouseEvent(input.DispatchMouseEventTypeMouseWheel, at[0], at[1], func(p *input.DispatchMouseEventParams) {
-			p.DeltaY, p.Modifiers = -120*up, 8 // Shift
+			p.DeltaX, p.DeltaY, p.Modifiers = 1, -120*up, 8 // Shift; a delta of 0 would be left out
 		})
 	}
 
@@ -200,7 +200,7 @@ func TestPageSignsInAndTakesBack(t *testing.T) {
 		chromedp.SendKeys("dialog input", "wrong\r"))
 	until("asked again", `document.querySelector("dialog input[type=password]")?.value === ""`)
 	do("sign in", chromedp.SendKeys("dialog input", token+"\r"))
-	until("the task with its image", `document.getElementById("title").textContent === "scene-0" && document.getElementById("message").hidden`)
+	until("the task with its image", shown("scene-0"))
 
 	task := theTask(t, desk, schemas.TaskClaimed)
 	command(ctx, t, desk, "ana", schemas.CommandRelease, schemas.TaskBody{TaskID: task.ID, Version: task.Version})
@@ -263,6 +263,11 @@ func drive(tab context.Context, t *testing.T) (do func(what string, actions ...c
 		fail(err, what+": "+js)
 	}
 	return do, until
+}
+
+// shown is that the page shows a task and takes input.
+func shown(name string) string {
+	return fmt.Sprintf(`document.getElementById("title").textContent === %q && document.getElementById("message").hidden && !document.getElementById("accept").disabled`, name)
 }
 
 // collectErrors sends the text of every exception that the page does not catch.

@@ -21,7 +21,7 @@ type Gesture =
 
 const reach = 7; // CSS pixels around an edge that still grab it
 const click = 4; // CSS pixels of movement below which a press is a click
-const notch = 120; // milliseconds in which the wheel changes at most one level
+const notch = 120; // milliseconds in which the wheel, turned one way, changes one level only
 
 const cursors: Record<Handle, string> = {
   n: "ns-resize", s: "ns-resize", e: "ew-resize", w: "ew-resize",
@@ -48,7 +48,7 @@ export class Canvas {
   private borders: Picture | null = null; // of the regions
   private hovered = -1; // the region under the pointer
   private highlight: Picture | null = null;
-  private turned = 0; // when the wheel last changed the level
+  private turned = { way: 0, at: 0 }; // which way and when the wheel last changed the level
   private view: View = { scale: 1, x: 0, y: 0 };
   private gesture: Gesture | null = null;
   private marks: readonly Box[] = [];
@@ -206,10 +206,10 @@ export class Canvas {
   private wheel(e: WheelEvent): void {
     e.preventDefault();
     if (e.shiftKey) {
-      const turn = Math.sign(e.deltaY || e.deltaX); // with Shift, some systems turn it sideways
-      if (turn === 0 || e.timeStamp - this.turned < notch) return;
-      this.turned = e.timeStamp;
-      this.on.coarser(turn);
+      const way = Math.sign(e.deltaY || e.deltaX); // with Shift, some systems turn it sideways
+      if (way === 0 || (way === this.turned.way && e.timeStamp - this.turned.at < notch)) return;
+      this.turned = { way, at: e.timeStamp };
+      this.on.coarser(way);
       this.hover(toImage(this.view, { x: e.offsetX, y: e.offsetY }));
       return;
     }

@@ -42,13 +42,15 @@ const page = {
   who: byID("who", HTMLButtonElement),
 };
 
-const levelSlot = "gleaner.level"; // the level of superpixels that the person likes
+// Whether and how coarse the person likes superpixels.
+const shownSlot = "gleaner.superpixels";
+const levelSlot = "gleaner.level";
 const current = "gleaner.task"; // this tab's task, so that a reload goes on with it
 
 let view: TaskView | null = null;
 let state: edit.State | null = null;
 let regions: Regions | null = null;
-let regionsShown = false;
+let regionsShown = localStorage.getItem(shownSlot) === "on";
 let busy = false;
 let lastClass = "";
 
@@ -173,7 +175,7 @@ async function open(v: TaskView): Promise<void> {
   render();
   canvas.fit();
   page.canvas.focus();
-  if (regionsShown) await showRegions();
+  if (regionsShown) void showRegions(); // nobody waits for them
   void prefetch(v.task.id);
 }
 
@@ -213,6 +215,7 @@ async function leave(): Promise<void> {
 /** Draws the superpixels of the level that the person likes, or none. */
 async function showRegions(): Promise<void> {
   const v = view;
+  localStorage.setItem(shownSlot, regionsShown ? "on" : "off");
   if (regionsShown && v?.urls.superpixels && !regions) {
     const { w, h } = v.sample.image;
     try {
