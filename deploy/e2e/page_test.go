@@ -162,10 +162,10 @@ func changeGranularity(tab context.Context, t *testing.T) {
 	middle, fewer := shows(2), yellow()
 	do("coarser by wheel", wheel(-1))
 	coarsest := shows(3)
-	if !(finest > middle && middle > coarsest && coarsest > 1) {
+	if finest <= middle || middle <= coarsest || coarsest < 2 {
 		t.Errorf("levels of %d, %d and %d superpixels", finest, middle, coarsest)
 	}
-	if !(drawn > fewer && fewer > 0) {
+	if drawn <= fewer || fewer == 0 {
 		t.Errorf("borders on %d pixels, on %d of the coarser level", drawn, fewer)
 	}
 	do("no coarser than the coarsest", chromedp.KeyEvent("]"))

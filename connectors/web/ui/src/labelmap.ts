@@ -245,8 +245,8 @@ class Contours {
     let x = 0;
     for (let i = 0; i < this.ends.length; i++) {
       const end = this.end(i);
-      labels.fill(ids[this.runs[i] as number] as number, row + x, row + end);
-      x = end;
+      const id = ids[this.runs[i] as number] as number;
+      for (; x < end; x++) labels[row + x] = id; // runs are too short for fill to pay
       if (end === this.w) {
         row += this.w;
         x = 0;
@@ -298,7 +298,8 @@ class Neighbors {
 
   add(a: number, b: number): void {
     if (a === b) return;
-    const [to, other] = a > b ? [a, b] : [b, a];
+    const to = Math.max(a, b);
+    const other = Math.min(a, b);
     const n = this.n[to] as number;
     const at = nearest * to;
     for (let i = 0; i < n; i++) if (this.list[at + i] === other) return;

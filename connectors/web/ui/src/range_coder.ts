@@ -32,11 +32,11 @@ export class Coder {
     const one = this.code < bound;
     if (one) {
       this.range = bound;
-      models.p[i] = p + Math.trunc((32768 - p) / (n + 2));
+      models.p[i] = p + (((32768 - p) / (n + 2)) | 0);
     } else {
       this.code -= bound;
       this.range -= bound;
-      models.p[i] = p - Math.trunc(p / (n + 2));
+      models.p[i] = p - ((p / (n + 2)) | 0);
     }
     if (n < 62) models.n[i] = n + 1;
     this.renorm();
