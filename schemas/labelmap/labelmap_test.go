@@ -96,8 +96,8 @@ func maps() map[string]*Map {
 		"spiral":             draw(41, 41, func(x, y int) int { return max(x-20, 20-x, y-20, 20-y) % 2 * min(1, max(0, x+y-38)) }),
 		"islands":            draw(60, 60, func(x, y int) int { return min(1, x%6*(y%5)) }),
 		"diagonals":          draw(70, 50, func(x, y int) int { return (x + 3*y) / 40 }),
-		"mosaic":             mosaic(120, 90, 150, 0),
-		"levels":             mosaic(160, 120, 300, 3),
+		"mosaic":             mosaic(60, 45, 40, 0),
+		"levels":             mosaic(64, 48, 60, 3),
 		"levels of a pixel":  {W: 1, H: 1, Labels: []uint16{0}, Levels: [][]uint16{{0}, {0}}},
 		"levels of a row":    {W: 4, H: 1, Labels: []uint16{0, 1, 2, 3}, Levels: [][]uint16{{0, 1, 1, 0}}},
 		"levels of a column": {W: 1, H: 5, Labels: []uint16{0, 1, 0, 2, 2}, Levels: [][]uint16{{0, 1, 2}, {0, 0, 1}}},
@@ -142,11 +142,11 @@ func TestRegionsAreSmall(t *testing.T) {
 	if n := len(encode(t, maps()["grid"])); n > 100 {
 		t.Errorf("a regular grid of 540 regions takes %d bytes", n)
 	}
-	m := mosaic(160, 120, 300, 3)
+	m := mosaic(100, 80, 150, 3)
 	all := len(encode(t, m))
 	m.Levels = nil
-	if n := all - len(encode(t, m)); n > 150 {
-		t.Errorf("three levels above 300 regions take %d bytes", n)
+	if n := all - len(encode(t, m)); n > 100 {
+		t.Errorf("three levels above 150 regions take %d bytes", n)
 	}
 }
 
@@ -332,7 +332,7 @@ func FuzzRoundTrip(f *testing.F) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	m := mosaic(640, 480, 800, 2)
+	m := mosaic(320, 240, 200, 2)
 	b.SetBytes(int64(len(m.Labels)))
 	for b.Loop() {
 		encode(b, m)
@@ -340,7 +340,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	m := mosaic(640, 480, 800, 2)
+	m := mosaic(320, 240, 200, 2)
 	data := encode(b, m)
 	b.SetBytes(int64(len(m.Labels)))
 	for b.Loop() {
