@@ -28,8 +28,8 @@ func (m *Map) Encode() ([]byte, error) {
 	return c.finish(), nil
 }
 
-// Decode reads what Encode writes, and label maps of version 1. It never panics. Memory is bounded by MaxPixels: at most 16
-// bytes a pixel, whatever b says.
+// Decode reads what Encode writes, and label maps of version 1. It never panics. Memory is bounded by MaxPixels, whatever b
+// says: about 3 bytes a pixel for maps of superpixels, up to 50 where every pixel is a region.
 func Decode(b []byte) (*Map, error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
 		return decode1(b)

@@ -83,7 +83,7 @@ func leaning(last, shift int) uint8 { return uint8(last<<shiftBits | class(shift
 // walk goes over all rows.
 func (c *contours) walk() error {
 	c.models = newModels(questions)
-	c.runs = make([]run, 0, max(c.w*c.h/8, c.h))
+	c.runs = make([]run, 0, min(c.w*c.h/8, 1<<16)) // more than most photos have
 	c.piece = none
 	for y := range c.h {
 		if c.writing {
