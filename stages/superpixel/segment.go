@@ -127,7 +127,7 @@ func (ws *workspace) prepare(kernel kernel, w, h, k, threads int) *slic {
 	}
 	s.spread = 2*s.reachX + 1 + pad
 	s.spatial = grown(s.spatial, (2*s.reachY+1)*s.spread+pad)
-	s.centers = grown(s.centers, k)
+	s.centers, s.spans = grown(s.centers, k), grown(s.spans, s.grid.rows)
 	s.sums, s.edges = grown(s.sums, threads), grown(s.edges, threads)
 	for t := range threads {
 		s.sums[t], s.edges[t] = grown(s.sums[t], k), grown(s.edges[t], w+pad)

@@ -29,6 +29,9 @@ type sums struct {
 	x, y                int64 // positions
 }
 
+// span is the rows between which the centers of a row of the grid are.
+type span struct{ first, last int32 }
+
 // grid lays exactly k seeds: rows of equal height, each with its share of columns of equal width.
 type grid struct {
 	w, h, k, rows int
@@ -106,6 +109,7 @@ type slic struct {
 	spatial []int16  // [2*reachY+1][spread] what a distance in pixels adds
 	spread  int
 	centers []center
+	spans   []span    // of the rows of the grid
 	sums    [][]sums  // by thread and center
 	edges   [][]int32 // by thread, [w]
 }
@@ -125,50 +129,82 @@ func (s *slic) patch(compactness float64) {
 	}
 }
 
+// chunk is how many bytes of the planes, distances and labels are worked on before the next rows, so that they stay in a
+// processor's own cache.
+const chunk = 256 << 10
+
 // iterate runs k-means and leaves the labels.
 func (s *slic) iterate(iterations int) {
+	s.bound()
 	for i := range iterations {
 		step := min(stride, s.h)
 		phase := i % step
 		parallel(s.threads, s.h, func(thread, y0, y1 int) {
-			s.assign(y0, y1, phase, step)
-			s.collect(thread, y0, y1, phase, step)
+			clear(s.sums[thread])
+			s.chunks(y0, y1, step, func(y0, y1 int) {
+				s.assign(y0, y1, phase, step)
+				s.collect(thread, y0, y1, phase, step)
+			})
 		})
 		s.move()
+		s.bound()
 	}
-	parallel(s.threads, s.h, func(_, y0, y1 int) { s.assign(y0, y1, 0, 1) })
+	parallel(s.threads, s.h, func(_, y0, y1 int) {
+		s.chunks(y0, y1, 1, func(y0, y1 int) { s.assign(y0, y1, 0, 1) })
+	})
+}
+
+// chunks calls fn for the rows y0 to y1, some at a time, given that one in step of them is looked at.
+func (s *slic) chunks(y0, y1, step int, fn func(y0, y1 int)) {
+	const pixel = 5 * 2 // bytes
+	rows := max(step*chunk/(pixel*s.stride), step)
+	for ; y0 < y1; y0 += rows {
+		fn(y0, min(y0+rows, y1))
+	}
 }
 
 // assign gives every pixel of the rows y0 to y1 that are phase modulo step to the nearest of the centers within reach; ties
 // go to the first. A pixel that no center reaches keeps its label.
 func (s *slic) assign(y0, y1, phase, step int) {
-	first := func(y int) int { return y + ((phase-y)%step+step)%step }
-	for y := first(y0); y < y1; y += step {
+	for y := nextRow(y0, phase, step); y < y1; y += step {
 		copy(s.dist[y*s.stride:], s.unknown)
 	}
 	v := window{stride: step * s.stride, spread: step * s.spread}
-	for k := range s.centers {
-		c := &s.centers[k]
-		cx, cy := int(c.x), int(c.y)
-		top, bottom := first(max(cy-s.reachY, y0)), min(cy+s.reachY+1, y1)
-		if top >= bottom {
+	for row := range s.grid.rows {
+		if span := s.spans[row]; int(span.last)+s.reachY < y0 || int(span.first)-s.reachY >= y1 {
 			continue
 		}
-		left, right := max(cx-s.reachX, 0), min(cx+s.reachX+1, s.w)
-		i := top*s.stride + left
-		v.l, v.a, v.b, v.dist, v.labels = &s.l[i], &s.a[i], &s.b[i], &s.dist[i], &s.labels[i]
-		v.spatial = &s.spatial[(top-cy+s.reachY)*s.spread+left-cx+s.reachX]
-		v.rows, v.cols = (bottom-top+step-1)/step, right-left
-		v.cl, v.ca, v.cb, v.label = c.l, c.a, c.b, uint16(k)
-		s.kernel.assign(&v)
+		from, to := s.grid.columns(row)
+		for k := from; k < to; k++ {
+			s.look(&v, k, y0, y1, phase, step)
+		}
 	}
 }
+
+// look shows a center the pixels of its window in the rows y0 to y1.
+func (s *slic) look(v *window, k, y0, y1, phase, step int) {
+	c := &s.centers[k]
+	cx, cy := int(c.x), int(c.y)
+	top, bottom := nextRow(max(cy-s.reachY, y0), phase, step), min(cy+s.reachY+1, y1)
+	if top >= bottom {
+		return
+	}
+	left, right := max(cx-s.reachX, 0), min(cx+s.reachX+1, s.w)
+	i := top*s.stride + left
+	v.l, v.a, v.b, v.dist, v.labels = &s.l[i], &s.a[i], &s.b[i], &s.dist[i], &s.labels[i]
+	v.spatial = &s.spatial[(top-cy+s.reachY)*s.spread+left-cx+s.reachX]
+	v.rows, v.cols = (bottom-top+step-1)/step, right-left
+	v.cl, v.ca, v.cb, v.label = c.l, c.a, c.b, uint16(k)
+	s.kernel.assign(v)
+}
+
+// nextRow is the first row from y on that is phase modulo step.
+func nextRow(y, phase, step int) int { return y + ((phase-y)%step+step)%step }
 
 // collect sums up the pixels of each cluster in the rows y0 to y1 that are phase modulo step, run by run.
 func (s *slic) collect(thread, y0, y1, phase, step int) {
 	total, edges := s.sums[thread], s.edges[thread]
-	clear(total)
-	for y := y0 + ((phase-y0)%step+step)%step; y < y1; y += step {
+	for y := nextRow(y0, phase, step); y < y1; y += step {
 		row := s.labels[y*s.stride:][:s.stride]
 		n := s.kernel.edges(row, s.w, edges)
 		edges[n] = int32(s.w)
@@ -206,6 +242,18 @@ func (t *sums) color() lab {
 	mean := func(sum int64) int32 { return int32((2*uint64(sum) + n) / (2 * n)) }
 	l, a, b := labOf(mean(t.rootX), mean(t.rootY), mean(t.rootZ))
 	return lab{l, a, b}
+}
+
+// bound finds the spans.
+func (s *slic) bound() {
+	for row := range s.spans {
+		from, to := s.grid.columns(row)
+		b := span{math.MaxInt32, 0}
+		for _, c := range s.centers[from:to] {
+			b.first, b.last = min(b.first, c.y), max(b.last, c.y)
+		}
+		s.spans[row] = b
+	}
 }
 
 // move puts the centers at the means of their pixels. An empty cluster stays where it is.
