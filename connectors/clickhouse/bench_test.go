@@ -62,27 +62,3 @@ func BenchmarkCurves(b *testing.B) {
 	}
 	b.ReportMetric(rows*epochs*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
-
-// BenchmarkNear asks for neighbors among a hundred thousand hashes.
-func BenchmarkNear(b *testing.B) {
-	db := open(b)
-	const n = 100_000
-	hash := func(i int) uint64 { return uint64(i+1) * 0x9e3779b97f4a7c15 }
-	for i := range n {
-		if err := db.PutHash(b.Context(), "test", sampleID(i), sampleID(i), hash(i)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := db.hashes.flush(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	for _, maxBits := range []int{3, 6, 10} {
-		b.Run(fmt.Sprint(maxBits, "bits"), func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
-				if _, _, err := db.Near(b.Context(), "test", hash(i%n)^7, maxBits, schemas.SampleID{}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

@@ -29,8 +29,8 @@ type Config struct {
 	TLS          TLS           `yaml:"tls"`
 	Connections  int           `yaml:"connections"` // most at a time
 	DialTimeout  time.Duration `yaml:"dial_timeout"`
-	RetryFor     time.Duration `yaml:"retry_for"`  // how long a passing fault is retried before it is returned
-	HashFlush    time.Duration `yaml:"hash_flush"` // how long perceptual hashes wait in memory to be written together
+	RetryFor     time.Duration `yaml:"retry_for"` // how long a passing fault is retried before it is returned
+	Twins        TwinsConfig   `yaml:"twins"`     // the search for near duplicates
 }
 
 // TLS secures the connection.
@@ -50,7 +50,7 @@ func DefaultConfig() Config {
 		Connections: 16,
 		DialTimeout: 5 * time.Second,
 		RetryFor:    30 * time.Second,
-		HashFlush:   time.Second,
+		Twins:       DefaultTwinsConfig(),
 	}
 }
 
@@ -74,12 +74,13 @@ func (c Config) Validate() error {
 		return fmt.Errorf("dial_timeout %s: want more than 0", c.DialTimeout)
 	case c.RetryFor < 0:
 		return fmt.Errorf("retry_for %s: want at least 0", c.RetryFor)
-	case c.HashFlush <= 0:
-		return fmt.Errorf("hash_flush %s: want more than 0", c.HashFlush)
 	case (c.TLS.CertFile == "") != (c.TLS.KeyFile == ""):
 		return errors.New("tls: cert_file and key_file go together")
 	case !c.TLS.Enabled && c.TLS != (TLS{}):
 		return errors.New("tls has settings but is not enabled")
+	}
+	if err := c.Twins.Validate(); err != nil {
+		return fmt.Errorf("twins: %w", err)
 	}
 	return nil
 }

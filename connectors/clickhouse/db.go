@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -13,12 +12,10 @@ import (
 
 // DB is a pool of connections to one database. All methods may be called concurrently.
 type DB struct {
-	cfg    Config
-	log    *slog.Logger
-	conn   driver.Conn
-	life   life
-	hashes *hashBuffer
-	closed sync.Once
+	cfg  Config
+	log  *slog.Logger
+	conn driver.Conn
+	life life
 }
 
 // Open connects, retrying for Config.RetryFor, and creates the database when it is absent.
@@ -57,7 +54,6 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 	if db.conn, err = ch.Open(&options); err != nil {
 		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
-	db.hashes = newHashBuffer(cfg.HashFlush, db.writeHashes, log)
 	return db, nil
 }
 
@@ -79,14 +75,8 @@ func ensureDatabase(ctx context.Context, options ch.Options) error {
 	return errors.Join(err, conn.Close())
 }
 
-// Close writes the perceptual hashes that still wait and closes the connections.
-func (db *DB) Close(ctx context.Context) error {
-	var err error
-	db.closed.Do(func() {
-		err = errors.Join(db.hashes.close(ctx), db.conn.Close())
-	})
-	return err
-}
+// Close closes the connections.
+func (db *DB) Close() error { return db.conn.Close() }
 
 // exec runs a statement with retries.
 func (db *DB) exec(ctx context.Context, what, query string) error {

@@ -7,12 +7,11 @@ import (
 )
 
 // tablesBySample lists every table with rows about single samples; all name the sample in the column sample_id.
-var tablesBySample = []string{"samples", "labels", "rejected", "hashes", "losses", "picks"}
+var tablesBySample = []string{"samples", "labels", "rejected", "losses", "picks"}
 
 // Erase deletes every row about a sample and returns how many were removed from each table. It blocks until the parts that held
 // them have been rewritten. Rows that arrive afterwards are the writers' to refuse; they know the tombstone.
 func (db *DB) Erase(ctx context.Context, id schemas.SampleID) (map[string]uint64, error) {
-	db.hashes.drop(id)
 	removed := make(map[string]uint64, len(tablesBySample))
 	for _, table := range tablesBySample {
 		where := " WHERE sample_id = " + idLiteral(id)

@@ -81,7 +81,7 @@ func open(t testing.TB, change ...func(*Config)) *DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := db.Close(context.Background()); err != nil {
+		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -1,8 +1,10 @@
 package clickhouse
 
 import (
+	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +14,7 @@ import (
 )
 
 // repeatable are the statements that two processes may run at once and one may run again.
-var repeatable = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP (TABLE|VIEW) IF EXISTS|ALTER TABLE \w+ (ADD|DROP) (COLUMN|INDEX) IF (NOT )?EXISTS) `)
+var repeatable = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP (TABLE|VIEW) IF EXISTS|ALTER TABLE \w+ ((ADD|DROP) (COLUMN|INDEX) IF (NOT )?EXISTS|(MODIFY|MATERIALIZE) COLUMN)) `)
 
 func TestMigrationsAreRepeatable(t *testing.T) {
 	known, err := migrations(ddl.Migrations)
@@ -46,7 +48,7 @@ func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
 			if err := db.Migrate(t.Context()); err != nil {
 				t.Error(err)
 			}
-			if err := db.Close(t.Context()); err != nil {
+			if err := db.Close(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -64,6 +66,50 @@ func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
 	const names = "SELECT name FROM system.tables WHERE database = "
 	if a, b := ask(t, db, names+"'"+cfg.Database+"' ORDER BY name"), ask(t, db, names+"'"+first.cfg.Database+"' ORDER BY name"); a != b {
 		t.Errorf("tables %s, want %s", a, b)
+	}
+}
+
+// TestRowsFromBeforeAreOld: rows that were there before the catalog noted when it writes them are never taken for new ones, and
+// those that come after are, also when a migration that was cut short is run again.
+func TestRowsFromBeforeAreOld(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Addrs, cfg.Database = []string{address}, "migrate_written"
+	db, err := Open(t.Context(), cfg, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	known, err := migrations(ddl.Migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(known, func(m migration) bool { return m.name == "0005_written" })
+	if err := db.migrate(t.Context(), known[:at]); err != nil {
+		t.Fatal(err)
+	}
+	put := func(n int) {
+		t.Helper()
+		if err := db.exec(t.Context(), "insert", fmt.Sprintf("INSERT INTO samples (dataset, sample_id, position) SELECT 'd', unhex('%s'), 1", sampleID(n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(1)
+	if err := db.migrate(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	put(2)
+	const ages = "SELECT count(), countIf(written = 0), countIf(written > now64(3) - INTERVAL 1 HOUR) FROM samples"
+	if got := ask(t, db, ages); got != "(2,1,1)" {
+		t.Errorf("rows, old ones and new ones are %s, want (2,1,1)", got)
+	}
+	for _, statement := range known[at].statements {
+		if err := db.exec(t.Context(), "again", statement); err != nil {
+			t.Error(err)
+		}
+	}
+	put(3)
+	if got := ask(t, db, ages); got != "(3,1,2)" {
+		t.Errorf("after a second run rows, old ones and new ones are %s, want (3,1,2)", got)
 	}
 }
 
@@ -89,7 +135,7 @@ func TestMigrateRefusals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer db.Close(t.Context())
+			defer db.Close()
 			apply := func(files fs.FS) error {
 				known, err := migrations(files)
 				if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"gleaner/connectors/clickhouse"
 	"gleaner/schemas"
 	"gleaner/schemas/labelmap"
 	"gleaner/stages/ingest"
@@ -30,7 +31,7 @@ func (b *bench) stages(ctx context.Context, out io.Writer) error {
 	}
 	defer k.close()
 	images := pixels.NewCache(b.cfg.Pixels.Cache, b.conn.Blobs.Get)
-	in, err := ingest.New(b.cfg.Ingest, ingest.Deps{Blobs: b.conn.Blobs, Twins: b.conn.DB, Images: images})
+	in, err := ingest.New(b.cfg.Ingest, ingest.Deps{Blobs: b.conn.Blobs, Twins: clickhouse.NewTwins(b.conn.DB), Images: images})
 	if err != nil {
 		return err
 	}

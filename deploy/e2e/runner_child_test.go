@@ -77,7 +77,7 @@ func (j childJob) run(ctx context.Context, log *slog.Logger) (peak uint64, err e
 		if db, err = openDB(ctx, j.ClickHouse, log); err != nil {
 			return 0, err
 		}
-		defer db.Close(context.Background())
+		defer db.Close()
 	}
 	var steps sync.WaitGroup
 	errs := make(chan error, len(j.Steps))

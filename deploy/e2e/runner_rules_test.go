@@ -198,7 +198,7 @@ func TestKilledStepsLoseNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close(context.Background())
+	defer db.Close()
 	rows := 0
 	for l, err := range db.Labels(t.Context(), "d") {
 		if err != nil {

@@ -333,7 +333,7 @@ func TestSystem(t *testing.T) {
 			t.Fatalf("pushed %+v", r)
 		}
 		idle(t, conn)
-		for _, table := range []string{"samples", "labels", "losses", "hashes", "picks"} {
+		for _, table := range []string{"samples", "labels", "losses", "picks"} {
 			if got := s.sql(t, "SELECT count() FROM "+table+" WHERE sample_id = unhex('"+firstID+"')"); got[0] != "0" {
 				t.Errorf("%s rows of the erased sample in %s", got[0], table)
 			}

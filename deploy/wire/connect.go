@@ -73,7 +73,7 @@ func (c *Connections) Close(ctx context.Context) error {
 		errs = append(errs, c.Kafka.Close(ctx))
 	}
 	if c.DB != nil {
-		errs = append(errs, c.DB.Close(ctx))
+		errs = append(errs, c.DB.Close())
 	}
 	if c.Blobs != nil {
 		errs = append(errs, c.Blobs.Close())

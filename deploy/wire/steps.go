@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gleaner/connectors/blob"
+	"gleaner/connectors/clickhouse"
 	"gleaner/connectors/kafka"
 	"gleaner/schemas"
 	"gleaner/stages"
@@ -74,7 +75,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		if err != nil {
 			return nil, nil, err
 		}
-		h, err := ingest.New(c.Config.Ingest, ingest.Deps{Blobs: c.Blobs, Twins: c.DB, Fetcher: fetcher, Images: s.images, Version: c.Version})
+		h, err := ingest.New(c.Config.Ingest, ingest.Deps{Blobs: c.Blobs, Twins: clickhouse.NewTwins(c.DB), Fetcher: fetcher, Images: s.images, Version: c.Version})
 		return h, nil, err
 	case "prelabel":
 		var detector prelabel.Detector

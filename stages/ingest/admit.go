@@ -42,10 +42,10 @@ func (s *Ingest) admit(ctx context.Context, in *incoming, t Thresholds) (*reject
 	if why != nil {
 		return s.conflictOr(ctx, in, why)
 	}
-	if s.deps.Twins == nil || max(t.GroupBits, t.RejectBits) < 0 {
-		return nil, nil
+	if s.deps.Twins != nil && max(t.GroupBits, t.RejectBits) >= 0 {
+		s.deps.Twins.Add(sample.Dataset, sample.ID, sample.Group, sample.PHash)
 	}
-	return nil, s.deps.Twins.PutHash(ctx, sample.Dataset, sample.ID, sample.Group, sample.PHash)
+	return nil, nil
 }
 
 // compare looks for the nearest twin. One that is too near keeps the sample out; else its group becomes the sample's, and
@@ -56,7 +56,7 @@ func (s *Ingest) compare(ctx context.Context, in *incoming, t Thresholds) (*reje
 		return nil, nil
 	}
 	sample := &in.sample
-	twin, found, err := s.deps.Twins.Near(ctx, sample.Dataset, sample.PHash, within, sample.ID)
+	twin, found, err := s.near(ctx, sample, within)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -77,6 +77,21 @@ func (s *Ingest) compare(ctx context.Context, in *incoming, t Thresholds) (*reje
 		sample.Group, err = schemas.ParseSampleID(string(group))
 	}
 	return nil, err
+}
+
+// near returns the sample's nearest twin that was not erased.
+func (s *Ingest) near(ctx context.Context, sample *schemas.Sample, within int) (twin schemas.Neighbor, found bool, err error) {
+	for {
+		twin, found, err = s.deps.Twins.Near(ctx, sample.Dataset, sample.PHash, within, sample.ID)
+		if err != nil || !found {
+			return twin, found, err
+		}
+		erased, err := s.erased(ctx, twin.ID)
+		if err != nil || !erased {
+			return twin, true, err
+		}
+		s.deps.Twins.Remove(sample.Dataset, twin.ID)
+	}
 }
 
 // claim makes the unique id and the bytes this sample's, unless another took one of them just now.

@@ -34,10 +34,14 @@ type Fetcher interface {
 	Fetch(ctx context.Context, url string) ([]byte, error)
 }
 
-// Twins finds near duplicates by perceptual hash: the nearest sample of the dataset other than not, within maxBits.
+// Twins finds near duplicates by perceptual hash.
 type Twins interface {
+	// Near returns the sample of the dataset other than not whose hash is nearest, within maxBits differing bits.
 	Near(ctx context.Context, dataset string, phash uint64, maxBits int, not schemas.SampleID) (schemas.Neighbor, bool, error)
-	PutHash(ctx context.Context, dataset string, id, group schemas.SampleID, phash uint64) error
+	// Add makes a sample that is in findable.
+	Add(dataset string, id, group schemas.SampleID, phash uint64)
+	// Remove makes one that was erased findable no more.
+	Remove(dataset string, id schemas.SampleID)
 }
 
 // Deps are what the step works with.
@@ -75,9 +79,11 @@ func (s *Ingest) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit
 	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
-	erased, err := s.erased(ctx, in.sample.ID)
-	if err != nil || erased {
-		return nil, err
+	switch erased, err := s.erased(ctx, in.sample.ID); {
+	case err != nil:
+		return nil, fmt.Errorf("ingest: %w", err)
+	case erased:
+		return nil, nil
 	}
 
 	// The image is written while it is decoded. Either way it is durable before anything is emitted.
@@ -140,7 +146,7 @@ func (s *Ingest) erased(ctx context.Context, id schemas.SampleID) (bool, error) 
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	}
-	return false, fmt.Errorf("ingest: sample %s: look for its tombstone: %w", id, err)
+	return false, fmt.Errorf("look for the tombstone of sample %s: %w", id, err)
 }
 
 // emit makes the record of a sample that is let in (why nil) or of its rejection.

@@ -211,6 +211,15 @@ func TestNearDuplicates(t *testing.T) {
 			t.Errorf("a retry: reason %q", again.reason)
 		}
 	})
+	t.Run("erased", func(t *testing.T) {
+		w := newWorld()
+		s := step(t, w, nil)
+		a := send(s, w, "a", fine)
+		w.blobs[schemas.TombstoneKey(a.sample.ID)] = []byte("{}")
+		if b := send(s, w, "b", coarse); b.sample.Group != b.sample.ID || len(w.hashes) != 1 {
+			t.Errorf("b joined group %s, of the erased %s; %d hashes", b.sample.Group, a.sample.ID, len(w.hashes))
+		}
+	})
 	t.Run("off", func(t *testing.T) {
 		w := newWorld()
 		s := step(t, w, func(c *ingest.Config) { c.Thresholds.GroupBits = -1 })

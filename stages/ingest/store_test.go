@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/bits"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -74,8 +75,16 @@ func (w *world) Get(_ context.Context, key string) (data []byte, err error) {
 	return data, nil
 }
 
-func (w *world) PutHash(_ context.Context, dataset string, id, group schemas.SampleID, phash uint64) error {
-	return w.do(func() { w.hashes = append(w.hashes, hash{dataset, id, group, phash}) })
+func (w *world) Add(dataset string, id, group schemas.SampleID, phash uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hashes = append(w.hashes, hash{dataset, id, group, phash})
+}
+
+func (w *world) Remove(_ string, id schemas.SampleID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hashes = slices.DeleteFunc(w.hashes, func(h hash) bool { return h.id == id })
 }
 
 func (w *world) Near(_ context.Context, dataset string, phash uint64, maxBits int, not schemas.SampleID) (n schemas.Neighbor, found bool, err error) {
