@@ -29,6 +29,7 @@ type Config struct {
 	TLS          TLS           `yaml:"tls"`
 	Connections  int           `yaml:"connections"` // most at a time
 	DialTimeout  time.Duration `yaml:"dial_timeout"`
+	Timeout      time.Duration `yaml:"timeout"`   // of one try of a query or an insert; schema changes and erasures have none
 	RetryFor     time.Duration `yaml:"retry_for"` // how long a passing fault is retried before it is returned
 	Twins        TwinsConfig   `yaml:"twins"`     // the search for near duplicates
 }
@@ -49,6 +50,7 @@ func DefaultConfig() Config {
 		Username:    "default",
 		Connections: 16,
 		DialTimeout: 5 * time.Second,
+		Timeout:     time.Minute,
 		RetryFor:    30 * time.Second,
 		Twins:       DefaultTwinsConfig(),
 	}
@@ -72,6 +74,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("connections %d: want at least 1", c.Connections)
 	case c.DialTimeout <= 0:
 		return fmt.Errorf("dial_timeout %s: want more than 0", c.DialTimeout)
+	case c.Timeout <= 0:
+		return fmt.Errorf("timeout %s: want more than 0", c.Timeout)
 	case c.RetryFor < 0:
 		return fmt.Errorf("retry_for %s: want at least 0", c.RetryFor)
 	case (c.TLS.CertFile == "") != (c.TLS.KeyFile == ""):

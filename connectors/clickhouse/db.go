@@ -78,7 +78,7 @@ func ensureDatabase(ctx context.Context, options ch.Options) error {
 // Close closes the connections.
 func (db *DB) Close() error { return db.conn.Close() }
 
-// exec runs a statement with retries.
+// exec runs a statement with retries and for as long as it takes: a change of the schema or an erasure rewrites tables.
 func (db *DB) exec(ctx context.Context, what, query string) error {
 	return db.retry(ctx, what, func(ctx context.Context) error { return db.conn.Exec(ctx, query) })
 }
@@ -87,7 +87,7 @@ func (db *DB) exec(ctx context.Context, what, query string) error {
 func (db *DB) rows(ctx context.Context, what string, reset func(), scan func(driver.Rows) error, query string, args ...any) error {
 	return db.retry(ctx, what, func(ctx context.Context) error {
 		reset()
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := context.WithTimeout(ctx, db.cfg.Timeout)
 		defer cancel()
 		rows, err := db.conn.Query(ctx, query, args...)
 		if err != nil {

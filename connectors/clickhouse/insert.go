@@ -49,6 +49,8 @@ func (db *DB) insert(ctx context.Context, table, token string, columns []column)
 	// Folding the block before it is written would cost as much as sorting it, and reads fold anyway.
 	settings := ch.Settings{"async_insert": 0, "optimize_on_insert": 0}
 	return db.retry(ctx, "insert into "+table, func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, db.cfg.Timeout)
+		defer cancel()
 		born, err := db.life.born(ctx, db.conn)
 		if err != nil {
 			return err

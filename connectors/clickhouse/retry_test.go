@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -109,12 +112,68 @@ func TestFaultsThatStay(t *testing.T) {
 	}
 }
 
+// TestHungServerIsLeft asks a server that takes connections, greets, and answers nothing more, as one on a dead disk does.
+func TestHungServerIsLeft(t *testing.T) {
+	hung, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hung.Close()
+	var silent atomic.Bool
+	go func() {
+		for {
+			client, err := hung.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			go func() { _, _ = io.Copy(server, client); server.Close() }()
+			go func() {
+				defer client.Close()
+				buf := make([]byte, 1<<16)
+				for {
+					n, err := server.Read(buf)
+					if err != nil {
+						return
+					}
+					if !silent.Load() {
+						_, _ = client.Write(buf[:n])
+					}
+				}
+			}()
+		}
+	}()
+	db := open(t, func(c *Config) {
+		c.Addrs, c.DialTimeout, c.Timeout, c.RetryFor = []string{hung.Addr().String()}, time.Second, 100*time.Millisecond, 150*time.Millisecond
+	})
+	silent.Store(true)
+	for what, call := range map[string]func() error{
+		"query": func() error { _, err := db.count(t.Context(), "SELECT count() FROM samples"); return err },
+		"insert": func() error {
+			return db.PutSamples(t.Context(), "", []schemas.Sample{sample(1, schemas.StageSamples, 0, 0)})
+		},
+	} {
+		if err := call(); err == nil || t.Context().Err() != nil || !transient(err) {
+			t.Errorf("%s: error %v, want one that a later try may mend", what, err)
+		}
+	}
+	silent.Store(false)
+	if _, err := db.count(t.Context(), "SELECT count() FROM samples"); err != nil {
+		t.Errorf("once it answers again: %v", err)
+	}
+}
+
 func TestConfigRefusals(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"clickhouse: database":      func(c *Config) { c.Database = "a`b" },
 		"clickhouse: connections":   func(c *Config) { c.Connections = 0 },
 		"clickhouse: dial_timeout":  func(c *Config) { c.DialTimeout = 0 },
 		"clickhouse: retry_for":     func(c *Config) { c.RetryFor = -1 },
+		"clickhouse: timeout":       func(c *Config) { c.Timeout = 0 },
 		"twins: refresh":            func(c *Config) { c.Twins.Refresh = 0 },
 		"twins: max_samples":        func(c *Config) { c.Twins.MaxSamples = 0 },
 		"go together":               func(c *Config) { c.TLS = TLS{Enabled: true, CertFile: "x"} },
