@@ -1,30 +1,28 @@
 package ingest
 
-import (
-	"fmt"
-
-	"gleaner/stages/pixels"
-)
+import "fmt"
 
 // sharpness is the variance of the 4-neighbor Laplacian (0 1 0, 1 -4 1, 0 1 0) over the inner pixels: the focus measure of
 // Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy" (2000). Blur takes away what it measures. It has no
 // upper bound; rounding to 8 bits alone makes about 1.7 of it. Images narrower than 3 pixels have 0.
-func sharpness(p *pixels.Plane) float64 {
-	if p.W < 3 || p.H < 3 {
+func sharpness(p plane) float64 {
+	if p.w < 3 || p.h < 3 {
 		return 0
 	}
-	var sum, squares int64
-	for y := 1; y < p.H-1; y++ {
-		up := p.Pix[(y-1)*p.W:][:p.W]
-		row := p.Pix[y*p.W:][:p.W]
-		down := p.Pix[(y+1)*p.W:][:p.W]
-		for x := 1; x < len(row)-1; x++ {
-			l := int64(up[x]) + int64(down[x]) + int64(row[x-1]) + int64(row[x+1]) - 4*int64(row[x])
+	var sum, squares int
+	for y := 1; y < p.h-1; y++ {
+		row := p.pix[y*p.w:][:p.w]
+		up, down := p.pix[(y-1)*p.w:][:len(row)], p.pix[(y+1)*p.w:][:len(row)]
+		left, here := int(row[0]), int(row[1])
+		for x := 2; x < len(row); x++ {
+			right := int(row[x])
+			l := int(up[x-1]) + int(down[x-1]) + left + right - 4*here
 			sum += l
 			squares += l * l
+			left, here = here, right
 		}
 	}
-	n := float64((p.W - 2) * (p.H - 2))
+	n := float64((p.w - 2) * (p.h - 2))
 	mean := float64(sum) / n
 	return float64(squares)/n - mean*mean
 }

@@ -5,8 +5,6 @@ package ingest
 import (
 	"fmt"
 	"math"
-
-	"gleaner/stages/pixels"
 )
 
 // Luma at most darkLuma shows as black, and at least brightLuma as white, on an ordinary screen.
@@ -20,12 +18,12 @@ type exposure struct {
 	dark, bright float64
 }
 
-func newExposure(p *pixels.Plane) exposure {
+func newExposure(p plane) exposure {
 	var histogram [256]int
-	for _, v := range p.Pix {
+	for _, v := range p.pix {
 		histogram[v]++
 	}
-	n := float64(len(p.Pix))
+	n := float64(len(p.pix))
 	var e exposure
 	var sum, squares float64
 	for v, count := range histogram {

@@ -3,41 +3,47 @@ package ingest
 import (
 	"math"
 	"slices"
-
-	"gleaner/stages/pixels"
 )
+
+const (
+	hashSide = 32 // pixels of the square that is transformed
+	hashLow  = 8  // frequencies kept in each direction, the constant one among them
+)
+
+// cosines is the DCT-II's basis: [frequency, pixel].
+var cosines = func() (basis [hashLow][hashSide]float64) {
+	for u := range basis {
+		for x := range basis[u] {
+			basis[u][x] = math.Cos(math.Pi / hashSide * (float64(x) + 0.5) * float64(u))
+		}
+	}
+	return basis
+}()
 
 // phash is the 64-bit perceptual hash of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions"
 // (2010), as the common tools compute it: luma area-averaged to 32x32, DCT-II, the 8x8 lowest frequencies with the constant
 // one, each bit whether its coefficient exceeds their median. Row-major, the lowest frequency in the highest bit. Images
 // that differ by scale, compression or slight retouching differ in few bits; unrelated ones in about 32.
-func phash(luma *pixels.Plane) uint64 {
-	const n, low = 32, 8
-	small := luma.Area(n, n)
-	var basis [low][n]float64
-	for u := range low {
-		for x := range n {
-			basis[u][x] = math.Cos(math.Pi / n * (float64(x) + 0.5) * float64(u))
-		}
-	}
-	var rows [n][low]float64 // transformed along x
-	for y := range n {
-		for u := range low {
+func phash(luma plane) uint64 {
+	small := area(luma.w, luma.h, func(y int) []uint8 { return luma.pix[y*luma.w:][:luma.w] }, hashSide, hashSide)
+	var rows [hashSide][hashLow]float64 // transformed along x
+	for y := range rows {
+		for u := range cosines {
 			var sum float64
-			for x, v := range small.Pix[y*n : y*n+n] {
-				sum += basis[u][x] * float64(v)
+			for x, v := range small.pix[y*hashSide:][:hashSide] {
+				sum += cosines[u][x] * float64(v)
 			}
 			rows[y][u] = sum
 		}
 	}
-	var coefficients [low * low]float64
-	for v := range low {
-		for u := range low {
+	var coefficients [hashLow * hashLow]float64
+	for v := range cosines {
+		for u := range hashLow {
 			var sum float64
-			for y := range n {
-				sum += basis[v][y] * rows[y][u]
+			for y := range rows {
+				sum += cosines[v][y] * rows[y][u]
 			}
-			coefficients[v*low+u] = sum
+			coefficients[v*hashLow+u] = sum
 		}
 	}
 	sorted := coefficients

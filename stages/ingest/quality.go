@@ -37,10 +37,7 @@ type measures struct {
 const normalSide = 512
 
 func measure(img *pixels.Image) measures {
-	luma := img.Luma()
-	if long := max(luma.W, luma.H); long > normalSide {
-		luma = luma.Area(max(1, luma.W*normalSide/long), max(1, luma.H*normalSide/long))
-	}
+	luma := newLuma(img, normalSide)
 	e := newExposure(luma)
 	return measures{deviation: e.deviation, dark: e.dark, bright: e.bright, sharpness: sharpness(luma), phash: phash(luma)}
 }

@@ -5,12 +5,7 @@ package pixels
 // Area resizes to w x h by averaging the source area that each output pixel covers, as OpenCV's INTER_AREA does when it
 // shrinks: for thumbnails. Where it grows, pixels repeat.
 func Area(src *Image, w, h int) *Image {
-	return &Image{W: w, H: h, Pix: area(src.Pix, src.W, src.H, 3, w, h)}
-}
-
-// Area is Area for a plane.
-func (p *Plane) Area(w, h int) *Plane {
-	return &Plane{W: w, H: h, Pix: area(p.Pix, p.W, p.H, 1, w, h)}
+	return &Image{W: w, H: h, Pix: area(src.Pix, src.W, src.H, w, h)}
 }
 
 // span is the run of source pixels under one output pixel, at..at+n-1, with weights that sum to 1: first and last of the
@@ -48,14 +43,15 @@ func (s span) weight(i int) float32 {
 	return s.inner
 }
 
-func area(src []uint8, sw, sh, ch, w, h int) []uint8 {
+func area(src []uint8, sw, sh, w, h int) []uint8 {
+	const ch = 3
 	dst := make([]uint8, w*h*ch)
 	xs, ys := spans(sw, w), spans(sh, h)
 	sum, row := make([]float32, w*ch), make([]float32, w*ch)
 	for y, sy := range ys {
 		clear(sum)
 		for i := range sy.n {
-			averageRow(row, src[(sy.at+i)*sw*ch:][:sw*ch], xs, ch)
+			averageRow(row, src[(sy.at+i)*sw*ch:][:sw*ch], xs)
 			weight := sy.weight(i)
 			for j, v := range row {
 				sum[j] += weight * v
@@ -69,7 +65,8 @@ func area(src []uint8, sw, sh, ch, w, h int) []uint8 {
 	return dst
 }
 
-func averageRow(dst []float32, src []uint8, xs []span, ch int) {
+func averageRow(dst []float32, src []uint8, xs []span) {
+	const ch = 3
 	for x, s := range xs {
 		for c := range ch {
 			px := src[s.at*ch+c : (s.at+s.n-1)*ch+c+1]

@@ -36,10 +36,6 @@ func TestArea(t *testing.T) {
 	for _, s := range sizes {
 		src := noise(s[0], s[1], 9)
 		got := pixels.Area(src, s[2], s[3])
-		luma := src.Luma().Area(s[2], s[3])
-		if luma.W != s[2] || luma.H != s[3] || len(luma.Pix) != s[2]*s[3] {
-			t.Fatalf("%v: plane of %dx%d", s, luma.W, luma.H)
-		}
 		var worst float64
 		sx, sy := float64(src.W)/float64(got.W), float64(src.H)/float64(got.H)
 		for y := range got.H {
@@ -65,25 +61,11 @@ func TestArea(t *testing.T) {
 	}
 }
 
-func TestLuma(t *testing.T) {
-	m := &pixels.Image{W: 5, H: 1, Pix: []uint8{255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255}}
-	for i, want := range []uint8{255, 0, 76, 150, 29} {
-		if got := m.Luma().Pix[i]; got != want {
-			t.Errorf("luma %d is %d, want %d", i, got, want)
-		}
-	}
-}
-
 func BenchmarkResize(b *testing.B) {
 	src := noise(640, 480, 1)
 	b.Run("area-320x240", func(b *testing.B) {
 		for b.Loop() {
 			pixels.Area(src, 320, 240)
-		}
-	})
-	b.Run("luma", func(b *testing.B) {
-		for b.Loop() {
-			src.Luma()
 		}
 	})
 }
