@@ -61,13 +61,31 @@ func samplePosition(s *schemas.Sample) uint64 {
 	return s.Revision<<8 | stage
 }
 
+// latest returns of each sample the one record that the others of a batch would be folded into, in the batch's order.
+func latest(samples []schemas.Sample) []*schemas.Sample {
+	last := make(map[schemas.SampleID]int, len(samples))
+	for i := range samples {
+		if j, seen := last[samples[i].ID]; !seen || samplePosition(&samples[i]) >= samplePosition(&samples[j]) {
+			last[samples[i].ID] = i
+		}
+	}
+	kept := make([]*schemas.Sample, 0, len(last))
+	for i := range samples {
+		if last[samples[i].ID] == i {
+			kept = append(kept, &samples[i])
+		}
+	}
+	return kept
+}
+
 // PutSamples records samples in the catalog, which keeps the latest of each by revision and stage. Inline pixels are left
-// out. Samples of StageSamples also enter the search for near duplicates.
+// out.
 func (db *DB) PutSamples(ctx context.Context, token string, samples []schemas.Sample) error {
 	if len(samples) == 0 {
 		return nil
 	}
-	n := len(samples)
+	rows := latest(samples)
+	n := len(rows)
 	var (
 		ids, groups            = make([]schemas.SampleID, n), make([]schemas.SampleID, n)
 		datasets, uniques      = make([]string, n), make([]string, n)
@@ -85,8 +103,8 @@ func (db *DB) PutSamples(ctx context.Context, token string, samples []schemas.Sa
 		records                = make([][]byte, n)
 		objects                objectColumns
 	)
-	for i := range samples {
-		s := samples[i]
+	for i, row := range rows {
+		s := *row
 		s.Image.Inline = nil
 		record, err := schemas.EncodeSample(&s)
 		if err != nil {
@@ -94,7 +112,7 @@ func (db *DB) PutSamples(ctx context.Context, token string, samples []schemas.Sa
 		}
 		ids[i], groups[i], datasets[i], uniques[i] = s.ID, s.Group, s.Dataset, s.UniqueID
 		tasks[i], medias[i], actors[i] = s.Task, s.Image.MediaType, s.Actor
-		images[i], sizes[i], phashes[i] = samples[i].Image.SHA256[:], uint64(max(s.Image.Size, 0)), s.PHash
+		images[i], sizes[i], phashes[i] = row.Image.SHA256[:], uint64(max(s.Image.Size, 0)), s.PHash
 		revisions[i], positions[i] = s.Revision, samplePosition(&s)
 		widths[i], heights[i] = uint32(max(s.Image.W, 0)), uint32(max(s.Image.H, 0))
 		proposals[i], superpixels[i] = uint32(len(s.Proposals)), uint32(max(s.Superpixels.Count, 0))

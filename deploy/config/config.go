@@ -132,6 +132,9 @@ func (c Config) steps() map[string]runner.Config {
 	one.Concurrency = 1
 	rows := c.Runner // an insert costs the database the same for few rows as for many
 	rows.BatchWait = max(rows.BatchWait, 2*time.Second)
+	rows.BatchBytes = max(rows.BatchBytes, 64<<20)
+	rows.MaxInFlightRecords = max(rows.MaxInFlightRecords, 2*rows.BatchRecords)
+	rows.MaxInFlightBytes = max(rows.MaxInFlightBytes, 2*rows.BatchBytes)
 	return map[string]runner.Config{"publish": one, "analysis": one, "catalog": rows}
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,122 +49,134 @@ func New(store Store, blobs Blobs, log *slog.Logger) *Catalog {
 // lookups is how many tombstones are looked up at once.
 const lookups = 16
 
-// HandleBatch puts records of one topic, any of those that Flow gives the catalog, with their inline pixels removed. It emits
-// nothing. In its *schemas.WriteError bytes that cannot be decoded are a Fault, and records of erased samples schemas.ErrDropped;
-// all others are durable then. After any other error none is known to be.
+// HandleBatch puts records of any of the topics that Flow gives the catalog, with their inline pixels removed: one put for all
+// samples, whatever their topic, one for labels and one for rejects. It emits nothing. In its *schemas.WriteError bytes that
+// cannot be decoded are a Fault, and records of erased samples schemas.ErrDropped; all others are durable then. After any other
+// error none is known to be.
 func (c *Catalog) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schemas.Emit, error) {
-	if len(recs) == 0 {
-		return nil, nil
-	}
-	switch topic := recs[0].Topic; topic {
-	case schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted:
-		return nil, put(ctx, c, recs, schemas.DecodeSample, c.store.PutSamples, func(s *schemas.Sample) schemas.SampleID {
-			s.Image.Inline = nil
-			return s.ID
-		})
-	case schemas.Labels:
-		return nil, put(ctx, c, recs, schemas.DecodeLabel, c.store.PutLabels, func(l *schemas.Label) schemas.SampleID {
-			l.Image.Inline = nil
-			return l.SampleID
-		})
-	case schemas.Rejects:
-		return nil, put(ctx, c, recs, schemas.DecodeRejected, c.store.PutRejected, func(r *schemas.Rejected) schemas.SampleID {
-			r.Sample.Image.Inline = nil
-			return r.Sample.ID
-		})
-	default:
-		return nil, schemas.NewFault("unknown-topic", fmt.Errorf("the catalog has no table for topic %s", topic))
-	}
-}
-
-// put decodes, leaves out what is erased, and stores the rest in one call. trim removes what the store shall not keep and
-// returns the sample's id.
-func put[T any](
-	ctx context.Context, c *Catalog, recs []schemas.Record,
-	decode func([]byte) (T, error), store func(context.Context, string, []T) error, trim func(*T) schemas.SampleID,
-) error {
-	failed := map[int]error{}
-	rows := make([]T, 0, len(recs))
-	ids := make([]schemas.SampleID, 0, len(recs))
-	from := make([]int, 0, len(recs)) // rows[i] is recs[from[i]]
+	var (
+		samples  = table[schemas.Sample]{decode: schemas.DecodeSample, put: c.store.PutSamples}
+		labels   = table[schemas.Label]{decode: schemas.DecodeLabel, put: c.store.PutLabels}
+		rejected = table[schemas.Rejected]{decode: schemas.DecodeRejected, put: c.store.PutRejected}
+		ids      = make([]schemas.SampleID, len(recs))
+		failed   = map[int]error{}
+	)
 	for i, rec := range recs {
-		row, err := decode(rec.Value)
+		var err error
+		switch rec.Topic {
+		case schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted:
+			var s *schemas.Sample
+			if s, err = samples.add(i, rec); err == nil {
+				s.Image.Inline, ids[i] = nil, s.ID
+			}
+		case schemas.Labels:
+			var l *schemas.Label
+			if l, err = labels.add(i, rec); err == nil {
+				l.Image.Inline, ids[i] = nil, l.SampleID
+			}
+		case schemas.Rejects:
+			var r *schemas.Rejected
+			if r, err = rejected.add(i, rec); err == nil {
+				r.Sample.Image.Inline, ids[i] = nil, r.Sample.ID
+			}
+		default:
+			err = schemas.NewFault("unknown-topic", fmt.Errorf("the catalog has no table for topic %s", rec.Topic))
+		}
 		if err != nil {
-			failed[i] = schemas.NewFault("undecodable", err)
-			continue
+			failed[i] = err
 		}
-		ids = append(ids, trim(&row))
-		rows = append(rows, row)
-		from = append(from, i)
 	}
-	erased, err := c.erased(ctx, ids)
-	if err != nil {
-		return err
+	if err := c.drop(ctx, recs, ids, failed); err != nil {
+		return nil, err
 	}
-	kept := 0
-	for i, row := range rows {
-		if erased[ids[i]] {
-			failed[from[i]] = schemas.ErrDropped
-			c.log.Info("left out a record of an erased sample", "step", "catalog", "sample", ids[i], "topic", recs[from[i]].Topic)
-			continue
-		}
-		rows[kept], from[kept] = row, from[i]
-		kept++
-	}
-	if rows = rows[:kept]; len(rows) > 0 {
-		if err := store(ctx, token(recs, from[:kept]), rows); err != nil {
-			return fmt.Errorf("catalog: store %d records of %s: %w", len(rows), recs[0].Topic, err)
+	for _, store := range []func(context.Context, []schemas.Record, map[int]error) error{samples.store, labels.store, rejected.store} {
+		if err := store(ctx, recs, failed); err != nil {
+			return nil, err
 		}
 	}
 	if len(failed) > 0 {
-		return &schemas.WriteError{Failed: failed}
+		return nil, &schemas.WriteError{Failed: failed}
+	}
+	return nil, nil
+}
+
+// table is the rows of a batch that go to one table.
+type table[T any] struct {
+	decode func([]byte) (T, error)
+	put    func(ctx context.Context, token string, rows []T) error
+	rows   []T
+	from   []int // rows[i] is of record from[i]
+}
+
+// add decodes a record, the i-th of the batch, and returns its row, which the caller may change until the next add.
+func (t *table[T]) add(i int, rec schemas.Record) (*T, error) {
+	row, err := t.decode(rec.Value)
+	if err != nil {
+		return nil, schemas.NewFault("undecodable", err)
+	}
+	t.rows, t.from = append(t.rows, row), append(t.from, i)
+	return &t.rows[len(t.rows)-1], nil
+}
+
+// store puts the rows of the records that did not fail in one call.
+func (t *table[T]) store(ctx context.Context, recs []schemas.Record, failed map[int]error) error {
+	kept := 0
+	for i, from := range t.from {
+		if failed[from] == nil {
+			t.rows[kept], t.from[kept] = t.rows[i], from
+			kept++
+		}
+	}
+	if kept == 0 {
+		return nil
+	}
+	if err := t.put(ctx, token(recs, t.from[:kept]), t.rows[:kept]); err != nil {
+		return fmt.Errorf("catalog: store %d records of %s and others: %w", kept, recs[t.from[0]].Topic, err)
 	}
 	return nil
 }
 
-// erased returns which of the samples have a tombstone.
-func (c *Catalog) erased(ctx context.Context, ids []schemas.SampleID) (map[schemas.SampleID]bool, error) {
-	found := make(map[schemas.SampleID]bool, len(ids))
-	unique := make([]schemas.SampleID, 0, len(ids))
-	for _, id := range ids {
-		if _, seen := found[id]; !seen {
-			found[id] = false
-			unique = append(unique, id)
+// drop fails the records of erased samples. ids are the records' samples; those of records that failed already mean nothing.
+func (c *Catalog) drop(ctx context.Context, recs []schemas.Record, ids []schemas.SampleID, failed map[int]error) error {
+	of := make(map[schemas.SampleID][]int, len(ids))
+	for i, id := range ids {
+		if failed[i] == nil {
+			of[id] = append(of[id], i)
 		}
 	}
-	dead := make([]bool, len(unique))
+	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(lookups)
-	for i, id := range unique {
+	for id, records := range of {
 		g.Go(func() error {
 			_, err := c.blobs.Get(ctx, schemas.TombstoneKey(id))
-			switch {
-			case err == nil:
-				dead[i] = true
-			case !errors.Is(err, fs.ErrNotExist):
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
 				return fmt.Errorf("catalog: look for the tombstone of sample %s: %w", id, err)
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, i := range records {
+				failed[i] = schemas.ErrDropped
+			}
+			c.log.Info("left out records of an erased sample", "step", "catalog", "sample", id, "topic", recs[records[0]].Topic, "records", len(records))
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	for i, id := range unique {
-		found[id] = dead[i]
-	}
-	return found, nil
+	return g.Wait()
 }
 
-// token names a set of records: the digest of their topic and of each one's partition and offset, in order.
+// token names a set of records: the digest of each one's topic, partition and offset, in order.
 func token(recs []schemas.Record, which []int) string {
 	h := sha256.New()
-	h.Write([]byte(recs[0].Topic))
-	buf := make([]byte, 0, 16*len(which))
+	var buf []byte
 	for _, i := range which {
+		buf = append(append(buf[:0], recs[i].Topic...), 0)
 		buf = binary.BigEndian.AppendUint64(buf, uint64(recs[i].Partition))
 		buf = binary.BigEndian.AppendUint64(buf, uint64(recs[i].Offset))
+		h.Write(buf)
 	}
-	h.Write(buf)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

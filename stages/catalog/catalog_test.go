@@ -148,6 +148,28 @@ func TestMixedBatch(t *testing.T) {
 	}
 }
 
+// A batch of several topics is one put for each table, and a failure of one topic's record leaves the others be.
+func TestBatchOfManyTopics(t *testing.T) {
+	m := &memory{}
+	a, b := sample("a"), sample("b")
+	label := schemas.Label{SampleID: a.ID, Dataset: "d", Task: "detect", Image: a.Image, Rank: schemas.RankHuman}
+	err := handle(
+		m,
+		schemas.Record{Topic: schemas.Labels, Value: encode(t, schemas.EncodeLabel, label)},
+		schemas.Record{Topic: schemas.Linted, Value: encode(t, schemas.EncodeSample, a)},
+		schemas.Record{Topic: schemas.Prelabeled, Value: []byte("x")},
+		schemas.Record{Topic: schemas.Rejects, Value: encode(t, schemas.EncodeRejected, schemas.Rejected{Sample: b, Reason: "blurred"})},
+		schemas.Record{Topic: schemas.Samples, Value: encode(t, schemas.EncodeSample, b)},
+	)
+	var some *schemas.WriteError
+	if !errors.As(err, &some) || len(some.Failed) != 1 || some.Failed[2] == nil {
+		t.Errorf("error %v, want one about record 2", err)
+	}
+	if len(m.tokens) != 3 || len(m.samples) != 2 || m.samples[0].ID != a.ID || m.samples[1].ID != b.ID || len(m.labels) != 1 || len(m.rejected) != 1 {
+		t.Errorf("%d puts of %d samples, %d labels and %d rejects, want 3 of 2, 1 and 1", len(m.tokens), len(m.samples), len(m.labels), len(m.rejected))
+	}
+}
+
 // Failures of the stores are for the runner to retry: no fault, and nothing claimed to be done.
 func TestStoreFailures(t *testing.T) {
 	away := errors.New("away")

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// batcher gathers the records of one source into batches for a batch handler.
+// batcher gathers the records of all sources into batches for a batch handler.
 type batcher struct {
 	r     *Runner
 	in    chan *job // nil asks for a flush
@@ -49,7 +49,9 @@ func (b *batcher) run(ctx context.Context) {
 		if open == nil {
 			return
 		}
-		slices.SortStableFunc(open.jobs, func(a, b job) int { return cmp.Compare(a.rec.Partition, b.rec.Partition) })
+		slices.SortStableFunc(open.jobs, func(a, b job) int {
+			return cmp.Or(cmp.Compare(a.rec.Topic, b.rec.Topic), cmp.Compare(a.rec.Partition, b.rec.Partition))
+		})
 		select {
 		case b.r.work <- open:
 		case <-ctx.Done():

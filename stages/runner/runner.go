@@ -46,7 +46,7 @@ type Handler interface {
 	Handle(context.Context, schemas.Record) ([]schemas.Emit, error)
 }
 
-// BatchHandler is a Handler for steps that write tables: it gets many records of one topic, ordered by partition and offset.
+// BatchHandler is a Handler for steps that write tables: it gets many records, ordered by topic, partition and offset.
 // A *schemas.WriteError names the records that failed by index, each with an error that Handler could have returned or with
 // schemas.ErrDropped, and the others are done; after any other error all are handled again: together, or one by one to find
 // the culprit when it is a fault.
@@ -146,10 +146,15 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 	})
 
+	forward, end := r.submit, func() {}
+	if r.deps.Batch != nil {
+		b := startBatcher(reading, r)
+		forward, end = b.add, b.close
+	}
 	var readers, workers, writer, watch sync.WaitGroup
 	for _, s := range r.deps.Sources {
 		readers.Go(func() {
-			if err := r.read(reading, s); err != nil {
+			if err := r.read(reading, s, forward); err != nil {
 				fail(err)
 			}
 		})
@@ -166,6 +171,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	watch.Go(func() { r.watchLag(watching) })
 
 	readers.Wait()
+	end()
 	close(r.work)
 	workers.Wait()
 	close(r.done)
@@ -203,14 +209,8 @@ func (r *Runner) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// read takes records from one source for as long as there is room for them.
-func (r *Runner) read(ctx context.Context, s Source) error {
-	forward := r.submit
-	if r.deps.Batch != nil {
-		b := startBatcher(ctx, r)
-		defer b.close()
-		forward = b.add
-	}
+// read takes records from one source for as long as there is room for them, and hands them on.
+func (r *Runner) read(ctx context.Context, s Source, forward func(context.Context, *job) bool) error {
 	for {
 		d, err := s.Read(ctx)
 		switch {
