@@ -32,6 +32,7 @@ func (c *ClickHouse) writeConfig(instance string) (string, error) {
     <mark_cache_size>%[2]d</mark_cache_size>
     <index_mark_cache_size>%[2]d</index_mark_cache_size>
     <primary_index_cache_size>%[2]d</primary_index_cache_size>
+    <memory_worker_period_ms>1000</memory_worker_period_ms>
     <macros><gleaner_instance>%[3]s</gleaner_instance></macros>
 </clickhouse>
 `, int64(c.cfg.MaxMemory), int64(c.cfg.MaxCache), instance)
