@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Store keeps values under keys of slash-separated parts. All methods are safe for concurrent use, by any number of
@@ -42,7 +43,13 @@ type Config struct {
 	// variables, profile or instance role. For servers that do not know S3's newer checksums add
 	// request_checksum_calculation=when_required. The server must honor If-None-Match on PUT.
 	URL string `yaml:"url"`
+	// Timeout bounds one call to a bucket, its own retries included, and of List one page; 0: no bound. A folder's calls are
+	// the operating system's, which lets nobody leave them.
+	Timeout time.Duration `yaml:"timeout"`
 }
+
+// DefaultConfig names no store: the caller gives one.
+func DefaultConfig() Config { return Config{Timeout: time.Minute} }
 
 // Validate refuses what Open cannot open, as far as the text tells.
 func (c Config) Validate() error {
@@ -59,6 +66,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("url %q: want file:///folder or s3://bucket", c.URL)
 	case u.Scheme == "file" && u.RawQuery != "":
 		return fmt.Errorf("url %q: a folder takes no options", c.URL)
+	case c.Timeout < 0:
+		return fmt.Errorf("timeout %s: must not be negative", c.Timeout)
 	}
 	return nil
 }
@@ -72,7 +81,7 @@ func Open(ctx context.Context, c Config) (Store, error) {
 	if u.Scheme == "file" {
 		return openLocal(folder(u))
 	}
-	return openBucket(ctx, u)
+	return openBucket(ctx, u, c.Timeout)
 }
 
 // folder is the path of a file URL; file://./a and file://../a are relative to the working directory.

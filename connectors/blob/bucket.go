@@ -10,15 +10,27 @@ import (
 	"io/fs"
 	"iter"
 	"net/url"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcerrors"
 )
 
-type bucket struct{ b *blob.Bucket }
+type bucket struct {
+	b       *blob.Bucket
+	timeout time.Duration // of a call; 0: none
+}
 
-func openBucket(ctx context.Context, u *url.URL) (*bucket, error) {
+// bound is ctx for one call.
+func (s *bucket) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, s.timeout)
+}
+
+func openBucket(ctx context.Context, u *url.URL, timeout time.Duration) (*bucket, error) {
 	q := u.Query()
 	prefix := q.Get("prefix")
 	q.Del("prefix")
@@ -30,6 +42,9 @@ func openBucket(ctx context.Context, u *url.URL) (*bucket, error) {
 	if prefix != "" {
 		b = blob.PrefixedBucket(b, prefix)
 	}
+	s := &bucket{b, timeout}
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
 	ok, err := b.IsAccessible(ctx)
 	if err == nil && !ok {
 		err = errors.New("it does not exist")
@@ -38,13 +53,15 @@ func openBucket(ctx context.Context, u *url.URL) (*bucket, error) {
 		_ = b.Close()
 		return nil, fmt.Errorf("blob: bucket %s: %w", u.Host, err)
 	}
-	return &bucket{b}, nil
+	return s, nil
 }
 
 func (s *bucket) Put(ctx context.Context, key string, data []byte) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
 	if err := s.write(ctx, key, data, false); err != nil {
 		return fmt.Errorf("blob: put %s: %w", key, err)
 	}
@@ -59,6 +76,8 @@ func (s *bucket) PutNew(ctx context.Context, key string, data []byte) (existing 
 	if err := checkKey(key); err != nil {
 		return nil, false, err
 	}
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
 	for range 100 {
 		if err = s.write(ctx, key, data, true); err == nil {
 			return nil, true, nil
@@ -78,6 +97,8 @@ func (s *bucket) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
 	data, err := s.b.ReadAll(ctx, key)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		err = fs.ErrNotExist
@@ -92,6 +113,8 @@ func (s *bucket) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	ctx, cancel := s.bound(ctx)
+	defer cancel()
 	if err := s.b.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
 		return fmt.Errorf("blob: delete %s: %w", key, err)
 	}
@@ -102,7 +125,9 @@ func (s *bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 	return func(yield func(string, error) bool) {
 		it := s.b.List(&blob.ListOptions{Prefix: prefix})
 		for {
+			ctx, cancel := s.bound(ctx)
 			o, err := it.Next(ctx)
+			cancel()
 			if errors.Is(err, io.EOF) {
 				return
 			}

@@ -6,6 +6,7 @@ package blob
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -218,14 +219,11 @@ func (s *local) stage(ctx context.Context, path string, data []byte) (tmp string
 	if err := s.makeFolder(filepath.Dir(path)); err != nil {
 		return "", err
 	}
-	f, err := os.CreateTemp(filepath.Join(s.root, pending), "")
+	f, err := os.OpenFile(filepath.Join(s.root, pending, rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return "", err
 	}
 	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -105,6 +105,7 @@ func Default() Config {
 		Log:        Log{Level: "info", Format: "text"},
 		Kafka:      kafka.DefaultConfig(),
 		ClickHouse: clickhouse.DefaultConfig(),
+		Blob:       blob.DefaultConfig(),
 		Fetch:      blob.DefaultFetchConfig(),
 		Engine:     Engine{Kafka: engine.DefaultKafkaConfig(), ClickHouse: engine.DefaultClickHouseConfig()},
 		Web:        web.DefaultConfig(),
