@@ -58,7 +58,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// maxTwinBits is how far the banded search for near duplicates reaches.
+// maxTwinBits is how far the search for near duplicates reaches.
 const maxTwinBits = 11
 
 // Validate refuses thresholds out of range, of every dataset.
