@@ -1,0 +1,169 @@
+package superpixel
+
+// The quality mode: more regions than are wanted are merged to as many as are, so that those left are where the picture has
+// detail; then the pixels along the borders go to the region that suits them best.
+
+// regions are worked on after the k-means. They keep their memory between calls; the zero value is ready.
+type regions struct {
+	framed
+	graph  graph
+	runs   []int32 // [w+2*pad]
+	sums   []sums  // by region, as of the beginning of a pass but for the number of pixels
+	colors []meanColor
+	floor  int64 // a region of so many pixels gives none away
+}
+
+// surplus is how many times the regions wanted fine needs, for the best balance of detail and compactness.
+const surplus = 2
+
+// fine makes k regions of about surplus*k, in place, and returns how many there are: k, or n if that is less.
+//
+// labels: [h*w], n 4-connected regions numbered in the order of first appearance; so is the result.
+func (r *regions) fine(f *field, kernel kernel, labels []uint16, n, k int) int {
+	r.load(labels, f.w, f.h)
+	r.graph.build(f, kernel, &r.framed, n)
+	r.relabel(r.graph.mergeTo(evenly, k)[0])
+	n = r.graph.alive
+	for range passes {
+		r.average(f, kernel, n)
+		for y := range f.h {
+			r.refine(f, y)
+		}
+	}
+	r.store(labels, n)
+	return n
+}
+
+// hierarchy merges the regions of a label map on and on to each of the counts, which do not rise, and returns the levels as
+// those of a labelmap.Map.
+//
+// labels: [h*w], n 4-connected regions numbered in the order of first appearance.
+func (r *regions) hierarchy(f *field, kernel kernel, labels []uint16, n int, counts []int) [][]uint16 {
+	r.load(labels, f.w, f.h)
+	r.graph.build(f, kernel, &r.framed, n)
+	return r.graph.mergeTo(byObject, counts...)
+}
+
+// meanColor is in steps of 1/labScale.
+type meanColor struct{ l, a, b int32 }
+
+const (
+	passes = 2
+
+	// What a neighbor that has the same label is worth to a pixel, as a squared distance of colors: the borders' smoothness.
+	sideWorth   = 30 * labScale * labScale
+	cornerWorth = 10 * labScale * labScale
+	mostWorth   = 4*sideWorth + 4*cornerWorth
+)
+
+// average finds the mean colors of the n regions.
+func (r *regions) average(f *field, k kernel, n int) {
+	r.sums, r.colors, r.runs = grown(r.sums, n), grown(r.colors, n), grown(r.runs, r.w+2*pad)
+	r.floor = int64(r.w * r.h / (16 * n))
+	clear(r.sums)
+	for y := range r.h {
+		row := r.row(y)
+		last := k.edges(row, r.w, r.runs)
+		r.runs[last] = int32(r.w)
+		from := 0
+		for _, to := range r.runs[:last+1] {
+			r.sums[row[from]].add(f, y, from, int(to))
+			from = int(to)
+		}
+	}
+	for i := range r.sums {
+		c := r.sums[i].color()
+		r.colors[i] = meanColor{c[0], c[1], c[2]}
+	}
+}
+
+// refine gives the pixels of a row that are at a border to a neighboring region where that lowers the squared distance to
+// the region's mean color plus the length of borders (Yao et al. 2015, "Real-time coarse-to-fine topologically preserving
+// segmentation", at its finest level). A pixel stays where its region would fall apart without it, so that regions stay
+// 4-connected.
+func (r *regions) refine(f *field, y int) {
+	n := r.w
+	i := y * f.stride
+	l, a, b := f.l[i:][:n], f.a[i:][:n], f.b[i:][:n]
+	i = y * r.stride // of the pixel up and left of the row's first
+	above, row, below := r.labels[i:][:n+4], r.labels[i+r.stride:][:n+4], r.labels[i+2*r.stride:][:n+4]
+	for x := range l {
+		k, up, down, left, right := row[x+1], above[x+1], below[x+1], row[x], row[x+2]
+		if up == k && down == k && left == k && right == k {
+			continue
+		}
+		around := square{four(above, x), four(row, x), four(below, x)}
+		own := around.same(k)
+		if !simple[own] || r.sums[k].n <= r.floor {
+			continue
+		}
+		pixel := meanColor{int32(l[x]), int32(a[x]), int32(b[x])}
+		best, least := k, pixel.distance2(&r.colors[k])-worth[own]
+		// A color from here on cannot be better: what is worth nothing to k may be to it.
+		farthest := least + mostWorth - worth[own]
+		last := k
+		for _, other := range [4]uint16{up, left, right, down} {
+			if other == k || other == last || other == outside {
+				continue
+			}
+			last = other
+			d := pixel.distance2(&r.colors[other])
+			if d >= farthest {
+				continue
+			}
+			if d -= worth[around.same(other)]; d < least {
+				best, least = other, d
+			}
+		}
+		if best != k {
+			row[x+1] = best
+			r.sums[k].n--
+			r.sums[best].n++
+		}
+	}
+}
+
+func (c meanColor) distance2(d *meanColor) int32 {
+	l, a, b := c.l-d.l, c.a-d.a, c.b-d.b
+	return l*l + a*a + b*b
+}
+
+// square is the labels of 3x3 pixels, each row in the lower three lanes of 16 bits.
+type square [3]uint64
+
+func four(row []uint16, x int) uint64 {
+	r := row[x : x+4 : x+4]
+	return uint64(r[0]) | uint64(r[1])<<16 | uint64(r[2])<<32 | uint64(r[3])<<48
+}
+
+// same has a bit set for each pixel of the square whose label is k, column by column.
+func (s *square) same(k uint16) uint {
+	every := uint64(k) * 0x0001_0001_0001_0001
+	m := zeros(s[0]^every)>>15 | zeros(s[1]^every)>>14 | zeros(s[2]^every)>>13
+	return uint(m|m>>13|m>>26) & (1<<9 - 1)
+}
+
+// zeros has the top bit set of each lane of 16 bits that is zero.
+func zeros(v uint64) uint64 {
+	const low = 0x7fff_7fff_7fff_7fff
+	return ^(v&low + low | v | low)
+}
+
+// Tables by set of pixels of a square, column by column, of which the middle makes no difference: simple tells whether those
+// 4-adjacent to the middle are 4-connected without it; worth is what a set is worth to the middle if it has its label.
+var simple, worth = squares()
+
+func squares() (simple [1 << 9]bool, worth [1 << 9]int32) {
+	around := [8]int{0, 3, 6, 7, 8, 5, 2, 1} // clockwise from the upper left: corners and sides in turn
+	for set := range simple {
+		has := func(i int) int { return set >> around[i&7] & 1 }
+		arcs, sides := 0, 0
+		for side := 1; side < 8; side += 2 {
+			worth[set] += int32(sideWorth*has(side) + cornerWorth*has(side+1))
+			sides += has(side)
+			arcs += has(side) &^ (has(side+1) & has(side+2)) // that end at this side
+		}
+		simple[set] = arcs == 1 || arcs == 0 && sides == 4
+	}
+	return simple, worth
+}
