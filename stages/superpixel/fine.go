@@ -6,28 +6,41 @@ package superpixel
 // regions are worked on after the k-means. They keep their memory between calls; the zero value is ready.
 type regions struct {
 	framed
-	graph  graph
-	runs   []int32 // [w+2*pad]
-	sums   []sums  // by region, as of the beginning of a pass but for the number of pixels
-	colors []meanColor
-	floor  int64 // a region of so many pixels gives none away
+	graph   graph
+	sums    []sums      // by region
+	colors  []meanColor // by region, as of the beginning of a pass
+	floor   int64       // a region of so many pixels gives none away
+	changed []uint8     // by pixel, laid out as the labels: one more than the last pass that changed its 3x3 surroundings
 }
 
-// surplus is how many times the regions wanted fine needs, for the best balance of detail and compactness.
-const surplus = 2
+// baseRegions is how many regions fine needs of the k-means to make k, for the best balance of detail and compactness.
+func baseRegions(k int) int { return min(9*k/4, MaxRegions) }
 
-// fine makes k regions of about surplus*k, in place, and returns how many there are: k, or n if that is less.
+// fine makes k regions of about baseRegions(k), in place, and returns how many there are: k, or n if that is less.
 //
 // labels: [h*w], n 4-connected regions numbered in the order of first appearance; so is the result.
 func (r *regions) fine(f *field, kernel kernel, labels []uint16, n, k int) int {
 	r.load(labels, f.w, f.h)
 	r.graph.build(f, kernel, &r.framed, n)
-	r.relabel(r.graph.mergeTo(evenly, k)[0])
+	level := r.graph.mergeTo(evenly, k)[0]
 	n = r.graph.alive
-	for range passes {
-		r.average(f, kernel, n)
+	r.relabel(level)
+	r.sums, r.colors = grown(r.sums, n), grown(r.colors, n)
+	for i, k := range level {
+		if r.graph.into[i] == int32(i) {
+			r.sums[k] = r.graph.nodes[i].sums
+		}
+	}
+	r.floor = int64(f.w * f.h / (16 * n))
+	r.changed = grown(r.changed, len(r.labels))
+	clear(r.changed)
+	for pass := range uint8(passes) {
+		for i := range r.sums {
+			c := r.sums[i].color()
+			r.colors[i] = meanColor{c[0], c[1], c[2]}
+		}
 		for y := range f.h {
-			r.refine(f, y)
+			r.refine(f, y, pass)
 		}
 	}
 	r.store(labels, n)
@@ -48,46 +61,28 @@ func (r *regions) hierarchy(f *field, kernel kernel, labels []uint16, n int, cou
 type meanColor struct{ l, a, b int32 }
 
 const (
-	passes = 2
+	passes = 4
 
 	// What a neighbor that has the same label is worth to a pixel, as a squared distance of colors: the borders' smoothness.
-	sideWorth   = 30 * labScale * labScale
-	cornerWorth = 10 * labScale * labScale
+	sideWorth   = 18 * labScale * labScale
+	cornerWorth = 6 * labScale * labScale
 	mostWorth   = 4*sideWorth + 4*cornerWorth
 )
-
-// average finds the mean colors of the n regions.
-func (r *regions) average(f *field, k kernel, n int) {
-	r.sums, r.colors, r.runs = grown(r.sums, n), grown(r.colors, n), grown(r.runs, r.w+2*pad)
-	r.floor = int64(r.w * r.h / (16 * n))
-	clear(r.sums)
-	for y := range r.h {
-		row := r.row(y)
-		last := k.edges(row, r.w, r.runs)
-		r.runs[last] = int32(r.w)
-		from := 0
-		for _, to := range r.runs[:last+1] {
-			r.sums[row[from]].add(f, y, from, int(to))
-			from = int(to)
-		}
-	}
-	for i := range r.sums {
-		c := r.sums[i].color()
-		r.colors[i] = meanColor{c[0], c[1], c[2]}
-	}
-}
 
 // refine gives the pixels of a row that are at a border to a neighboring region where that lowers the squared distance to
 // the region's mean color plus the length of borders (Yao et al. 2015, "Real-time coarse-to-fine topologically preserving
 // segmentation", at its finest level). A pixel stays where its region would fall apart without it, so that regions stay
-// 4-connected.
-func (r *regions) refine(f *field, y int) {
+// 4-connected. Passes after the first look only where the one before has changed something.
+func (r *regions) refine(f *field, y int, pass uint8) {
 	n := r.w
-	i := y * f.stride
-	l, a, b := f.l[i:][:n], f.a[i:][:n], f.b[i:][:n]
-	i = y * r.stride // of the pixel up and left of the row's first
+	l, a, b := f.l[y*f.stride:][:n], f.a[y*f.stride:][:n], f.b[y*f.stride:][:n]
+	i := y * r.stride // of the pixel up and left of the row's first
 	above, row, below := r.labels[i:][:n+4], r.labels[i+r.stride:][:n+4], r.labels[i+2*r.stride:][:n+4]
+	changed := r.changed[i+r.stride+1:][:n]
 	for x := range l {
+		if changed[x] < pass {
+			continue
+		}
 		k, up, down, left, right := row[x+1], above[x+1], below[x+1], row[x], row[x+2]
 		if up == k && down == k && left == k && right == k {
 			continue
@@ -117,15 +112,27 @@ func (r *regions) refine(f *field, y int) {
 		}
 		if best != k {
 			row[x+1] = best
-			r.sums[k].n--
-			r.sums[best].n++
+			r.move(f, x, y, k, best)
+			for _, near := range [3][]uint8{r.changed[i+x:], r.changed[i+r.stride+x:], r.changed[i+2*r.stride+x:]} {
+				near[0], near[1], near[2] = pass+1, pass+1, pass+1
+			}
 		}
 	}
 }
 
+// move takes a pixel from one region's sums to another's.
+func (r *regions) move(f *field, x, y int, from, to uint16) {
+	var pixel sums
+	pixel.add(f, y, x, x+1)
+	r.sums[to].merge(&pixel)
+	s := &r.sums[from]
+	s.n, s.l, s.a, s.b, s.x, s.y = s.n-1, s.l-pixel.l, s.a-pixel.a, s.b-pixel.b, s.x-pixel.x, s.y-pixel.y
+}
+
+// distance2 is the squared distance of two colors, in which lightness counts twice.
 func (c meanColor) distance2(d *meanColor) int32 {
 	l, a, b := c.l-d.l, c.a-d.a, c.b-d.b
-	return l*l + a*a + b*b
+	return 2*l*l + a*a + b*b
 }
 
 // square is the labels of 3x3 pixels, each row in the lower three lanes of 16 bits.

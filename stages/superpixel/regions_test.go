@@ -74,7 +74,7 @@ func TestRegionsOfManySizes(t *testing.T) {
 		w, h := size[0], size[1]
 		for _, pix := range [][]uint8{picture(uint64(seed), w, h), make([]uint8, 3*w*h)} {
 			for _, k := range []int{1, 2, 30, 1000} {
-				b := newBase(pix, w, h, surplus*k)
+				b := newBase(pix, w, h, baseRegions(k))
 				b.fine(t, k)
 				b.levels(t, 4*k, k, k, k/2, 3, 0)
 			}
@@ -96,7 +96,7 @@ func FuzzRegions(f *testing.F) {
 			pix[i] = uint8(rng.Uint32())
 		}
 		b := newBase(pix, pw, ph, int(k))
-		b.fine(t, int(k)/surplus)
+		b.fine(t, int(k)/2)
 		b.levels(t, int(k)/2, int(k)/3, int(k)/20)
 	})
 }
@@ -173,7 +173,7 @@ func TestFineGoesWhereDetailIs(t *testing.T) {
 		}
 		pix[3*i], pix[3*i+1], pix[3*i+2] = v, v, v
 	}
-	m := newBase(pix, w, h, surplus*k).fine(t, k)
+	m := newBase(pix, w, h, baseRegions(k)).fine(t, k)
 	plain, detailed := map[uint16]bool{}, map[uint16]bool{}
 	for i, l := range m.Labels {
 		if i%w < w/2-1 {
@@ -225,7 +225,7 @@ func TestSimplePixels(t *testing.T) {
 
 func BenchmarkFine(b *testing.B) {
 	pix := picture(1, 481, 321)
-	base := newBase(pix, 481, 321, surplus*400)
+	base := newBase(pix, 481, 321, baseRegions(400))
 	labels := make([]uint16, len(base.labels))
 	var r regions
 	for b.Loop() {

@@ -220,7 +220,7 @@ func TestLab(t *testing.T) {
 	} {
 		f := new(workspace).prepare(scalar, 1, 1, 1, 1).field
 		f.convert(scalar, c.rgb[:], 0, 1)
-		got := [3]float64{float64(f.l[0]) / labScale / 2.55, float64(f.a[0])/labScale - 128, float64(f.b[0])/labScale - 128}
+		got := [3]float64{float64(f.l[0]) / labScale / 1.275, float64(f.a[0])/labScale - 128, float64(f.b[0])/labScale - 128}
 		for i, want := range c.want {
 			if d := got[i] - want; d > 0.4 || d < -0.4 {
 				t.Errorf("%v: component %d is %.2f, want %.2f", c.rgb, i, got[i], want)
