@@ -3,14 +3,16 @@ package superpixel
 // The quality mode: more regions than are wanted are merged to as many as are, so that those left are where the picture has
 // detail; then the pixels along the borders go to the region that suits them best.
 
+import "encoding/binary"
+
 // regions are worked on after the k-means. They keep their memory between calls; the zero value is ready.
 type regions struct {
 	framed
-	graph   graph
-	sums    []sums      // by region
-	colors  []meanColor // by region, as of the beginning of a pass
-	floor   int64       // a region of so many pixels gives none away
-	changed []uint8     // by pixel, laid out as the labels: one more than the last pass that changed its 3x3 surroundings
+	graph  graph
+	sums   []sums      // by region
+	colors []meanColor // by region, as of the beginning of a pass
+	floor  int64       // a region of so many pixels gives none away
+	dirty  []uint8     // by pixel, laid out as the labels: 1 where its 3x3 surroundings have changed since it was looked at
 }
 
 // baseRegions is how many regions fine needs of the k-means to make k, for the best balance of detail and compactness.
@@ -32,15 +34,17 @@ func (r *regions) fine(f *field, kernel kernel, labels []uint16, n, k int) int {
 		}
 	}
 	r.floor = int64(f.w * f.h / (16 * n))
-	r.changed = grown(r.changed, len(r.labels))
-	clear(r.changed)
-	for pass := range uint8(passes) {
+	r.dirty = grown(r.dirty, len(r.labels))
+	for i := range r.dirty {
+		r.dirty[i] = 1
+	}
+	for range passes {
 		for i := range r.sums {
 			c := r.sums[i].color()
 			r.colors[i] = meanColor{c[0], c[1], c[2]}
 		}
 		for y := range f.h {
-			r.refine(f, y, pass)
+			r.refine(f, y)
 		}
 	}
 	r.store(labels, n)
@@ -72,17 +76,26 @@ const (
 // refine gives the pixels of a row that are at a border to a neighboring region where that lowers the squared distance to
 // the region's mean color plus the length of borders (Yao et al. 2015, "Real-time coarse-to-fine topologically preserving
 // segmentation", at its finest level). A pixel stays where its region would fall apart without it, so that regions stay
-// 4-connected. Passes after the first look only where the one before has changed something.
-func (r *regions) refine(f *field, y int, pass uint8) {
+// 4-connected.
+func (r *regions) refine(f *field, y int) {
 	n := r.w
 	l, a, b := f.l[y*f.stride:][:n], f.a[y*f.stride:][:n], f.b[y*f.stride:][:n]
 	i := y * r.stride // of the pixel up and left of the row's first
-	above, row, below := r.labels[i:][:n+4], r.labels[i+r.stride:][:n+4], r.labels[i+2*r.stride:][:n+4]
-	changed := r.changed[i+r.stride+1:][:n]
-	for x := range l {
-		if changed[x] < pass {
+	above, row, below := r.labels[i:][:n+6], r.labels[i+r.stride:][:n+6], r.labels[i+2*r.stride:][:n+6]
+	dirty := r.dirty[i+r.stride+1:][:n]
+	for x := 0; x < n; x++ {
+		for x+8 < n && binary.LittleEndian.Uint64(dirty[x:]) == 0 {
+			x += 8
+		}
+		if dirty[x] == 0 {
 			continue
 		}
+		if k := four(row, x+1); k == four(row, x) && k == four(row, x+2) && k == four(above, x+1) && k == four(below, x+1) {
+			binary.LittleEndian.PutUint32(dirty[x:], 0) // four pixels that are at no border
+			x += 3
+			continue
+		}
+		dirty[x] = 0
 		k, up, down, left, right := row[x+1], above[x+1], below[x+1], row[x], row[x+2]
 		if up == k && down == k && left == k && right == k {
 			continue
@@ -113,20 +126,21 @@ func (r *regions) refine(f *field, y int, pass uint8) {
 		if best != k {
 			row[x+1] = best
 			r.move(f, x, y, k, best)
-			for _, near := range [3][]uint8{r.changed[i+x:], r.changed[i+r.stride+x:], r.changed[i+2*r.stride+x:]} {
-				near[0], near[1], near[2] = pass+1, pass+1, pass+1
+			for _, near := range [3][]uint8{r.dirty[i+x:], r.dirty[i+r.stride+x:], r.dirty[i+2*r.stride+x:]} {
+				near[0], near[1], near[2] = 1, 1, 1
 			}
 		}
 	}
 }
 
-// move takes a pixel from one region's sums to another's.
+// move takes a pixel from one region's sums of colors to another's.
 func (r *regions) move(f *field, x, y int, from, to uint16) {
-	var pixel sums
-	pixel.add(f, y, x, x+1)
-	r.sums[to].merge(&pixel)
-	s := &r.sums[from]
-	s.n, s.l, s.a, s.b, s.x, s.y = s.n-1, s.l-pixel.l, s.a-pixel.a, s.b-pixel.b, s.x-pixel.x, s.y-pixel.y
+	sums := f.sums[y*(f.w+1)+x:][:2]
+	v := sums[1] - sums[0]
+	l, a, b := int64(v&fieldMask), int64(v>>fieldBits&fieldMask), int64(v>>(2*fieldBits))
+	s, t := &r.sums[from], &r.sums[to]
+	s.n, s.l, s.a, s.b = s.n-1, s.l-l, s.a-a, s.b-b
+	t.n, t.l, t.a, t.b = t.n+1, t.l+l, t.a+a, t.b+b
 }
 
 // distance2 is the squared distance of two colors, in which lightness counts twice.

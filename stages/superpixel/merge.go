@@ -13,7 +13,7 @@ type criterion struct {
 
 var (
 	// evenly makes superpixels: regions of similar size, smaller where the picture has detail.
-	evenly = criterion{edges: 0.3}
+	evenly = criterion{edges: 0.2}
 
 	// byObject makes the levels of a hierarchy: borders stay where edges are strong, beyond the texture of their sides.
 	byObject = criterion{edges: 3, texture: 0.5}
@@ -118,7 +118,7 @@ func (g *graph) merge(i int32) {
 
 // absorb adds a neighbor to a region, and the border between them to its seams.
 func (p *node) absorb(q *node, seam border) {
-	p.sums.merge(&q.sums)
+	p.merge(&q.sums)
 	p.seams.add(q.seams)
 	p.seams.add(seam)
 	p.average()
