@@ -41,7 +41,7 @@ func (r *regions) fine(f *field, kernel kernel, labels []uint16, n, k int) int {
 	for range passes {
 		for i := range r.sums {
 			c := r.sums[i].color()
-			r.colors[i] = meanColor{c[0], c[1], c[2]}
+			r.colors[i] = meanColor{int32(c.l), int32(c.a), int32(c.b)}
 		}
 		for y := range f.h {
 			r.refine(f, y)
@@ -133,14 +133,14 @@ func (r *regions) refine(f *field, y int) {
 	}
 }
 
-// move takes a pixel from one region's sums of colors to another's.
+// move takes a pixel from one region's sums to another's.
 func (r *regions) move(f *field, x, y int, from, to uint16) {
-	sums := f.sums[y*(f.w+1)+x:][:2]
-	v := sums[1] - sums[0]
-	l, a, b := int64(v&fieldMask), int64(v>>fieldBits&fieldMask), int64(v>>(2*fieldBits))
-	s, t := &r.sums[from], &r.sums[to]
-	s.n, s.l, s.a, s.b = s.n-1, s.l-l, s.a-a, s.b-b
-	t.n, t.l, t.a, t.b = t.n+1, t.l+l, t.a+a, t.b+b
+	var pixel sums
+	pixel.add(f, y, x, x+1)
+	r.sums[to].merge(&pixel)
+	s := &r.sums[from]
+	s.n, s.x, s.y = s.n-1, s.x-pixel.x, s.y-pixel.y
+	s.rootX, s.rootY, s.rootZ = s.rootX-pixel.rootX, s.rootY-pixel.rootY, s.rootZ-pixel.rootZ
 }
 
 // distance2 is the squared distance of two colors, in which lightness counts twice.

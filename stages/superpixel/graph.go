@@ -82,8 +82,8 @@ func (g *graph) addRow(f *field, row []uint16, runs []int32, y int) {
 	for r, from := range runs[:len(runs)-1] {
 		g.nodes[row[from]].add(f, y, int(from), int(runs[r+1]))
 		if r > 0 {
-			i := y*f.stride + int(from)
-			g.touch(row[from-1], row[from], border{1, int64(f.distance(i-1, i))})
+			contrast := f.at(int(from)-1, y).distance(f.at(int(from), y))
+			g.touch(row[from-1], row[from], border{1, int64(contrast)})
 		}
 	}
 }
@@ -94,9 +94,9 @@ func (g *graph) addBorders(f *field, above, row []uint16, over, runs []int32, y 
 	for q, r := 0, 0; r+1 < len(runs); {
 		to := min(over[q+1], runs[r+1])
 		if a, b := above[from], row[from]; a != b {
-			i, contrast := y*f.stride, int64(0)
-			for x := i + int(from); x < i+int(to); x++ {
-				contrast += int64(f.distance(x-f.stride, x))
+			contrast := int64(0)
+			for x := int(from); x < int(to); x++ {
+				contrast += int64(f.at(x, y-1).distance(f.at(x, y)))
 			}
 			g.touch(a, b, border{int64(to - from), contrast})
 		}
@@ -165,8 +165,8 @@ func (b *border) mean() float32 { return float32(b.contrast) / float32(b.length)
 
 // average updates what follows from the sums.
 func (p *node) average() {
-	n := float32(p.n)
-	p.mean = [3]float32{float32(p.l) / n, float32(p.a) / n, float32(p.b) / n}
+	c := p.color()
+	p.mean = [3]float32{float32(c.l), float32(c.a), float32(c.b)}
 	if p.seams.length > 0 {
 		p.texture = p.seams.mean()
 	}

@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// labScale is how many steps one unit of 8-bit Lab has. L of 0..100 is spread over 0..255, a and b are shifted by 128, as in
-// OpenCV's 8-bit Lab, so that every plane lies in [0, 255*labScale].
+// labScale is how many steps one unit of 8-bit Lab has. L of 0..100 is spread over 0..127.5, near its weight in CIELAB: spread
+// over 0..255, as in other 8-bit Labs, shading outweighs color. a and b are shifted by 128, so that every plane lies in
+// [0, 255*labScale].
 const labScale = 16
 
 // pad is how many columns a row of a plane has beyond the image at least, so that a vector may pass the end of a row.
@@ -32,10 +33,10 @@ const (
 
 // Factors of rounded products: the upper 16 bits of a root times 8, or a difference of roots times 16 or 8, times the factor.
 const (
-	lFactor = 116 * 255 * labScale / 100 * (1 << 16) / (8 * rootOne)
+	lFactor = 116 * 255 * labScale / 200 * (1 << 16) / (8 * rootOne)
 	aFactor = 500 * labScale * (1 << 16) / (16 * rootOne)
 	bFactor = 200 * labScale * (1 << 16) / (8 * rootOne)
-	lBlack  = 16 * 255 * labScale / 100
+	lBlack  = 16 * 255 * labScale / 200
 	abZero  = 128 * labScale
 )
 
