@@ -65,8 +65,7 @@ func (k *kernels) infer(ctx context.Context) error {
 }
 
 func (k *kernels) slic(img *pixels.Image) {
-	c := k.bench.cfg.Superpixel
-	k.segments.Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: c.Regions, Compactness: c.Compactness, Iterations: c.Iterations})
+	k.segments.Segment(img.Pix, img.W, img.H, k.bench.cfg.Superpixel.Params())
 }
 
 // round runs the kernels over the photos on all cores: decoding of every photo, the rest of those that the flow lets in.

@@ -406,8 +406,7 @@ func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store 
 	if err != nil {
 		t.Fatal(err)
 	}
-	regions := new(superpixel.Segmenter).Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: 300})
-	regions.Levels = halves(regions.Counts()[0])
+	regions := new(superpixel.Segmenter).Segment(img.Pix, img.W, img.H, superpixel.Params{Regions: 300, Levels: 3})
 	code, err := regions.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -438,19 +437,6 @@ func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store 
 		SampleID: s.ID, Dataset: s.Dataset, UniqueID: name, Task: s.Task, Queue: "scenes", Priority: float64(10 - n),
 		Reason: "A box seems to be missing.", Body: ref,
 	})
-}
-
-// halves are two levels, each of half the regions of the one below.
-func halves(n int) (levels [][]uint16) {
-	for range 2 {
-		parents := make([]uint16, n)
-		for r := range parents {
-			parents[r] = uint16(r / 2)
-		}
-		n = (n + 1) / 2
-		levels = append(levels, parents)
-	}
-	return levels
 }
 
 func put(ctx context.Context, t *testing.T, store blob.Store, key string, data []byte) {

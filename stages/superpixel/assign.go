@@ -30,13 +30,16 @@ type kernel struct {
 	// edges writes the columns x in 1..w-1 whose label differs from that of x-1, in order, and returns how many there are. Row
 	// has at least w+pad elements, at has at least w.
 	edges func(row []uint16, w int, at []int32) int
+	// borders sets in a row of bits those of the w pixels whose label differs from one of the four neighbors', clears the others,
+	// and leaves the bits from w on undefined. Row begins with the pixel left of the first; the rows have pad elements more.
+	borders func(above, row, below []uint16, w int, set []uint64)
 	// smooth weighs the 3x3 surroundings of w pixels binomially. Sum is memory for it; all slices have pad elements more.
 	smooth func(above, row, below, sum, to []int16, w int)
 	// lab turns w roots of Y, X and Z, in this order, into L, a and b. The slices have pad elements more.
 	lab func(l, a, b []int16, w int)
 }
 
-var scalar = kernel{"scalar", assignScalar, edgesScalar, smoothScalar, labScalar}
+var scalar = kernel{"scalar", assignScalar, edgesScalar, bordersScalar, smoothScalar, labScalar}
 
 func assignScalar(v *window) {
 	for y := range v.rows {
@@ -63,6 +66,15 @@ func edgesScalar(row []uint16, w int, at []int32) int {
 		}
 	}
 	return n
+}
+
+func bordersScalar(above, row, below []uint16, w int, set []uint64) {
+	clear(set[:w/64+1])
+	for x := range w {
+		if k := row[x+1]; k != row[x] || k != row[x+2] || k != above[x] || k != below[x] {
+			set[x/64] |= 1 << (x % 64)
+		}
+	}
 }
 
 func smoothScalar(above, row, below, sum, to []int16, w int) {

@@ -12,10 +12,10 @@ import (
 func kernels() []kernel {
 	var ks []kernel
 	if archsimd.X86.AVX512() {
-		ks = append(ks, kernel{"avx512", assign512, edges512, smooth512, lab512})
+		ks = append(ks, kernel{"avx512", assign512, edges512, borders512, smooth512, lab512})
 	}
 	if archsimd.X86.AVX2() {
-		ks = append(ks, kernel{"avx2", assign256, edges256, smooth256, lab256})
+		ks = append(ks, kernel{"avx2", assign256, edges256, borders256, smooth256, lab256})
 	}
 	return append(ks, scalar)
 }
@@ -97,6 +97,40 @@ func edges256(row []uint16, w int, out []int32) int {
 	}
 	archsimd.ClearAVXUpperBits()
 	return n
+}
+
+func borders512(above, row, below []uint16, w int, set []uint64) {
+	a, r, b := &above[0], &row[0], &below[0]
+	load := func(p *uint16, i int) archsimd.Uint16x32 {
+		return archsimd.LoadUint16x32((*[32]uint16)(unsafe.Pointer(at(p, i))))
+	}
+	for x := 0; x < w; x += 32 {
+		k := load(r, x+1)
+		differs := k.NotEqual(load(r, x)).Or(k.NotEqual(load(r, x+2))).Or(k.NotEqual(load(a, x))).Or(k.NotEqual(load(b, x)))
+		if v := uint64(differs.ToBits()); x%64 == 0 {
+			set[x/64] = v
+		} else {
+			set[x/64] |= v << 32
+		}
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+func borders256(above, row, below []uint16, w int, set []uint64) {
+	a, r, b := &above[0], &row[0], &below[0]
+	load := func(p *uint16, i int) archsimd.Uint16x16 {
+		return archsimd.LoadUint16x16((*[16]uint16)(unsafe.Pointer(at(p, i))))
+	}
+	for x := 0; x < w; x += 16 {
+		k := load(r, x+1)
+		same := k.Equal(load(r, x)).And(k.Equal(load(r, x+2))).And(k.Equal(load(a, x))).And(k.Equal(load(b, x)))
+		if v := uint64(^same.ToBits()); x%64 == 0 {
+			set[x/64] = v
+		} else {
+			set[x/64] |= v << (x % 64)
+		}
+	}
+	archsimd.ClearAVXUpperBits()
 }
 
 // spread writes x plus the position of each bit, as far as it lies before w.

@@ -15,12 +15,14 @@ type pieces struct {
 	of     []int32 // of each run, its piece; while they are found, a run of the same piece that is not after it
 
 	// Of each piece, numbered in the order of first appearance:
-	sums  []sums
+	sums  []tally
 	size  []int32 // pixels, with those of the pieces merged into it
 	color []lab   // mean, likewise
 	into  []int32 // the piece it was merged into, or itself
 	lists []list  // of the neighbors of small pieces, with those of the pieces merged into it
 	id    []int32 // the region it is part of
+
+	tallies []tally // of each region
 
 	links []link
 	small []int32 // pieces, by size
@@ -30,8 +32,8 @@ type pieces struct {
 // band is what one thread found in its rows.
 type band struct {
 	starts   []int32
-	contacts []pair // of runs, one above the other, of different labels
-	sums     []sums // of each piece
+	contacts []pair  // of runs, one above the other, of different labels
+	sums     []tally // of each piece
 }
 
 type pair struct{ a, b int32 }
@@ -260,12 +262,13 @@ func (p *pieces) absorb(id, to int32) {
 	l.tail = from.tail
 }
 
-// number writes the regions that are left, numbered in the order of first appearance.
+// number writes the regions that are left, numbered in the order of first appearance, and returns their tallies, which are
+// good until the next call.
 //
 // labels: [h*w].
-func (p *pieces) number(labels []uint16) {
+func (p *pieces) number(labels []uint16) []tally {
 	n := int32(0)
-	p.id = grown(p.id, len(p.into))
+	p.id, p.tallies = grown(p.id, len(p.into)), p.tallies[:0]
 	for i := range p.id {
 		p.id[i] = -1
 	}
@@ -274,6 +277,7 @@ func (p *pieces) number(labels []uint16) {
 		if p.id[root] < 0 {
 			p.id[root] = n
 			n++
+			p.tallies = append(p.tallies, p.sums[root])
 		}
 		p.id[i] = p.id[root]
 	}
@@ -292,4 +296,5 @@ func (p *pieces) number(labels []uint16) {
 			}
 		}
 	})
+	return p.tallies
 }

@@ -3,40 +3,44 @@ package superpixel
 // The quality mode: more regions than are wanted are merged to as many as are, so that those left are where the picture has
 // detail; then the pixels along the borders go to the region that suits them best.
 
-import "encoding/binary"
+import "math/bits"
 
 // regions are worked on after the k-means. They keep their memory between calls; the zero value is ready.
 type regions struct {
 	framed
 	graph  graph
-	sums   []sums      // by region
+	sums   []tally     // by region
+	sorted []tally     // likewise, of the result
 	colors []meanColor // by region, as of the beginning of a pass
 	floor  int64       // a region of so many pixels gives none away
-	dirty  []uint8     // by pixel, laid out as the labels: 1 where its 3x3 surroundings have changed since it was looked at
+	dirty  []uint64    // [h+2][words] bits of the pixels at borders whose 3x3 surroundings have changed since they were looked at
+	words  int         // of a row
 }
 
 // baseRegions is how many regions fine needs of the k-means to make k, for the best balance of detail and compactness.
 func baseRegions(k int) int { return min(9*k/4, MaxRegions) }
 
-// fine makes k regions of about baseRegions(k), in place, and returns how many there are: k, or n if that is less.
+// fine makes k regions of about baseRegions(k), in place, and returns their tallies: k, or as many as there are if that is
+// less. They are good until the next call.
 //
-// labels: [h*w], n 4-connected regions numbered in the order of first appearance; so is the result.
-func (r *regions) fine(f *field, kernel kernel, labels []uint16, n, k int) int {
+// labels: [h*w], 4-connected regions numbered in the order of first appearance, of the given tallies; so is the result.
+func (r *regions) fine(f *field, kernel kernel, labels []uint16, tallies []tally, k int) []tally {
 	r.load(labels, f.w, f.h)
-	r.graph.build(f, kernel, &r.framed, n)
+	r.graph.build(f, kernel, &r.framed, tallies)
 	level := r.graph.mergeTo(evenly, k)[0]
-	n = r.graph.alive
+	n := r.graph.alive
 	r.relabel(level)
-	r.sums, r.colors = grown(r.sums, n), grown(r.colors, n)
+	r.sums, r.colors, r.sorted = grown(r.sums, n), grown(r.colors, n), grown(r.sorted, n)
 	for i, k := range level {
 		if r.graph.into[i] == int32(i) {
-			r.sums[k] = r.graph.nodes[i].sums
+			r.sums[k] = r.graph.nodes[i].tally
 		}
 	}
 	r.floor = int64(f.w * f.h / (16 * n))
-	r.dirty = grown(r.dirty, len(r.labels))
-	for i := range r.dirty {
-		r.dirty[i] = 1
+	r.words = f.w/64 + 1
+	r.dirty = grown(r.dirty, (f.h+2)*r.words)
+	for y := range f.h {
+		kernel.borders(r.labels[y*r.stride+1:], r.labels[(y+1)*r.stride:], r.labels[(y+2)*r.stride+1:], f.w, r.dirty[(y+1)*r.words:])
 	}
 	for range passes {
 		for i := range r.sums {
@@ -47,17 +51,19 @@ func (r *regions) fine(f *field, kernel kernel, labels []uint16, n, k int) int {
 			r.refine(f, y)
 		}
 	}
-	r.store(labels, n)
-	return n
+	for k, id := range r.store(labels, n) {
+		r.sorted[id] = r.sums[k]
+	}
+	return r.sorted
 }
 
 // hierarchy merges the regions of a label map on and on to each of the counts, which do not rise, and returns the levels as
 // those of a labelmap.Map.
 //
-// labels: [h*w], n 4-connected regions numbered in the order of first appearance.
-func (r *regions) hierarchy(f *field, kernel kernel, labels []uint16, n int, counts []int) [][]uint16 {
+// labels: [h*w], 4-connected regions numbered in the order of first appearance, of the given tallies.
+func (r *regions) hierarchy(f *field, kernel kernel, labels []uint16, tallies []tally, counts []int) [][]uint16 {
 	r.load(labels, f.w, f.h)
-	r.graph.build(f, kernel, &r.framed, n)
+	r.graph.build(f, kernel, &r.framed, tallies)
 	return r.graph.mergeTo(byObject, counts...)
 }
 
@@ -68,8 +74,8 @@ const (
 	passes = 4
 
 	// What a neighbor that has the same label is worth to a pixel, as a squared distance of colors: the borders' smoothness.
-	sideWorth   = 18 * labScale * labScale
-	cornerWorth = 6 * labScale * labScale
+	sideWorth   = 16 * labScale * labScale
+	cornerWorth = 5 * labScale * labScale
 	mostWorth   = 4*sideWorth + 4*cornerWorth
 )
 
@@ -80,29 +86,19 @@ const (
 func (r *regions) refine(f *field, y int) {
 	n := r.w
 	l, a, b := f.l[y*f.stride:][:n], f.a[y*f.stride:][:n], f.b[y*f.stride:][:n]
+	packed := f.sums[y*(n+1):][:n+1]
 	i := y * r.stride // of the pixel up and left of the row's first
 	above, row, below := r.labels[i:][:n+6], r.labels[i+r.stride:][:n+6], r.labels[i+2*r.stride:][:n+6]
-	dirty := r.dirty[i+r.stride+1:][:n]
-	for x := 0; x < n; x++ {
-		for x+8 < n && binary.LittleEndian.Uint64(dirty[x:]) == 0 {
-			x += 8
-		}
-		if dirty[x] == 0 {
-			continue
-		}
-		if k := four(row, x+1); k == four(row, x) && k == four(row, x+2) && k == four(above, x+1) && k == four(below, x+1) {
-			binary.LittleEndian.PutUint32(dirty[x:], 0) // four pixels that are at no border
-			x += 3
-			continue
-		}
-		dirty[x] = 0
+	dirty := r.dirty[(y+1)*r.words:][:r.words]
+	for x := next(dirty, 0); x < n; x = next(dirty, x+1) {
+		dirty[x/64] &^= 1 << (x % 64)
 		k, up, down, left, right := row[x+1], above[x+1], below[x+1], row[x], row[x+2]
 		if up == k && down == k && left == k && right == k {
 			continue
 		}
 		around := square{four(above, x), four(row, x), four(below, x)}
 		own := around.same(k)
-		if !simple[own] || r.sums[k].n <= r.floor {
+		if !simple[own] {
 			continue
 		}
 		pixel := meanColor{int32(l[x]), int32(a[x]), int32(b[x])}
@@ -123,24 +119,41 @@ func (r *regions) refine(f *field, y int) {
 				best, least = other, d
 			}
 		}
-		if best != k {
+		if best != k && r.sums[k].n > r.floor {
 			row[x+1] = best
-			r.move(f, x, y, k, best)
-			for _, near := range [3][]uint8{r.dirty[i+x:], r.dirty[i+r.stride+x:], r.dirty[i+2*r.stride+x:]} {
-				near[0], near[1], near[2] = 1, 1, 1
-			}
+			v := packed[x+1] - packed[x]
+			r.sums[k].take(v)
+			r.sums[best].give(v, 1)
+			r.soil(x, y)
 		}
 	}
 }
 
-// move takes a pixel from one region's sums to another's.
-func (r *regions) move(f *field, x, y int, from, to uint16) {
-	var pixel sums
-	pixel.add(f, y, x, x+1)
-	r.sums[to].merge(&pixel)
-	s := &r.sums[from]
-	s.n, s.x, s.y = s.n-1, s.x-pixel.x, s.y-pixel.y
-	s.rootX, s.rootY, s.rootZ = s.rootX-pixel.rootX, s.rootY-pixel.rootY, s.rootZ-pixel.rootZ
+// next is the first x from the given one on whose bit is set, or one beyond them all.
+func next(set []uint64, x int) int {
+	word := x / 64
+	if word >= len(set) {
+		return x
+	}
+	v := set[word] >> (x % 64) << (x % 64)
+	for v == 0 {
+		word++
+		if word == len(set) {
+			return 64 * word
+		}
+		v = set[word]
+	}
+	return 64*word + bits.TrailingZeros64(v)
+}
+
+// soil makes the 3x3 surroundings of a pixel dirty.
+func (r *regions) soil(x, y int) {
+	first, last := max(x-1, 0), min(x+1, r.w-1)
+	for at := y * r.words; at <= (y+2)*r.words; at += r.words {
+		r.dirty[at+first/64] |= 1 << (first % 64)
+		r.dirty[at+x/64] |= 1 << (x % 64)
+		r.dirty[at+last/64] |= 1 << (last % 64)
+	}
 }
 
 // distance2 is the squared distance of two colors, in which lightness counts twice.

@@ -40,18 +40,25 @@ func (m *framed) relabel(ids []uint16) {
 	}
 }
 
-// store writes the labels to a map of [h*w], its n regions numbered in the order of first appearance.
-func (m *framed) store(labels []uint16, n int) {
-	ids := make([]uint16, n) // plus one
+// store writes the labels to a map of [h*w], its n regions numbered in the order of first appearance, and returns the new
+// number of each.
+func (m *framed) store(labels []uint16, n int) []uint16 {
+	ids := make([]uint16, n)
+	for i := range ids {
+		ids[i] = outside
+	}
 	next := uint16(0)
 	for y := range m.h {
 		to := labels[y*m.w:][:m.w]
 		for x, k := range m.row(y)[:m.w] {
-			if ids[k] == 0 {
+			id := ids[k]
+			if id == outside {
+				id = next
+				ids[k] = id
 				next++
-				ids[k] = next
 			}
-			to[x] = ids[k] - 1
+			to[x] = id
 		}
 	}
+	return ids
 }

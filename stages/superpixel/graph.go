@@ -23,7 +23,7 @@ type graph struct {
 
 // node is a region.
 type node struct {
-	sums
+	tally
 	mean    [3]float32 // of L, a, b, in steps of 1/labScale
 	seams   border     // that were within it as it was merged
 	texture float32    // mean contrast of the seams, 0 without any
@@ -43,14 +43,17 @@ type edge struct {
 	border
 }
 
-// build makes the graph of a label map with n regions, each of which occurs.
-func (g *graph) build(f *field, k kernel, m *framed, n int) {
+// build makes the graph of a label map with the regions whose tallies are given.
+func (g *graph) build(f *field, k kernel, m *framed, tallies []tally) {
+	n := len(tallies)
 	g.alive = n
 	g.nodes, g.into, g.seen = grown(g.nodes, n), grown(g.into, n), grown(g.seen, n)
 	clear(g.nodes)
 	clear(g.seen)
 	for i := range g.nodes {
-		g.nodes[i].first, g.into[i] = -1, int32(i)
+		p := &g.nodes[i]
+		p.tally, p.first, g.into[i] = tallies[i], -1, int32(i)
+		p.average()
 	}
 	g.edges = g.edges[:0]
 	g.slots = grown(g.slots, 1<<bits.Len(uint(6*n))) // a planar graph has less than 3*n edges
@@ -71,20 +74,13 @@ func (g *graph) build(f *field, k kernel, m *framed, n int) {
 		}
 		above = runs
 	}
-	for i := range g.nodes {
-		g.nodes[i].average()
-	}
 }
 
-// addRow adds the pixels of a row to their nodes and the borders within it. Runs of one label begin at runs, whose last
-// element is the width.
+// addRow adds the borders within a row. Runs of one label begin at runs, whose last element is the width.
 func (g *graph) addRow(f *field, row []uint16, runs []int32, y int) {
-	for r, from := range runs[:len(runs)-1] {
-		g.nodes[row[from]].add(f, y, int(from), int(runs[r+1]))
-		if r > 0 {
-			contrast := f.at(int(from)-1, y).distance(f.at(int(from), y))
-			g.touch(row[from-1], row[from], border{1, int64(contrast)})
-		}
+	for _, x := range runs[1 : len(runs)-1] {
+		contrast := f.at(int(x)-1, y).distance(f.at(int(x), y))
+		g.touch(row[x-1], row[x], border{1, int64(contrast)})
 	}
 }
 

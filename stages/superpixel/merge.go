@@ -118,7 +118,7 @@ func (g *graph) merge(i int32) {
 
 // absorb adds a neighbor to a region, and the border between them to its seams.
 func (p *node) absorb(q *node, seam border) {
-	p.merge(&q.sums)
+	p.merge(&q.tally)
 	p.seams.add(q.seams)
 	p.seams.add(seam)
 	p.average()

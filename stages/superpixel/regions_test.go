@@ -12,15 +12,26 @@ import (
 // base is an image with the regions that k-means gives.
 type base struct {
 	*field
-	labels []uint16
-	n      int
+	labels  []uint16
+	n       int
+	tallies []tally
 }
 
 func newBase(pix []uint8, w, h, k int) base {
 	m := new(Segmenter).Segment(pix, w, h, Params{Regions: k})
 	f := new(workspace).prepare(scalar, w, h, 1, 1).field
 	f.convert(scalar, pix, 0, h)
-	return base{f, m.Labels, m.Counts()[0]}
+	n := m.Counts()[0]
+	return base{f, m.Labels, n, tallies(f, m.Labels, n)}
+}
+
+// tallies are those of n regions of a map of [h*w].
+func tallies(f *field, labels []uint16, n int) []tally {
+	sums := make([]tally, n)
+	for i, k := range labels {
+		sums[k].add(f, i/f.w, i%f.w, i%f.w+1)
+	}
+	return sums
 }
 
 // fine must give k connected regions, or all there are, with every kernel the same.
@@ -28,14 +39,18 @@ func (b base) fine(t *testing.T, k int) *labelmap.Map {
 	t.Helper()
 	var r regions
 	want := &labelmap.Map{W: b.w, H: b.h, Labels: slices.Clone(b.labels)}
-	n := r.fine(b.field, scalar, want.Labels, b.n, k)
+	got := r.fine(b.field, scalar, want.Labels, b.tallies, k)
+	n := len(got)
 	check(t, want)
+	if !slices.Equal(got, tallies(b.field, want.Labels, n)) {
+		t.Fatalf("%dx%d: the tallies are not those of the regions", b.w, b.h)
+	}
 	if n != min(b.n, k) || want.Counts()[0] != n {
 		t.Fatalf("%dx%d: %d of %d regions wanted, %d made, said to be %d", b.w, b.h, k, b.n, want.Counts()[0], n)
 	}
 	for _, kernel := range kernels() {
 		got := slices.Clone(b.labels)
-		if r.fine(b.field, kernel, got, b.n, k); !slices.Equal(got, want.Labels) {
+		if r.fine(b.field, kernel, got, b.tallies, k); !slices.Equal(got, want.Labels) {
 			t.Fatalf("%dx%d, %d regions: %s differs from plain Go", b.w, b.h, k, kernel.name)
 		}
 	}
@@ -46,7 +61,7 @@ func (b base) fine(t *testing.T, k int) *labelmap.Map {
 func (b base) levels(t *testing.T, counts ...int) *labelmap.Map {
 	t.Helper()
 	var r regions
-	m := &labelmap.Map{W: b.w, H: b.h, Labels: b.labels, Levels: r.hierarchy(b.field, scalar, b.labels, b.n, counts)}
+	m := &labelmap.Map{W: b.w, H: b.h, Labels: b.labels, Levels: r.hierarchy(b.field, scalar, b.labels, b.tallies, counts)}
 	labels, n := slices.Clone(b.labels), b.n
 	for i, level := range m.Levels {
 		if len(level) != n {
@@ -61,7 +76,7 @@ func (b base) levels(t *testing.T, counts ...int) *labelmap.Map {
 		}
 	}
 	for _, kernel := range kernels() {
-		got := r.hierarchy(b.field, kernel, b.labels, b.n, counts)
+		got := r.hierarchy(b.field, kernel, b.labels, b.tallies, counts)
 		if !slices.EqualFunc(got, m.Levels, slices.Equal) {
 			t.Fatalf("%dx%d, %v: %s differs from plain Go", b.w, b.h, counts, kernel.name)
 		}
@@ -107,13 +122,17 @@ func TestCheapestMergesFirst(t *testing.T) {
 	var g, anew graph
 	var m framed
 	m.load(b.labels, b.w, b.h)
-	g.build(b.field, scalar, &m, b.n)
+	g.build(b.field, scalar, &m, b.tallies)
 	counts := make([]int, b.n-1)
 	for i := range counts {
 		counts[i] = b.n - 1 - i
 	}
 	for i, level := range g.mergeTo(evenly, counts...) {
-		anew.build(b.field, scalar, &m, b.n-i)
+		labels := make([]uint16, b.w*b.h)
+		for y := range b.h {
+			copy(labels[y*b.w:], m.row(y)[:b.w])
+		}
+		anew.build(b.field, scalar, &m, tallies(b.field, labels, b.n-i))
 		least, merged := float32(math.Inf(1)), float32(-1)
 		for j := range anew.edges {
 			e := &anew.edges[j]
@@ -230,7 +249,7 @@ func BenchmarkFine(b *testing.B) {
 	var r regions
 	for b.Loop() {
 		copy(labels, base.labels)
-		r.fine(base.field, kernels()[0], labels, base.n, 400)
+		r.fine(base.field, kernels()[0], labels, base.tallies, 400)
 	}
 }
 
@@ -238,6 +257,6 @@ func BenchmarkHierarchy(b *testing.B) {
 	base := newBase(picture(1, 640, 480), 640, 480, 3200)
 	var r regions
 	for b.Loop() {
-		r.hierarchy(base.field, kernels()[0], base.labels, base.n, []int{800, 200, 50})
+		r.hierarchy(base.field, kernels()[0], base.labels, base.tallies, []int{800, 200, 50})
 	}
 }

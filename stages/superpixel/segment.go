@@ -8,18 +8,34 @@ import (
 	"gleaner/schemas/labelmap"
 )
 
+// Quality says how much care a segmentation takes.
+type Quality string
+
+const (
+	Fast Quality = "fast" // SLIC
+	Fine Quality = "fine" // SLIC, merged to where the picture has detail, with refined borders: about 2.5 times the work
+)
+
 // Params say how an image is divided. A zero means the default.
 type Params struct {
-	Regions     int     // wanted, 1 to MaxRegions; the result differs by some percent. Default 400
-	Compactness float64 // what a distance of one region's width weighs, in units of 8-bit Lab: higher is rounder. Default 20
-	Iterations  int     // of k-means, each over a third of the rows. Default 6
-	Threads     int     // default 1; the result does not depend on it
+	Regions     int     // wanted at the finest level, 1 to MaxRegions; the result differs by some percent, Fine by none. Default 400
+	Quality     Quality // default Fast
+	Levels      int     // of the hierarchy, the finest included, each with a quarter of the regions of the one before. Default 1
+	Compactness float64 // what a distance of one region's width weighs, in units of CIELAB: higher is rounder. Default 10, Fine 8.5
+	Iterations  int     // of k-means, each over a third of the rows. Default 6, Fine 3
+	Threads     int     // of SLIC; the result does not depend on it. Default 1
 }
 
 func (p *Params) fill() {
 	p.Regions = cmp.Or(p.Regions, 400)
-	p.Compactness = cmp.Or(p.Compactness, 20)
-	p.Iterations = cmp.Or(p.Iterations, 6)
+	p.Quality = cmp.Or(p.Quality, Fast)
+	p.Levels = cmp.Or(p.Levels, 1)
+	compactness, iterations := 10.0, 6
+	if p.Quality == Fine { // borders are refined anyway
+		compactness, iterations = 8.5, 3
+	}
+	p.Compactness = cmp.Or(p.Compactness, compactness)
+	p.Iterations = cmp.Or(p.Iterations, iterations)
 	p.Threads = cmp.Or(p.Threads, 1)
 }
 
@@ -69,9 +85,14 @@ func (s *Segmenter) segment(kernel kernel, pix []uint8, w, h int, p Params) (*la
 		from = now
 	}
 	p.fill()
-	k := max(1, min(p.Regions, MaxRegions, w*h/minArea))
+	most := max(1, min(w*h/minArea, MaxRegions))
+	k := min(max(p.Regions, 1), most)
+	base := k
+	if p.Quality == Fine {
+		base = min(baseRegions(k), most)
+	}
 	threads := max(1, min(p.Threads, h))
-	sl := ws.prepare(kernel, w, h, k, threads)
+	sl := ws.prepare(kernel, w, h, base, threads)
 	parallel(threads, h, func(_, y0, y1 int) { sl.convert(kernel, pix, y0, y1) })
 	phase("Lab")
 	sl.seed()
@@ -79,11 +100,30 @@ func (s *Segmenter) segment(kernel kernel, pix []uint8, w, h int, p Params) (*la
 	sl.iterate(p.Iterations)
 	phase("k-means")
 	ws.pieces.find(sl)
-	ws.pieces.merge(smallest(w, h, k))
+	ws.pieces.merge(smallest(w, h, base))
 	labels := make([]uint16, w*h)
-	ws.pieces.number(labels)
+	tallies := ws.pieces.number(labels)
 	phase("connect")
-	return &labelmap.Map{W: w, H: h, Labels: labels}, phases
+	m := &labelmap.Map{W: w, H: h, Labels: labels}
+	if p.Quality == Fine {
+		tallies = ws.regions.fine(sl.field, kernel, labels, tallies, k)
+		phase("refine")
+	}
+	if p.Levels > 1 {
+		m.Levels = ws.regions.hierarchy(sl.field, kernel, labels, tallies, quarters(k, p.Levels-1))
+		phase("hierarchy")
+	}
+	return m, phases
+}
+
+// quarters is k divided by four again and again, each at least 1.
+func quarters(k, n int) []int {
+	counts := make([]int, n)
+	for i := range counts {
+		k = max(k/4, 1)
+		counts[i] = k
+	}
+	return counts
 }
 
 // smallest is how many pixels a region must have to stay: a quarter of the mean, and so many that ids stay in 16 bits.
@@ -110,6 +150,8 @@ type workspace struct {
 	field  field
 	slic   slic
 	pieces pieces
+
+	regions regions
 }
 
 func (ws *workspace) prepare(kernel kernel, w, h, k, threads int) *slic {

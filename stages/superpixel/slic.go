@@ -22,11 +22,13 @@ func (c lab) distance(d lab) int32 {
 	return int32(abs(c.l-d.l)) + int32(abs(c.a-d.a)) + int32(abs(c.b-d.b))
 }
 
-// sums are what means are made of.
+// tally is the number of some pixels and the sums of their roots.
+type tally struct{ n, x, y, z int64 }
+
+// sums are what a cluster's means are made of.
 type sums struct {
-	n                   int64 // pixels
-	rootX, rootY, rootZ int64
-	x, y                int64 // positions
+	tally
+	columns, rows int64 // sums of positions
 }
 
 // span is the rows between which the centers of a row of the grid are.
@@ -218,29 +220,47 @@ func (s *slic) collect(thread, y0, y1, phase, step int) {
 }
 
 // add counts the pixels from to to of row y in.
-func (t *sums) add(f *field, y, from, to int) {
+func (t *tally) add(f *field, y, from, to int) {
 	row := f.sums[y*(f.w+1):][:f.w+1]
-	t.n += int64(to - from)
-	t.x += int64(to-from) * int64(from+to-1) / 2
-	t.y += int64(to-from) * int64(y)
 	for ; from < to; from += maxRun {
-		v := row[min(from+maxRun, to)] - row[from]
-		t.rootX += int64(v & fieldMask)
-		t.rootY += int64(v >> fieldBits & fieldMask)
-		t.rootZ += int64(v >> (2 * fieldBits))
+		end := min(from+maxRun, to)
+		t.give(row[end]-row[from], int64(end-from))
 	}
 }
 
-func (t *sums) merge(o *sums) {
-	t.n, t.x, t.y = t.n+o.n, t.x+o.x, t.y+o.y
-	t.rootX, t.rootY, t.rootZ = t.rootX+o.rootX, t.rootY+o.rootY, t.rootZ+o.rootZ
+// add counts the pixels from to to of row y in.
+func (t *sums) add(f *field, y, from, to int) {
+	t.tally.add(f, y, from, to)
+	n := int64(to - from)
+	t.columns += n * int64(from+to-1) / 2
+	t.rows += n * int64(y)
+}
+
+// give counts n pixels in, whose packed roots are given as their sum.
+func (t *tally) give(packed uint64, n int64) {
+	t.n += n
+	t.x += int64(packed & fieldMask)
+	t.y += int64(packed >> fieldBits & fieldMask)
+	t.z += int64(packed >> (2 * fieldBits))
+}
+
+func (t *tally) merge(o *tally) {
+	t.n, t.x, t.y, t.z = t.n+o.n, t.x+o.x, t.y+o.y, t.z+o.z
+}
+
+// take counts a pixel out.
+func (t *tally) take(packed uint64) {
+	t.n--
+	t.x -= int64(packed & fieldMask)
+	t.y -= int64(packed >> fieldBits & fieldMask)
+	t.z -= int64(packed >> (2 * fieldBits))
 }
 
 // color is the mean.
-func (t *sums) color() lab {
+func (t *tally) color() lab {
 	n := uint64(t.n)
 	mean := func(sum int64) int32 { return int32((2*uint64(sum) + n) / (2 * n)) }
-	l, a, b := labOf(mean(t.rootX), mean(t.rootY), mean(t.rootZ))
+	l, a, b := labOf(mean(t.x), mean(t.y), mean(t.z))
 	return lab{l, a, b}
 }
 
@@ -262,10 +282,12 @@ func (s *slic) move() {
 	for k := range s.centers {
 		t := total[k]
 		for _, other := range s.sums[1:] {
-			t.merge(&other[k])
+			o := &other[k]
+			t.merge(&o.tally)
+			t.columns, t.rows = t.columns+o.columns, t.rows+o.rows
 		}
 		if t.n > 0 {
-			s.centers[k] = center{t.color(), int32((2*t.x + t.n) / (2 * t.n)), int32((2*t.y + t.n) / (2 * t.n))}
+			s.centers[k] = center{t.color(), int32((2*t.columns + t.n) / (2 * t.n)), int32((2*t.rows + t.n) / (2 * t.n))}
 		}
 	}
 }

@@ -105,8 +105,10 @@ func TestConfigIsChecked(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no regions":       func(c *Config) { c.Regions = 0 },
 		"too many regions": func(c *Config) { c.Regions = 100000 },
-		"no compactness":   func(c *Config) { c.Compactness = 0 },
-		"no iterations":    func(c *Config) { c.Iterations = 0 },
+		"bad compactness":  func(c *Config) { c.Compactness = -1 },
+		"unknown quality":  func(c *Config) { c.Quality = "finest" },
+		"no levels":        func(c *Config) { c.Levels = 0 },
+		"bad iterations":   func(c *Config) { c.Iterations = -1 },
 		"negative minimum": func(c *Config) { c.MinPixels = -1 },
 		"small maximum":    func(c *Config) { c.MaxPixels = 100 },
 	} {
