@@ -30,6 +30,7 @@ type Client struct {
 
 	mu        sync.Mutex
 	specs     map[schemas.Topic]schemas.TopicSpec // what EnsureTopics was given beyond the schema
+	counts    map[schemas.Topic]int               // partitions of the topics seen so far: fixed for the life of a topic
 	append    *Sink                               // of Append; made on first use
 	appends   []appending                         // waiting for the write after the one under way
 	appending bool                                // drainAppends runs
@@ -69,6 +70,7 @@ func New(cfg Config, log *slog.Logger) (*Client, error) {
 		codec:     codec,
 		metrics:   newMetrics(),
 		specs:     map[schemas.Topic]schemas.TopicSpec{},
+		counts:    map[schemas.Topic]int{},
 	}, nil
 }
 
@@ -194,15 +196,22 @@ func (c *Client) Committed(ctx context.Context, group string, topic schemas.Topi
 	return out, nil
 }
 
-// partitions returns the partitions of a topic, ascending.
+// partitions returns the partitions of a topic, ascending. It asks the brokers once.
 func (c *Client) partitions(ctx context.Context, topic schemas.Topic) ([]int, error) {
-	found, err := c.describe(ctx, []schemas.Topic{topic})
-	if err != nil {
-		return nil, err
-	}
-	n, ok := found[topic]
+	c.mu.Lock()
+	n, ok := c.counts[topic]
+	c.mu.Unlock()
 	if !ok {
-		return nil, fmt.Errorf("kafka: topic %s: %w", topic, ErrNoTopic)
+		found, err := c.describe(ctx, []schemas.Topic{topic})
+		if err != nil {
+			return nil, err
+		}
+		if n, ok = found[topic]; !ok {
+			return nil, fmt.Errorf("kafka: topic %s: %w", topic, ErrNoTopic)
+		}
+		c.mu.Lock()
+		c.counts[topic] = n
+		c.mu.Unlock()
 	}
 	out := make([]int, n)
 	for i := range out {

@@ -50,15 +50,15 @@ type SASL struct {
 
 // ProduceConfig says how a Sink writes.
 type ProduceConfig struct {
-	Compression  string        `yaml:"compression"`   // none, lz4 or zstd
+	Compression  string        `yaml:"compression"`   // none, lz4 or zstd; topics that carry images are never compressed
 	BatchTimeout time.Duration `yaml:"batch_timeout"` // how long a record waits for company
 	BatchRecords int           `yaml:"batch_records"` // most records in one request for a partition
 	WriteTimeout time.Duration `yaml:"write_timeout"` // of one request
 }
 
-// ConsumeConfig says how much a Source, Follow and Scan hold in memory, for each partition.
+// ConsumeConfig says how much a Source, Follow and Scan hold in memory. The limits of deliveries are for each partition.
 type ConsumeConfig struct {
-	FetchBytes      schemas.ByteSize `yaml:"fetch_bytes"`      // asked of the broker at once; a larger batch comes alone
+	FetchBytes      schemas.ByteSize `yaml:"fetch_bytes"`      // asked of a broker at once; a larger batch comes alone
 	FetchWait       time.Duration    `yaml:"fetch_wait"`       // how long the broker may wait for a first record
 	DeliveryRecords int              `yaml:"delivery_records"` // most records in one Delivery
 	DeliveryBytes   schemas.ByteSize `yaml:"delivery_bytes"`   // a Delivery that holds as many takes no further record
@@ -89,7 +89,7 @@ func DefaultConfig() Config {
 		},
 		Consume: ConsumeConfig{
 			FetchBytes:      4 << 20,
-			FetchWait:       time.Second,
+			FetchWait:       5 * time.Second,
 			DeliveryRecords: 256,
 			DeliveryBytes:   4 << 20,
 			UnackedRecords:  50_000,
@@ -97,7 +97,7 @@ func DefaultConfig() Config {
 		Group: GroupConfig{
 			SessionTimeout:   6 * time.Second,
 			RebalanceTimeout: 10 * time.Second,
-			Heartbeat:        500 * time.Millisecond,
+			Heartbeat:        time.Second,
 			JoinBackoff:      500 * time.Millisecond,
 			CommitEvery:      time.Second,
 			Drain:            3 * time.Second,

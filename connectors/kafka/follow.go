@@ -16,8 +16,8 @@ func (c *Client) Follow(ctx context.Context, topic schemas.Topic, id int, from i
 	if from < 0 {
 		return fmt.Errorf("kafka: follow %s/%d from offset %d: want zero or more", topic, id, from)
 	}
-	p := partition{client: c, topic: topic, id: id, end: -1, log: c.log, lost: func(e *OffsetError) error { return e }}
-	return p.read(ctx, from, fn)
+	p := partition{client: c, topic: topic, id: id, next: from, end: -1, log: c.log, lost: func(e *OffsetError) error { return e }}
+	return p.read(ctx, fn)
 }
 
 // Scan calls fn with every record that the topic holds at the time of the call, partition after partition, each in order,
@@ -28,8 +28,8 @@ func (c *Client) Scan(ctx context.Context, topic schemas.Topic, fn func(schemas.
 		return err
 	}
 	for id := range len(bounds) {
-		p := partition{client: c, topic: topic, id: id, end: bounds[id].End, log: c.log, lost: func(*OffsetError) error { return nil }}
-		if err := p.read(ctx, bounds[id].First, fn); err != nil {
+		p := partition{client: c, topic: topic, id: id, next: bounds[id].First, end: bounds[id].End, log: c.log, lost: func(*OffsetError) error { return nil }}
+		if err := p.read(ctx, fn); err != nil {
 			return err
 		}
 	}

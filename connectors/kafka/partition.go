@@ -35,87 +35,95 @@ func (e *OffsetError) Error() string {
 		"restore the log, or reset the reader's offset", e.Topic, e.Partition, e.Offset, e.Bounds.End)
 }
 
-// partition reads one partition from an offset on.
+// partition is the reading of one partition, from an offset on.
 type partition struct {
 	client *Client
 	topic  schemas.Topic
 	id     int
+	next   int64 // offset of the next record to read; may be kafkago.FirstOffset before the first fetch
 	end    int64 // where reading stops, or negative
 	log    *slog.Logger
 	// lost is called when the records up to the log's first offset can no longer be read; it returns nil to go on there.
 	lost func(*OffsetError) error
+
+	beyond int // times in a row that the log ended below next
 }
 
-// read calls fn with every record from offset from on, in order, until the context ends, fn fails, the end is reached, or
-// the log turns out to end below the offset. from may be kafkago.FirstOffset. It holds one fetched response at a time.
-func (p *partition) read(ctx context.Context, from int64, fn func(schemas.Record) error) error {
-	next := from
-	if next == kafkago.FirstOffset {
-		b, err := p.client.bounds(ctx, p.topic, p.id)
-		if err != nil {
-			return err
-		}
-		next = b.First
+// read calls fn with every record, in order, until the context ends, fn fails, the end is reached, or the log turns out to
+// end below the next offset. It holds one fetched response at a time.
+func (p *partition) read(ctx context.Context, fn func(schemas.Record) error) error {
+	if err := p.begin(ctx); err != nil {
+		return err
 	}
-	wait := backoff{min: 50 * time.Millisecond, max: time.Second}
-	beyond := 0 // times in a row that the log ended below next
-	for p.end < 0 || next < p.end {
-		records, err := p.fetch(ctx, next)
-		if err == nil {
-			wait.reset()
-			beyond = 0
-			if next, err = p.hand(records, next, fn); err != nil {
-				return err
-			}
-			continue
+	wait := readBackoff()
+	for p.end < 0 || p.next < p.end {
+		got, err := p.client.fetch(ctx, p.topic, []position{{p.id, p.next}}, p.client.cfg.Consume.FetchWait)
+		f := fetched{err: err}
+		if err == nil && len(got) == 1 {
+			f = got[0]
 		}
+		failed, err := p.take(ctx, f, wait.now == wait.max, fn)
 		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, kafkago.OffsetOutOfRange):
-			b, err := p.client.bounds(ctx, p.topic, p.id)
-			if err != nil {
-				return err
-			}
-			gone := &OffsetError{Topic: p.topic, Partition: p.id, Offset: next, Bounds: b}
-			switch {
-			case next < b.First:
-				if err := p.lost(gone); err != nil {
-					return err
-				}
-				next = b.First
-				continue
-			case next > b.End:
-				// A broker that has just become the leader may not know the end yet: believe it the third time.
-				if beyond++; beyond == 3 {
-					return gone
-				}
-				wait.now = wait.max
-			}
-		default:
-			p.client.metrics.readErrors.WithLabelValues(string(p.topic)).Inc()
-			if wait.now == wait.max || !transient(err) { // a restart of the broker is over sooner
-				p.log.Warn("reading a partition failed: trying again", "topic", p.topic, "partition", p.id, "offset", next, "error", err)
-			}
-		}
-		if !wait.sleep(ctx) {
+		case err != nil:
+			return err
+		case !failed:
+			wait.reset()
+		case !wait.sleep(ctx):
 			return ctx.Err()
 		}
 	}
 	return nil
 }
 
-// fetch returns what the broker has from the offset on, after waiting for it a while; there may be nothing.
-func (p *partition) fetch(ctx context.Context, offset int64) (kafkago.RecordReader, error) {
-	cfg := p.client.cfg.Consume
-	res, err := p.client.api.Fetch(ctx, &kafkago.FetchRequest{
-		Topic: string(p.topic), Partition: p.id, Offset: offset,
-		MinBytes: 1, MaxBytes: int64(cfg.FetchBytes), MaxWait: cfg.FetchWait,
-	})
-	if err != nil {
-		return nil, err
+func readBackoff() backoff { return backoff{min: 50 * time.Millisecond, max: time.Second} }
+
+// begin finds the first offset where reading shall begin there.
+func (p *partition) begin(ctx context.Context) error {
+	if p.next != kafkago.FirstOffset {
+		return nil
 	}
-	return res.Records, res.Error
+	b, err := p.client.bounds(ctx, p.topic, p.id)
+	p.next = b.First
+	return err
+}
+
+// take calls fn with the records that a fetch gave, or settles why it gave none: failed says that a pause is due before the
+// next one, and lasting that fetches have failed for a while. An error ends the reading.
+func (p *partition) take(ctx context.Context, f fetched, lasting bool, fn func(schemas.Record) error) (failed bool, err error) {
+	if f.err == nil {
+		p.beyond = 0
+		p.next, err = p.hand(f.records, p.next, fn)
+		return false, err
+	}
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.Is(f.err, kafkago.OffsetOutOfRange):
+		b, err := p.client.bounds(ctx, p.topic, p.id)
+		if err != nil {
+			return false, err
+		}
+		gone := &OffsetError{Topic: p.topic, Partition: p.id, Offset: p.next, Bounds: b}
+		switch {
+		case p.next < b.First:
+			if err := p.lost(gone); err != nil {
+				return false, err
+			}
+			p.next = b.First
+			return false, nil
+		case p.next > b.End:
+			// A broker that has just become the leader may not know the end yet: believe it the third time.
+			if p.beyond++; p.beyond == 3 {
+				return false, gone
+			}
+		}
+	default:
+		p.client.metrics.readErrors.WithLabelValues(string(p.topic)).Inc()
+		if lasting || !transient(f.err) { // a restart of the broker is over sooner
+			p.log.Warn("reading a partition failed: trying again", "topic", p.topic, "partition", p.id, "offset", p.next, "error", f.err)
+		}
+	}
+	return true, nil
 }
 
 // hand calls fn with the records from offset next on, up to the end, and returns the offset after them.

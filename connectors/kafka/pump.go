@@ -5,62 +5,39 @@ package kafka
 import (
 	"context"
 
-	kafkago "github.com/segmentio/kafka-go"
-
 	"gleaner/schemas"
 )
 
 // pump hands out the records of one assigned partition until the context ends. A delivery grows while nobody reads, up to
 // its limits: readers that are quick get their records at once, slow ones get many.
-func (s *Source) pump(ctx context.Context, a kafkago.PartitionAssignment, t *tracker, lost <-chan struct{}) {
-	records := make(chan schemas.Record)
-	p := &partition{
-		client: s.client, topic: s.cfg.Topic, id: a.ID, end: -1, log: s.log, lost: s.alarm,
-	}
-	go func() {
-		defer close(records)
-		err := p.read(ctx, a.Offset, func(r schemas.Record) error {
-			select {
-			case records <- r:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-		if err != nil && ctx.Err() == nil {
-			s.fail(err)
-		}
-	}()
-	// The reading goroutine is over before pump returns, so that no record is read after its generation.
-	defer func() {
-		for range records {
-		}
-	}()
-
+func (s *Source) pump(ctx context.Context, r *reader, f *feed, t *tracker, lost <-chan struct{}) {
+	cfg := s.client.cfg.Consume
 	var b batch
+	var rest []schemas.Record // fetched, not yet in a delivery
 	for {
-		in, out := records, s.out
-		var moved <-chan struct{}
+		for len(rest) > 0 && !b.full(cfg) && t.unacked() < cfg.UnackedRecords {
+			b.add(t, rest[0])
+			rest[0] = schemas.Record{}
+			rest = rest[1:]
+		}
+		var (
+			in    <-chan []schemas.Record
+			moved <-chan struct{}
+			out   chan<- schemas.Delivery
+			d     schemas.Delivery
+		)
 		switch {
-		case b.full(s.client.cfg.Consume):
-			in = nil
-		case t.unacked() >= s.client.cfg.Consume.UnackedRecords:
-			in, moved = nil, t.moved
+		case len(rest) == 0:
+			in = f.in
+		case !b.full(cfg):
+			moved = t.moved
 		}
-		if len(b.records) == 0 {
-			out = nil
-		}
-		var d schemas.Delivery
-		if out != nil {
-			d = b.delivery(t, lost)
+		if len(b.records) > 0 {
+			out, d = s.out, b.delivery(t, lost)
 		}
 		select {
-		case r, ok := <-in:
-			if !ok {
-				t.drop(len(b.records))
-				return
-			}
-			b.add(t, r)
+		case rest = <-in:
+			r.taken()
 		case out <- d:
 			s.client.metrics.read.WithLabelValues(s.cfg.Group, string(s.cfg.Topic)).Add(float64(len(b.records)))
 			s.client.metrics.readBytes.WithLabelValues(s.cfg.Group, string(s.cfg.Topic)).Add(float64(b.bytes))

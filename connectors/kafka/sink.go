@@ -187,10 +187,11 @@ func (s *Sink) writer(topic schemas.Topic) (*kafkago.Writer, error) {
 	return w, nil
 }
 
-// codec leaves the topics that hold files as they are without compression: images do not shrink, and whoever reads a
-// compressed batch holds it twice.
+// codec leaves the topics that carry images without compression: those do not shrink, every reader would pay for trying, and
+// whoever reads a compressed batch holds it twice.
 func (s *Sink) codec(topic schemas.Topic) kafkago.Compression {
-	if topic == schemas.Raw || topic == schemas.Dead {
+	switch topic {
+	case schemas.Raw, schemas.Samples, schemas.Rejects, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted, schemas.Dead:
 		return 0
 	}
 	return s.client.codec

@@ -18,6 +18,10 @@ import (
 type SourceConfig struct {
 	Group string        // the consumer group; its members share the topic's partitions
 	Topic schemas.Topic // must exist
+
+	// Linger is how long, after a fetch that gave records, more may gather at the broker before the next one. A reader that
+	// works on batches, and needs no record at once, saves most requests by it.
+	Linger time.Duration
 }
 
 // Source reads a topic as a member of a consumer group, from the committed offsets on, or from the first records where
@@ -117,17 +121,16 @@ func (s *Source) run() {
 	}
 	cfg := s.client.cfg
 	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
-		ID:                    s.cfg.Group,
-		Brokers:               cfg.Brokers,
-		Dialer:                s.client.dialer,
-		Topics:                []string{string(s.cfg.Topic)},
-		HeartbeatInterval:     cfg.Group.Heartbeat,
-		SessionTimeout:        cfg.Group.SessionTimeout,
-		RebalanceTimeout:      cfg.Group.RebalanceTimeout,
-		JoinGroupBackoff:      cfg.Group.JoinBackoff,
-		StartOffset:           kafkago.FirstOffset,
-		WatchPartitionChanges: true,
-		Timeout:               cfg.DialTimeout,
+		ID:                s.cfg.Group,
+		Brokers:           cfg.Brokers,
+		Dialer:            s.client.dialer,
+		Topics:            []string{string(s.cfg.Topic)},
+		HeartbeatInterval: cfg.Group.Heartbeat,
+		SessionTimeout:    cfg.Group.SessionTimeout,
+		RebalanceTimeout:  cfg.Group.RebalanceTimeout,
+		JoinGroupBackoff:  cfg.Group.JoinBackoff,
+		StartOffset:       kafkago.FirstOffset,
+		Timeout:           cfg.DialTimeout,
 	})
 	if err != nil {
 		s.fail(fmt.Errorf("kafka: join group %s: %w", s.cfg.Group, err))
@@ -186,15 +189,16 @@ func (s *Source) awaitTopic() error {
 func (s *Source) own(ctx context.Context, generation *kafkago.Generation) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
+	r := s.newReader(generation.Assignments[string(s.cfg.Topic)])
 	o := &ownership{source: s, generation: generation, trackers: map[int]*tracker{}, lost: make(chan struct{})}
 	var pumps sync.WaitGroup
-	assigned := generation.Assignments[string(s.cfg.Topic)]
-	for _, a := range assigned {
+	for _, f := range r.feeds {
 		t := newTracker()
-		o.trackers[a.ID] = t
-		pumps.Go(func() { s.pump(reading, a, t, o.lost) })
+		o.trackers[f.id] = t
+		pumps.Go(func() { s.pump(reading, r, f, t, o.lost) })
 	}
-	s.log.Info("partitions assigned", "generation", generation.ID, "partitions", len(assigned))
+	pumps.Go(func() { r.run(reading) })
+	s.log.Info("partitions assigned", "generation", generation.ID, "partitions", len(r.feeds))
 
 	tick := time.NewTicker(s.client.cfg.Group.CommitEvery)
 	defer tick.Stop()
@@ -207,7 +211,7 @@ func (s *Source) own(ctx context.Context, generation *kafkago.Generation) {
 		}
 	}
 	stop()
-	pumps.Wait() // nothing is handed out from here on
+	pumps.Wait() // nothing is read or handed out from here on
 	if !fenced(err) {
 		if err = o.commit(); err == nil { // else the group has gone on without this member
 			o.drain(s.client.cfg.Group.Drain)
