@@ -11,10 +11,11 @@ package schemas
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 )
 
@@ -23,9 +24,9 @@ type column[T any] struct {
 	name     string
 	typ      arrow.DataType
 	required bool
-	encode   func(t T) arrow.ArrayData
-	// decode fills n rows of t from a, or with the column's default where a is nil.
-	decode func(d *decoding, a arrow.Array, n int, t T) error
+	encode   func(t T) buffered
+	// decode fills n rows of t from v, or with the column's default where v is nil.
+	decode func(d *decoding, v *buffered, n int, t T) error
 }
 
 // must makes a column required: there is no default for what identifies a row.
@@ -42,73 +43,74 @@ func arrowFields[T any](cols []column[T]) []arrow.Field {
 	return fields
 }
 
-// decodeColumns reads every column from the array that find gives for its name, nil where there is none.
-func decodeColumns[T any](d *decoding, cols []column[T], find func(name string) arrow.Array, n int, t T) error {
-	for _, c := range cols {
-		a := find(c.name)
-		if a == nil && c.required {
+// decodeColumns reads every column from what find gives for its place and name, nil where there is none.
+func decodeColumns[T any](d *decoding, cols []column[T], find func(i int, name string) *buffered, n int, t T) error {
+	for i, c := range cols {
+		v := find(i, c.name)
+		if v == nil && c.required {
 			return fmt.Errorf("column %s is missing", c.name)
 		}
-		if a != nil && a.Len() != n {
-			return fmt.Errorf("column %s has %d rows, want %d", c.name, a.Len(), n)
+		if v != nil && v.rows != n {
+			return fmt.Errorf("column %s has %d rows, want %d", c.name, v.rows, n)
 		}
-		if a != nil && c.required && a.NullN() > 0 {
+		if v != nil && c.required && v.nulls > 0 {
 			return fmt.Errorf("column %s has nulls", c.name)
 		}
-		if err := c.decode(d, a, n, t); err != nil {
+		if err := c.decode(d, v, n, t); err != nil {
 			return fmt.Errorf("column %s: %w", c.name, err)
 		}
 	}
 	return nil
 }
 
+// named finds columns by the names of their fields; of equal names the first counts. Most often the place is right already.
+func named(fields []arrow.Field, columns []buffered) func(i int, name string) *buffered {
+	return func(i int, name string) *buffered {
+		if i < len(fields) && fields[i].Name == name {
+			return &columns[i]
+		}
+		for i := range fields {
+			if fields[i].Name == name {
+				return &columns[i]
+			}
+		}
+		return nil
+	}
+}
+
 // message is one kind of Arrow message.
 type message[T any] struct {
 	what   string // for errors
 	cols   []column[T]
-	schema *arrow.Schema
+	fields []arrow.Field
+	head   []byte // the message of the schema, as every stream of this kind begins
 }
 
 func newMessage[T any](what string, cols []column[T]) *message[T] {
-	return &message[T]{what, cols, arrow.NewSchema(arrowFields(cols), nil)}
+	fields := arrowFields(cols)
+	return &message[T]{what, cols, fields, schemaMessage(arrow.NewSchema(fields, nil))}
+}
+
+// schemaMessage is how a stream of the schema begins.
+func schemaMessage(schema *arrow.Schema) []byte {
+	var buf bytes.Buffer
+	if err := ipc.NewWriter(&buf, ipc.WithSchema(schema)).Close(); err != nil {
+		panic(err) // the buffer takes everything, and the schema is a literal of this package
+	}
+	return bytes.TrimSuffix(buf.Bytes(), endStream(nil))
 }
 
 // encode writes the rows of t. It fails when a column's length is not rows.
 func (m *message[T]) encode(t T, rows int) ([]byte, error) {
-	arrays := make([]arrow.Array, len(m.cols))
-	size := 4096
-	for i, c := range m.cols {
-		data := c.encode(t)
-		if data.Len() != rows {
-			return nil, fmt.Errorf("encode %s: column %s has %d rows, want %d", m.what, c.name, data.Len(), rows)
+	var b batch
+	for _, c := range m.cols {
+		v := c.encode(t)
+		if v.rows != rows {
+			return nil, fmt.Errorf("encode %s: column %s has %d rows, want %d", m.what, c.name, v.rows, rows)
 		}
-		arrays[i] = array.MakeFromData(data)
-		size += bodySize(data)
+		b.add(&v)
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, size))
-	w := ipc.NewWriter(buf, ipc.WithSchema(m.schema))
-	if err := w.Write(array.NewRecord(m.schema, arrays, int64(rows))); err != nil {
-		return nil, fmt.Errorf("encode %s: %w", m.what, err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("encode %s: %w", m.what, err)
-	}
-	return buf.Bytes(), nil
-}
-
-// bodySize is about what an array takes in a message: its buffers, padded, and their descriptions.
-func bodySize(data arrow.ArrayData) int {
-	n := 64
-	for _, b := range data.Buffers() {
-		n += 32
-		if b != nil {
-			n += b.Len() + 8
-		}
-	}
-	for _, c := range data.Children() {
-		n += bodySize(c)
-	}
-	return n
+	return b.stream(m.head, rows), nil
 }
 
 // decode reads one message into what prepare makes for its number of rows.
@@ -122,36 +124,36 @@ func (m *message[T]) decode(b []byte, prepare func(d *decoding, rows int) (T, er
 		}
 	}()
 	d := newDecoding(len(b))
-	r, err := ipc.NewReaderFromMessageReader(&stream{rest: b}, ipc.WithAllocator(d))
+	fields, columns, n, err := m.batch(d, b)
 	if err != nil {
-		return fmt.Errorf("not an Arrow stream: %w", err)
+		return err
 	}
-	if !r.Next() {
-		if r.Err() != nil {
-			return fmt.Errorf("corrupt Arrow stream: %w", r.Err())
-		}
-		return fmt.Errorf("there is no record batch")
-	}
-	rec := r.Record()
-	rec.Retain()
-	n := int(rec.NumRows())
 	t, err := prepare(d, n)
 	if err != nil {
 		return err
 	}
-	find := func(name string) arrow.Array {
-		if at := rec.Schema().FieldIndices(name); len(at) > 0 {
-			return rec.Column(at[0])
-		}
-		return nil
+	return decodeColumns(d, m.cols, named(fields, columns), n, t)
+}
+
+// batch reads the one record batch of a message.
+func (m *message[T]) batch(d *decoding, b []byte) (fields []arrow.Field, columns []buffered, rows int, err error) {
+	s := &stream{rest: b}
+	if rest, ours := bytes.CutPrefix(b, m.head); ours {
+		fields, s.rest = m.fields, rest
+		columns, rows, err = s.load(fields)
+	} else {
+		fields, columns, rows, err = s.read(d)
 	}
-	if err := decodeColumns(d, m.cols, find, n, t); err != nil {
-		return err
+	if err != nil {
+		return nil, nil, 0, err
 	}
-	if r.Next() {
-		return fmt.Errorf("more than one record batch: write one a message")
+	switch _, err := s.Message(); {
+	case err == nil:
+		return nil, nil, 0, fmt.Errorf("more than one record batch: write one a message")
+	case !errors.Is(err, io.EOF):
+		return nil, nil, 0, fmt.Errorf("corrupt Arrow stream: %w", err)
 	}
-	return r.Err()
+	return fields, columns, rows, nil
 }
 
 // encodeOne and decodeOne are for messages of a single row.

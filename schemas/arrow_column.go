@@ -3,40 +3,39 @@ package schemas
 // The kinds of Arrow column, and how they bind to Go fields.
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/bitutil"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// kind is how values of type V lie in an Arrow array. decode fills out, which has the array's length, and leaves the
-// elements that are null as they are.
+// kind is how values of type V lie in buffers. decode fills out, which has as many rows, and leaves the elements that are
+// null as they are. What encode returns may alias its values.
 type kind[V any] struct {
 	typ    arrow.DataType
-	encode func(vals []V) arrow.ArrayData
-	decode func(d *decoding, a arrow.Array, out []V) error
+	encode func(vals []V) buffered
+	decode func(d *decoding, v *buffered, out []V) error
 }
 
 // field binds a column to a field of the row type R; absent is the default, zero if not given.
 func field[R, V any](name string, k kind[V], at func(*R) *V, absent ...V) column[[]R] {
 	return column[[]R]{
 		name: name, typ: k.typ,
-		encode: func(rows []R) arrow.ArrayData {
+		encode: func(rows []R) buffered {
 			vals := make([]V, len(rows))
 			for i := range rows {
 				vals[i] = *at(&rows[i])
 			}
 			return k.encode(vals)
 		},
-		decode: func(d *decoding, a arrow.Array, n int, rows []R) error {
-			if a == nil && absent == nil {
+		decode: func(d *decoding, v *buffered, n int, rows []R) error {
+			if v == nil && absent == nil {
 				return nil
 			}
-			vals, err := values(d, k, a, n, absent)
+			vals, err := values(d, k, v, n, absent)
 			if err != nil {
 				return err
 			}
@@ -52,9 +51,9 @@ func field[R, V any](name string, k kind[V], at func(*R) *V, absent ...V) column
 func vector[T, V any](name string, k kind[V], at func(*T) *[]V, absent ...V) column[*T] {
 	return column[*T]{
 		name: name, typ: k.typ,
-		encode: func(t *T) arrow.ArrayData { return k.encode(*at(t)) },
-		decode: func(d *decoding, a arrow.Array, n int, t *T) error {
-			vals, err := values(d, k, a, n, absent)
+		encode: func(t *T) buffered { return k.encode(*at(t)) },
+		decode: func(d *decoding, v *buffered, n int, t *T) error {
+			vals, err := values(d, k, v, n, absent)
 			if err == nil && n > 0 {
 				*at(t) = vals
 			}
@@ -63,31 +62,31 @@ func vector[T, V any](name string, k kind[V], at func(*T) *[]V, absent ...V) col
 	}
 }
 
-// values decodes a whole array, nil for a missing column, into a new slice.
-func values[V any](d *decoding, k kind[V], a arrow.Array, n int, absent []V) ([]V, error) {
+// values decodes a whole column, nil for a missing one, into a new slice.
+func values[V any](d *decoding, k kind[V], v *buffered, n int, absent []V) ([]V, error) {
 	var zero V
 	if err := d.charge(n, unsafe.Sizeof(zero)); err != nil {
 		return nil, err
 	}
 	vals := make([]V, n)
-	if absent != nil && (a == nil || a.NullN() > 0) {
+	if absent != nil && (v == nil || v.nulls > 0) {
 		for i := range vals {
 			vals[i] = absent[0]
 		}
 	}
-	if a == nil {
+	if v == nil {
 		return vals, nil
 	}
-	return vals, k.decode(d, a, vals)
+	return vals, k.decode(d, v, vals)
 }
 
-func typeError(a arrow.Array, want arrow.DataType) error {
-	return fmt.Errorf("has type %v, want %v", a.DataType(), want)
+func typeError(v *buffered, want arrow.DataType) error {
+	return fmt.Errorf("has type %v, want %v", v.typ, want)
 }
 
 // scalar is what lies in an Arrow buffer as it lies in memory.
 type scalar interface {
-	~uint8 | ~uint32 | ~uint64 | ~int64 | ~float32 | ~float64 | SampleID | Hash
+	~uint8 | ~int32 | ~uint32 | ~uint64 | ~int64 | ~float32 | ~float64 | SampleID | Hash
 }
 
 func bytesOf[V scalar](s []V) []byte {
@@ -100,25 +99,23 @@ func plain[V scalar](typ arrow.DataType) kind[V] {
 	var zero V
 	size := int(unsafe.Sizeof(zero))
 	return kind[V]{
-		typ: typ,
-		encode: func(vals []V) arrow.ArrayData {
-			return array.NewData(typ, len(vals), []*memory.Buffer{nil, memory.NewBufferBytes(bytesOf(vals))}, nil, 0, 0)
-		},
-		decode: func(_ *decoding, a arrow.Array, out []V) error {
-			if !arrow.TypeEqual(a.DataType(), typ) {
-				return typeError(a, typ)
+		typ:    typ,
+		encode: func(vals []V) buffered { return buffered{typ: typ, rows: len(vals), data: bytesOf(vals)} },
+		decode: func(_ *decoding, v *buffered, out []V) error {
+			if v.typ != typ && !arrow.TypeEqual(v.typ, typ) {
+				return typeError(v, typ)
 			}
 			if len(out) == 0 {
 				return nil
 			}
-			raw := a.Data().Buffers()[1].Bytes()[a.Data().Offset()*size:][:len(out)*size]
+			raw := v.data[v.offset*size:][:len(out)*size]
 			to := bytesOf(out)
-			if a.NullN() == 0 {
+			if v.nulls == 0 {
 				copy(to, raw)
 				return nil
 			}
 			for i := range out {
-				if a.IsValid(i) {
+				if !v.null(i) {
 					copy(to[i*size:(i+1)*size], raw[i*size:])
 				}
 			}
@@ -150,17 +147,17 @@ func ints() kind[int] {
 	k := int64s()
 	return kind[int]{
 		typ: k.typ,
-		encode: func(vals []int) arrow.ArrayData {
+		encode: func(vals []int) buffered {
 			wide := make([]int64, len(vals))
 			for i, v := range vals {
 				wide[i] = int64(v)
 			}
 			return k.encode(wide)
 		},
-		decode: func(d *decoding, a arrow.Array, out []int) error {
-			wide, err := values(d, k, a, len(out), nil)
+		decode: func(d *decoding, v *buffered, out []int) error {
+			wide, err := values(d, k, v, len(out), nil)
 			for i := range wide {
-				if a.IsValid(i) {
+				if !v.null(i) {
 					out[i] = int(wide[i])
 				}
 			}
@@ -173,24 +170,22 @@ func bools() kind[bool] {
 	typ := arrow.FixedWidthTypes.Boolean
 	return kind[bool]{
 		typ: typ,
-		encode: func(vals []bool) arrow.ArrayData {
-			bits := make([]byte, bitutil.BytesForBits(int64(len(vals))))
+		encode: func(vals []bool) buffered {
+			bits := make([]byte, bytesForBits(len(vals)))
 			for i, v := range vals {
 				if v {
 					bitutil.SetBit(bits, i)
 				}
 			}
-			return array.NewData(typ, len(vals), []*memory.Buffer{nil, memory.NewBufferBytes(bits)}, nil, 0, 0)
+			return buffered{typ: typ, rows: len(vals), data: bits}
 		},
-		decode: func(_ *decoding, a arrow.Array, out []bool) error {
-			b, ok := a.(*array.Boolean)
-			if !ok {
-				return typeError(a, typ)
+		decode: func(_ *decoding, v *buffered, out []bool) error {
+			if v.typ.ID() != arrow.BOOL {
+				return typeError(v, typ)
 			}
-			nulls := b.NullN() > 0
 			for i := range out {
-				if !nulls || b.IsValid(i) {
-					out[i] = b.Value(i)
+				if !v.null(i) {
+					out[i] = bitutil.BitIsSet(v.data, v.offset+i)
 				}
 			}
 			return nil
@@ -203,7 +198,7 @@ func times() kind[time.Time] {
 	typ := arrow.FixedWidthTypes.Timestamp_us
 	return kind[time.Time]{
 		typ: typ,
-		encode: func(vals []time.Time) arrow.ArrayData {
+		encode: func(vals []time.Time) buffered {
 			micros := make([]int64, len(vals))
 			valid := newValidity(len(vals))
 			for i, v := range vals {
@@ -213,17 +208,17 @@ func times() kind[time.Time] {
 					micros[i] = v.UnixMicro()
 				}
 			}
-			return array.NewData(typ, len(vals), []*memory.Buffer{valid.buffer(), memory.NewBufferBytes(bytesOf(micros))}, nil, valid.nulls, 0)
+			return buffered{typ: typ, rows: len(vals), data: bytesOf(micros), valid: valid.bits, nulls: valid.nulls}
 		},
-		decode: func(_ *decoding, a arrow.Array, out []time.Time) error {
-			t, ok := a.(*array.Timestamp)
+		decode: func(_ *decoding, v *buffered, out []time.Time) error {
+			stamp, ok := v.typ.(*arrow.TimestampType)
 			if !ok {
-				return typeError(a, typ)
+				return typeError(v, typ)
 			}
-			unit := t.DataType().(*arrow.TimestampType).Unit
 			for i := range out {
-				if t.IsValid(i) {
-					out[i] = t.Value(i).ToTime(unit).UTC().Truncate(time.Microsecond)
+				if !v.null(i) {
+					t := arrow.Timestamp(binary.LittleEndian.Uint64(v.data[8*(v.offset+i):]))
+					out[i] = t.ToTime(stamp.Unit).UTC().Truncate(time.Microsecond)
 				}
 			}
 			return nil
@@ -242,16 +237,9 @@ func newValidity(n int) *validity { return &validity{n: n} }
 
 func (v *validity) clear(i int) {
 	if v.bits == nil {
-		v.bits = make([]byte, bitutil.BytesForBits(int64(v.n)))
+		v.bits = make([]byte, bytesForBits(v.n))
 		bitutil.SetBitsTo(v.bits, 0, int64(v.n), true)
 	}
 	bitutil.ClearBit(v.bits, i)
 	v.nulls++
-}
-
-func (v *validity) buffer() *memory.Buffer {
-	if v.bits == nil {
-		return nil
-	}
-	return memory.NewBufferBytes(v.bits)
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // structs are struct columns whose fields are bound by name, as columns are.
@@ -17,25 +15,19 @@ func structs[R any](cols []column[[]R]) kind[R] {
 	typ := arrow.StructOf(arrowFields(cols)...)
 	return kind[R]{
 		typ: typ,
-		encode: func(rows []R) arrow.ArrayData {
-			children := make([]arrow.ArrayData, len(cols))
+		encode: func(rows []R) buffered {
+			v := buffered{typ: typ, rows: len(rows), children: make([]buffered, len(cols))}
 			for i, c := range cols {
-				children[i] = c.encode(rows)
+				v.children[i] = c.encode(rows)
 			}
-			return array.NewData(typ, len(rows), []*memory.Buffer{nil}, children, 0, 0)
+			return v
 		},
-		decode: func(d *decoding, a arrow.Array, out []R) error {
-			s, ok := a.(*array.Struct)
+		decode: func(d *decoding, v *buffered, out []R) error {
+			s, ok := v.typ.(*arrow.StructType)
 			if !ok {
-				return typeError(a, typ)
+				return typeError(v, typ)
 			}
-			find := func(name string) arrow.Array {
-				if i, ok := s.DataType().(*arrow.StructType).FieldIdx(name); ok {
-					return s.Field(i)
-				}
-				return nil
-			}
-			return decodeColumns(d, cols, find, len(out), out)
+			return decodeColumns(d, cols, named(s.Fields(), v.children), len(out), out)
 		},
 	}
 }
@@ -44,7 +36,7 @@ func structs[R any](cols []column[[]R]) kind[R] {
 func optional[R any](k kind[R]) kind[*R] {
 	return kind[*R]{
 		typ: k.typ,
-		encode: func(vals []*R) arrow.ArrayData {
+		encode: func(vals []*R) buffered {
 			rows := make([]R, len(vals))
 			valid := newValidity(len(vals))
 			for i, v := range vals {
@@ -54,15 +46,14 @@ func optional[R any](k kind[R]) kind[*R] {
 					valid.clear(i)
 				}
 			}
-			data := k.encode(rows)
-			buffers := data.Buffers()
-			buffers[0] = valid.buffer()
-			return array.NewData(k.typ, len(vals), buffers, data.Children(), valid.nulls, 0)
+			v := k.encode(rows)
+			v.valid, v.nulls = valid.bits, valid.nulls
+			return v
 		},
-		decode: func(d *decoding, a arrow.Array, out []*R) error {
-			rows, err := values(d, k, a, len(out), nil)
+		decode: func(d *decoding, v *buffered, out []*R) error {
+			rows, err := values(d, k, v, len(out), nil)
 			for i := range rows {
-				if a.IsValid(i) {
+				if !v.null(i) {
 					out[i] = &rows[i]
 				}
 			}
@@ -76,8 +67,8 @@ func lists[R any](k kind[R]) kind[[]R] {
 	typ := arrow.ListOf(k.typ)
 	return kind[[]R]{
 		typ: typ,
-		encode: func(vals [][]R) arrow.ArrayData {
-			offsets := make([]int32, len(vals)+1)
+		encode: func(vals [][]R) buffered {
+			ends := make([]int32, len(vals)+1)
 			var flat []R
 			for i, v := range vals {
 				if len(vals) == 1 {
@@ -85,28 +76,25 @@ func lists[R any](k kind[R]) kind[[]R] {
 				} else {
 					flat = append(flat, v...)
 				}
-				offsets[i+1] = offsets[i] + int32(len(v))
+				ends[i+1] = ends[i] + int32(len(v))
 			}
-			return array.NewData(typ, len(vals), []*memory.Buffer{
-				nil, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets)),
-			}, []arrow.ArrayData{k.encode(flat)}, 0, 0)
+			return buffered{typ: typ, rows: len(vals), ends: bytesOf(ends), children: []buffered{k.encode(flat)}}
 		},
-		decode: func(d *decoding, a arrow.Array, out [][]R) error {
-			l, ok := a.(array.ListLike)
-			if !ok {
-				return typeError(a, typ)
+		decode: func(d *decoding, v *buffered, out [][]R) error {
+			if len(v.children) != 1 || v.typ.ID() == arrow.STRUCT {
+				return typeError(v, typ)
 			}
-			items := l.ListValues()
-			flat, err := values(d, k, items, items.Len(), nil)
+			items := &v.children[0]
+			flat, err := values(d, k, items, items.rows, nil)
 			if err != nil {
 				return err
 			}
 			end := int64(0) // lists may not overlap, or a small message could unfold into a huge one
 			for i := range out {
-				if a.IsNull(i) {
+				if v.null(i) {
 					continue
 				}
-				from, to := l.ValueOffsets(i)
+				from, to := v.span(i)
 				if from < end || to < from || to > int64(len(flat)) {
 					return fmt.Errorf("list %d spans items %d to %d of %d", i, from, to, len(flat))
 				}
@@ -120,28 +108,28 @@ func lists[R any](k kind[R]) kind[[]R] {
 	}
 }
 
-// pair is one entry of a map.
-type pair struct{ key, value string }
+// entry is one of a map.
+type entry struct{ key, value string }
 
 // stringMaps are lists of {key, value}, ordered by key; the last of equal keys wins.
 func stringMaps() kind[map[string]string] {
-	k := lists(structs([]column[[]pair]{
-		field("key", texts[string](), func(p *pair) *string { return &p.key }),
-		field("value", texts[string](), func(p *pair) *string { return &p.value }),
+	k := lists(structs([]column[[]entry]{
+		field("key", texts[string](), func(p *entry) *string { return &p.key }),
+		field("value", texts[string](), func(p *entry) *string { return &p.value }),
 	}))
 	return kind[map[string]string]{
 		typ: k.typ,
-		encode: func(vals []map[string]string) arrow.ArrayData {
-			entries := make([][]pair, len(vals))
+		encode: func(vals []map[string]string) buffered {
+			entries := make([][]entry, len(vals))
 			for i, m := range vals {
 				for _, key := range slices.Sorted(maps.Keys(m)) {
-					entries[i] = append(entries[i], pair{key, m[key]})
+					entries[i] = append(entries[i], entry{key, m[key]})
 				}
 			}
 			return k.encode(entries)
 		},
-		decode: func(d *decoding, a arrow.Array, out []map[string]string) error {
-			entries, err := values(d, k, a, len(out), nil)
+		decode: func(d *decoding, v *buffered, out []map[string]string) error {
+			entries, err := values(d, k, v, len(out), nil)
 			if err != nil {
 				return err
 			}

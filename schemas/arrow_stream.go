@@ -5,10 +5,11 @@ package schemas
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
-	"math"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	flatbuffers "github.com/google/flatbuffers/go"
@@ -78,36 +79,85 @@ func (s *stream) Release() {}
 
 // Message returns the next message, or io.EOF at the end of the stream.
 func (s *stream) Message() (*ipc.Message, error) {
-	if len(s.rest) == 0 {
-		return nil, io.EOF
+	_, meta, body, err := s.next()
+	if err != nil {
+		return nil, err
 	}
-	if len(s.rest) < 8 || binary.LittleEndian.Uint32(s.rest) != math.MaxUint32 {
-		return nil, fmt.Errorf("want a continuation marker and a length")
+	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
+}
+
+// next returns the kind, metadata and body of the next message, or io.EOF at the end of the stream.
+func (s *stream) next() (kind byte, meta, body []byte, err error) {
+	if len(s.rest) == 0 {
+		return 0, nil, nil, io.EOF
+	}
+	if len(s.rest) < 8 || binary.LittleEndian.Uint32(s.rest) != continuation {
+		return 0, nil, nil, fmt.Errorf("want a continuation marker and a length")
 	}
 	size := int64(binary.LittleEndian.Uint32(s.rest[4:]))
 	if size == 0 {
 		s.rest = nil
-		return nil, io.EOF
+		return 0, nil, nil, io.EOF
 	}
 	if size < 8 || size > int64(len(s.rest)-8) {
-		return nil, fmt.Errorf("metadata of %d bytes where %d are left", size, len(s.rest)-8)
+		return 0, nil, nil, fmt.Errorf("metadata of %d bytes where %d are left", size, len(s.rest)-8)
 	}
-	meta := s.rest[8 : 8+size]
+	meta = s.rest[8 : 8+size]
 	s.rest = s.rest[8+size:]
-	body, err := checkMetadata(meta)
+	kind, n, err := checkMetadata(meta)
 	if err != nil {
-		return nil, err
+		return 0, nil, nil, err
 	}
-	if body < 0 || body > int64(len(s.rest)) {
-		return nil, fmt.Errorf("body of %d bytes where %d are left", body, len(s.rest))
+	if n < 0 || n > int64(len(s.rest)) {
+		return 0, nil, nil, fmt.Errorf("body of %d bytes where %d are left", n, len(s.rest))
 	}
-	msg := ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(s.rest[:body:body]))
-	s.rest = s.rest[body:]
-	return msg, nil
+	body = s.rest[:n:n]
+	s.rest = s.rest[n:]
+	return kind, meta, body, nil
+}
+
+// load reads the record batch of a stream whose schema, of these fields, has been read.
+func (s *stream) load(fields []arrow.Field) ([]buffered, int, error) {
+	kind, meta, body, err := s.next()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, 0, fmt.Errorf("there is no record batch")
+	case err == nil && kind != headerRecordBatch:
+		err = fmt.Errorf("message of type %d where a record batch is due", kind)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("corrupt Arrow stream: %w", err)
+	}
+	columns, rows, err := load(meta, body, fields)
+	if err != nil {
+		return nil, 0, fmt.Errorf("corrupt Arrow stream: %w", err)
+	}
+	return columns, rows, nil
+}
+
+// read reads schema, dictionaries and first record batch of a stream that another program, or version, wrote.
+func (s *stream) read(d *decoding) ([]arrow.Field, []buffered, int, error) {
+	r, err := ipc.NewReaderFromMessageReader(s, ipc.WithAllocator(d))
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("not an Arrow stream: %w", err)
+	}
+	if !r.Next() {
+		if r.Err() != nil {
+			return nil, nil, 0, fmt.Errorf("corrupt Arrow stream: %w", r.Err())
+		}
+		return nil, nil, 0, fmt.Errorf("there is no record batch")
+	}
+	rec := r.Record()
+	columns := make([]buffered, rec.NumCols())
+	for i := range columns {
+		columns[i] = view(rec.Column(i))
+	}
+	return rec.Schema().Fields(), columns, int(rec.NumRows()), nil
 }
 
 // Slots of the flatbuffers tables in Arrow's Message.fbs and Schema.fbs.
 const (
+	slotMessageVersion    = 4
 	slotMessageHeaderType = 6
 	slotMessageHeader     = 8
 	slotMessageBodyLength = 10
@@ -127,37 +177,38 @@ const (
 	maxFields             = 4096
 )
 
-// checkMetadata returns the length of the message's body. It panics where the flatbuffer points outside of itself.
-func checkMetadata(meta []byte) (bodyLength int64, err error) {
+// checkMetadata returns the kind of a message and the length of its body. It panics where the flatbuffer points outside of
+// itself.
+func checkMetadata(meta []byte) (kind byte, bodyLength int64, err error) {
 	msg := flatbuffers.Table{Bytes: meta, Pos: flatbuffers.GetUOffsetT(meta)}
 	bodyLength = msg.GetInt64Slot(slotMessageBodyLength, 0)
 	at := msg.Offset(slotMessageHeader)
 	if at == 0 {
-		return 0, fmt.Errorf("message without a header")
+		return 0, 0, fmt.Errorf("message without a header")
 	}
 	var header flatbuffers.Table
 	msg.Union(&header, flatbuffers.UOffsetT(at))
-	switch kind := msg.GetByteSlot(slotMessageHeaderType, 0); kind {
+	switch kind = msg.GetByteSlot(slotMessageHeaderType, 0); kind {
 	case headerSchema:
 		if err := checkLength(header, slotSchemaMetadata); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		left := maxFields
-		return bodyLength, checkFieldTree(header, slotSchemaFields, maxFieldDepth, &left)
+		return kind, bodyLength, checkFieldTree(header, slotSchemaFields, maxFieldDepth, &left)
 	case headerDictionaryBatch:
 		at := header.Offset(slotDictionaryData)
 		if at == 0 {
-			return 0, fmt.Errorf("dictionary without data")
+			return 0, 0, fmt.Errorf("dictionary without data")
 		}
 		header.Pos = header.Indirect(header.Pos + flatbuffers.UOffsetT(at))
 		fallthrough
 	case headerRecordBatch:
 		if header.Offset(slotBatchCompression) != 0 {
-			return 0, fmt.Errorf("compressed body: write it without compression, topics compress")
+			return 0, 0, fmt.Errorf("compressed body: write it without compression, topics compress")
 		}
-		return bodyLength, nil
+		return kind, bodyLength, nil
 	default:
-		return 0, fmt.Errorf("message of type %d", kind)
+		return 0, 0, fmt.Errorf("message of type %d", kind)
 	}
 }
 

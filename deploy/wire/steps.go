@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -58,14 +59,19 @@ func (c *Connections) step(name string, s *shared) (*runner.Runner, error) {
 	if deps.Handler, deps.Batch, err = c.handler(name, s); err != nil {
 		return nil, fmt.Errorf("step %s: %w", name, err)
 	}
+	cfg := c.Config.Step(name)
+	var linger time.Duration
+	if deps.Batch != nil {
+		linger = cfg.BatchWait / 4 // records gather for a batch anyway, and cost less where they are
+	}
 	for _, topic := range step.In {
-		source, err := c.Kafka.Source(kafka.SourceConfig{Group: step.Group(), Topic: topic})
+		source, err := c.Kafka.Source(kafka.SourceConfig{Group: step.Group(), Topic: topic, Linger: linger})
 		if err != nil {
 			return nil, fmt.Errorf("step %s: %w", name, err)
 		}
 		deps.Sources = append(deps.Sources, source)
 	}
-	return runner.New(name, c.Config.Step(name), deps)
+	return runner.New(name, cfg, deps)
 }
 
 func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.BatchHandler, error) {
