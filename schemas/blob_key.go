@@ -22,8 +22,11 @@ func GroupKey(id SampleID) string { return "groups/" + id.String() }
 // BodyKey is where a content-addressed desk body lies (a sample record, a draft, a mask).
 func BodyKey(h Hash) string { s := h.String(); return "bodies/" + s[:2] + "/" + s }
 
+// TombstonePrefix is the folder of the tombstones.
+const TombstonePrefix = "tombstones/"
+
 // TombstoneKey marks an erased sample: every store obeys it.
-func TombstoneKey(id SampleID) string { return "tombstones/" + id.String() }
+func TombstoneKey(id SampleID) string { return TombstonePrefix + id.String() }
 
 // DeskSnapshotPrefix is the folder of the desk's snapshots for one genesis.
 func DeskSnapshotPrefix(genesis string) string { return "desk/" + url.PathEscape(genesis) + "/" }

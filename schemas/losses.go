@@ -82,6 +82,22 @@ func (l *Losses) AppendTable(t *Losses) {
 	l.Forgot = append(l.Forgot, t.Forgot...)
 }
 
+// Drop removes the rows of the samples in which and returns how many they were.
+func (l *Losses) Drop(which map[SampleID]bool) int {
+	var kept Losses
+	first := 0 // of the rows that are kept together
+	for i := 0; i <= l.Len(); i++ {
+		if i == l.Len() || which[l.SampleID[i]] {
+			rows := l.Slice(first, i)
+			kept.AppendTable(&rows)
+			first = i + 1
+		}
+	}
+	dropped := l.Len() - kept.Len()
+	*l = kept
+	return dropped
+}
+
 // Slice returns the rows from i up to j; they share memory with l.
 func (l *Losses) Slice(i, j int) Losses {
 	return Losses{

@@ -91,7 +91,7 @@ func (j childJob) run(ctx context.Context, log *slog.Logger) (peak uint64, err e
 		var topics []schemas.Topic
 		switch name {
 		case "tag": // samples → prelabeled
-			topics, deps.Handler = []schemas.Topic{schemas.Samples}, runner.Samples(tag{}, schemas.Prelabeled)
+			topics, deps.Handler = []schemas.Topic{schemas.Samples}, runner.Samples(tag{}, schemas.Prelabeled, blobs)
 		case "accept": // prelabeled → labels
 			topics, deps.Handler = []schemas.Topic{schemas.Prelabeled}, accept{}
 		case "catalog": // both → ClickHouse

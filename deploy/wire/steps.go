@@ -92,13 +92,13 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		if err != nil {
 			return nil, nil, err
 		}
-		return runner.Samples(p, schemas.Prelabeled), nil, nil
+		return runner.Samples(p, schemas.Prelabeled, c.Blobs), nil, nil
 	case "superpixel":
 		p, err := superpixel.New(c.Config.Superpixel, s.images, c.Version)
 		if err != nil {
 			return nil, nil, err
 		}
-		return runner.Samples(p, schemas.Segmented), nil, nil
+		return runner.Samples(p, schemas.Segmented, c.Blobs), nil, nil
 	case "lint":
 		var classes []string
 		if s.model != nil {
@@ -108,7 +108,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		if err != nil {
 			return nil, nil, err
 		}
-		return runner.Samples(p, schemas.Linted), nil, nil
+		return runner.Samples(p, schemas.Linted, c.Blobs), nil, nil
 	case "route":
 		h, err := route.New(c.Config.Route, c.Blobs, c.DB, c.Version, c.Log)
 		return h, nil, err
@@ -117,7 +117,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 	case "catalog":
 		return nil, catalog.New(c.DB, c.Blobs, c.Log), nil
 	case "analysis":
-		h, err := analysis.New(c.Config.Analysis, c.DB)
+		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, c.Log)
 		return nil, h, err
 	}
 	return nil, nil, fmt.Errorf("the flow names it, but nothing makes it")

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"strings"
 
 	"gleaner/schemas"
@@ -23,6 +24,12 @@ type Store interface {
 	PutRun(ctx context.Context, run schemas.Run) error
 	PutSelection(ctx context.Context, s schemas.Selection) error
 	Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve, error]
+}
+
+// Blobs is where tombstones lie.
+type Blobs interface {
+	// List yields the keys that begin with prefix. The sequence ends at its first error.
+	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 }
 
 // Config of the step.
@@ -41,18 +48,20 @@ func (c Config) Validate() error { return c.Doubt.Validate() }
 type Step struct {
 	cfg   Config
 	store Store
+	blobs Blobs
+	log   *slog.Logger
 }
 
 // New returns the step.
-func New(cfg Config, store Store) (*Step, error) {
+func New(cfg Config, store Store, blobs Blobs, log *slog.Logger) (*Step, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Step{cfg: cfg, store: store}, nil
+	return &Step{cfg: cfg, store: store, blobs: blobs, log: log}, nil
 }
 
-// HandleBatch stores the rows of all records in one insert, then ends the runs that say they are finished. Records that
-// cannot be decoded fail by index, as faults, in a *schemas.WriteError; the others are done all the same.
+// HandleBatch stores the rows of all records in one insert, but those of erased samples, then ends the runs that say they are
+// finished. Records that cannot be decoded fail by index, as faults, in a *schemas.WriteError; the others are done all the same.
 func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]schemas.Emit, error) {
 	var (
 		rows     schemas.Losses
@@ -77,7 +86,11 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 		rows.AppendTable(&table)
 		fmt.Fprintf(token, "%s/%d/%d\n", r.Topic, r.Partition, r.Offset)
 	}
+	if err := s.dropErased(ctx, &rows); err != nil {
+		return nil, err
+	}
 	if rows.Len() > 0 {
+		fmt.Fprintf(token, "%d rows\n", rows.Len()) // an erasure between two attempts makes another insert
 		if err := s.store.InsertLosses(ctx, hex.EncodeToString(token.Sum(nil)), &rows); err != nil {
 			return nil, fmt.Errorf("analysis: insert %d loss rows: %w", rows.Len(), err)
 		}
@@ -98,6 +111,31 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 		return emits, &schemas.WriteError{Failed: failed}
 	}
 	return emits, nil
+}
+
+// dropErased removes the rows of samples that have a tombstone. These are few, and the rows of a batch many: one listing for
+// the batch costs less than a question for each sample.
+func (s *Step) dropErased(ctx context.Context, rows *schemas.Losses) error {
+	erased := map[schemas.SampleID]bool{}
+	if rows.Len() > 0 {
+		for key, err := range s.blobs.List(ctx, schemas.TombstonePrefix) {
+			if err != nil {
+				return fmt.Errorf("analysis: list tombstones: %w", err)
+			}
+			id, err := schemas.ParseSampleID(strings.TrimPrefix(key, schemas.TombstonePrefix))
+			if err != nil {
+				return fmt.Errorf("analysis: tombstone %s: %w", key, err)
+			}
+			erased[id] = true
+		}
+	}
+	if len(erased) == 0 {
+		return nil
+	}
+	if n := rows.Drop(erased); n > 0 {
+		s.log.Info("left out loss rows of erased samples", "step", "analysis", "rows", n)
+	}
+	return nil
 }
 
 // finish records the run and emits the labels it doubts. The selection's id and time come from the run, so that a

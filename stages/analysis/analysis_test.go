@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +21,17 @@ type memory struct {
 	runs       []schemas.Run
 	selections []schemas.Selection
 	down       error
+	tombstones []string
+}
+
+func (m *memory) List(_ context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, key := range m.tombstones {
+			if strings.HasPrefix(key, prefix) && !yield(key, m.down) {
+				return
+			}
+		}
+	}
 }
 
 func (m *memory) InsertLosses(_ context.Context, token string, rows *schemas.Losses) error {
@@ -96,9 +109,9 @@ func endRecord(t *testing.T, offset int64, run schemas.Run) schemas.Record {
 	}
 }
 
-func step(t *testing.T, store Store) *Step {
+func step(t *testing.T, store *memory) *Step {
 	t.Helper()
-	s, err := New(DefaultConfig(), store)
+	s, err := New(DefaultConfig(), store, store, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +153,19 @@ func TestEndOfARunSelectsWhatItDoubts(t *testing.T) {
 	}
 	if store.rows.Len() != 15 || !slices.Equal(again[0].Record.Value, emits[0].Record.Value) {
 		t.Error("a redelivered batch stored rows twice or emitted another selection")
+	}
+}
+
+func TestRowsOfErasedSamplesAreLeftOut(t *testing.T) {
+	store := &memory{tombstones: []string{schemas.TombstoneKey(schemas.SampleID{2}), schemas.TombstoneKey(schemas.SampleID{9})}}
+	_, err := step(t, store).HandleBatch(t.Context(), []schemas.Record{
+		lossRecord(t, 0, "r", 1, 1, 2), lossRecord(t, 1, "r", 2, -1, -2, -3), lossRecord(t, 2, "r", 3, 4),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []schemas.SampleID{{1}, {1}, {3}}; !slices.Equal(store.rows.SampleID, want) || !slices.Equal(store.rows.Margin, []float32{1, 2, 4}) {
+		t.Errorf("stored rows of %v with margins %v, want those of %v", store.rows.SampleID, store.rows.Margin, want)
 	}
 }
 

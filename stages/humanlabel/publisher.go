@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/stages"
 )
 
 // Publisher handles the records of the desk topic with a fold of its own. It wants them in order, one at a time: a record that
@@ -96,11 +97,8 @@ func (p *Publisher) fold(ctx context.Context, rec schemas.Record) (submission, e
 }
 
 func (p *Publisher) emit(ctx context.Context, sub submission, rec schemas.Record) ([]schemas.Emit, error) {
-	switch _, err := p.from.blobs.Get(ctx, schemas.TombstoneKey(sub.task.SampleID)); {
-	case err == nil:
-		return nil, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("look for a tombstone: %w", err)
+	if gone, err := stages.Erased(ctx, p.from.blobs, sub.task.SampleID); gone || err != nil {
+		return nil, err
 	}
 	body, err := p.get(ctx, sub.task.Body)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/stages"
 )
 
 const kindDoubtful = "doubtful"
@@ -96,7 +97,7 @@ func (r *Route) picks(ctx context.Context, sel *schemas.Selection) ([]schemas.Pi
 
 // doubt reopens one sample with its current label and the doubts about it.
 func (r *Route) doubt(ctx context.Context, sel *schemas.Selection, id schemas.SampleID, picks []schemas.Pick, passed *passedOver, rec schemas.Record) ([]schemas.Emit, error) {
-	gone, err := r.erased(ctx, id)
+	gone, err := stages.Erased(ctx, r.blobs, id)
 	if err != nil {
 		return nil, err
 	}

@@ -6,14 +6,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"slices"
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/stages"
 )
 
 // Blobs is the blob store. Get's error for a key that is not there wraps fs.ErrNotExist.
@@ -64,8 +63,11 @@ func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit,
 	if err != nil {
 		return nil, schemas.NewFault("undecodable", fmt.Errorf("route: %w", err))
 	}
-	if gone, err := r.erased(ctx, s.ID); gone || err != nil {
-		return nil, err
+	switch gone, err := stages.Erased(ctx, r.blobs, s.ID); {
+	case err != nil:
+		return nil, fmt.Errorf("route: %w", err)
+	case gone:
+		return nil, nil
 	}
 	rule := r.cfg.Datasets[s.Dataset]
 	confidence := Confidence(&s)
@@ -145,18 +147,6 @@ func (r *Route) task(ctx context.Context, s *schemas.Sample, b schemas.CreateBod
 	}
 	out.Headers = traced(rec)
 	return []schemas.Emit{{Topic: schemas.Desk, Record: out}}, nil
-}
-
-// erased reports whether a tombstone forbids the sample.
-func (r *Route) erased(ctx context.Context, id schemas.SampleID) (bool, error) {
-	_, err := r.blobs.Get(ctx, schemas.TombstoneKey(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("route: sample %s: look for a tombstone: %w", id, err)
-	}
-	return true, nil
 }
 
 // traced adds the trace header of the record that caused the output.

@@ -225,7 +225,7 @@ func TestDeadLetterKeepsTheRecord(t *testing.T) {
 			}
 			return rec
 		}
-		r := start(t, testConfig(), Deps{Sources: []Source{source}, Sink: sink, Handler: Samples(nil, schemas.Linted)})
+		r := start(t, testConfig(), Deps{Sources: []Source{source}, Sink: sink, Handler: Samples(nil, schemas.Linted, tombstones{})})
 		if err := r.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +287,7 @@ func TestFloodOfFaultsStopsTheStep(t *testing.T) {
 		sink, source := newSink(), newSource(t, 5000, nil)
 		cfg := testConfig()
 		cfg.FaultWindow, cfg.FaultLimit = 200, 20
-		r := start(t, cfg, Deps{Sources: []Source{source}, Sink: sink, Handler: Samples(nil, schemas.Linted)})
+		r := start(t, cfg, Deps{Sources: []Source{source}, Sink: sink, Handler: Samples(nil, schemas.Linted, tombstones{})})
 		err := r.Run(t.Context())
 		var flood *TooManyFaultsError
 		if !errors.As(err, &flood) || flood.Limit != 20 || flood.Window != 200 {

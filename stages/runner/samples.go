@@ -9,12 +9,16 @@ import (
 )
 
 // Samples makes a Handler of a Processor: it decodes a sample, processes it, and emits the results on the topic out, keyed
-// by sample id. Bytes that are no sample are a fault.
-func Samples(p stages.Processor, out schemas.Topic) Handler { return samples{p, out} }
+// by sample id. Bytes that are no sample are a fault. A sample that has a tombstone in blobs by then is filtered out, however
+// its processing ended: its pixels get on no further topic, nor into the dead letters.
+func Samples(p stages.Processor, out schemas.Topic, blobs stages.Blobs) Handler {
+	return samples{p, out, blobs}
+}
 
 type samples struct {
-	p   stages.Processor
-	out schemas.Topic
+	p     stages.Processor
+	out   schemas.Topic
+	blobs stages.Blobs
 }
 
 func (s samples) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
@@ -23,8 +27,14 @@ func (s samples) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit
 		return nil, schemas.NewFault(ReasonUndecodable, err)
 	}
 	results, err := s.p.Process(ctx, in)
-	if err != nil {
+	erased, asked := stages.Erased(ctx, s.blobs, in.ID)
+	switch {
+	case erased:
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("sample %s: %w", in.ID, err)
+	case asked != nil:
+		return nil, asked
 	}
 	emits := make([]schemas.Emit, len(results))
 	for i := range results {

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,7 +23,7 @@ func (p splitter) Process(_ context.Context, in schemas.Sample) ([]schemas.Sampl
 		out = append(out, in)
 	case "none":
 		out = nil
-	case "broken":
+	case "broken", "erased and broken":
 		return nil, errors.New("model not loaded")
 	case "wrong":
 		return nil, schemas.NewFault("no-pixels", errors.New("image is gone"))
@@ -30,10 +31,22 @@ func (p splitter) Process(_ context.Context, in schemas.Sample) ([]schemas.Sampl
 	return out, nil
 }
 
+// tombstones is a blob store that holds these keys.
+type tombstones map[string]bool
+
+func (t tombstones) Get(_ context.Context, key string) ([]byte, error) {
+	if t[key] {
+		return nil, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
 // The same input gives the same records, keyed by sample id; the kinds of error stay what they are.
 func TestSamples(t *testing.T) {
 	twin := schemas.NewSampleID("twins", "b", schemas.Hash{})
-	h := Samples(splitter{twin}, schemas.Prelabeled)
+	gone := schemas.NewSampleID("erased", "a", schemas.Hash{})
+	goneToo := schemas.NewSampleID("erased and broken", "a", schemas.Hash{})
+	h := Samples(splitter{twin}, schemas.Prelabeled, tombstones{schemas.TombstoneKey(gone): true, schemas.TombstoneKey(goneToo): true})
 	for _, c := range []struct {
 		dataset string
 		ids     []schemas.SampleID
@@ -43,6 +56,8 @@ func TestSamples(t *testing.T) {
 		{"plain", []schemas.SampleID{schemas.NewSampleID("plain", "a", schemas.Hash{})}, "", false},
 		{"twins", []schemas.SampleID{schemas.NewSampleID("twins", "a", schemas.Hash{}), twin}, "", false},
 		{"none", nil, "", false},
+		{"erased", nil, "", false},
+		{"erased and broken", nil, "", false},
 		{"broken", nil, "", true},
 		{"wrong", nil, "no-pixels", true},
 	} {
