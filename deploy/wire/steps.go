@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,7 +34,7 @@ type shared struct {
 	metrics *prometheus.Registry
 }
 
-func (c *Connections) newShared(metrics *prometheus.Registry) (*shared, error) {
+func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
 	s := &shared{images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), metrics: metrics}
 	var err error
 	if s.model, err = loadModel(c.Config); err != nil {
@@ -42,6 +43,14 @@ func (c *Connections) newShared(metrics *prometheus.Registry) (*shared, error) {
 	if s.guard, err = runner.OpenGuard(filepath.Join(c.Config.DataDir, "state"), c.Log); err != nil {
 		return nil, err
 	}
+	users := 0
+	if s.model != nil && slices.Contains(names, "prelabel") {
+		users++
+	}
+	if slices.Contains(names, "superpixel") {
+		users++
+	}
+	s.images.Await(users)
 	return s, nil
 }
 

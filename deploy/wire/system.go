@@ -69,7 +69,7 @@ func AllSteps() []string {
 func (c *Connections) NewSystem(names []string) (*System, error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.Kafka)
-	sh, err := c.newShared(metrics)
+	sh, err := c.newShared(names, metrics)
 	if err != nil {
 		return nil, err
 	}

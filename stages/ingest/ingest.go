@@ -125,7 +125,7 @@ func (s *Ingest) judge(ctx context.Context, in *incoming) (*reject, error) {
 		return why, err
 	}
 	if s.deps.Images != nil {
-		s.deps.Images.Put(in.sample.Image.SHA256, img)
+		s.deps.Images.Put(ctx, in.sample.Image.SHA256, img)
 	}
 	return nil, nil
 }

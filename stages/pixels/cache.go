@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -19,27 +20,50 @@ import (
 // Cache keeps decoded images by content hash, the least recently used leaving first, within a limit of bytes that it never
 // exceeds: an image larger than the limit is handed out but not kept. Any number of goroutines may use it; those that ask
 // for one image at once share one fetch and one decode.
+//
+// With users to Await, an image that was put leaves after those that all of them have had, and Put waits while the cache is
+// full of images that they have not: so a burst of new images is decoded no faster than it is used, and each once.
 type Cache struct {
 	limit  int64
+	users  int
 	fetch  func(ctx context.Context, key string) ([]byte, error)
 	flight singleflight.Group
 
 	mu      sync.Mutex
 	size    int64
-	recent  *list.List // of *cached, most recently used first
-	entries map[schemas.Hash]*list.Element
+	recent  *list.List // of *cached that nobody is waited for, most recently used first
+	due     *list.List // of *cached whose users have not all come, oldest first
+	dueSize int64
+	used    chan struct{} // closed, and made anew, when a user came
+	entries map[schemas.Hash]*cached
 }
 
 type cached struct {
-	key schemas.Hash
-	img *Image
+	key  schemas.Hash
+	img  *Image
+	at   *list.Element // of due while left is above 0, else of recent
+	left int           // users to come
+	put  time.Time
 }
+
+// Users come within moments, but for those that have stopped, or whose share of the samples another process has.
+const (
+	patience  = 2 * time.Second  // without any user, after which none is waited for
+	forgotten = 30 * time.Second // after which an image's users are not waited for
+)
 
 // NewCache returns an empty cache. fetch reads an image's encoded bytes from the blob store by schemas.ImageKey; its error
 // for a key that is not there wraps fs.ErrNotExist.
 func NewCache(limit schemas.ByteSize, fetch func(ctx context.Context, key string) ([]byte, error)) *Cache {
-	return &Cache{limit: int64(limit), fetch: fetch, recent: list.New(), entries: map[schemas.Hash]*list.Element{}}
+	return &Cache{
+		limit: int64(limit), fetch: fetch,
+		recent: list.New(), due: list.New(), used: make(chan struct{}), entries: map[schemas.Hash]*cached{},
+	}
 }
+
+// Await says how many steps of this process ask for each image that is put. It is called before any other method; without it
+// nobody is waited for.
+func (c *Cache) Await(users int) { c.users = users }
 
 // Image returns the decoded image of a reference: the kept one, else decoded from the inline bytes, else fetched. The
 // image is shared and read-only. A caller whose context ends leaves; the fetch goes on for the others. Errors are not
@@ -58,7 +82,9 @@ func (c *Cache) Image(ctx context.Context, ref schemas.ImageRef) (*Image, error)
 		if err != nil {
 			return nil, fmt.Errorf("image %s: %w", ref.SHA256, err)
 		}
-		c.Put(ref.SHA256, img)
+		c.mu.Lock()
+		c.keep(ref.SHA256, img, 0)
+		c.mu.Unlock()
 		return img, nil
 	})
 	select {
@@ -72,26 +98,101 @@ func (c *Cache) Image(ctx context.Context, ref schemas.ImageRef) (*Image, error)
 	}
 }
 
-// Put keeps an image that the caller has decoded, so that later steps need not. It may be dropped at any time.
-func (c *Cache) Put(key schemas.Hash, img *Image) {
+// Put keeps an image that the caller has decoded, so that its users need not. It waits for room as Cache says, until the
+// context ends or no user has come for a while; the image may be dropped at any time.
+func (c *Cache) Put(ctx context.Context, key schemas.Hash, img *Image) {
 	cost := int64(len(img.Pix))
 	if cost > c.limit {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, ok := c.entries[key]; ok {
-		c.recent.MoveToFront(e)
+	for c.dueSize > 0 && c.dueSize+cost > c.limit {
+		if first := c.due.Front().Value.(*cached); time.Since(first.put) > forgotten {
+			c.settle(first)
+			continue
+		}
+		used := c.used
+		c.mu.Unlock()
+		wait := time.NewTimer(patience)
+		alone := false
+		select {
+		case <-used:
+		case <-wait.C:
+			alone = true
+		case <-ctx.Done():
+		}
+		wait.Stop()
+		c.mu.Lock()
+		if ctx.Err() != nil {
+			return
+		}
+		for alone && c.due.Len() > 0 {
+			c.settle(c.due.Front().Value.(*cached))
+		}
+	}
+	c.keep(key, img, c.users)
+}
+
+// keep holds an image, with so many users to come, within the limit. Its caller has locked the cache, as have those of the
+// methods below.
+func (c *Cache) keep(key schemas.Hash, img *Image, users int) {
+	cost := int64(len(img.Pix))
+	e, ok := c.entries[key]
+	switch {
+	case ok:
+		c.leave(e)
+		e.left += users
+	case cost > c.limit:
+		return
+	default:
+		for c.size+cost > c.limit {
+			c.drop()
+		}
+		e = &cached{key: key, img: img, left: users}
+		c.entries[key] = e
+		c.size += cost
+	}
+	e.put = time.Now()
+	c.enter(e)
+}
+
+// drop lets go of the image that is needed least.
+func (c *Cache) drop() {
+	at := c.recent.Back()
+	if at == nil {
+		at = c.due.Front()
+	}
+	e := at.Value.(*cached)
+	c.leave(e)
+	delete(c.entries, e.key)
+	c.size -= int64(len(e.img.Pix))
+}
+
+// enter and leave put an entry into the list that it belongs in, and take it out.
+func (c *Cache) enter(e *cached) {
+	if e.left == 0 {
+		e.at = c.recent.PushFront(e)
 		return
 	}
-	for c.size+cost > c.limit {
-		e := c.recent.Back()
-		old := c.recent.Remove(e).(*cached)
-		delete(c.entries, old.key)
-		c.size -= int64(len(old.img.Pix))
+	e.at = c.due.PushBack(e)
+	c.dueSize += int64(len(e.img.Pix))
+}
+
+func (c *Cache) leave(e *cached) {
+	if e.left == 0 {
+		c.recent.Remove(e.at)
+		return
 	}
-	c.entries[key] = c.recent.PushFront(&cached{key, img})
-	c.size += cost
+	c.due.Remove(e.at)
+	c.dueSize -= int64(len(e.img.Pix))
+}
+
+// settle says that nobody is waited for any more.
+func (c *Cache) settle(e *cached) {
+	c.leave(e)
+	e.left = 0
+	c.enter(e)
 }
 
 func (c *Cache) get(key schemas.Hash) *Image {
@@ -101,8 +202,18 @@ func (c *Cache) get(key schemas.Hash) *Image {
 	if !ok {
 		return nil
 	}
-	c.recent.MoveToFront(e)
-	return e.Value.(*cached).img
+	switch e.left {
+	case 0:
+		c.recent.MoveToFront(e.at)
+		return e.img
+	case 1:
+		c.settle(e)
+	default:
+		e.left--
+	}
+	close(c.used)
+	c.used = make(chan struct{})
+	return e.img
 }
 
 // load decodes under limits that are the reference's own figures: ingest has checked them against its limits.

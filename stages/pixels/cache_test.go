@@ -103,7 +103,7 @@ func TestCacheInlineAndPut(t *testing.T) {
 	}
 	other := s.add(t, 9, 9, 2)
 	own := noise(9, 9, 2)
-	c.Put(other.SHA256, own)
+	c.Put(t.Context(), other.SHA256, own)
 	if got, err := c.Image(t.Context(), other); err != nil || got != own {
 		t.Errorf("%p, %v, want the image put", got, err)
 	}
@@ -205,7 +205,7 @@ func TestCacheConcurrent(t *testing.T) {
 					return
 				}
 				if i%3 == 0 {
-					c.Put(ref.SHA256, img)
+					c.Put(t.Context(), ref.SHA256, img)
 				}
 			}
 		})

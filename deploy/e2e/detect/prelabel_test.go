@@ -32,7 +32,7 @@ func step(tb testing.TB, cfg prelabel.Config, d prelabel.Detector, decoded ...ph
 		return nil, fmt.Errorf("%s was fetched although the sample carries its image", key)
 	})
 	for _, p := range decoded {
-		cache.Put(sha256.Sum256(p.data), p.img)
+		cache.Put(tb.Context(), sha256.Sum256(p.data), p.img)
 	}
 	p, err := prelabel.New(cfg, d, cache, "test")
 	if err != nil {
