@@ -80,9 +80,9 @@ func (b *bench) flow(ctx context.Context, out io.Writer) error {
 	}
 	byClock, byCPU := ratio(desk, wall), ratio(catalog, cost.cpu)
 	fmt.Fprintf(out, "\nFlow over kernels: **%.2f by the clock, %.2f by processor time: overhead %.0f %% and %.0f %%** (aim: at most 35 %%). "+
-		"Of the flow's processor time the embedded ClickHouse took %.1f ms a photo. The idle system takes %.1f %% of one core.\n",
+		"Of the flow's processor time the embedded ClickHouse took %.1f ms a photo. The idle system takes %.1f %% of one core, ClickHouse %.1f %% of that core.\n",
 		byClock, byCPU, 100*(byClock-1), 100*(byCPU-1), ms(medianOf(catalog, func(c cost) time.Duration { return c.children }))/n,
-		100*rest.cpu().Seconds()/rest.wall.Seconds())
+		100*rest.cpu().Seconds()/rest.wall.Seconds(), 100*rest.children.Seconds()/rest.wall.Seconds())
 	return nil
 }
 

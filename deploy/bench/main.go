@@ -33,8 +33,7 @@ type options struct {
 	rounds int    // of the flow
 	photos int    // 0: all
 	rows   int    // of losses
-	// inFlight photos at most are between the push and the desk; 0: no limit. A backlog of more than the cache of decoded
-	// images holds is decoded again by each step, which is the cost of a burst and not of the steady state.
+	// inFlight photos at most are between the push and the desk; 0: no limit.
 	inFlight int
 	profile  string // file for the processor profile of the flow or the losses
 	write    string // file that holds the results between two marks

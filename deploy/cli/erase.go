@@ -16,7 +16,7 @@ func (a *app) eraseCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "erase SAMPLE",
 		Short: "Erase a sample everywhere, and say what was removed where",
-		Long: `Write the sample's tombstone, which ingest, route, the catalog and the page obey from then on, and remove its task, its image, its labels and its rows.
+		Long: `Write the sample's tombstone, which every step and the page obey from then on, and remove its task, its image, its labels and its rows.
 Kafka cannot remove single records: what the topics hold until their retention ends is listed as left.`,
 		Example: `  gleaner erase 3f0c2a9d5b7e41c8a6d2f1e0b9c8d7a6 --reason 'asked to by the person shown'
   gleaner erase 000000000049.jpg --dataset coco128`,

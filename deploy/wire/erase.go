@@ -25,7 +25,7 @@ type Erased struct {
 // settle is how long a step that had not seen the tombstone may go on with the sample.
 const settle = 3 * time.Second
 
-// Erase removes a sample: first its tombstone, which ingest, route, publish, the catalog and the page obey, then its task, its blobs and its rows. Topics
+// Erase removes a sample: first its tombstone, which every step and the page obey, then its task, its blobs and its rows. Topics
 // keep what they hold until retention ends, and that is reported. Erasing again finishes what was interrupted.
 func (c *Connections) Erase(ctx context.Context, id schemas.SampleID, actor, reason string, report func(Erased)) error {
 	sample, known, err := c.DB.Sample(ctx, id)
@@ -56,7 +56,7 @@ func (c *Connections) Erase(ctx context.Context, id schemas.SampleID, actor, rea
 	if err := c.Blobs.Put(ctx, schemas.TombstoneKey(id), value); err != nil {
 		return fmt.Errorf("erase %s: tombstone: %w", id, err)
 	}
-	report(Erased{Where: "blob store", What: "tombstone written: ingest, route, the catalog and the page refuse this sample from now on; records already between them run out there", Count: 1, Remain: true})
+	report(Erased{Where: "blob store", What: "tombstone written: every step and the page refuse this sample from now on", Count: 1, Remain: true})
 
 	tasks, err := c.desk(ctx, id)
 	if err != nil {

@@ -70,8 +70,11 @@ func (c *Connections) step(name string, s *shared) (*runner.Runner, error) {
 	}
 	cfg := c.Config.Step(name)
 	var linger time.Duration
-	if deps.Batch != nil {
+	switch {
+	case deps.Batch != nil:
 		linger = cfg.BatchWait / 4 // records gather for a batch anyway, and cost less where they are
+	case name == "publish":
+		linger = 100 * time.Millisecond // of the commands that it reads few are submissions, and nobody waits for these
 	}
 	for _, topic := range step.In {
 		source, err := c.Kafka.Source(kafka.SourceConfig{Group: step.Group(), Topic: topic, Linger: linger})

@@ -43,7 +43,7 @@ func DefaultConfig() Config {
 		FaultWindow:        1000,
 		FaultLimit:         100,
 		DrainTimeout:       10 * time.Second,
-		LagEvery:           3 * time.Second,
+		LagEvery:           10 * time.Second,
 	}
 }
 
