@@ -72,9 +72,9 @@ func (l *ledger) await(t *testing.T, n int) {
 }
 
 // consume reads with a member of its own, acknowledging, until the ledger has n values.
-func (l *ledger) consume(t *testing.T, c *Client, group string, topic schemas.Topic, n int) {
+func (l *ledger) consume(t *testing.T, c *Client, group string, n int) {
 	t.Helper()
-	s, err := c.Source(SourceConfig{Group: group, Topic: topic})
+	s, err := c.Source(SourceConfig{Group: group, Topic: "work"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestKilledConsumerLosesNothing(t *testing.T) {
 	l.watch(one)
 	l.await(t, 700)
 	one.kill(t)
-	l.consume(t, c, "children", "work", total)
+	l.consume(t, c, "children", total)
 	if l.twice() >= 700 {
 		t.Error("nothing of what the killed consumer acknowledged was kept")
 	}
@@ -135,7 +135,7 @@ func TestStoppedMemberIsFenced(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Its session ends; another member takes over and finishes the work.
-	l.consume(t, c, "children", "work", total)
+	l.consume(t, c, "children", total)
 	before, err := c.Committed(t.Context(), "children", "work")
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestSourceStopsWhenTheLogWasReplaced(t *testing.T) {
 	ensure(t, c, topic("work", 1))
 	write(t, c, "work", 0, 100)
 	var l ledger
-	l.consume(t, c, "g", "work", 100)
+	l.consume(t, c, "g", 100)
 	// The topic is made anew, shorter than what the group has read.
 	if err := deleteTopic(c, "work"); err != nil {
 		t.Fatal(err)

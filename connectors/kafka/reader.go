@@ -132,7 +132,7 @@ func (r *reader) take(ctx context.Context, asked []*feed, got []fetched, lasting
 				continue
 			}
 			var records []schemas.Record
-			bad, err := f.partition.take(ctx, g, lasting, func(r schemas.Record) error {
+			bad, err := f.take(ctx, g, lasting, func(r schemas.Record) error {
 				records = append(records, r)
 				return nil
 			})

@@ -45,7 +45,7 @@ func TestSourceFollowsLeaders(t *testing.T) {
 		}
 		write(t, c, "work", total, total)
 	}()
-	l.consume(t, c, "g", "work", 2*total)
+	l.consume(t, c, "g", 2*total)
 	<-moving
 	if l.twice() > 0 {
 		t.Errorf("%d records were handed out twice", l.twice())
@@ -76,7 +76,7 @@ func TestDamagedPartitionKeepsNoOtherBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	var l ledger
-	l.consume(t, c, "g", "work", total-int(bounds[0].End))
+	l.consume(t, c, "g", total-int(bounds[0].End))
 	if b, err := c.Committed(t.Context(), "g", "work"); err != nil || b[0] > 0 {
 		t.Errorf("committed %v, %v: nothing of partition 0 can have been read", b, err)
 	}
