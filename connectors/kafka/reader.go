@@ -98,7 +98,7 @@ func (r *reader) poll(ctx context.Context, broker int, feeds []*feed) error {
 		if broken != nil {
 			got = []fetched{{partition: asked[0].id, err: broken}}
 		}
-		failed, some, err := r.take(ctx, asked, got, wait.now == wait.max)
+		failed, bytes, err := r.take(ctx, asked, got, wait.now == wait.max)
 		switch {
 		case err != nil:
 			return err
@@ -109,9 +109,7 @@ func (r *reader) poll(ctx context.Context, broker int, feeds []*feed) error {
 		}
 		if !failed {
 			wait.reset()
-			if some && !r.linger(ctx) {
-				return nil
-			}
+			r.linger(ctx, bytes)
 			continue
 		}
 		if !wait.sleep(ctx) {
@@ -124,8 +122,8 @@ func (r *reader) poll(ctx context.Context, broker int, feeds []*feed) error {
 	return nil
 }
 
-// take hands what was fetched to the pumps. failed says that a pause is due, and some that there were records.
-func (r *reader) take(ctx context.Context, asked []*feed, got []fetched, lasting bool) (failed, some bool, err error) {
+// take hands what was fetched to the pumps. failed says that a pause is due, and bytes how much there was.
+func (r *reader) take(ctx context.Context, asked []*feed, got []fetched, lasting bool) (failed bool, bytes int, err error) {
 	for _, g := range got {
 		for _, f := range asked {
 			if f.id != g.partition {
@@ -134,31 +132,30 @@ func (r *reader) take(ctx context.Context, asked []*feed, got []fetched, lasting
 			var records []schemas.Record
 			bad, err := f.take(ctx, g, lasting, func(r schemas.Record) error {
 				records = append(records, r)
+				bytes += r.Size()
 				return nil
 			})
 			if len(records) > 0 {
-				some = true
 				f.in <- records
 			}
 			if err != nil {
-				return failed, some, err
+				return failed, bytes, err
 			}
 			failed = failed || bad
 		}
 	}
-	return failed, some, nil
+	return failed, bytes, nil
 }
 
-// linger lets records gather at the broker where the source may wait for them.
-func (r *reader) linger(ctx context.Context) bool {
-	if r.source.cfg.Linger == 0 {
-		return true
+// linger lets records gather at the broker after a fetch that gave some bytes, where the source may wait for them. After a
+// full one there are more already.
+func (r *reader) linger(ctx context.Context, bytes int) {
+	if bytes == 0 || bytes >= int(r.source.client.cfg.Consume.FetchBytes)/2 || r.source.cfg.Linger == 0 {
+		return
 	}
 	select {
 	case <-time.After(r.source.cfg.Linger):
-		return true
 	case <-ctx.Done():
-		return false
 	}
 }
 

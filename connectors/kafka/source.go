@@ -19,8 +19,8 @@ type SourceConfig struct {
 	Group string        // the consumer group; its members share the topic's partitions
 	Topic schemas.Topic // must exist
 
-	// Linger is how long, after a fetch that gave records, more may gather at the broker before the next one. A reader that
-	// works on batches, and needs no record at once, saves most requests by it.
+	// Linger is how long, after a fetch that gave few records, more may gather at the broker before the next one. A reader
+	// that works on batches, and needs no record at once, saves most requests by it.
 	Linger time.Duration
 }
 
