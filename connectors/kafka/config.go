@@ -50,7 +50,7 @@ type SASL struct {
 
 // ProduceConfig says how a Sink writes.
 type ProduceConfig struct {
-	Compression  string        `yaml:"compression"`   // none, lz4 or zstd; topics that carry images are never compressed
+	Compression  string        `yaml:"compression"`   // none, lz4 or zstd; not of topics that carry images or label maps
 	BatchTimeout time.Duration `yaml:"batch_timeout"` // how long a record waits for company
 	BatchRecords int           `yaml:"batch_records"` // most records in one request for a partition
 	WriteTimeout time.Duration `yaml:"write_timeout"` // of one request

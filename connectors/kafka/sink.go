@@ -187,11 +187,11 @@ func (s *Sink) writer(topic schemas.Topic) (*kafkago.Writer, error) {
 	return w, nil
 }
 
-// codec leaves the topics that carry images without compression: those do not shrink, every reader would pay for trying, and
-// whoever reads a compressed batch holds it twice.
+// codec leaves the topics that carry images or label maps without compression: those do not shrink, every reader would pay for
+// trying, and whoever reads a compressed batch holds it twice.
 func (s *Sink) codec(topic schemas.Topic) kafkago.Compression {
 	switch topic {
-	case schemas.Raw, schemas.Samples, schemas.Rejects, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted, schemas.Dead:
+	case schemas.Raw, schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted, schemas.Dead:
 		return 0
 	}
 	return s.client.codec

@@ -71,8 +71,8 @@ func New(cfg Config, images *pixels.Cache, version string) (*Superpixel, error) 
 	return &Superpixel{cfg: cfg, images: images, version: version}, nil
 }
 
-// Process adds the label map to a sample, for an image that is not too small to be divided. Errors come from fetching or
-// decoding the image.
+// Process adds the label map to a sample, for an image that is not too small to be divided, and leaves out its inline pixels.
+// Errors come from fetching or decoding the image.
 func (s *Superpixel) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample, error) {
 	start := time.Now()
 	in.Superpixels = schemas.Superpixels{}
@@ -88,6 +88,7 @@ func (s *Superpixel) Process(ctx context.Context, in schemas.Sample) ([]schemas.
 		}
 		in.Superpixels = schemas.Superpixels{Count: m.Counts()[0], Encoding: labelmap.Encoding, Data: data}
 	}
+	in.Image.Inline = nil // no step from here on looks at pixels
 	in.Stage = schemas.StageSegmented
 	in.Stamps = append(in.Stamps[:len(in.Stamps):len(in.Stamps)], schemas.Stamp{
 		Step: "superpixel", Version: s.version, Model: "slic-" + string(s.cfg.Quality) + "@2",

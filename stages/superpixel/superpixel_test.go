@@ -72,8 +72,8 @@ func TestProcess(t *testing.T) {
 			t.Fatalf("%s: %d samples, %v", name, len(out), err)
 		}
 		got := out[0]
-		if got.Stage != schemas.StageSegmented || len(got.Stamps) != 2 || got.Stamps[1].Step != "superpixel" {
-			t.Errorf("%s: stage %d, stamps %v", name, got.Stage, got.Stamps)
+		if got.Stage != schemas.StageSegmented || len(got.Stamps) != 2 || got.Stamps[1].Step != "superpixel" || got.Image.Inline != nil {
+			t.Errorf("%s: stage %d, stamps %v, %d inline bytes", name, got.Stage, got.Stamps, len(got.Image.Inline))
 		}
 		if !c.regions {
 			if got.Superpixels.Count != 0 || got.Superpixels.Data != nil {
