@@ -6,8 +6,8 @@ package schemas
 // Common to all decoders: unknown columns are ignored; a missing or null column takes its documented default (zero unless
 // said otherwise), except those that identify the row, whose absence is an error; empty slices and maps come back nil; times
 // are UTC in microseconds; decoded strings and byte slices are the caller's own and do not alias the message. Arbitrary
-// bytes give an error, never a panic, and cost memory in proportion to their length. Bodies are not compressed (topics
-// compress) and string views, list views, unions and run-end encoding are not read.
+// bytes give an error, never a panic, and cost memory in proportion to their length. Bodies are not compressed, and string
+// views, list views, unions and run-end encoding are not read.
 
 import (
 	"bytes"

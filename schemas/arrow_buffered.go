@@ -122,8 +122,8 @@ func (b *batch) stream(head []byte, rows int) []byte {
 	}
 	buffers := pairs(b.buffers)
 	nodes := pairs(b.nodes)
-	const field = 2 // bytes of a slot's place in a table's virtual table, which begins with two lengths
-	slot := func(offset int) int { return offset/field - 2 }
+	// The number of a table's field: its offset in the virtual table, which begins with two lengths of two bytes each.
+	slot := func(offset int) int { return offset/2 - 2 }
 	f.StartObject(4)
 	f.PrependInt64Slot(slot(slotBatchLength), int64(rows), 0)
 	f.PrependUOffsetTSlot(slot(slotBatchNodes), nodes, 0)

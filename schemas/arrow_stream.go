@@ -204,7 +204,7 @@ func checkMetadata(meta []byte) (kind byte, bodyLength int64, err error) {
 		fallthrough
 	case headerRecordBatch:
 		if header.Offset(slotBatchCompression) != 0 {
-			return 0, 0, fmt.Errorf("compressed body: write it without compression, topics compress")
+			return 0, 0, fmt.Errorf("compressed body: write it without compression")
 		}
 		return kind, bodyLength, nil
 	default:
