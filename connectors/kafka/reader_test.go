@@ -81,3 +81,33 @@ func TestDamagedPartitionKeepsNoOtherBack(t *testing.T) {
 		t.Errorf("committed %v, %v: nothing of partition 0 can have been read", b, err)
 	}
 }
+
+// A source that lingers hands out the first records at once, and closes without waiting for more.
+func TestLingeringSource(t *testing.T) {
+	t.Parallel()
+	c := client(t, quickConfig(broker(t)))
+	ensure(t, c, topic("work", 2))
+	write(t, c, "work", 0, 10)
+	s, err := c.Source(SourceConfig{Group: "g", Topic: "work", Linger: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for have := 0; have < 10; {
+		d, err := s.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range d.Records {
+			d.Ack(i)
+		}
+		have += len(d.Records)
+	}
+	write(t, c, "work", 10, 1)
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lag, err := c.Lag(t.Context(), "g", "work")
+	if err != nil || lag.Records != 1 {
+		t.Errorf("lag %+v, %v: want the one record that was written while the source lingered", lag, err)
+	}
+}
