@@ -8,7 +8,7 @@
 //     lost its commits still succeed, under the new generation, and move the new owner's offset.
 //   - Records that are gone before they were read (retention, a cut log) are counted and logged, never passed over in
 //     silence; an offset above the end of the log stops the reader with an error.
-//   - Memory is bounded: a source holds one response of each leader, and for each partition what one fetch gave and one
+//   - Memory is bounded: a source holds one response of each leader, and for each partition what two fetches gave and one
 //     delivery, all limited by the configuration.
 //
 // Delivery is at least once: kafka-go has no idempotent producer, so a retry may write a record twice.

@@ -16,8 +16,8 @@ import (
 // feed is an assigned partition on its way to its pump.
 type feed struct {
 	partition
-	// in holds what one fetch gave until the pump takes it. Only the reader sends, and only when it is empty; until then no
-	// more is fetched of the partition.
+	// in holds what fetches gave until the pump takes it. Only the reader sends, and it fetches no more of the partition while
+	// there is no room: so a send never waits. There is room for two, since the next fetch goes out before the pump has run.
 	in chan []schemas.Record
 }
 
@@ -77,7 +77,7 @@ func (r *reader) poll(ctx context.Context, broker int, feeds []*feed) error {
 		var from []position
 		for i := range feeds {
 			f := feeds[(turn+i)%len(feeds)]
-			if len(f.in) == 0 && (alone == 0 || len(asked) == 0) {
+			if len(f.in) < cap(f.in) && (alone == 0 || len(asked) == 0) {
 				asked = append(asked, f)
 				from = append(from, position{f.id, f.next})
 			}
@@ -179,7 +179,7 @@ func (s *Source) newReader(assigned []kafkago.PartitionAssignment) *reader {
 	for _, a := range assigned {
 		r.feeds = append(r.feeds, &feed{
 			partition: partition{client: s.client, topic: s.cfg.Topic, id: a.ID, next: a.Offset, end: -1, log: s.log, lost: s.alarm},
-			in:        make(chan []schemas.Record, 1),
+			in:        make(chan []schemas.Record, 2),
 		})
 	}
 	return r
