@@ -1,0 +1,127 @@
+// Package segment divides image files into superpixels and writes them as label map files: 16-bit gray PNGs whose values are
+// region ids, which other tools read.
+package segment
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gleaner/connectors/formats"
+	"gleaner/stages/pixels"
+	"gleaner/stages/superpixel"
+)
+
+// Options say what is written for each image.
+type Options struct {
+	Params  superpixel.Params
+	Out     string // folder, made if absent
+	Overlay bool   // also the image with the regions' borders
+	Jobs    int    // images at a time, at least 1
+	Limits  pixels.Limits
+}
+
+// Job is one image file and the files that come of it, by level, finest first.
+type Job struct {
+	Image    string
+	maps     [][]string // the names of each level's label map
+	overlays []string   // empty without Options.Overlay
+}
+
+// outputs are all files that come of a job.
+func (j Job) outputs() []string { return slices.Concat(slices.Concat(j.maps...), j.overlays) }
+
+// Plan lists the images among the paths, files or folders with the folders below, and names what is written for each:
+//
+//	OUT/<stem>.png              the label map, of the finest level
+//	OUT/<stem>.L<n>.png         with several levels, each: n = 1 is the finest
+//	OUT/<stem>.overlay.jpg      the overlay of the only level,
+//	OUT/<stem>.L<n>.overlay.jpg or those of several
+//
+// It touches nothing, and refuses two images that would write one file, and an image that would be overwritten.
+func Plan(paths []string, o Options) ([]Job, error) {
+	images, err := list(paths)
+	if err != nil {
+		return nil, err
+	}
+	jobs := make([]Job, len(images))
+	from := map[string]string{} // the image that a file comes of
+	for i, image := range images {
+		jobs[i] = o.job(image)
+		for _, out := range jobs[i].outputs() {
+			if other, taken := from[out]; taken {
+				return nil, fmt.Errorf("%s and %s would both be written to %s: divide them into different folders", other, image, out)
+			}
+			from[out] = image
+		}
+	}
+	for _, image := range images {
+		out := filepath.Join(o.Out, filepath.Base(image))
+		if from[out] != "" && sameFile(image, out) {
+			return nil, fmt.Errorf("%s would be overwritten by the label map of %s: write to another folder", image, from[out])
+		}
+	}
+	return jobs, nil
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(x, y)
+}
+
+func (o Options) job(image string) Job {
+	name := filepath.Base(image)
+	stem := filepath.Join(o.Out, strings.TrimSuffix(name, filepath.Ext(name)))
+	j := Job{Image: image, maps: [][]string{{stem + ".png"}}}
+	levels := []string{stem}
+	if o.Params.Levels > 1 {
+		levels = nil
+		for n := 1; n <= o.Params.Levels; n++ {
+			levels = append(levels, fmt.Sprintf("%s.L%d", stem, n))
+		}
+		j.maps[0] = append(j.maps[0], levels[0]+".png")
+		for _, l := range levels[1:] {
+			j.maps = append(j.maps, []string{l + ".png"})
+		}
+	}
+	if o.Overlay {
+		for _, l := range levels {
+			j.overlays = append(j.overlays, l+".overlay.jpg")
+		}
+	}
+	return j
+}
+
+// list is the image files among the paths: files as given, whatever their extension, and the images below folders. A file
+// that is named twice counts once.
+func list(paths []string) ([]string, error) {
+	var images []string
+	seen := map[string]bool{}
+	add := func(path string) {
+		if path = filepath.Clean(path); !seen[path] {
+			seen[path] = true
+			images = append(images, path)
+		}
+	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			add(path)
+			continue
+		}
+		names, err := formats.Images(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			add(filepath.Join(path, filepath.FromSlash(name)))
+		}
+	}
+	return images, nil
+}
