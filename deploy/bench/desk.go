@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gleaner/connectors/kafka"
+	"gleaner/deploy/bench/report"
 	"gleaner/schemas"
 	"gleaner/stages/humanlabel"
 )
@@ -79,7 +80,7 @@ func (b *bench) desk(ctx context.Context, out io.Writer) error {
 			}
 		}
 		used := from.since()
-		fmt.Fprintf(out, "| %d | %.1f ms | %.1f ms | %.1f ms | %.2f ms |\n", rate, ms(median(took)), ms(quantile(took, .99)), ms(quantile(took, 1)), ms(used.own)/float64(len(took)))
+		fmt.Fprintf(out, "| %d | %.1f ms | %.1f ms | %.1f ms | %.2f ms |\n", rate, report.Millis(report.Median(took)), report.Millis(report.Quantile(took, .99)), report.Millis(report.Quantile(took, 1)), report.Millis(used.own)/float64(len(took)))
 	}
 	return nil
 }

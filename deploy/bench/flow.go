@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gleaner/connectors/web"
+	"gleaner/deploy/bench/report"
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
 )
@@ -70,7 +71,7 @@ func (b *bench) flow(ctx context.Context, out io.Writer) error {
 	fmt.Fprintf(out, "| | time | photos/s | processor time a photo |\n|---|---|---|---|\n")
 	row := func(name string, clock, cpu []cost) {
 		t := medianOf(clock, wall)
-		fmt.Fprintf(out, "| %s | %.1f s | %.1f | %.1f ms |\n", name, t.Seconds(), n/t.Seconds(), ms(medianOf(cpu, cost.cpu))/n)
+		fmt.Fprintf(out, "| %s | %.1f s | %.1f | %.1f ms |\n", name, t.Seconds(), n/t.Seconds(), report.Millis(medianOf(cpu, cost.cpu))/n)
 	}
 	row("kernels", bare, bare)
 	row("flow, to the desk (processor time: to the catalog)", desk, catalog)
@@ -81,7 +82,7 @@ func (b *bench) flow(ctx context.Context, out io.Writer) error {
 	byClock, byCPU := ratio(desk, wall), ratio(catalog, cost.cpu)
 	fmt.Fprintf(out, "\nFlow over kernels: **%.2f by the clock, %.2f by processor time: overhead %.0f %% and %.0f %%** (aim: at most 35 %%). "+
 		"Of the flow's processor time the embedded ClickHouse took %.1f ms a photo. The idle system takes %.1f %% of one core, ClickHouse %.1f %% of that core.\n",
-		byClock, byCPU, 100*(byClock-1), 100*(byCPU-1), ms(medianOf(catalog, func(c cost) time.Duration { return c.children }))/n,
+		byClock, byCPU, 100*(byClock-1), 100*(byCPU-1), report.Millis(medianOf(catalog, func(c cost) time.Duration { return c.children }))/n,
 		100*rest.cpu().Seconds()/rest.wall.Seconds(), 100*rest.children.Seconds()/rest.wall.Seconds())
 	return nil
 }
@@ -98,7 +99,7 @@ func medianOf(costs []cost, of func(cost) time.Duration) time.Duration {
 	for i, c := range costs {
 		values[i] = of(c)
 	}
-	return median(values)
+	return report.Median(values)
 }
 
 // start runs some steps; stop ends them.

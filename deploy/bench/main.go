@@ -15,13 +15,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"gleaner/connectors/engine"
+	"gleaner/deploy/bench/report"
 	"gleaner/deploy/config"
 	"gleaner/deploy/e2e/realdata"
 	"gleaner/deploy/wire"
@@ -119,9 +119,9 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 
-	var report strings.Builder
-	out := io.MultiWriter(os.Stdout, &report)
-	fmt.Fprintf(out, "Machine: %s, %d cores, %s/%s.\n", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	var results strings.Builder
+	out := io.MultiWriter(os.Stdout, &results)
+	fmt.Fprintln(out, report.Machine())
 	wanted := strings.Split(o.only, ",")
 	for _, s := range sections() {
 		if !slices.Contains(wanted, s.name) {
@@ -134,7 +134,7 @@ func run(ctx context.Context, o options) (err error) {
 		fmt.Fprintf(os.Stderr, "bench: %s took %.0f s\n", s.name, time.Since(began).Seconds())
 	}
 	if o.write != "" {
-		return replaceResults(o.write, report.String())
+		return report.Replace(o.write, "results", "bench", results.String())
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gleaner/connectors/clickhouse"
+	"gleaner/deploy/bench/report"
 	"gleaner/schemas"
 	"gleaner/schemas/labelmap"
 	"gleaner/stages/ingest"
@@ -104,13 +105,13 @@ func (b *bench) stages(ctx context.Context, out io.Writer) error {
 			}
 		}
 	}
-	m := func(name string) float64 { return ms(median(took[name])) }
+	m := func(name string) float64 { return report.Millis(report.Median(took[name])) }
 	fmt.Fprintf(out, "\n### Steps by themselves\n\n%d photos, one at a time, medians. Ingest writes to the real stores.\n\n"+
 		"| step | time | kernel in it | ratio |\n|---|---|---|---|\n", len(some))
 	fmt.Fprintf(out, "| ingest | %.1f ms | decoding %.1f ms | %.2f |\n", m("ingest"), m("decode"), m("ingest")/m("decode"))
 	fmt.Fprintf(out, "| prelabel | %.1f ms | bare ONNX Runtime %.1f ms | %.2f |\n", m("prelabel"), m("network"), m("prelabel")/m("network"))
 	fmt.Fprintf(out, "| superpixel | %.1f ms | SLIC %.1f ms | %.2f |\n", m("superpixel"), m("slic"), m("superpixel")/m("slic"))
 	fmt.Fprintf(out, "\nIngest beyond decoding takes %.2f ms of processor time an image, stores included. A label map takes %.1f KB, %.2f bits a pixel, and %.2f ms to decode.\n",
-		ms(cpu)/float64(len(some)), float64(mapBytes)/float64(len(took["slic"]))/1e3, 8*float64(mapBytes)/float64(max(1, pixelCount)), m("labelmap decode"))
+		report.Millis(cpu)/float64(len(some)), float64(mapBytes)/float64(len(took["slic"]))/1e3, 8*float64(mapBytes)/float64(max(1, pixelCount)), m("labelmap decode"))
 	return nil
 }

@@ -1,0 +1,63 @@
+// Package report holds what the benchmarks share: where results stand in a markdown file, the machine, and quantiles.
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Replace puts results between two lines of a markdown file: the opening mark that names their writer, and the closing one.
+//
+//	<!-- name: written by `make target` -->
+//	<!-- /name -->
+func Replace(path, name, target, results string) error {
+	begin, end := fmt.Sprintf("<!-- %s: written by `make %s` -->", name, target), fmt.Sprintf("<!-- /%s -->", name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(text), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s: the lines %q and %q are missing", path, begin, end)
+	}
+	return os.WriteFile(path, []byte(before+begin+"\n\n"+strings.TrimSpace(results)+"\n\n"+end+after), 0o644)
+}
+
+// Machine is a sentence about what the figures were taken on.
+func Machine() string {
+	return fmt.Sprintf("Machine: %s, %d cores, %s/%s.", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+}
+
+// processor is the model name that the kernel gives.
+func processor() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return "unknown processor"
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if name, value, ok := strings.Cut(s.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}
+
+// Quantile returns the value below which a share q of values lies, [0,1]; there must be values.
+func Quantile[T cmp.Ordered](values []T, q float64) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+// Median is the middle one of values.
+func Median[T cmp.Ordered](values []T) T { return Quantile(values, 0.5) }
+
+// Millis is a duration in milliseconds.
+func Millis(d time.Duration) float64 { return d.Seconds() * 1e3 }
