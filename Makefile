@@ -9,6 +9,7 @@ GOLANGCI_LINT := v2.15.0
 export GOEXPERIMENT := simd
 
 IMAGES ?=
+ONLY ?=
 MODEL ?=
 ONCE ?=
 DATA ?= demo
@@ -85,6 +86,20 @@ format: .tools/golangci-lint ## Format all Go code
 .PHONY: clean
 clean: ## Remove what was built and the demo's data; the native libraries stay
 	rm -rf bin demo
+
+.PHONY: bench-superpixel
+bench-superpixel: setup .tools/peers/bin/python ## Measure superpixels beside their peers and write BENCHMARKS.md: ONLY=speed,quality,scaling,labeling
+	go run ./deploy/bench/superpixel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+
+PEERS := deploy/bench/superpixel/requirements
+.tools/peers/bin/python: $(PEERS).txt $(PEERS)-built.txt
+	@command -v python3 >/dev/null || { echo "bench-superpixel: python3 (3.11 or later) is missing: install it, then run make again" >&2; exit 1; }
+	@command -v c++ >/dev/null || { echo "bench-superpixel: a C++ compiler is missing (fast-slic is built here): install g++, then run make again" >&2; exit 1; }
+	rm -rf .tools/peers
+	python3 -m venv .tools/peers
+	.tools/peers/bin/python -m pip install -q --disable-pip-version-check -r $(PEERS).txt
+	.tools/peers/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -r $(PEERS)-built.txt
+	@touch $@
 
 .PHONY: bench
 bench: setup ## Measure everything on an idle machine and write BENCHMARKS.md

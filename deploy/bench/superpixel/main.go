@@ -1,0 +1,134 @@
+// Command superpixel measures the superpixels beside other people's, in one run: speed on one thread, quality against human
+// segmentations, scaling with pixels and threads, and what they save a person who marks objects. It writes its figures as
+// markdown. `make bench-superpixel` installs the peers and runs it; the images are those of GLEANER_DATA or ../shared/data.
+//
+// Times are processor time, user and system, of the whole process that does the work, so that garbage collection counts and
+// other load on the machine disturbs little. Measures are interleaved image by image.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"gleaner/deploy/bench/report"
+	"gleaner/deploy/e2e/realdata"
+	"gleaner/stages/superpixel"
+)
+
+// options are the program's arguments.
+type options struct {
+	only   string // sections to run, by name, separated by commas
+	rounds int    // of the speed
+	images int    // of each set; 0: all
+	python string // the interpreter that has the peers
+	write  string // file that holds the results between two marks
+}
+
+// bench is what the sections share.
+type bench struct {
+	options
+	data      string // folder of real data
+	dir       string // for temporary files
+	segmenter superpixel.Segmenter
+	peers     *peers
+}
+
+// section is one part of the report.
+type section struct {
+	name string
+	run  func(*bench, context.Context, io.Writer) error
+}
+
+func sections() []section {
+	return []section{
+		{"speed", (*bench).speed},
+		{"quality", (*bench).quality},
+		{"scaling", (*bench).scaling},
+		{"labeling", (*bench).labeling},
+	}
+}
+
+func main() {
+	var o options
+	names := make([]string, 0, len(sections()))
+	for _, s := range sections() {
+		names = append(names, s.name)
+	}
+	flag.StringVar(&o.only, "only", strings.Join(names, ","), "sections to run")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds of the speed; each image's figure is the median of its rounds")
+	flag.IntVar(&o.images, "images", 0, "images of each set; 0: all there are")
+	flag.StringVar(&o.python, "python", ".tools/peers/bin/python", "Python that has the peers")
+	flag.StringVar(&o.write, "write", "", "markdown file whose part between the superpixel marks is replaced by the results")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench-superpixel:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	wanted := strings.Split(o.only, ",")
+	for _, name := range wanted {
+		if !slices.ContainsFunc(sections(), func(s section) bool { return s.name == name }) {
+			return fmt.Errorf("-only %s: there is no such section", name)
+		}
+	}
+	data, ok := realdata.Dir()
+	if !ok {
+		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
+	}
+	b := &bench{options: o, data: data}
+	if b.dir, err = os.MkdirTemp("", "gleaner-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if b.peers, err = startPeers(ctx, o.python, b.dir); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.peers.close()) }()
+
+	var results strings.Builder
+	out := io.MultiWriter(os.Stdout, &results)
+	fmt.Fprintln(out, report.Machine())
+	fmt.Fprintf(out, "Command: `%s`.\n", command())
+	for _, s := range sections() {
+		if !slices.Contains(wanted, s.name) {
+			continue
+		}
+		began := time.Now()
+		if err := s.run(b, ctx, out); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "bench-superpixel: %s took %.0f s\n", s.name, time.Since(began).Seconds())
+	}
+	if o.write != "" {
+		return report.Replace(o.write, "superpixel", "bench-superpixel", results.String())
+	}
+	return nil
+}
+
+// command is how this program was built and called: without GOEXPERIMENT=simd ours are several times slower.
+func command() string {
+	words := append([]string{"go run ./deploy/bench/superpixel"}, os.Args[1:]...)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "GOEXPERIMENT" {
+				words = append([]string{"GOEXPERIMENT=" + s.Value}, words...)
+			}
+		}
+	}
+	return strings.Join(words, " ")
+}
