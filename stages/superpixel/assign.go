@@ -30,6 +30,9 @@ type kernel struct {
 	// edges writes the columns x in 1..w-1 whose label differs from that of x-1, in order, and returns how many there are. Row
 	// has at least w+pad elements, at has at least w.
 	edges func(row []uint16, w int, at []int32) int
+	// calm gives each of the pixels 1..w-2 of a row the label that three of its four neighbors have, else its own. The rows
+	// have pad elements more, of which those of to may be written.
+	calm func(above, row, below, to []uint16, w int)
 	// borders sets in a row of bits those of the w pixels whose label differs from one of the four neighbors', clears the others,
 	// and leaves the bits from w on undefined. Row begins with the pixel left of the first; the rows have pad elements more.
 	borders func(above, row, below []uint16, w int, set []uint64)
@@ -39,7 +42,7 @@ type kernel struct {
 	lab func(l, a, b []int16, w int)
 }
 
-var scalar = kernel{"scalar", assignScalar, edgesScalar, bordersScalar, smoothScalar, labScalar}
+var scalar = kernel{"scalar", assignScalar, edgesScalar, calmScalar, bordersScalar, smoothScalar, labScalar}
 
 func assignScalar(v *window) {
 	for y := range v.rows {
@@ -66,6 +69,18 @@ func edgesScalar(row []uint16, w int, at []int32) int {
 		}
 	}
 	return n
+}
+
+func calmScalar(above, row, below, to []uint16, w int) {
+	for x := 1; x < w-1; x++ {
+		l, r, u, d := row[x-1], row[x+1], above[x], below[x]
+		to[x] = row[x]
+		if l == r && (l == u || l == d) {
+			to[x] = l
+		} else if u == d && (u == l || u == r) {
+			to[x] = u
+		}
+	}
 }
 
 func bordersScalar(above, row, below []uint16, w int, set []uint64) {

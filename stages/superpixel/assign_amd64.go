@@ -12,10 +12,10 @@ import (
 func kernels() []kernel {
 	var ks []kernel
 	if archsimd.X86.AVX512() {
-		ks = append(ks, kernel{"avx512", assign512, edges512, borders512, smooth512, lab512})
+		ks = append(ks, kernel{"avx512", assign512, edges512, calm512, borders512, smooth512, lab512})
 	}
 	if archsimd.X86.AVX2() {
-		ks = append(ks, kernel{"avx2", assign256, edges256, borders256, smooth256, lab256})
+		ks = append(ks, kernel{"avx2", assign256, edges256, calm256, borders256, smooth256, lab256})
 	}
 	return append(ks, scalar)
 }
@@ -99,6 +99,22 @@ func edges256(row []uint16, w int, out []int32) int {
 	return n
 }
 
+func calm512(above, row, below, to []uint16, w int) {
+	a, p, b, t := &above[0], &row[0], &below[0], &to[0]
+	load := func(p *uint16, i int) archsimd.Uint16x32 {
+		return archsimd.LoadUint16x32((*[32]uint16)(unsafe.Pointer(at(p, i))))
+	}
+	for x := 1; x < w-1; x += 32 {
+		l, r, u, d := load(p, x-1), load(p, x+1), load(a, x), load(b, x)
+		lr, ud := l.Equal(r), u.Equal(d)
+		one := l.Equal(u).Or(l.Equal(d))
+		other := u.Equal(l).Or(u.Equal(r))
+		v := u.Merge(load(p, x), ud.And(other))
+		l.Merge(v, lr.And(one)).Store((*[32]uint16)(unsafe.Pointer(at(t, x))))
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
 func borders512(above, row, below []uint16, w int, set []uint64) {
 	a, r, b := &above[0], &row[0], &below[0]
 	load := func(p *uint16, i int) archsimd.Uint16x32 {
@@ -112,6 +128,22 @@ func borders512(above, row, below []uint16, w int, set []uint64) {
 		} else {
 			set[x/64] |= v << 32
 		}
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+func calm256(above, row, below, to []uint16, w int) {
+	a, p, b, t := &above[0], &row[0], &below[0], &to[0]
+	load := func(p *uint16, i int) archsimd.Uint16x16 {
+		return archsimd.LoadUint16x16((*[16]uint16)(unsafe.Pointer(at(p, i))))
+	}
+	for x := 1; x < w-1; x += 16 {
+		l, r, u, d := load(p, x-1), load(p, x+1), load(a, x), load(b, x)
+		lr, ud := l.Equal(r), u.Equal(d)
+		one := l.Equal(u).Or(l.Equal(d))
+		other := u.Equal(l).Or(u.Equal(r))
+		v := u.Merge(load(p, x), ud.And(other))
+		l.Merge(v, lr.And(one)).Store((*[16]uint16)(unsafe.Pointer(at(t, x))))
 	}
 	archsimd.ClearAVXUpperBits()
 }

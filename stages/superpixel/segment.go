@@ -21,7 +21,7 @@ type Params struct {
 	Regions     int     // wanted at the finest level, 1 to MaxRegions; the result differs by some percent, Fine by none. Default 400
 	Quality     Quality // default Fast
 	Levels      int     // of the hierarchy, the finest included, each with a quarter of the regions of the one before. Default 1
-	Compactness float64 // what a distance of one region's width weighs, in units of CIELAB: higher is rounder. Default 10, Fine 8.5
+	Compactness float64 // what a distance of one region's width weighs, in units of CIELAB: higher is rounder. Default 13, Fine 8.5
 	Iterations  int     // of k-means, each over a third of the rows. Default 6, Fine 3
 	Threads     int     // of SLIC; the result does not depend on it. Default 1
 }
@@ -30,7 +30,7 @@ func (p *Params) fill() {
 	p.Regions = cmp.Or(p.Regions, 400)
 	p.Quality = cmp.Or(p.Quality, Fast)
 	p.Levels = cmp.Or(p.Levels, 1)
-	compactness, iterations := 10.0, 6
+	compactness, iterations := 13.0, 6
 	if p.Quality == Fine { // borders are refined anyway
 		compactness, iterations = 8.5, 3
 	}
@@ -98,6 +98,7 @@ func (s *Segmenter) segment(kernel kernel, pix []uint8, w, h int, p Params) (*la
 	sl.seed()
 	sl.patch(p.Compactness)
 	sl.iterate(p.Iterations)
+	sl.calm()
 	phase("k-means")
 	ws.pieces.find(sl)
 	ws.pieces.merge(smallest(w, h, base))
@@ -163,7 +164,7 @@ func (ws *workspace) prepare(kernel kernel, w, h, k, threads int) *slic {
 	s.field, s.kernel, s.grid, s.threads = f, kernel, newGrid(w, h, k), threads
 	reach := s.grid.reach()
 	s.reachX, s.reachY = min(reach, w-1), min(reach, h-1)
-	s.labels, s.dist, s.unknown = grown(s.labels, n), grown(s.dist, n), grown(s.unknown, f.stride)
+	s.labels, s.calmed, s.dist, s.unknown = grown(s.labels, n), grown(s.calmed, n), grown(s.dist, n), grown(s.unknown, f.stride)
 	for i := range s.unknown {
 		s.unknown[i] = far
 	}

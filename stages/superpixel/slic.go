@@ -106,6 +106,7 @@ type slic struct {
 	reachX  int // how many columns and rows from its center a cluster looks
 	reachY  int
 	labels  []uint16 // [h*stride], likewise padded
+	calmed  []uint16 // [h*stride] labels to be
 	dist    []int16  // [h*stride] to the pixel's center
 	unknown []int16  // [stride] of far
 	spatial []int16  // [2*reachY+1][spread] what a distance in pixels adds
@@ -154,6 +155,22 @@ func (s *slic) iterate(iterations int) {
 	parallel(s.threads, s.h, func(_, y0, y1 int) {
 		s.chunks(y0, y1, 1, func(y0, y1 int) { s.assign(y0, y1, 0, 1) })
 	})
+}
+
+// calm takes specks and teeth of a single pixel out of the labels.
+func (s *slic) calm() {
+	parallel(s.threads, s.h, func(_, y0, y1 int) {
+		for y := y0; y < y1; y++ {
+			row, to := s.labels[y*s.stride:][:s.stride], s.calmed[y*s.stride:][:s.stride]
+			if y > 0 && y < s.h-1 && s.w > 2 {
+				s.kernel.calm(s.labels[(y-1)*s.stride:], row, s.labels[(y+1)*s.stride:], to, s.w)
+				to[0], to[s.w-1] = row[0], row[s.w-1]
+			} else {
+				copy(to, row)
+			}
+		}
+	})
+	s.labels, s.calmed = s.calmed, s.labels
 }
 
 // chunks calls fn for the rows y0 to y1, some at a time, given that one in step of them is looked at.
