@@ -79,71 +79,65 @@ const (
 	mostWorth   = 4*sideWorth + 4*cornerWorth
 )
 
-// refine gives the pixels of a row that are at a border to a neighboring region where that lowers the squared distance to
-// the region's mean color plus the length of borders (Yao et al. 2015, "Real-time coarse-to-fine topologically preserving
-// segmentation", at its finest level). A pixel stays where its region would fall apart without it, so that regions stay
-// 4-connected.
+// refine gives the dirty pixels of a row to a neighboring region where that lowers the squared distance to the region's mean
+// color plus the length of borders (Yao et al. 2015, "Real-time coarse-to-fine topologically preserving segmentation", at its
+// finest level). A pixel stays where its region would fall apart without it, so that regions stay 4-connected.
 func (r *regions) refine(f *field, y int) {
-	n := r.w
-	l, a, b := f.l[y*f.stride:][:n], f.a[y*f.stride:][:n], f.b[y*f.stride:][:n]
-	packed := f.sums[y*(n+1):][:n+1]
-	i := y * r.stride // of the pixel up and left of the row's first
-	above, row, below := r.labels[i:][:n+6], r.labels[i+r.stride:][:n+6], r.labels[i+2*r.stride:][:n+6]
+	packed := f.sums[y*(r.w+1):][:r.w+1]
 	dirty := r.dirty[(y+1)*r.words:][:r.words]
-	for x := next(dirty, 0); x < n; x = next(dirty, x+1) {
-		dirty[x/64] &^= 1 << (x % 64)
-		k, up, down, left, right := row[x+1], above[x+1], below[x+1], row[x], row[x+2]
-		if up == k && down == k && left == k && right == k {
-			continue
-		}
-		around := square{four(above, x), four(row, x), four(below, x)}
-		own := around.same(k)
-		if !simple[own] {
-			continue
-		}
-		pixel := meanColor{int32(l[x]), int32(a[x]), int32(b[x])}
-		best, least := k, pixel.distance2(&r.colors[k])-worth[own]
-		// A color from here on cannot be better: what is worth nothing to k may be to it.
-		farthest := least + mostWorth - worth[own]
-		last := k
-		for _, other := range [4]uint16{up, left, right, down} {
-			if other == k || other == last || other == outside {
-				continue
+	for i := range dirty {
+		for left := ^uint64(0); dirty[i]&left != 0; {
+			bit := bits.TrailingZeros64(dirty[i] & left)
+			x := 64*i + bit
+			if x >= r.w {
+				return
 			}
-			last = other
-			d := pixel.distance2(&r.colors[other])
-			if d >= farthest {
-				continue
+			left = ^uint64(1) << bit
+			dirty[i] &^= 1 << bit
+			k := r.labels[(y+1)*r.stride+x+1]
+			if best := r.best(f, x, y, k); best != k && r.sums[k].n > r.floor {
+				r.labels[(y+1)*r.stride+x+1] = best
+				v := packed[x+1] - packed[x]
+				r.sums[k].take(v)
+				r.sums[best].give(v, 1)
+				r.soil(x, y)
 			}
-			if d -= worth[around.same(other)]; d < least {
-				best, least = other, d
-			}
-		}
-		if best != k && r.sums[k].n > r.floor {
-			row[x+1] = best
-			v := packed[x+1] - packed[x]
-			r.sums[k].take(v)
-			r.sums[best].give(v, 1)
-			r.soil(x, y)
 		}
 	}
 }
 
-// next is the first x from the given one on whose bit is set, or one beyond them all.
-func next(set []uint64, x int) int {
-	word := x / 64
-	if word >= len(set) {
-		return x
+// best is the region that a pixel of region k goes to.
+func (r *regions) best(f *field, x, y int, k uint16) uint16 {
+	corner := at(&r.labels[0], y*r.stride+x) // the pixel up and left
+	around := square{four(corner), four(at(corner, r.stride)), four(at(corner, 2*r.stride))}
+	up, left, right, down := uint16(around[0]>>16), uint16(around[1]), uint16(around[1]>>32), uint16(around[2]>>16)
+	if up == k && down == k && left == k && right == k {
+		return k
 	}
-	v := set[word] >> (x % 64) << (x % 64)
-	for v == 0 {
-		word++
-		if word == len(set) {
-			return 64 * word
+	own := around.same(k)
+	if !simple[own] {
+		return k
+	}
+	c := f.at(x, y)
+	pixel := meanColor{int32(c.l), int32(c.a), int32(c.b)}
+	best, least := k, pixel.distance2(&r.colors[k])-worth[own]
+	// A color from here on cannot be better: what is worth nothing to k may be to it.
+	farthest := least + mostWorth - worth[own]
+	last := k
+	for _, other := range [4]uint16{up, left, right, down} {
+		if other == k || other == last || other == outside {
+			continue
 		}
-		v = set[word]
+		last = other
+		d := pixel.distance2(&r.colors[other])
+		if d >= farthest {
+			continue
+		}
+		if d -= worth[around.same(other)]; d < least {
+			best, least = other, d
+		}
 	}
-	return 64*word + bits.TrailingZeros64(v)
+	return best
 }
 
 // soil makes the 3x3 surroundings of a pixel dirty.
@@ -164,11 +158,6 @@ func (c meanColor) distance2(d *meanColor) int32 {
 
 // square is the labels of 3x3 pixels, each row in the lower three lanes of 16 bits.
 type square [3]uint64
-
-func four(row []uint16, x int) uint64 {
-	r := row[x : x+4 : x+4]
-	return uint64(r[0]) | uint64(r[1])<<16 | uint64(r[2])<<32 | uint64(r[3])<<48
-}
 
 // same has a bit set for each pixel of the square whose label is k, column by column.
 func (s *square) same(k uint16) uint {

@@ -9,6 +9,12 @@ func at[T any](p *T, i int) *T {
 
 func run[T any](p *T, i, n int) []T { return unsafe.Slice(at(p, i), n) }
 
+// four is four elements from p on, the first in the low bits.
+func four(p *uint16) uint64 {
+	r := (*[4]uint16)(unsafe.Pointer(p))
+	return uint64(r[0]) | uint64(r[1])<<16 | uint64(r[2])<<32 | uint64(r[3])<<48
+}
+
 // fillOver is how many elements behind the last one fill may write.
 const fillOver = 7
 

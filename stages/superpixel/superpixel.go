@@ -21,9 +21,10 @@ type Config struct {
 	MaxPixels   int     `yaml:"max_pixels"`  // larger images are segmented at a smaller size, to bound time and memory
 }
 
-// DefaultConfig gives regions of about 20 by 20 pixels in an image of 640 by 480, and two coarser levels.
+// DefaultConfig gives regions of about 20 by 20 pixels in an image of 640 by 480, and two coarser levels. They are rounder
+// than Segment's own, for maps that are a tenth smaller.
 func DefaultConfig() Config {
-	return Config{Regions: 800, Quality: Fast, Levels: 3, MinPixels: 32 * 32, MaxPixels: 4_000_000}
+	return Config{Regions: 800, Quality: Fast, Levels: 3, Compactness: 20, MinPixels: 32 * 32, MaxPixels: 4_000_000}
 }
 
 // maxLevels leaves one region of even the most.
