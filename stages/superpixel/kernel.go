@@ -1,7 +1,7 @@
 package superpixel
 
-// The inner loop of SLIC: one center against the pixels of its window. It exists three times, for plain Go and two widths of
-// vectors; all give the same labels.
+// The inner loops. They exist three times, here in plain Go and in kernel_amd64.go for two widths of vectors; all give the same
+// labels.
 
 // far is the distance of a pixel that no center has reached. Distances saturate at it and lose against any other.
 const far = 1<<15 - 1
@@ -22,10 +22,11 @@ type window struct {
 	label      uint16
 }
 
-// A kernel compares the pixels of a window with its center: where |dl|+|da|+|db|+spatial is less than the distance so far, it
-// and the label replace those.
+// kernel is one of the three.
 type kernel struct {
-	name   string
+	name string
+	// assign compares the pixels of a window with its center: where |dl|+|da|+|db|+spatial is less than the distance so far, it
+	// and the label replace those.
 	assign func(*window)
 	// edges writes the columns x in 1..w-1 whose label differs from that of x-1, in order, and returns how many there are. Row
 	// has at least w+pad elements, at has at least w.
