@@ -22,7 +22,9 @@ import (
 // for one image at once share one fetch and one decode.
 //
 // With users to Await, an image that was put leaves after those that all of them have had, and Put waits while the cache is
-// full of images that they have not: so a burst of new images is decoded no faster than it is used, and each once.
+// full of images that they have not: so a burst of new images is decoded no faster than it is used, and each once. A wait in
+// which no user came is given up, and where most images turn out to be used elsewhere, by the other processes that share the
+// samples, or not at all, nobody is waited for in the half minute after it: then an image may be decoded again.
 type Cache struct {
 	limit  int64
 	users  int
@@ -36,6 +38,9 @@ type Cache struct {
 	dueSize int64
 	used    chan struct{} // closed, and made anew, when a user came
 	entries map[schemas.Hash]*cached
+
+	puts, had int       // images put since a wait was given up, and those of them that all users have had
+	hurry     time.Time // until then nobody is waited for
 }
 
 type cached struct {
@@ -48,8 +53,8 @@ type cached struct {
 
 // Users come within moments, but for those that have stopped, or whose share of the samples another process has.
 const (
-	patience  = 2 * time.Second  // without any user, after which none is waited for
-	forgotten = 30 * time.Second // after which an image's users are not waited for
+	patience  = 2 * time.Second  // without any user, after which a wait is given up
+	forgotten = 30 * time.Second // after which an image's users are not waited for; and how long none are, where few come
 )
 
 // NewCache returns an empty cache. fetch reads an image's encoded bytes from the blob store by schemas.ImageKey; its error
@@ -108,7 +113,8 @@ func (c *Cache) Put(ctx context.Context, key schemas.Hash, img *Image) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.dueSize > 0 && c.dueSize+cost > c.limit {
-		if first := c.due.Front().Value.(*cached); time.Since(first.put) > forgotten {
+		first := c.due.Front().Value.(*cached)
+		if time.Since(first.put) > forgotten || time.Now().Before(c.hurry) {
 			c.settle(first)
 			continue
 		}
@@ -127,22 +133,35 @@ func (c *Cache) Put(ctx context.Context, key schemas.Hash, img *Image) {
 		if ctx.Err() != nil {
 			return
 		}
-		for alone && c.due.Len() > 0 {
-			c.settle(c.due.Front().Value.(*cached))
+		if alone && c.due.Front() == first.at { // else another Put has given up, or made room
+			c.giveUp()
 		}
 	}
+	c.puts++
 	c.keep(key, img, c.users)
 }
 
-// keep holds an image, with so many users to come, within the limit. Its caller has locked the cache, as have those of the
-// methods below.
+// giveUp ends a wait in which no user came, and the waiting as such for a while where few come: two processes that share the
+// samples have half of them each, or less.
+func (c *Cache) giveUp() {
+	if 4*c.had < 3*c.puts {
+		c.hurry = time.Now().Add(forgotten)
+	}
+	c.puts, c.had = 0, 0
+	for c.due.Len() > 0 {
+		c.settle(c.due.Front().Value.(*cached))
+	}
+}
+
+// keep holds an image, with so many users to come, within the limit. Its caller has locked the cache, as have those of giveUp
+// and of the methods below.
 func (c *Cache) keep(key schemas.Hash, img *Image, users int) {
 	cost := int64(len(img.Pix))
 	e, ok := c.entries[key]
 	switch {
 	case ok:
 		c.leave(e)
-		e.left += users
+		e.left = max(e.left, users) // not their sum: the caller may have been cut short and tries again
 	case cost > c.limit:
 		return
 	default:
@@ -207,6 +226,7 @@ func (c *Cache) get(key schemas.Hash) *Image {
 		c.recent.MoveToFront(e.at)
 		return e.img
 	case 1:
+		c.had++
 		c.settle(e)
 	default:
 		e.left--

@@ -70,9 +70,12 @@ func TestCacheDoesNotWaitForTheAbsent(t *testing.T) {
 		for i, ref := range refs {
 			c.Put(t.Context(), ref.SHA256, images[i])
 		}
-		// Four images find room each time that nobody was waited for any more.
-		if took := time.Since(from); took != time.Duration(len(refs)/4-1)*2*time.Second {
+		if took := time.Since(from); took != 2*time.Second {
 			t.Errorf("%d images took %v", len(refs), took)
+		}
+		time.Sleep(31 * time.Second) // then users are expected again
+		for i, ref := range refs[:4] {
+			c.Put(t.Context(), ref.SHA256, images[i])
 		}
 		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -80,6 +83,11 @@ func TestCacheDoesNotWaitForTheAbsent(t *testing.T) {
 		c.Put(canceled, schemas.Hash{1}, images[0])
 		if took := time.Since(from); took != 0 {
 			t.Errorf("after the end of the context: %v", took)
+		}
+		from = time.Now()
+		c.Put(t.Context(), refs[4].SHA256, images[4])
+		if took := time.Since(from); took != 2*time.Second {
+			t.Errorf("after half a minute: %v", took)
 		}
 	})
 }
@@ -99,8 +107,56 @@ func TestCacheForgetsWhatIsUsedElsewhere(t *testing.T) {
 				}
 			}
 		}
-		if took := time.Since(from); took > 30*time.Second {
+		if took := time.Since(from); took != 2*time.Second {
 			t.Errorf("%d images took %v", len(refs), took)
+		}
+	})
+}
+
+// Many that wait at once give up once, by what the cache has seen, and not each anew by the few images put since.
+func TestCacheGivesUpOnce(t *testing.T) {
+	burst(t, func(t *testing.T, c *pixels.Cache, refs []schemas.ImageRef, images []*pixels.Image) {
+		for i, ref := range refs[:36] {
+			c.Put(t.Context(), ref.SHA256, images[i])
+			for range 2 {
+				if i >= 32 {
+					break
+				}
+				if _, err := c.Image(t.Context(), ref); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var group sync.WaitGroup
+		for i, ref := range refs[36:] {
+			group.Go(func() { c.Put(t.Context(), ref.SHA256, images[36+i]) })
+		}
+		group.Wait()
+		from := time.Now()
+		c.Put(t.Context(), refs[0].SHA256, images[0])
+		if took := time.Since(from); took != 2*time.Second {
+			t.Errorf("waited %v for users that come as a rule, want the whole patience", took)
+		}
+	})
+}
+
+// A caller that was cut short puts its image again, and its users come once all the same.
+func TestCachePutAgain(t *testing.T) {
+	burst(t, func(t *testing.T, c *pixels.Cache, refs []schemas.ImageRef, images []*pixels.Image) {
+		for range 3 {
+			c.Put(t.Context(), refs[0].SHA256, images[0])
+		}
+		for range 2 {
+			if _, err := c.Image(t.Context(), refs[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		from := time.Now()
+		for i, ref := range refs[1:5] {
+			c.Put(t.Context(), ref.SHA256, images[1+i])
+		}
+		if took := time.Since(from); took != 0 {
+			t.Errorf("waited %v for users that have been", took)
 		}
 	})
 }
