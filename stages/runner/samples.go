@@ -31,10 +31,10 @@ func (s samples) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit
 	switch {
 	case erased:
 		return nil, nil
+	case asked != nil: // before the other error, which may be a fault and go to the dead letters
+		return nil, asked
 	case err != nil:
 		return nil, fmt.Errorf("sample %s: %w", in.ID, err)
-	case asked != nil:
-		return nil, asked
 	}
 	emits := make([]schemas.Emit, len(results))
 	for i := range results {

@@ -25,18 +25,21 @@ func (p splitter) Process(_ context.Context, in schemas.Sample) ([]schemas.Sampl
 		out = nil
 	case "broken", "erased and broken":
 		return nil, errors.New("model not loaded")
-	case "wrong":
+	case "wrong", "unknown and wrong":
 		return nil, schemas.NewFault("no-pixels", errors.New("image is gone"))
 	}
 	return out, nil
 }
 
-// tombstones is a blob store that holds these keys.
+// tombstones is a blob store that holds these keys, and fails for those of false.
 type tombstones map[string]bool
 
 func (t tombstones) Get(_ context.Context, key string) ([]byte, error) {
-	if t[key] {
+	switch holds, ok := t[key]; {
+	case holds:
 		return nil, nil
+	case ok:
+		return nil, errors.New("store is away")
 	}
 	return nil, fs.ErrNotExist
 }
@@ -46,7 +49,12 @@ func TestSamples(t *testing.T) {
 	twin := schemas.NewSampleID("twins", "b", schemas.Hash{})
 	gone := schemas.NewSampleID("erased", "a", schemas.Hash{})
 	goneToo := schemas.NewSampleID("erased and broken", "a", schemas.Hash{})
-	h := Samples(splitter{twin}, schemas.Prelabeled, tombstones{schemas.TombstoneKey(gone): true, schemas.TombstoneKey(goneToo): true})
+	unknown := schemas.NewSampleID("unknown", "a", schemas.Hash{})
+	unknownToo := schemas.NewSampleID("unknown and wrong", "a", schemas.Hash{})
+	h := Samples(splitter{twin}, schemas.Prelabeled, tombstones{
+		schemas.TombstoneKey(gone): true, schemas.TombstoneKey(goneToo): true,
+		schemas.TombstoneKey(unknown): false, schemas.TombstoneKey(unknownToo): false,
+	})
 	for _, c := range []struct {
 		dataset string
 		ids     []schemas.SampleID
@@ -60,6 +68,8 @@ func TestSamples(t *testing.T) {
 		{"erased and broken", nil, "", false},
 		{"broken", nil, "", true},
 		{"wrong", nil, "no-pixels", true},
+		{"unknown", nil, "", true},
+		{"unknown and wrong", nil, "", true},
 	} {
 		in := schemas.Sample{ID: schemas.NewSampleID(c.dataset, "a", schemas.Hash{}), Dataset: c.dataset, Task: "detect"}
 		value, err := schemas.EncodeSample(&in)
