@@ -93,7 +93,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		if err != nil {
 			return nil, nil, err
 		}
-		h, err := ingest.New(c.Config.Ingest, ingest.Deps{Blobs: c.Blobs, Twins: clickhouse.NewTwins(c.DB), Fetcher: fetcher, Images: s.images, Version: c.Version})
+		h, err := ingest.New(c.Config.Ingest, ingest.Deps{Blobs: c.Blobs, Twins: clickhouse.NewTwins(c.DB), Users: c.DB, Fetcher: fetcher, Images: s.images, Version: c.Version})
 		return h, nil, err
 	case "prelabel":
 		var detector prelabel.Detector

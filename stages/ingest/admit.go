@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"gleaner/schemas"
+	"gleaner/stages"
 )
 
 // admit decides about duplicates and finds the sample's near-duplicate group. It is reached by samples that are good enough
@@ -86,7 +87,7 @@ func (s *Ingest) near(ctx context.Context, sample *schemas.Sample, within int) (
 		if err != nil || !found {
 			return twin, found, err
 		}
-		erased, err := s.erased(ctx, twin.ID)
+		erased, err := stages.Erased(ctx, s.deps.Blobs, twin.ID)
 		if err != nil || !erased {
 			return twin, true, err
 		}

@@ -11,7 +11,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -22,11 +21,18 @@ import (
 )
 
 // Blobs is where images, and the objects that decide who was first, lie. Put and PutNew return when the value is durable;
-// PutNew creates atomically among all processes and else returns what exists; Get's error is fs.ErrNotExist for no value.
+// PutNew creates atomically among all processes and else returns what exists; Get's error is fs.ErrNotExist for no value, and
+// Delete's nil.
 type Blobs interface {
 	Put(ctx context.Context, key string, data []byte) error
 	PutNew(ctx context.Context, key string, data []byte) (existing []byte, created bool, err error)
 	Get(ctx context.Context, key string) ([]byte, error)
+	Delete(ctx context.Context, key string) error
+}
+
+// Users tells which samples, of any dataset, accepted or rejected, have an image: its bytes are stored once for all.
+type Users interface {
+	ImageUsers(ctx context.Context, image schemas.Hash) ([]schemas.SampleID, error)
 }
 
 // Fetcher reads what a claim check names. What no retry mends is a schemas.Fault.
@@ -49,6 +55,7 @@ type Deps struct {
 	Blobs   Blobs
 	Fetcher Fetcher       // nil: claim checks are faults
 	Twins   Twins         // nil: every sample is its own near-duplicate group
+	Users   Users         // nil: an image that was stored while its sample was erased stays
 	Images  *pixels.Cache // takes the decoded images, for the steps after; nil: none are kept
 	Version string        // of the binary, for provenance
 }
@@ -79,11 +86,8 @@ func (s *Ingest) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit
 	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
-	switch erased, err := s.erased(ctx, in.sample.ID); {
-	case err != nil:
-		return nil, fmt.Errorf("ingest: %w", err)
-	case erased:
-		return nil, nil
+	if erased, err := s.erased(ctx, in); erased || err != nil {
+		return nil, err
 	}
 
 	// The image is written while it is decoded. Either way it is durable before anything is emitted.
@@ -97,6 +101,10 @@ func (s *Ingest) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ingest: sample %s: %w", in.sample.ID, err)
+	}
+	// Of an erasure that begins from here on both passes come after all that was stored.
+	if erased, err := s.erased(ctx, in); erased || err != nil {
+		return nil, err
 	}
 	in.sample.Stamps = []schemas.Stamp{{
 		Step: "ingest", Version: s.deps.Version, At: time.Now().UTC().Truncate(time.Microsecond),
@@ -136,17 +144,6 @@ func undecodable(err error) (*reject, error) {
 		return nil, err
 	}
 	return &reject{reason: e.Reason, measure: e.Measure, threshold: e.Threshold, detail: e.Err.Error()}, nil
-}
-
-func (s *Ingest) erased(ctx context.Context, id schemas.SampleID) (bool, error) {
-	_, err := s.deps.Blobs.Get(ctx, schemas.TombstoneKey(id))
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	}
-	return false, fmt.Errorf("look for the tombstone of sample %s: %w", id, err)
 }
 
 // emit makes the record of a sample that is let in (why nil) or of its rejection.

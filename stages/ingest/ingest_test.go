@@ -9,8 +9,10 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -292,6 +294,51 @@ func TestErasedStaysOut(t *testing.T) {
 	emits, err := s.Handle(t.Context(), raw(data, "dataset", "d", "unique-id", "a"))
 	if err != nil || len(emits) != 0 || len(w.blobs) != 1 {
 		t.Errorf("%d records, %d blobs, error %v: want nothing but the tombstone", len(emits), len(w.blobs), err)
+	}
+}
+
+// An erasure that begins and ends while the image is on its way to the store finds all of it undone, whichever call to a store
+// fails then; bytes that another sample has too stay.
+func TestErasedMeanwhile(t *testing.T) {
+	data := encodeJPEG(t, texture(160, 120, 1), 90)
+	image := schemas.Hash(sha256.Sum256(data))
+	id, other := schemas.NewSampleID("d", "a", schemas.Hash{}), schemas.NewSampleID("e", "b", schemas.Hash{})
+	tomb, key := schemas.TombstoneKey(id), schemas.ImageKey(image)
+	owner := schemas.OwnerKey("d", image)
+	for name, c := range map[string]struct {
+		users []schemas.SampleID
+		blobs map[string][]byte // that are there before
+		want  []string
+	}{
+		"alone":                           {nil, nil, []string{tomb}},
+		"its own rows not gone yet":       {[]schemas.SampleID{id}, nil, []string{tomb}},
+		"bytes of another dataset too":    {[]schemas.SampleID{id, other}, nil, []string{key, tomb}},
+		"a duplicate, of one just let in": {nil, map[string][]byte{owner: []byte(other.String())}, []string{key, owner, tomb}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for failAt := 0; ; failAt++ {
+				w := newWorld()
+				w.failAt, w.effective = failAt, true
+				w.users = map[schemas.Hash][]schemas.SampleID{image: c.users}
+				maps.Copy(w.blobs, c.blobs)
+				w.beforePut = func() { w.blobs[tomb] = []byte("{}") }
+				s := step(t, w, nil)
+				rec := raw(data, "dataset", "d", "unique-id", "a")
+				emits, err := s.Handle(t.Context(), rec)
+				if err != nil {
+					emits, err = s.Handle(t.Context(), rec)
+				}
+				if err != nil || len(emits) != 0 {
+					t.Fatalf("call %d lost: %d records, %v", failAt, len(emits), err)
+				}
+				if got := slices.Sorted(maps.Keys(w.blobs)); !slices.Equal(got, c.want) || len(w.hashes) != 0 {
+					t.Errorf("call %d lost: %d hashes and blobs %v are left, want %v", failAt, len(w.hashes), got, c.want)
+				}
+				if failAt > w.calls {
+					break
+				}
+			}
+		})
 	}
 }
 

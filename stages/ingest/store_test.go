@@ -24,6 +24,9 @@ type world struct {
 	blobs  map[string][]byte
 	hashes []hash
 	web    map[string][]byte
+	users  map[schemas.Hash][]schemas.SampleID
+
+	beforePut func() // is called once, before an image is stored
 
 	calls, failAt int
 	effective     bool // the failing call takes effect all the same
@@ -53,7 +56,22 @@ func (w *world) do(call func()) error {
 }
 
 func (w *world) Put(_ context.Context, key string, data []byte) error {
-	return w.do(func() { w.blobs[key] = bytes.Clone(data) })
+	return w.do(func() {
+		if w.beforePut != nil {
+			w.beforePut()
+			w.beforePut = nil
+		}
+		w.blobs[key] = bytes.Clone(data)
+	})
+}
+
+func (w *world) Delete(_ context.Context, key string) error {
+	return w.do(func() { delete(w.blobs, key) })
+}
+
+func (w *world) ImageUsers(_ context.Context, image schemas.Hash) (users []schemas.SampleID, err error) {
+	err = w.do(func() { users = w.users[image] })
+	return users, err
 }
 
 func (w *world) PutNew(_ context.Context, key string, data []byte) (existing []byte, created bool, err error) {
@@ -116,7 +134,7 @@ func step(t testing.TB, w *world, change func(*ingest.Config)) *ingest.Ingest {
 		change(&cfg)
 	}
 	s, err := ingest.New(cfg, ingest.Deps{
-		Blobs: w, Fetcher: w, Twins: w, Version: "test",
+		Blobs: w, Fetcher: w, Twins: w, Users: w, Version: "test",
 		Images: pixels.NewCache(64<<20, func(context.Context, string) ([]byte, error) { return nil, errors.New("not kept") }),
 	})
 	if err != nil {
