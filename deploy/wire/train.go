@@ -3,12 +3,11 @@ package wire
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 
 	"gleaner/schemas"
+	"gleaner/stages"
 	"gleaner/stages/dataset"
 	"gleaner/stages/pixels"
 	"gleaner/trainers/probe"
@@ -80,12 +79,9 @@ func (c *Connections) standing(ctx context.Context, name string) iter.Seq2[schem
 	return func(yield func(schemas.Label, error) bool) {
 		for l, err := range c.DB.Labels(ctx, name) {
 			if err == nil {
-				_, err = c.Blobs.Get(ctx, schemas.TombstoneKey(l.SampleID))
-				if err == nil {
+				var erased bool
+				if erased, err = stages.Erased(ctx, c.Blobs, l.SampleID); erased {
 					continue
-				}
-				if errors.Is(err, fs.ErrNotExist) {
-					err = nil
 				}
 			}
 			if !yield(l, err) {

@@ -7,15 +7,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"gleaner/schemas"
+	"gleaner/stages"
 )
 
 // Store keeps the records. A put is durable when it returns nil. Within a process the same token with the same rows is one
@@ -26,23 +25,18 @@ type Store interface {
 	PutRejected(ctx context.Context, token string, rows []schemas.Rejected) error
 }
 
-// Blobs says which samples were erased: one under schemas.TombstoneKey was. Get's error is fs.ErrNotExist where nothing lies.
-type Blobs interface {
-	Get(ctx context.Context, key string) ([]byte, error)
-}
-
 // Catalog writes batches of records to the store. It may be called from many goroutines.
 //
 // An erasure writes its tombstone before it deletes rows; a batch that looked for the tombstone just before, and writes just
 // after, leaves rows behind. So an erasure must delete again, once records then in flight have been handled.
 type Catalog struct {
 	store Store
-	blobs Blobs
+	blobs stages.Blobs
 	log   *slog.Logger
 }
 
 // New returns a Catalog; nothing runs before HandleBatch.
-func New(store Store, blobs Blobs, log *slog.Logger) *Catalog {
+func New(store Store, blobs stages.Blobs, log *slog.Logger) *Catalog {
 	return &Catalog{store: store, blobs: blobs, log: log}
 }
 
@@ -149,12 +143,11 @@ func (c *Catalog) drop(ctx context.Context, recs []schemas.Record, ids []schemas
 	g.SetLimit(lookups)
 	for id, records := range of {
 		g.Go(func() error {
-			_, err := c.blobs.Get(ctx, schemas.TombstoneKey(id))
-			if errors.Is(err, fs.ErrNotExist) {
+			switch erased, err := stages.Erased(ctx, c.blobs, id); {
+			case err != nil:
+				return fmt.Errorf("catalog: %w", err)
+			case !erased:
 				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("catalog: look for the tombstone of sample %s: %w", id, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
