@@ -246,8 +246,8 @@ func (c *Connections) remove(ctx context.Context, keys []string) (n uint64, err 
 	return n, nil
 }
 
-// withPixels are the topics whose records may hold the image itself.
-var withPixels = []schemas.Topic{schemas.Raw, schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted, schemas.Submitted, schemas.Dead}
+// withPixels are the topics whose records may hold the image itself: superpixel, and ingest of a reject, leave it out.
+var withPixels = []schemas.Topic{schemas.Raw, schemas.Samples, schemas.Prelabeled, schemas.Dead}
 
 // remains counts what the topics and the dataset versions still hold.
 func (c *Connections) remains(ctx context.Context, id schemas.SampleID, report func(Erased)) error {
