@@ -3,6 +3,9 @@ package blob
 // The local folder: one file a value at the key's path, nothing beside it. A value is written to a temporary file, synced,
 // and then renamed (Put) or linked (PutNew) to its name, and the folder synced, so that it is whole or absent after a power
 // cut, and linking makes exclusive creation atomic between processes.
+//
+// The umask decides who else may use the folder: processes of several users need one that leaves their group its rights, such
+// as 002, and a folder whose group is handed down (chmod g+s).
 
 import (
 	"context"
