@@ -81,9 +81,6 @@ divided at the same time: --jobs 1 leaves each the whole machine.`,
 	return c
 }
 
-// maxLevels divides the largest number of regions by four until one is left.
-const maxLevels = 9
-
 func checkSuperpixel(o segment.Options) error {
 	switch {
 	case o.Out == "":
@@ -92,8 +89,8 @@ func checkSuperpixel(o segment.Options) error {
 		return fmt.Errorf("--segments %d: want 1 to %d", o.Params.Regions, superpixel.MaxRegions)
 	case o.Params.Quality != superpixel.Fast && o.Params.Quality != superpixel.Fine:
 		return fmt.Errorf("--quality %q: want fast or fine", o.Params.Quality)
-	case o.Params.Levels < 1 || o.Params.Levels > maxLevels:
-		return fmt.Errorf("--levels %d: want 1 to %d", o.Params.Levels, maxLevels)
+	case o.Params.Levels < 1 || o.Params.Levels > superpixel.MaxLevels:
+		return fmt.Errorf("--levels %d: want 1 to %d", o.Params.Levels, superpixel.MaxLevels)
 	case !(o.Params.Compactness >= 0 && o.Params.Compactness <= 1000):
 		return fmt.Errorf("--compactness %g: want 0 (the quality's own) to 1000", o.Params.Compactness)
 	case o.Jobs < 1:

@@ -62,6 +62,7 @@ func TestSuperpixelCommandLine(t *testing.T) {
 		{"--segments 65535", []string{in, "--out", in, "--segments", "65535"}},
 		{"--quality", []string{in, "--out", in, "--quality", "best"}},
 		{"--levels 0", []string{in, "--out", in, "--levels", "0"}},
+		{"--levels 10", []string{in, "--out", in, "--levels", "10"}},
 		{"--jobs 0", []string{in, "--out", in, "--jobs", "0"}},
 		{"--compactness", []string{in, "--out", in, "--compactness", "NaN"}},
 		{"no images in", []string{in, "--out", in}},

@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Regions     int     `yaml:"regions"`     // wanted in an image at the finest level, 2 to 65534; the result differs by some percent
 	Quality     Quality `yaml:"quality"`     // fast, or fine: truer to edges, at about 2.5 times the work
-	Levels      int     `yaml:"levels"`      // of the hierarchy, 1 to 8: each has a quarter of the regions of the one before
+	Levels      int     `yaml:"levels"`      // of the hierarchy, 1 to MaxLevels: each has a quarter of the regions of the one before
 	Compactness float64 `yaml:"compactness"` // higher is rounder and less true to edges; 5 to 20 are usual. 0: the quality's own
 	Iterations  int     `yaml:"iterations"`  // of k-means, up to 100, each over a third of the rows. 0: the quality's own
 	MinPixels   int     `yaml:"min_pixels"`  // smaller images pass without regions
@@ -27,8 +27,8 @@ func DefaultConfig() Config {
 	return Config{Regions: 800, Quality: Fast, Levels: 3, Compactness: 20, MinPixels: 32 * 32, MaxPixels: 4_000_000}
 }
 
-// maxLevels leaves one region of even the most.
-const maxLevels = 8
+// MaxLevels is the most levels of a hierarchy: MaxRegions, divided by four eight times, is one region.
+const MaxLevels = 9
 
 // Validate refuses values out of range.
 func (c Config) Validate() error {
@@ -37,8 +37,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("regions: %d: must lie between 2 and %d", c.Regions, MaxRegions)
 	case c.Quality != Fast && c.Quality != Fine:
 		return fmt.Errorf("quality: %q: must be %s or %s", c.Quality, Fast, Fine)
-	case c.Levels < 1 || c.Levels > maxLevels:
-		return fmt.Errorf("levels: %d: must lie between 1 and %d", c.Levels, maxLevels)
+	case c.Levels < 1 || c.Levels > MaxLevels:
+		return fmt.Errorf("levels: %d: must lie between 1 and %d", c.Levels, MaxLevels)
 	case !(c.Compactness >= 0 && c.Compactness <= 1000):
 		return fmt.Errorf("compactness: %g: must be 0 to 1000", c.Compactness)
 	case c.Iterations < 0 || c.Iterations > 100:
