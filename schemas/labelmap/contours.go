@@ -107,7 +107,7 @@ func (c *contours) walk() error {
 
 // top walks along the first row, above which there is nothing.
 func (c *contours) top() {
-	for x := 1; x < c.w; x++ {
+	for x := 1; x < c.w && !c.overrun(); x++ {
 		if c.bit(&c.models[askTop], c.upright(x)) {
 			c.crack(0, x, 0)
 		}
@@ -123,7 +123,7 @@ func (c *contours) follow(y int) error {
 		c.touch(i)
 	}
 	from, start := 0, 0 // how and where the level cracks began
-	for x := 1; x < c.w; x++ {
+	for x := 1; x < c.w && !c.overrun(); x++ {
 		last := lean & lastShift
 		switch {
 		case !level && x < e: // no crack comes: the next corner of a contour, if it is before that above

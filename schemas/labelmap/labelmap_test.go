@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -277,6 +278,25 @@ func TestDecodeRefusesEveryPrefix(t *testing.T) {
 			if _, err := Decode(b[:n]); err == nil {
 				t.Fatalf("%s: no error from the first %d of %d bytes", name, n, len(b))
 			}
+		}
+	}
+}
+
+// TestDecodeAllocatesForWhatIsThere decodes a few bytes that claim millions of pixels, of which the zeros that are read past the
+// end would make regions of one pixel each.
+func TestDecodeAllocatesForWhatIsThere(t *testing.T) {
+	const most = 4 << 20
+	for _, b := range [][]byte{
+		{'G', 'L', 'M', 2, 0x80, 0x80, 0x80, 2, 1, 0},
+		{'G', 'L', 'M', 2, 0x80, 0x80, 0x80, 1, 2, 0, 0},
+		{'G', 'L', 'M', 2, 1, 0x80, 0x80, 0x80, 2, 0},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Decode(b)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; err == nil || n > most {
+			t.Errorf("% x: %v after %d bytes of memory, want an error after at most %d", b, err, n, most)
 		}
 	}
 }

@@ -103,7 +103,7 @@ func (c *coder) shiftIn() {
 }
 
 // overrun reports that more was read than there is.
-func (c *coder) overrun() bool { return c.at > len(c.in) && !c.writing }
+func (c *coder) overrun() bool { return c.at > len(c.in) }
 
 // shiftOut moves the top byte of low towards the output; it waits there as long as a carry could still change it.
 func (c *coder) shiftOut() {

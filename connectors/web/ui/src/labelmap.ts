@@ -106,7 +106,7 @@ class Contours {
   }
 
   private top(): void {
-    for (let x = 1; x < this.w; x++) {
+    for (let x = 1; x < this.w && !this.coder.overrun; x++) {
       if (this.ask(askTop)) this.crack(x, 0, 0);
     }
   }
@@ -124,7 +124,7 @@ class Contours {
     if (!level) this.touch(i);
     let from = 0; // how and where the level cracks began
     let start = 0;
-    for (let x = 1; x < this.w; x++) {
+    for (let x = 1; x < this.w && !this.coder.overrun; x++) {
       const last = lean & 7;
       const came = level;
       if (x < e && !level) {

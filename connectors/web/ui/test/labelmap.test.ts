@@ -31,6 +31,13 @@ test("bytes of strangers end in an error or a map", () => {
   }
 });
 
+test("a few bytes that claim millions of pixels end before these are made", () => {
+  const cut = Uint8Array.of(0x47, 0x4c, 0x4d, 2, 0x80, 0x80, 0x80, 2, 1, 0); // zeros past the end make regions of one pixel
+  const before = process.memoryUsage().heapUsed;
+  assert.throws(() => decode(cut), /cut off/);
+  assert.ok(process.memoryUsage().heapUsed - before < 4 << 20);
+});
+
 test("a map larger than its image is refused before it is read", () => {
   const huge = Uint8Array.of(0x47, 0x4c, 0x4d, 2, 0x80, 0x80, 1, 0x80, 0x80, 1, 0, 0);
   assert.throws(() => decode(huge), /16384 × 16384/);
