@@ -223,6 +223,7 @@ async function showRegions(): Promise<void> {
       if (v !== view) return; // the person has gone on to another task
       regions = new Regions(map);
     } catch {
+      if (v !== view) return;
       page.saved.textContent = "The superpixels cannot be shown";
     }
   }
