@@ -40,7 +40,8 @@ func (j Job) outputs() []string { return slices.Concat(slices.Concat(j.maps...),
 //	OUT/<stem>.overlay.jpg      the overlay of the only level,
 //	OUT/<stem>.L<n>.overlay.jpg or those of several
 //
-// It touches nothing, and refuses two images that would write one file, and an image that would be overwritten.
+// It touches nothing, and refuses two images that would write one file, and to overwrite an image, whatever names and links
+// lead to it.
 func Plan(paths []string, o Options) ([]Job, error) {
 	images, err := list(paths)
 	if err != nil {
@@ -57,19 +58,52 @@ func Plan(paths []string, o Options) ([]Job, error) {
 			from[out] = image
 		}
 	}
-	for _, image := range images {
-		out := filepath.Join(o.Out, filepath.Base(image))
-		if from[out] != "" && sameFile(image, out) {
-			return nil, fmt.Errorf("%s would be overwritten by the label map of %s: write to another folder", image, from[out])
+	known := filesOf(images)
+	for _, j := range jobs {
+		for _, out := range j.outputs() {
+			if image := known.name(out); image != "" {
+				return nil, fmt.Errorf("%s would be overwritten by what comes of %s, %s: write to another folder", image, j.Image, out)
+			}
 		}
 	}
 	return jobs, nil
 }
 
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	y, err2 := os.Stat(b)
-	return err == nil && err2 == nil && os.SameFile(x, y)
+// files finds a file by any of its names. What is one file has one size and one time, by which few others are compared.
+type files map[stamp][]file
+
+type stamp struct{ size, modified int64 }
+
+type file struct {
+	name string
+	info os.FileInfo
+}
+
+func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime().UnixNano()} }
+
+func filesOf(names []string) files {
+	fs := files{}
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil {
+			at := stampOf(info)
+			fs[at] = append(fs[at], file{name, info})
+		}
+	}
+	return fs
+}
+
+// name is what the file is called here that a path leads to, through links too; empty when it is none of these.
+func (fs files) name(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	for _, f := range fs[stampOf(info)] {
+		if os.SameFile(f.info, info) {
+			return f.name
+		}
+	}
+	return ""
 }
 
 func (o Options) job(image string) Job {

@@ -123,15 +123,24 @@ func (j Job) write(img *pixels.Image, m *labelmap.Map) error {
 	return nil
 }
 
-// create writes a file under another name first, so that it is whole as soon as it is there.
+// create writes a file under a name of its own first, so that it is whole as soon as it is there.
 func create(path string, data []byte) error {
-	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
-	err := os.WriteFile(temporary, data, 0o644)
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
 	if err == nil {
-		err = os.Rename(temporary, path)
+		err = f.Chmod(0o644)
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		_ = os.Remove(temporary) // the error that led here says more
+		_ = os.Remove(f.Name()) // the error that led here says more
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"gleaner/deploy/scenes"
 	"gleaner/stages/pixels"
@@ -53,7 +55,7 @@ func runAll(t *testing.T, paths []string, o Options) map[string]Result {
 	return results
 }
 
-func files(t *testing.T, dir string) []string {
+func listing(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -100,8 +102,8 @@ func regions(labels []uint16) int {
 func TestOneLevel(t *testing.T) {
 	in, o := photos(t), options(filepath.Join(t.TempDir(), "new", "out"))
 	results := runAll(t, []string{in}, o)
-	if want := []string{"scene_000000.png", "scene_000001.png", "scene_000002.png"}; !cmp.Equal(files(t, o.Out), want) {
-		t.Fatalf("files %v, want %v", files(t, o.Out), want)
+	if want := []string{"scene_000000.png", "scene_000001.png", "scene_000002.png"}; !cmp.Equal(listing(t, o.Out), want) {
+		t.Fatalf("files %v, want %v", listing(t, o.Out), want)
 	}
 	for name, r := range results {
 		if r.Err != nil {
@@ -199,10 +201,10 @@ func TestBadFilesDoNotStopTheOthers(t *testing.T) {
 			t.Errorf("%s: error %v, want one with the name and %q", name, r.Err, want)
 		}
 	}
-	if got := len(files(t, o.Out)); got != 4*3 {
+	if got := len(listing(t, o.Out)); got != 4*3 {
 		t.Errorf("%d files, want three for each of the four images", got)
 	}
-	for _, name := range files(t, o.Out) {
+	for _, name := range listing(t, o.Out) {
 		if strings.HasSuffix(name, ".tmp") {
 			t.Errorf("%s is left", name)
 		}
@@ -233,6 +235,16 @@ func TestPlanRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
+	// An image that is a link to what another image's label map would replace.
+	old, link := t.TempDir(), filepath.Join(t.TempDir(), "z.jpg")
+	target := filepath.Join(old, "x.png")
+	if err := errors.Join(os.WriteFile(target, nil, 0o644), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	want := link + " would be overwritten"
+	if _, err := Plan([]string{filepath.Join(a, "x.jpg"), link}, options(old)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want that %s", err, want)
+	}
 	jobs, err := Plan([]string{b, filepath.Join(b, "y.png")}, options(t.TempDir()))
 	if err != nil || len(jobs) != 3 {
 		t.Errorf("%d jobs, %v, want the three images of the folder, once each", len(jobs), err)
@@ -255,14 +267,51 @@ func TestRunStops(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want that the context ended", err)
 	}
-	if got := files(t, o.Out); n == 0 || len(got) != n {
+	if got := listing(t, o.Out); n == 0 || len(got) != n {
 		t.Errorf("%d of %d images done, files %v", n, len(jobs), got)
 	}
-	for _, name := range files(t, o.Out) {
+	for _, name := range listing(t, o.Out) {
 		readMap(t, filepath.Join(o.Out, name)) // whole
 	}
 	if err := Run(ctx, jobs, o, func(r Result) { t.Errorf("%s was begun after the end", r.Image) }); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want that the context ended", err)
+	}
+}
+
+// TestConcurrentWriters lets many write one file, as several processes do.
+func TestConcurrentWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.png")
+	var group errgroup.Group
+	for i := range 16 {
+		group.Go(func() error {
+			for range 20 {
+				data := bytes.Repeat([]byte{byte(i)}, 1<<16+i)
+				if err := create(path, data); err != nil {
+					return err
+				}
+				got, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				if n := len(got) - 1<<16; n < 0 || bytes.Count(got, []byte{byte(n)}) != len(got) {
+					return fmt.Errorf("the file has %d bytes of several writers", len(got))
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o644 {
+		t.Errorf("%v, %v, want what others can read", info, err)
+	}
+	if err := create(filepath.Dir(path), nil); err == nil {
+		t.Error("a folder was replaced by a file")
+	}
+	if got := listing(t, filepath.Dir(path)); len(got) != 1 {
+		t.Errorf("files %v, want one", got)
 	}
 }
 
