@@ -1,6 +1,7 @@
 // Package labelmap is the codec of superpixel label maps, which say what region each pixel belongs to, and of the coarser
 // levels that these regions merge into. It is lossless for any map of uint16 ids, and small for maps of connected regions: it
-// codes how contours go on from one row to the next, some ten kilobytes for 830 regions of a photo of 640x480.
+// codes how contours go on from one row to the next. The superpixel step's maps of 800 regions of photos of 640x480 take 8.1 kB
+// on average, and two coarser levels 0.24 kB more.
 //
 // # Format "labelmap/2"
 //
@@ -11,9 +12,11 @@
 // code, big-endian; range starts at 0xFFFFFFFF. A bit with probability p of being 1: bound = (range>>15)*p; it is 1 if code <
 // bound, then range = bound, else 0, code -= bound and range -= bound. A plain bit: range >>= 1; it is 1 if code >= range,
 // then code -= range. After each bit, while range < 2^24: range <<= 8 and code = code<<8 | next byte. Plain numbers come most
-// significant bit first; a number has as many bits as it takes to write it, 0 has none. A model is a probability p, at first 2^14, and a count n, at first 0. After a 1, p += (2^15-p)/(n+2),
-// after a 0, p -= p/(n+2), both divisions rounding down; then n grows by one unless it is 62. Below, ask NAME[i][j] is a bit by
-// the model of that name and indices, of which each combination has its own.
+// significant bit first; a number has as many bits as it takes to write it, 0 has none.
+//
+// A model is a probability p, at first 2^14, and a count n, at first 0. After a 1, p += (2^15-p)/(n+2), after a 0,
+// p -= p/(n+2), both divisions rounding down; then n grows by one unless it is 62. Below, ask NAME[i][j] is a bit by the model
+// of that name and indices, of which each combination has its own.
 //
 // # Contours
 //
