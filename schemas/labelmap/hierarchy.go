@@ -33,18 +33,37 @@ func (near neighbors) add(a, b uint16) {
 	}
 }
 
+// pairs are regions that were found to touch lately, by a hash of both: most borders go on for several rows.
+type pairs [1 << 10]uint32
+
+// again says that two regions were the last of their hash, and makes them so.
+func (p *pairs) again(a, b uint16) bool {
+	pair := uint32(a)<<16 | uint32(b)
+	last := &p[pair*0x9E3779B1>>22]
+	known := *last == pair
+	*last = pair
+	return known
+}
+
 // neighbors finds which of n regions touch: run by run, first the run on the left, then those above from left to right.
 func (c *contours) neighbors(ids []uint16, n int) neighbors {
 	near := make(neighbors, n)
+	var lately pairs
+	touch := func(a, b uint16) {
+		if a != b && !lately.again(a, b) {
+			near.add(a, b)
+		}
+	}
 	region := func(i int) uint16 { return ids[c.runs[i].piece] }
 	above, from := -1, int32(0) // the run above the start of run i; where run i starts
-	for i, r := range c.runs {
-		id := region(i)
+	var left uint16
+	for _, r := range c.runs {
+		id := ids[r.piece]
 		if from > 0 {
-			near.add(id, region(i-1))
+			touch(id, left)
 		}
 		for above >= 0 {
-			near.add(id, region(above))
+			touch(id, region(above))
 			end := c.runs[above].end
 			if end <= r.end {
 				above++
@@ -53,6 +72,7 @@ func (c *contours) neighbors(ids []uint16, n int) neighbors {
 				break
 			}
 		}
+		left = id
 		if from = r.end; int(from) == c.w {
 			from, above = 0, max(above, 0)
 		}
