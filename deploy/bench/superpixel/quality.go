@@ -30,8 +30,8 @@ func (b *bench) quality(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "%d images of BSDS500 val, means over annotators and images; definitions as Stutz, Hermans and Leibe, \"Superpixels: an evaluation of the "+
-		"state of the art\", with 4-neighbors. Borders is the share of pixels that have a 4-neighbor in another region. fast-slic is asked for K regions; the others' "+
-		"request is set so that their mean number comes within 3 %% of fast-slic's (* where it does not).\n", len(pics))
+		"state of the art\", with 4-neighbors. Borders is the share of pixels that have a 4-neighbor in another region. What each method is asked for is set so "+
+		"that the mean number of its regions comes within 3 %% of K (* where it does not).\n", len(pics))
 	for _, k := range []float64{200, 400, 800, 1200} {
 		scores, err := b.scoreAll(ctx, pics, k, scorer)
 		if err != nil {
@@ -56,20 +56,10 @@ func (b *bench) scoreAll(ctx context.Context, pics []*picture, k float64, scorer
 	all := map[string]*scores{}
 	var group errgroup.Group
 	group.SetLimit(runtime.NumCPU())
-	target := 0.0
-	methods := b.methods()
-	for i, m := range methods {
-		if m.name == fastSLIC { // sets what the others have to reach
-			methods[0], methods[i] = methods[i], methods[0]
-		}
-	}
-	for _, m := range methods {
-		want := k
-		if target > 0 {
-			var err error
-			if want, err = reach(ctx, m, pics, target); err != nil {
-				return nil, err
-			}
+	for _, m := range b.methods() {
+		want, err := reach(ctx, m, pics, k)
+		if err != nil {
+			return nil, err
 		}
 		dir, err := os.MkdirTemp(b.dir, "maps-")
 		if err != nil {
@@ -77,7 +67,7 @@ func (b *bench) scoreAll(ctx context.Context, pics []*picture, k float64, scorer
 		}
 		s := new(scores)
 		all[m.name] = s
-		if target, err = s.writeMaps(ctx, m, pics, want, target, dir); err != nil {
+		if err = s.writeMaps(ctx, m, pics, want, dir); err != nil {
 			return nil, err
 		}
 		group.Go(func() error {
@@ -129,31 +119,26 @@ func reach(ctx context.Context, m method, pics []*picture, target float64) (floa
 	return want, nil
 }
 
-// writeMaps writes the label maps of a method for the scorer, and returns target, or the mean number of regions if it is 0.
-func (s *scores) writeMaps(ctx context.Context, m method, pics []*picture, k, target float64, dir string) (float64, error) {
-	sum := 0
+// writeMaps writes the label maps of a method for the scorer.
+func (s *scores) writeMaps(ctx context.Context, m method, pics []*picture, k float64, dir string) error {
 	for _, pic := range pics {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return err
 		}
 		d, err := m.divide(pic, k, true)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		sum += d.regions
 		s.borders += borders(d.labels, pic.img.W) / float64(len(pics))
 		data, err := segment.EncodeMap(d.labels, pic.img.W, pic.img.H)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if err := os.WriteFile(filepath.Join(dir, pic.name+".png"), data, 0o600); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	if target == 0 {
-		target = float64(sum) / float64(len(pics))
-	}
-	return target, nil
+	return nil
 }
 
 // borders is the share of pixels that have a 4-neighbor of another label.
@@ -189,7 +174,7 @@ func printScores(out io.Writer, k float64, all map[string]*scores) {
 	for _, name := range []string{oursFast, oursFine, fastSLIC, openCV, scikitImage} {
 		s := all[name]
 		mark := ""
-		if math.Abs(s.K/peer.K-1) > near {
+		if math.Abs(s.K/k-1) > near {
 			mark = "*"
 		}
 		fmt.Fprintf(out, "| %s | %.0f%s | %.0f | %.4f | %.4f | %.4f | %.4f | %.3f | %.4f |\n", name, s.K, mark, s.Pieces, s.Rec, s.UE, s.ASA, s.EV, s.CO, s.borders)
