@@ -29,7 +29,8 @@ type fetched struct {
 
 // fetch returns what the leader of the partitions, which must be one broker, has from the positions on, up to FetchBytes in
 // all or one batch that is larger. Where it has nothing it waits for a first record, but no longer than given. The
-// partitions named first are served first.
+// partitions named first are served first: what is returned begins with the first one and keeps the order, but a full answer
+// may leave out others.
 func (c *Client) fetch(ctx context.Context, topic schemas.Topic, from []position, wait time.Duration) ([]fetched, error) {
 	partitions := make([]fetch.RequestPartition, len(from))
 	for i, p := range from {
@@ -40,7 +41,7 @@ func (c *Client) fetch(ctx context.Context, topic schemas.Topic, from []position
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait+c.api.Timeout)
 	defer cancel()
-	answer, err := c.transport.RoundTrip(ctx, c.api.Addr, &fetch.Request{
+	answer, err := c.api.Transport.RoundTrip(ctx, c.api.Addr, &fetch.Request{
 		ReplicaID: -1, MaxWaitTime: int32(wait.Milliseconds()), MinBytes: 1, MaxBytes: int32(c.cfg.Consume.FetchBytes),
 		SessionID: -1, SessionEpoch: -1,
 		Topics: []fetch.RequestTopic{{Topic: string(topic), Partitions: partitions}},
@@ -55,7 +56,7 @@ func (c *Client) fetch(ctx context.Context, topic schemas.Topic, from []position
 	if res.ErrorCode != 0 {
 		return nil, kafkago.Error(res.ErrorCode)
 	}
-	out := make([]fetched, 0, len(from))
+	answered := map[int]fetched{}
 	for _, t := range res.Topics {
 		for _, p := range t.Partitions {
 			f := fetched{partition: int(p.Partition), records: p.RecordSet.Records}
@@ -65,7 +66,17 @@ func (c *Client) fetch(ctx context.Context, topic schemas.Topic, from []position
 			if p.ErrorCode != 0 {
 				f.err = kafkago.Error(p.ErrorCode)
 			}
+			answered[f.partition] = f
+		}
+	}
+	out := make([]fetched, 0, len(from))
+	for i, p := range from {
+		f, ok := answered[p.partition]
+		switch {
+		case ok:
 			out = append(out, f)
+		case i == 0:
+			out = append(out, fetched{partition: p.partition, err: fmt.Errorf("the answer lacks partition %d", p.partition)})
 		}
 	}
 	return out, nil

@@ -58,11 +58,10 @@ func (p *partition) read(ctx context.Context, fn func(schemas.Record) error) err
 	wait := readBackoff()
 	for p.end < 0 || p.next < p.end {
 		got, err := p.client.fetch(ctx, p.topic, []position{{p.id, p.next}}, p.client.cfg.Consume.FetchWait)
-		f := fetched{err: err}
-		if err == nil && len(got) == 1 {
-			f = got[0]
+		if err != nil {
+			got = []fetched{{err: err}}
 		}
-		failed, err := p.take(ctx, f, wait.now == wait.max, fn)
+		failed, err := p.take(ctx, got[0], wait.now == wait.max, fn)
 		switch {
 		case err != nil:
 			return err
