@@ -327,13 +327,18 @@ func transient(err error) bool {
 // backoff doubles its wait from min to max.
 type backoff struct{ min, max, now time.Duration }
 
+// next returns the next interval.
+func (b *backoff) next() time.Duration {
+	b.now = min(max(b.min, 2*b.now), b.max)
+	return b.now
+}
+
 // sleep waits for the next interval; it returns false when the context ended before.
 func (b *backoff) sleep(ctx context.Context) bool {
-	b.now = min(max(b.min, 2*b.now), b.max)
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(b.now):
+	case <-time.After(b.next()):
 		return true
 	}
 }

@@ -74,6 +74,14 @@ func (l *ledger) await(t *testing.T, n int) {
 // consume reads with a member of its own, acknowledging, until the ledger has n values.
 func (l *ledger) consume(t *testing.T, c *Client, group string, n int) {
 	t.Helper()
+	stop := l.follow(t, c, group)
+	l.await(t, n)
+	stop()
+}
+
+// follow reads with a member of its own, acknowledging, until it is stopped.
+func (l *ledger) follow(t *testing.T, c *Client, group string) (stop func()) {
+	t.Helper()
 	s, err := c.Source(SourceConfig{Group: group, Topic: "work"})
 	if err != nil {
 		t.Fatal(err)
@@ -92,12 +100,14 @@ func (l *ledger) consume(t *testing.T, c *Client, group string, n int) {
 			}
 		}
 	}()
-	l.await(t, n)
-	if err := s.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-done; !errors.Is(err, io.EOF) {
-		t.Fatal(err)
+	return func() {
+		t.Helper()
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -82,23 +82,32 @@ func (c *Client) fetch(ctx context.Context, topic schemas.Topic, from []position
 	return out, nil
 }
 
-// leaders returns the broker that leads each partition of the topic, as far as is known.
-func (c *Client) leaders(ctx context.Context, topic schemas.Topic) (map[int]int, error) {
-	out := map[int]int{}
-	err := c.retry(ctx, func() error {
-		res, err := c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{string(topic)}})
-		if err != nil {
-			return err
-		}
-		for _, t := range res.Topics {
-			for _, p := range t.Partitions {
+// leaders are the brokers that lead a topic's partitions, by partition, as far as they are known.
+type leaders map[int]int
+
+const noLeader = -1
+
+func (l leaders) of(partition int) int {
+	if broker, ok := l[partition]; ok {
+		return broker
+	}
+	return noLeader
+}
+
+// leaders asks once, and is answered from what the transport knows, which is seconds old at most.
+func (c *Client) leaders(ctx context.Context, topic schemas.Topic) (leaders, error) {
+	res, err := c.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: []string{string(topic)}})
+	if err != nil {
+		return nil, fmt.Errorf("kafka: leaders of %s: %w", topic, err)
+	}
+	out := leaders{}
+	for _, t := range res.Topics {
+		for _, p := range t.Partitions {
+			// A partition without a leader has the zero Broker here, whose ID is that of a real one.
+			if p.Leader.Host != "" && p.Error == nil {
 				out[p.ID] = p.Leader.ID
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("kafka: leaders of %s: %w", topic, err)
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/fetch"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"gleaner/schemas"
@@ -52,6 +54,14 @@ func alter(res kafkago.Response, partition int32, change func(*fetch.ResponsePar
 	}
 }
 
+// fail makes an answer about a partition the error.
+func fail(e kafkago.Error) func(*fetch.ResponsePartition) {
+	return func(p *fetch.ResponsePartition) {
+		p.ErrorCode = int16(e)
+		p.RecordSet.Records = kafkago.NewRecordReader()
+	}
+}
+
 // place writes one record for each value to the partition.
 func place(t *testing.T, c *Client, partition int32, values ...string) {
 	t.Helper()
@@ -65,6 +75,142 @@ func place(t *testing.T, c *Client, partition int32, values ...string) {
 		if err := producer.ProduceSync(t.Context(), &kgo.Record{Partition: partition, Value: []byte(v)}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A member that is assigned no partition asks for nothing.
+func TestMemberWithoutPartitionsIsIdle(t *testing.T) {
+	t.Parallel()
+	addr := broker(t)
+	var asked atomic.Int64
+	members := []*Client{client(t, quickConfig(addr)), client(t, quickConfig(addr))}
+	ensure(t, members[0], topic("work", 1))
+	var l ledger
+	for i, c := range members {
+		c.tap(func(req kafkago.Request, send func() (kafkago.Response, error)) (kafkago.Response, error) {
+			if _, ok := req.(*metadata.Request); ok {
+				asked.Add(1)
+			}
+			return send()
+		})
+		defer l.follow(t, c, "g")()
+		for joined := 0.0; joined < float64(2*i+1); time.Sleep(10 * time.Millisecond) {
+			joined = 0
+			for _, m := range members[:i+1] {
+				joined += counter(t, m.metrics.rebalances, "g", "work")
+			}
+		}
+	}
+	before := asked.Load()
+	time.Sleep(300 * time.Millisecond)
+	if n := asked.Load() - before; n > 20 {
+		t.Errorf("two members of which one has the only partition asked %d times for leaders while nothing happened", n)
+	}
+}
+
+// A partition that keeps failing is left out of the fetches of the others, which go on without a pause.
+func TestFailingPartitionIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]bool{"by its own error": false, "by answers that cannot be read": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := client(t, quickConfig(broker(t)))
+			ensure(t, c, topic("work", 3))
+			place(t, c, 0, "unreadable")
+			var with, without atomic.Int64
+			c.tap(func(req kafkago.Request, send func() (kafkago.Response, error)) (kafkago.Response, error) {
+				res, err := send()
+				switch {
+				case asks(req, 0):
+					with.Add(1)
+					if broken {
+						return nil, errors.New("damaged")
+					}
+					alter(res, 0, fail(kafkago.KafkaStorageError))
+				case asks(req, 1) && asks(req, 2):
+					without.Add(1)
+				}
+				return res, err
+			})
+			var l ledger
+			defer l.follow(t, c, "g")()
+			for i := range 50 {
+				place(t, c, int32(1+i%2), fmt.Sprint(i))
+				l.await(t, i+1)
+			}
+			if with.Load() == 0 || without.Load() < with.Load() {
+				t.Errorf("of the fetches %d asked for the partition that fails, and %d for both of the others without it", with.Load(), without.Load())
+			}
+		})
+	}
+}
+
+// A partition without a leader is asked of no broker until it has one.
+func TestPartitionWithoutLeader(t *testing.T) {
+	t.Parallel()
+	c, _, _ := cluster(t)
+	ensure(t, c, topic("work", 6))
+	for p := range int32(6) {
+		place(t, c, p, fmt.Sprint(p))
+	}
+	var elected atomic.Bool
+	c.tap(func(req kafkago.Request, send func() (kafkago.Response, error)) (kafkago.Response, error) {
+		if elected.Load() {
+			return send()
+		}
+		if asks(req, 0) {
+			t.Error("a partition without a leader was asked for")
+		}
+		res, err := send()
+		if m, ok := res.(*metadata.Response); ok {
+			for i := range m.Topics {
+				partitions := slices.Clone(m.Topics[i].Partitions) // the transport's own
+				for j := range partitions {
+					if partitions[j].PartitionIndex == 0 {
+						partitions[j].LeaderID, partitions[j].ErrorCode = -1, int16(kafkago.LeaderNotAvailable)
+					}
+				}
+				m.Topics[i].Partitions = partitions
+			}
+		}
+		return res, err
+	})
+	var l ledger
+	defer l.follow(t, c, "g")()
+	l.await(t, 5)
+	elected.Store(true)
+	l.await(t, 6)
+}
+
+// Leaders that cannot be learned after a failure do not end the source.
+func TestSourceOutlivesFailingMetadata(t *testing.T) {
+	t.Parallel()
+	c := client(t, quickConfig(broker(t)))
+	ensure(t, c, topic("work", 1))
+	write(t, c, "work", 0, 10)
+	var asked, fetched atomic.Int64
+	c.tap(func(req kafkago.Request, send func() (kafkago.Response, error)) (kafkago.Response, error) {
+		res, err := send()
+		switch req.(type) {
+		case *metadata.Request:
+			switch asked.Add(1) {
+			case 1:
+				return nil, kafkago.BrokerNotAvailable
+			case 2:
+			default:
+				return nil, errors.New("no answer that makes sense")
+			}
+		case *fetch.Request:
+			if fetched.Add(1) <= 2 {
+				alter(res, 0, fail(kafkago.KafkaStorageError))
+			}
+		}
+		return res, err
+	})
+	var l ledger
+	l.consume(t, c, "g", 10)
+	if asked.Load() < 4 {
+		t.Errorf("leaders were asked for %d times: after no failure", asked.Load())
 	}
 }
 
