@@ -57,6 +57,11 @@ type ProduceConfig struct {
 }
 
 // ConsumeConfig says how much a Source, Follow and Scan hold in memory. The limits of deliveries are for each partition.
+//
+// For each partition that is assigned to it, a Source holds less than 2 FetchBytes of records that were fetched ahead, a
+// delivery in the making of DeliveryBytes and a record, and what was handed out and is not acknowledged; and a response of
+// FetchBytes for each broker that leads some. Follow and Scan hold one response. A batch larger than FetchBytes, which comes
+// alone, and what compression saves on the log come on top.
 type ConsumeConfig struct {
 	FetchBytes      schemas.ByteSize `yaml:"fetch_bytes"`      // asked of a broker at once; a larger batch comes alone
 	FetchWait       time.Duration    `yaml:"fetch_wait"`       // how long the broker may wait for a first record

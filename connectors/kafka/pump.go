@@ -17,9 +17,11 @@ func (s *Source) pump(ctx context.Context, r *reader, f *feed, t *tracker, lost 
 	for {
 		for len(rest) > 0 && !b.full(cfg) && t.unacked() < cfg.UnackedRecords {
 			b.add(t, rest[0])
+			f.pending.Add(-int64(rest[0].Size()))
 			rest[0] = schemas.Record{}
 			rest = rest[1:]
 		}
+		r.taken()
 		var (
 			in    <-chan []schemas.Record
 			moved <-chan struct{}
@@ -37,7 +39,6 @@ func (s *Source) pump(ctx context.Context, r *reader, f *feed, t *tracker, lost 
 		}
 		select {
 		case rest = <-in:
-			r.taken()
 		case out <- d:
 			s.client.metrics.read.WithLabelValues(s.cfg.Group, string(s.cfg.Topic)).Add(float64(len(b.records)))
 			s.client.metrics.readBytes.WithLabelValues(s.cfg.Group, string(s.cfg.Topic)).Add(float64(b.bytes))

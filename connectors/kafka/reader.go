@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -19,11 +20,17 @@ type feed struct {
 	partition
 	// in holds what fetches gave until the pump takes it. Only the reader sends, and it fetches no more of the partition while
 	// there is no room: so a send never waits. There is room for two, since the next fetch goes out before the pump has run.
-	in chan []schemas.Record
+	in      chan []schemas.Record
+	pending atomic.Int64 // bytes that were fetched and are in no delivery yet
 
 	wait      backoff   // after failures of this partition
 	notBefore time.Time // of the next fetch, after a failure
 	apart     bool      // may be what spoils answers: is asked for by itself until there is an answer
+}
+
+// full tells whether the pump has enough to go on: pending may exceed the limit by one response.
+func (f *feed) full(limit schemas.ByteSize) bool {
+	return len(f.in) == cap(f.in) || f.pending.Load() >= int64(limit)
 }
 
 // pause leaves the feed out of fetches for a while from now on.
@@ -163,7 +170,7 @@ func (r *reader) choose(feeds []*feed, turn int) (asked []*feed, longest time.Du
 		switch {
 		case pause > 0:
 			longest = min(longest, max(pause, time.Millisecond))
-		case len(f.in) == cap(f.in):
+		case f.full(cfg.FetchBytes):
 			longest = min(longest, partWait)
 		case f.apart:
 			apart = f
@@ -189,6 +196,7 @@ func (r *reader) take(ctx context.Context, asked []*feed, got []fetched) (failed
 			return nil
 		})
 		if len(records) > 0 {
+			f.pending.Add(int64(size))
 			f.in <- records
 		}
 		bytes += size

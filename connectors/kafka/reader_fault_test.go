@@ -270,3 +270,43 @@ func TestFullAnswersLeaveOutPartitions(t *testing.T) {
 		t.Errorf("counted %v read errors", n)
 	}
 }
+
+// A reader whose pump holds what it took fetches no more than may be held.
+func TestReaderHoldsLittle(t *testing.T) {
+	t.Parallel()
+	cfg := quickConfig(broker(t))
+	cfg.Consume.FetchBytes = 64 << 10
+	c := client(t, cfg)
+	ensure(t, c, topic("work", 1))
+	place(t, c, 0, slices.Repeat([]string{strings.Repeat("x", 1000)}, 300)...)
+	s, err := c.Source(SourceConfig{Group: "g", Topic: "work"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.newReader([]kafkago.PartitionAssignment{{ID: 0, Offset: 0}})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.run(ctx)
+	}()
+	f := r.feeds[0]
+	held := 0
+	hold := func(records []schemas.Record) {
+		for _, r := range records {
+			held += r.Size()
+		}
+	}
+	hold(<-f.in)
+	r.taken()
+	time.Sleep(3 * partWait)
+	stop()
+	<-done
+	close(f.in)
+	for records := range f.in {
+		hold(records)
+	}
+	if limit := 2 * int(cfg.Consume.FetchBytes); held == 0 || held >= limit {
+		t.Errorf("the reader holds %d bytes, want less than %d", held, limit)
+	}
+}
