@@ -30,6 +30,7 @@ type options struct {
 	only   string // sections to run, by name, separated by commas
 	rounds int    // of the speed
 	images int    // of each set; 0: all
+	counts string // of regions at which the quality is compared, separated by commas
 	python string // the interpreter that has the peers
 	write  string // file that holds the results between two marks
 }
@@ -67,6 +68,7 @@ func main() {
 	flag.StringVar(&o.only, "only", strings.Join(names, ","), "sections to run")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of the speed; each image's figure is the median of its rounds")
 	flag.IntVar(&o.images, "images", 0, "images of each set; 0: all there are")
+	flag.StringVar(&o.counts, "counts", "200,400,800,1200", "numbers of regions at which the quality is compared")
 	flag.StringVar(&o.python, "python", ".tools/peers/bin/python", "Python that has the peers")
 	flag.StringVar(&o.write, "write", "", "markdown file whose part between the superpixel marks is replaced by the results")
 	flag.Parse()

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -32,7 +33,11 @@ func (b *bench) quality(ctx context.Context, out io.Writer) error {
 	fmt.Fprintf(out, "%d images of BSDS500 val, means over annotators and images; definitions as Stutz, Hermans and Leibe, \"Superpixels: an evaluation of the "+
 		"state of the art\", with 4-neighbors. Borders is the share of pixels that have a 4-neighbor in another region. What each method is asked for is set so "+
 		"that the mean number of its regions comes within 3 %% of K (* where it does not).\n", len(pics))
-	for _, k := range []float64{200, 400, 800, 1200} {
+	for count := range strings.SplitSeq(b.counts, ",") {
+		k, err := strconv.ParseFloat(count, 64)
+		if err != nil || k < 1 {
+			return fmt.Errorf("-counts %s: %q is not a number of regions", b.counts, count)
+		}
 		scores, err := b.scoreAll(ctx, pics, k, scorer)
 		if err != nil {
 			return err
