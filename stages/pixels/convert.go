@@ -6,6 +6,8 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+
+	"gleaner/stages/pixels/rows"
 )
 
 // toRGB converts src, laid at its own bounds on a white canvas of w x h. Only a GIF's first frame may be smaller than the
@@ -119,24 +121,8 @@ func yuv(m *image.YCbCr, row func(int) []uint8, webp bool) {
 		if webp {
 			studioRow(row(y), m.Y[y*m.YStride:][:w], cb, cr)
 		} else {
-			fullRow(row(y), m.Y[y*m.YStride:][:w], cb, cr)
+			rows.RGB(row(y), m.Y[y*m.YStride:][:w], cb, cr)
 		}
-	}
-}
-
-// fullRow converts with the JFIF matrix in libjpeg's 16-bit fixed point.
-func fullRow(d, luma, cb, cr []uint8) {
-	cb, cr, d = cb[:len(luma)], cr[:len(luma)], d[:3*len(luma)]
-	for x, l := range luma {
-		y, u, v := int32(l), int32(cb[x])-128, int32(cr[x])-128
-		r := y + (91881*v+1<<15)>>16
-		g := y + (-22554*u-46802*v+1<<15)>>16
-		b := y + (116130*u+1<<15)>>16
-		if uint32(r|g|b) > 255 {
-			r, g, b = max(0, min(255, r)), max(0, min(255, g)), max(0, min(255, b))
-		}
-		p := d[3*x : 3*x+3 : 3*x+3]
-		p[0], p[1], p[2] = uint8(r), uint8(g), uint8(b)
 	}
 }
 

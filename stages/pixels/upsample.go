@@ -4,15 +4,19 @@ package pixels
 // samples lie between luma samples, and the nearer one counts three times the farther one. Repeating samples instead
 // shifts colors by half a pixel and costs a detector accuracy at small objects.
 
-import "image"
+import (
+	"image"
+
+	"gleaner/stages/pixels/rows"
+)
 
 // upsampler yields full-width chroma rows of one image, in increasing order of y.
 type upsampler struct {
-	m          *image.YCbCr
-	h, v       int     // chroma subsampling across and down
-	cw, ch     int     // chroma samples across and down
-	cb, cr     []uint8 // [W] the row handed out
-	sumB, sumR []uint16
+	m      *image.YCbCr
+	h, v   int     // chroma subsampling across and down
+	cw, ch int     // chroma samples across and down
+	cb, cr []uint8 // [W] the row handed out
+	sum    []uint16
 }
 
 func newUpsampler(m *image.YCbCr) *upsampler {
@@ -33,7 +37,7 @@ func newUpsampler(m *image.YCbCr) *upsampler {
 	u.cw, u.ch = (w+u.h-1)/u.h, (m.Rect.Dy()+u.v-1)/u.v
 	n := u.cw*u.h + 1 // the filter writes whole groups
 	u.cb, u.cr = make([]uint8, n), make([]uint8, n)
-	u.sumB, u.sumR = make([]uint16, u.cw), make([]uint16, u.cw)
+	u.sum = make([]uint16, u.cw)
 	return u
 }
 
@@ -68,8 +72,8 @@ func (u *upsampler) row(y int) (cb, cr []uint8) {
 		}
 		return u.cb[:w], u.cr[:w]
 	}
-	double(u.cb, b, fb, u.sumB)
-	double(u.cr, r, fr, u.sumR)
+	rows.Double(u.cb, b, fb, u.sum)
+	rows.Double(u.cr, r, fr, u.sum)
 	return u.cb[:w], u.cr[:w]
 }
 
@@ -92,25 +96,4 @@ func expand(dst, src []uint8, by int) {
 		dst[2*i], dst[2*i+1] = uint8((s+uint16(src[i-1])+1)>>2), uint8((s+uint16(src[i+1])+2)>>2)
 	}
 	dst[2*n-2], dst[2*n-1] = uint8((3*uint16(src[n-1])+uint16(src[n-2])+1)>>2), src[n-1]
-}
-
-// double widens a row by 2 after weighing it three to one with its farther neighbor row; sum is scratch.
-func double(dst, near, far []uint8, sum []uint16) {
-	n := len(near)
-	far, sum = far[:n], sum[:n]
-	for i, s := range near {
-		sum[i] = 3*uint16(s) + uint16(far[i])
-	}
-	if n < 2 {
-		dst[0], dst[1] = uint8((4*sum[0]+8)>>4), uint8((4*sum[0]+7)>>4)
-		return
-	}
-	dst[0], dst[1] = uint8((4*sum[0]+8)>>4), uint8((3*sum[0]+sum[1]+7)>>4)
-	last, this := sum[0], sum[1]
-	d := dst[2 : 2*n-2]
-	for i, next := range sum[2:] {
-		d[2*i], d[2*i+1] = uint8((3*this+last+8)>>4), uint8((3*this+next+7)>>4)
-		last, this = this, next
-	}
-	dst[2*n-2], dst[2*n-1] = uint8((3*this+last+8)>>4), uint8((4*this+7)>>4)
 }

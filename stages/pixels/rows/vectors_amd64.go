@@ -1,0 +1,285 @@
+//go:build amd64 && goexperiment.simd
+
+package rows
+
+import (
+	"math/bits"
+	"simd/archsimd"
+)
+
+// vectors says whether this processor has those of AVX2. Tests turn them off.
+var vectors = archsimd.X86.AVX2()
+
+// Each function does whole blocks from the row's beginning, as many as there are, and returns how many pixels that were.
+
+// Bytes of a 128-bit lane in the places of others; zero stands for none.
+const zero = -1
+
+func bothLanes(lane [16]int8) (both [32]int8) {
+	copy(both[:], lane[:])
+	copy(both[16:], lane[:])
+	return both
+}
+
+var (
+	// Of 24 bytes of RGB at the beginning or the end of 32, the first 12 go to the lower lane and the others to the upper.
+	firstPixels = [8]uint32{0, 1, 2, 3, 3, 4, 5, 6}
+	lastPixels  = [8]uint32{2, 3, 4, 5, 5, 6, 7, 7}
+	// Of four pixels of RGB in a lane, 16 bits each: red and green, blue and green.
+	redGreen  = bothLanes([16]int8{0, zero, 1, zero, 3, zero, 4, zero, 6, zero, 7, zero, 9, zero, 10, zero})
+	blueGreen = bothLanes([16]int8{2, zero, 1, zero, 5, zero, 4, zero, 8, zero, 7, zero, 11, zero, 10, zero})
+	// The third bytes of four 32-bit elements to the first, second, third and fourth four bytes of the lane.
+	thirdBytes = [4][32]int8{
+		bothLanes([16]int8{2, 6, 10, 14, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero}),
+		bothLanes([16]int8{zero, zero, zero, zero, 2, 6, 10, 14, zero, zero, zero, zero, zero, zero, zero, zero}),
+		bothLanes([16]int8{zero, zero, zero, zero, zero, zero, zero, zero, 2, 6, 10, 14, zero, zero, zero, zero}),
+		bothLanes([16]int8{zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, 2, 6, 10, 14}),
+	}
+	// Four-byte elements of the two lanes in turn.
+	lanesInTurn = [8]uint32{0, 4, 1, 5, 2, 6, 3, 7}
+)
+
+func lumaVectors(dst, rgb []uint8) int {
+	if !vectors || len(dst) < 32 {
+		return 0
+	}
+	first, last := archsimd.LoadUint32x8(&firstPixels), archsimd.LoadUint32x8(&lastPixels)
+	rg, bg := archsimd.LoadInt8x32(&redGreen), archsimd.LoadInt8x32(&blueGreen)
+	// Products are of signed 16 bits, so the weight of green is halved and taken twice.
+	const green = lumaGreen / 2
+	ofRG := archsimd.BroadcastInt32x8(lumaRed | green<<16).AsInt16x16()
+	ofBG := archsimd.BroadcastInt32x8(lumaBlue | green<<16).AsInt16x16()
+	half := archsimd.BroadcastInt32x8(1 << 15)
+	to0, to1 := archsimd.LoadInt8x32(&thirdBytes[0]), archsimd.LoadInt8x32(&thirdBytes[1])
+	to2, to3 := archsimd.LoadInt8x32(&thirdBytes[2]), archsimd.LoadInt8x32(&thirdBytes[3])
+	turns := archsimd.LoadUint32x8(&lanesInTurn)
+	luma := func(p []uint8, pixels archsimd.Uint32x8, to archsimd.Int8x32) archsimd.Uint8x32 { // of eight, in units of 2^-16
+		v := archsimd.LoadUint8x32((*[32]uint8)(p)).AsUint32x8().Permute(pixels).AsUint8x32()
+		sum := v.PermuteOrZeroGrouped(rg).AsInt16x16().DotProductPairs(ofRG)
+		sum = sum.Add(v.PermuteOrZeroGrouped(bg).AsInt16x16().DotProductPairs(ofBG)).Add(half)
+		return sum.AsUint8x32().PermuteOrZeroGrouped(to)
+	}
+	i := 0
+	for ; i+32 <= len(dst); i += 32 {
+		p := rgb[3*i:][:96]
+		v := luma(p, first, to0).Or(luma(p[24:], first, to1)).Or(luma(p[48:], first, to2)).Or(luma(p[64:], last, to3))
+		v.AsUint32x8().Permute(turns).AsUint8x32().Store((*[32]uint8)(dst[i:]))
+	}
+	archsimd.ClearAVXUpperBits()
+	return i
+}
+
+func addWeightedVectors(sum []uint32, row []uint8, weight uint32) int {
+	if !vectors {
+		return 0
+	}
+	w := archsimd.BroadcastUint32x8(weight)
+	i := 0
+	for ; i+16 <= len(row); i += 16 {
+		v, s := archsimd.LoadUint8x16((*[16]uint8)(row[i:])), sum[i:][:16]
+		lo, hi := (*[8]uint32)(s), (*[8]uint32)(s[8:])
+		v.ExtendLo8ToUint32().Mul(w).Add(archsimd.LoadUint32x8(lo)).Store(lo)
+		v.ConcatShiftBytesRight(8, v).ExtendLo8ToUint32().Mul(w).Add(archsimd.LoadUint32x8(hi)).Store(hi)
+	}
+	archsimd.ClearAVXUpperBits()
+	return i
+}
+
+// extend16 is 16 levels from the first.
+func extend16(p []uint8) archsimd.Int16x16 {
+	return archsimd.LoadUint8x16((*[16]uint8)(p)).ExtendToUint16().AsInt16x16()
+}
+
+func total(v archsimd.Int32x8) int {
+	var s [8]int32
+	v.Store(&s)
+	sum := 0
+	for _, x := range s {
+		sum += int(x)
+	}
+	return sum
+}
+
+func laplacianVectors(above, row, below []uint8) (done, sum, squares int) {
+	if !vectors {
+		return 0, 0, 0
+	}
+	var sums, squared archsimd.Int32x8
+	one := archsimd.BroadcastInt16x16(1)
+	const atMost = 1 << 14 // so many squares of up to 1020^2 have a sum below 2^31 in each of eight elements
+	for ; done+18 <= min(len(row), atMost); done += 16 {
+		l := extend16(above[done+1:]).Add(extend16(below[done+1:])).Add(extend16(row[done:])).Add(extend16(row[done+2:]))
+		l = l.Sub(extend16(row[done+1:]).ShiftAllLeft(2))
+		sums = sums.Add(l.DotProductPairs(one))
+		squared = squared.Add(l.DotProductPairs(l))
+	}
+	sum, squares = total(sums), total(squared)
+	archsimd.ClearAVXUpperBits()
+	return done, sum, squares
+}
+
+func (s *Levels) addVectors(row []uint8, low, high uint8) int {
+	if !vectors {
+		return 0
+	}
+	var sums archsimd.Uint64x4
+	var squared archsimd.Int32x8
+	var none archsimd.Uint8x32
+	lows, highs := archsimd.BroadcastUint8x32(low), archsimd.BroadcastUint8x32(high)
+	i := 0
+	const atMost = 1 << 17 // so many squares of up to 255^2 have a sum below 2^31 in each of eight elements
+	for ; i+32 <= min(len(row), atMost); i += 32 {
+		v := archsimd.LoadUint8x32((*[32]uint8)(row[i:]))
+		sums = sums.Add(v.SumAbsDiff(none).AsUint64x4())
+		lo, hi := v.GetLo().ExtendToUint16().AsInt16x16(), v.GetHi().ExtendToUint16().AsInt16x16()
+		squared = squared.Add(lo.DotProductPairs(lo)).Add(hi.DotProductPairs(hi))
+		s.Low += bits.OnesCount32(v.Min(lows).Equal(v).ToBits())
+		s.High += bits.OnesCount32(v.Max(highs).Equal(v).ToBits())
+	}
+	var sum [4]uint64
+	sums.Store(&sum)
+	s.Sum += int(sum[0] + sum[1] + sum[2] + sum[3])
+	s.Squares += total(squared)
+	archsimd.ClearAVXUpperBits()
+	return i
+}
+
+func mixVectors(dst, upper, lower []uint8, weight uint16) int {
+	if !vectors {
+		return 0
+	}
+	w := archsimd.BroadcastUint16x16(weight)
+	even, half := archsimd.BroadcastUint16x16(0x00ff), archsimd.BroadcastUint16x16(One/2)
+	mix := func(u, l archsimd.Uint16x16) archsimd.Uint16x16 { // in units of 1/One
+		return u.ShiftAllLeft(8).Add(l.Sub(u).Mul(w)).Add(half)
+	}
+	i := 0
+	for ; i+32 <= len(upper); i += 32 {
+		u := archsimd.LoadUint8x32((*[32]uint8)(upper[i:])).AsUint16x16()
+		l := archsimd.LoadUint8x32((*[32]uint8)(lower[i:])).AsUint16x16()
+		sum0 := mix(u.And(even), l.And(even))
+		sum1 := mix(u.ShiftAllRight(8), l.ShiftAllRight(8))
+		sum0.ShiftAllRight(8).Or(sum1.AndNot(even)).AsUint8x32().Store((*[32]uint8)(dst[i:]))
+	}
+	archsimd.ClearAVXUpperBits()
+	return i
+}
+
+var (
+	// Of two pairs of RGB pixels in a lane, 16 bits each: red of both of the first pair, then of the second, then green; and blue.
+	pairsRedGreen = bothLanes([16]int8{0, zero, 3, zero, 8, zero, 11, zero, 1, zero, 4, zero, 9, zero, 12, zero})
+	pairsBlue     = bothLanes([16]int8{2, zero, 5, zero, 10, zero, 13, zero, zero, zero, zero, zero, zero, zero, zero, zero})
+)
+
+func blendVectors(red, green, blue []float32, pairs []uint64, weights []uint32, gain float32) int {
+	if !vectors {
+		return 0
+	}
+	rg, b := archsimd.LoadInt8x32(&pairsRedGreen), archsimd.LoadInt8x32(&pairsBlue)
+	gains := archsimd.BroadcastFloat32x8(gain)
+	i := 0
+	for ; i+8 <= len(pairs); i += 8 {
+		p := pairs[i:][:8]
+		v, w := archsimd.LoadUint64x4((*[4]uint64)(p)), archsimd.LoadUint64x4((*[4]uint64)(p[4:]))
+		v0, v1 := v.Select128FromPair(0, 2, w).AsUint8x32(), v.Select128FromPair(1, 3, w).AsUint8x32() // 0 1 4 5, 2 3 6 7
+		rg0, rg1 := v0.PermuteOrZeroGrouped(rg).AsUint64x4(), v1.PermuteOrZeroGrouped(rg).AsUint64x4()
+		b0, b1 := v0.PermuteOrZeroGrouped(b).AsUint64x4(), v1.PermuteOrZeroGrouped(b).AsUint64x4()
+		two := archsimd.LoadUint32x8((*[8]uint32)(weights[i:])).AsInt16x16()
+		mix := func(v archsimd.Uint64x4) archsimd.Float32x8 {
+			return v.AsInt16x16().DotProductPairs(two).ConvertToFloat32().Mul(gains)
+		}
+		mix(rg0.InterleaveLoGrouped(rg1)).Store((*[8]float32)(red[i:]))
+		mix(rg0.InterleaveHiGrouped(rg1)).Store((*[8]float32)(green[i:]))
+		mix(b0.InterleaveLoGrouped(b1)).Store((*[8]float32)(blue[i:]))
+	}
+	archsimd.ClearAVXUpperBits()
+	return i
+}
+
+func weighVectors(sum []uint16, near, far []uint8) int {
+	if !vectors {
+		return 0
+	}
+	i := 0
+	for ; i+16 <= len(sum); i += 16 {
+		n := extend16(near[i:])
+		n.Add(n).Add(n).Add(extend16(far[i:])).AsUint16x16().Store((*[16]uint16)(sum[i:]))
+	}
+	archsimd.ClearAVXUpperBits()
+	return i
+}
+
+// doubleVectors leaves the first pixel out.
+func doubleVectors(dst []uint8, sum []uint16) int {
+	if !vectors {
+		return 0
+	}
+	seven, eight := archsimd.BroadcastUint16x16(7), archsimd.BroadcastUint16x16(8)
+	load := func(i int) archsimd.Uint16x16 { return archsimd.LoadUint16x16((*[16]uint16)(sum[i:])) }
+	i := 0
+	for ; i+17 <= len(sum); i += 16 {
+		this, next := load(i), load(i+1)
+		odd := this.Add(this).Add(this).Add(next).Add(seven).ShiftAllRight(4)
+		even := next.Add(next).Add(next).Add(this).Add(eight).ShiftAllRight(4)
+		odd.Or(even.ShiftAllLeft(8)).AsUint8x32().Store((*[32]uint8)(dst[2*i+1:]))
+	}
+	archsimd.ClearAVXUpperBits()
+	return i
+}
+
+var (
+	// Eight pixels of a lane, red and green in 16 bits, and blue in 16 bits, to 24 bytes of RGB. Of the lower lane the first 16 and
+	// of the upper the last 16 bytes are the outer ones; the other eight go to the lower and the upper half of the inner ones.
+	outerRedGreen = [32]int8{
+		0, 1, zero, 2, 3, zero, 4, 5, zero, 6, 7, zero, 8, 9, zero, 10,
+		zero, 6, 7, zero, 8, 9, zero, 10, 11, zero, 12, 13, zero, 14, 15, zero,
+	}
+	outerBlue = [32]int8{
+		zero, zero, 0, zero, zero, 2, zero, zero, 4, zero, zero, 6, zero, zero, 8, zero,
+		4, zero, zero, 6, zero, zero, 8, zero, zero, 10, zero, zero, 12, zero, zero, 14,
+	}
+	innerRedGreen = [32]int8{
+		11, zero, 12, 13, zero, 14, 15, zero, zero, zero, zero, zero, zero, zero, zero, zero,
+		zero, zero, zero, zero, zero, zero, zero, zero, 0, 1, zero, 2, 3, zero, 4, 5,
+	}
+	innerBlue = [32]int8{
+		zero, 10, zero, zero, 12, zero, zero, 14, zero, zero, zero, zero, zero, zero, zero, zero,
+		zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, 0, zero, zero, 2, zero, zero,
+	}
+)
+
+// rgbVectors works in 16 bits: each factor is split in a whole part and one below a half, rounded products of which are
+// (2u*factor>>16 + 1) >> 1.
+func rgbVectors(dst, luma, cb, cr []uint8) int {
+	if !vectors {
+		return 0
+	}
+	center, one := archsimd.BroadcastInt16x16(128), archsimd.BroadcastInt16x16(1)
+	black, white := archsimd.BroadcastInt16x16(0), archsimd.BroadcastInt16x16(255)
+	ofRed, ofBlue := archsimd.BroadcastInt16x16(91881-1<<16), archsimd.BroadcastInt16x16(116130-2<<16)
+	uOfGreen, vOfGreen := int32(-22554), int32(-46802+1<<16)
+	ofGreen := archsimd.BroadcastInt32x8(uOfGreen&0xffff | vOfGreen<<16).AsInt16x16()
+	half := archsimd.BroadcastInt32x8(1 << 15)
+	outerRG, outerB := archsimd.LoadInt8x32(&outerRedGreen), archsimd.LoadInt8x32(&outerBlue)
+	innerRG, innerB := archsimd.LoadInt8x32(&innerRedGreen), archsimd.LoadInt8x32(&innerBlue)
+	x := 0
+	for ; x+16 <= len(luma); x += 16 {
+		y, u, v := extend16(luma[x:]), extend16(cb[x:]).Sub(center), extend16(cr[x:]).Sub(center)
+		u2, v2 := u.Add(u), v.Add(v)
+		r := y.Add(v).Add(v2.MulHigh(ofRed).Add(one).ShiftAllRight(1))
+		b := y.Add(u2).Add(u2.MulHigh(ofBlue).Add(one).ShiftAllRight(1))
+		lo := u.InterleaveLoGrouped(v).DotProductPairs(ofGreen).Add(half).ShiftAllRight(16)
+		hi := u.InterleaveHiGrouped(v).DotProductPairs(ofGreen).Add(half).ShiftAllRight(16)
+		g := y.Sub(v).Add(lo.SaturateToInt16ConcatGrouped(hi))
+		rg := r.Max(black).Min(white).Or(g.Max(black).Min(white).ShiftAllLeft(8)).AsUint8x32()
+		bb := b.Max(black).Min(white).AsUint8x32()
+		outer := rg.PermuteOrZeroGrouped(outerRG).Or(bb.PermuteOrZeroGrouped(outerB))
+		inner := rg.PermuteOrZeroGrouped(innerRG).Or(bb.PermuteOrZeroGrouped(innerB))
+		d := dst[3*x:][:48]
+		outer.GetLo().Store((*[16]uint8)(d))
+		inner.GetLo().Or(inner.GetHi()).Store((*[16]uint8)(d[16:]))
+		outer.GetHi().Store((*[16]uint8)(d[32:]))
+	}
+	archsimd.ClearAVXUpperBits()
+	return x
+}
