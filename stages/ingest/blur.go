@@ -1,6 +1,10 @@
 package ingest
 
-import "fmt"
+import (
+	"fmt"
+
+	"gleaner/stages/pixels/rows"
+)
 
 // sharpness is the variance of the 4-neighbor Laplacian (0 1 0, 1 -4 1, 0 1 0) over the inner pixels: the focus measure of
 // Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy" (2000). Blur takes away what it measures. It has no
@@ -11,16 +15,9 @@ func sharpness(p plane) float64 {
 	}
 	var sum, squares int
 	for y := 1; y < p.h-1; y++ {
-		row := p.pix[y*p.w:][:p.w]
-		up, down := p.pix[(y-1)*p.w:][:len(row)], p.pix[(y+1)*p.w:][:len(row)]
-		left, here := int(row[0]), int(row[1])
-		for x := 2; x < len(row); x++ {
-			right := int(row[x])
-			l := int(up[x-1]) + int(down[x-1]) + left + right - 4*here
-			sum += l
-			squares += l * l
-			left, here = here, right
-		}
+		l, l2 := rows.Laplacian(p.row(y-1), p.row(y), p.row(y+1))
+		sum += l
+		squares += l2
 	}
 	n := float64((p.w - 2) * (p.h - 2))
 	mean := float64(sum) / n

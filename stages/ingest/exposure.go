@@ -5,6 +5,8 @@ package ingest
 import (
 	"fmt"
 	"math"
+
+	"gleaner/stages/pixels/rows"
 )
 
 // Luma at most darkLuma shows as black, and at least brightLuma as white, on an ordinary screen.
@@ -19,26 +21,16 @@ type exposure struct {
 }
 
 func newExposure(p plane) exposure {
-	var histogram [256]int
-	for _, v := range p.pix {
-		histogram[v]++
+	var l rows.Levels
+	for y := range p.h {
+		l.Add(p.row(y), darkLuma, brightLuma)
 	}
 	n := float64(len(p.pix))
-	var e exposure
-	var sum, squares float64
-	for v, count := range histogram {
-		c := float64(count) / n
-		sum += c * float64(v)
-		squares += c * float64(v) * float64(v)
-		if v <= darkLuma {
-			e.dark += c
-		}
-		if v >= brightLuma {
-			e.bright += c
-		}
+	mean := float64(l.Sum) / n
+	return exposure{
+		deviation: math.Sqrt(max(0, float64(l.Squares)/n-mean*mean)),
+		dark:      float64(l.Low) / n, bright: float64(l.High) / n,
 	}
-	e.deviation = math.Sqrt(max(0, squares-sum*sum))
-	return e
 }
 
 func underExposed(m measures, t Thresholds) *reject {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"math/big"
 	"math/rand/v2"
 	"testing"
@@ -35,7 +36,7 @@ func TestLuma(t *testing.T) {
 func TestArea(t *testing.T) {
 	for _, s := range [][4]int{{64, 48, 31, 29}, {7, 5, 20, 33}, {100, 3, 10, 3}, {1, 1, 32, 32}, {5, 5, 1, 1}, {13, 9, 13, 9}, {160, 120, 128, 96}} {
 		src := newLuma(noise(s[0], s[1], 9), 1000)
-		got := area(src.w, src.h, func(y int) []uint8 { return src.pix[y*src.w:][:src.w] }, s[2], s[3])
+		got := area(src.w, src.h, src.row, s[2], s[3])
 		overlap := func(i, from, to, n int) int64 { // of source pixel i with output pixel n, in units of 1/to
 			return int64(max(0, min((i+1)*to, (n+1)*from)-max(i*to, n*from)))
 		}
@@ -56,5 +57,16 @@ func TestArea(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func BenchmarkMeasure(b *testing.B) {
+	for _, size := range [][2]int{{481, 321}, {640, 480}, {4032, 3024}} {
+		img := noise(size[0], size[1], 1)
+		b.Run(fmt.Sprintf("%dx%d", img.W, img.H), func(b *testing.B) {
+			for b.Loop() {
+				measure(img)
+			}
+		})
 	}
 }

@@ -25,12 +25,12 @@ var cosines = func() (basis [hashLow][hashSide]float64) {
 // one, each bit whether its coefficient exceeds their median. Row-major, the lowest frequency in the highest bit. Images
 // that differ by scale, compression or slight retouching differ in few bits; unrelated ones in about 32.
 func phash(luma plane) uint64 {
-	small := area(luma.w, luma.h, func(y int) []uint8 { return luma.pix[y*luma.w:][:luma.w] }, hashSide, hashSide)
+	small := area(luma.w, luma.h, luma.row, hashSide, hashSide)
 	var rows [hashSide][hashLow]float64 // transformed along x
 	for y := range rows {
 		for u := range cosines {
 			var sum float64
-			for x, v := range small.pix[y*hashSide:][:hashSide] {
+			for x, v := range small.row(y) {
 				sum += cosines[u][x] * float64(v)
 			}
 			rows[y][u] = sum
