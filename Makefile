@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 GOLANGCI_LINT := v2.15.0
 
-# Vector instructions through simd/archsimd. Without it everything works and gives the same results, superpixels slowly.
+# Vector instructions through simd/archsimd. Without it everything works and gives the same results, work on pixels slowly.
 export GOEXPERIMENT := simd
 
 IMAGES ?=
