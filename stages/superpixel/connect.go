@@ -1,140 +1,81 @@
 package superpixel
 
-// Connectivity: k-means may scatter a cluster over several pieces. They are found and merged by runs: what lies between two
-// changes of label in a row.
+// Connectivity: k-means may scatter a cluster over several pieces. They are found band by band, and the small ones merged into
+// others.
 
 import "slices"
 
 // pieces are the 4-connected pieces of a label map, and what they are merged into.
 type pieces struct {
 	*slic
+	least int // pixels of a piece that stays
+	bands []band
 
-	bands  []band
-	starts []int32 // of each run, its first column
-	rows   []int32 // [h+1] the first run of each row
-	of     []int32 // of each run, its piece; while they are found, a run of the same piece that is not after it
+	nodes   []piece  // by part of a piece, in the order of first appearance
+	regions []uint16 // likewise: what it belongs to
 
-	// Of each piece, numbered in the order of first appearance:
-	sums  []tally
-	size  []int32 // pixels, with those of the pieces merged into it
-	color []lab   // mean, likewise
-	into  []int32 // the piece it was merged into, or itself
-	lists []list  // of the neighbors of small pieces, with those of the pieces merged into it
-	id    []int32 // the region it is part of
-
-	tallies []tally // of each region
-
-	links []link
-	small []int32 // pieces, by size
-	upTo  []int32 // [minSize+1] how many of them are smaller than a size
+	neighbors []int32 // of the small pieces
+	small     []int32 // pieces smaller than least, by size
+	fetched   int32   // what fetch has read, so that the compiler does not leave it out
+	upTo      []int32 // [least+1] how many of them are smaller than a size
+	tallies   []tally // of each region
 }
 
-// band is what one thread found in its rows.
-type band struct {
-	starts   []int32
-	contacts []pair  // of runs, one above the other, of different labels
-	sums     []tally // of each piece
+// piece is a piece, or a part of one, as merging sees it: one line of the cache.
+type piece struct {
+	tally          // with those of the parts merged into it
+	into     int32 // the part it was merged into, or itself
+	from, to int32 // where its neighbors are
+	next     int32 // of the parts whose neighbors are this one's too, as they were merged into it: the next one; -1 for none
+	last     int32 // the last of them, or itself
+	color    lab   // mean, likewise
 }
 
-type pair struct{ a, b int32 }
-
-// list is where the links of a piece begin and end, -1 for none.
-type list struct{ head, tail int32 }
-
-// link is a neighbor of a piece.
-type link struct{ to, next int32 }
-
-// find makes the pieces of the labels.
-func (p *pieces) find(s *slic) {
-	p.slic = s
-	p.rows, p.bands = grown(p.rows, p.h+1), grown(p.bands, p.threads)
-	parallel(p.threads, p.h, func(thread, y0, y1 int) {
-		b := &p.bands[thread]
-		b.starts, b.contacts = b.starts[:0], b.contacts[:0]
-		for y := y0; y < y1; y++ {
-			p.rows[y] = int32(len(b.starts))
-			b.starts = append(slices.Grow(b.starts, p.w+pad), 0)
-			n := p.kernel.edges(p.labels[y*p.stride:][:p.stride], p.w, b.starts[len(b.starts):cap(b.starts)])
-			b.starts = b.starts[:len(b.starts)+n]
-		}
-	})
+// find makes the pieces of the labels, taken without specks and teeth of a single pixel; those of least pixels are to stay.
+func (p *pieces) find(s *slic, least int) {
+	p.slic, p.least, p.bands = s, least, grown(p.bands, s.threads)
+	parallel(p.threads, p.h, func(thread, y0, y1 int) { p.bands[thread].find(s, y0, y1, int64(least)) })
 	n := 0
 	for i := range p.bands {
-		n += len(p.bands[i].starts)
+		p.bands[i].first = int32(n)
+		n += len(p.bands[i].parts)
 	}
-	p.rows[p.h] = int32(n)
-	p.starts, p.of = grown(p.starts, n), grown(p.of, n)
-	first := make([]int, p.threads)
+	p.nodes = grown(p.nodes, n)
+	p.eachBand(func(b *band) {
+		for i := range b.parts {
+			q, id := &b.parts[i], b.first+int32(i)
+			p.nodes[id] = piece{tally: q.tally, into: b.first + b.root(int32(i)), next: -1, last: id, color: q.color()}
+		}
+	})
 	for i := range p.bands[1:] {
-		first[i+1] = first[i] + len(p.bands[i].starts)
+		p.stitch(&p.bands[i], &p.bands[i+1])
 	}
-	parallel(p.threads, p.h, func(thread, y0, y1 int) {
-		b, from := &p.bands[thread], first[thread]
-		copy(p.starts[from:], b.starts)
-		for i := range b.starts {
-			p.of[from+i] = int32(from + i)
-		}
-		for y := y0; y < y1; y++ {
-			p.rows[y] += int32(from)
-		}
-	})
-	parallel(p.threads, p.h, func(thread, y0, y1 int) {
-		for y := y0 + 1; y < y1; y++ {
-			p.join(y, &p.bands[thread])
-		}
-	})
-	for t := range p.threads - 1 {
-		p.join((t+1)*p.h/p.threads, &p.bands[t])
-	}
-	pieces := int32(0)
-	for r := range p.of {
-		if o := p.of[r]; int(o) != r {
-			p.of[r] = p.of[o] // o is before r and knows its piece
-		} else {
-			p.of[r] = pieces
-			pieces++
-		}
-	}
-	parallel(p.threads, p.h, func(thread, y0, y1 int) {
-		b := &p.bands[thread]
-		b.sums = grown(b.sums, int(pieces))
-		clear(b.sums)
-		for y := y0; y < y1; y++ {
-			last := p.rows[y+1]
-			for r := p.rows[y]; r < last; r++ {
-				b.sums[p.of[r]].add(p.field, y, int(p.starts[r]), int(p.end(r, last)))
-			}
-		}
-	})
-	p.sums = p.bands[0].sums
-	for _, b := range p.bands[1:] {
-		for i := range p.sums {
-			p.sums[i].merge(&b.sums[i])
-		}
+	for i := range p.nodes {
+		q := &p.nodes[i]
+		q.into = p.nodes[q.into].into // which is not after it and knows its piece
 	}
 }
 
-// end is the column after a run, given the first run of the next row.
-func (p *pieces) end(r, last int32) int32 {
-	if r+1 < last {
-		return p.starts[r+1]
-	}
-	return int32(p.w)
+// eachBand calls fn for the bands, one a thread.
+func (p *pieces) eachBand(fn func(*band)) {
+	parallel(p.threads, p.threads, func(thread, _, _ int) { fn(&p.bands[thread]) })
 }
 
-// join makes one piece of the runs of row y and those of the row above that touch them and have their label.
-func (p *pieces) join(y int, b *band) {
-	row, above := p.labels[y*p.stride:][:p.w], p.labels[(y-1)*p.stride:][:p.w]
-	first, last := p.rows[y], p.rows[y+1]
-	r, q := first, p.rows[y-1]
+// stitch makes one piece of the parts of the last row of a band and the first of the next that touch and have one label.
+func (p *pieces) stitch(b, next *band) {
+	r, rows := int32(0), len(b.rows)
+	q, first, last := b.rows[rows-2], b.rows[rows-1], next.rows[1]
 	for r < last && q < first {
-		if row[p.starts[r]] == above[p.starts[q]] {
-			a, b := p.first(r), p.first(q)
-			p.of[max(a, b)] = min(a, b)
+		over, under := b.root(b.of[q]), next.root(next.of[r])
+		if b.parts[over].label == next.parts[under].label {
+			if u, v := p.root(b.first+over), p.root(next.first+under); u != v {
+				p.absorb(max(u, v), min(u, v))
+			}
 		} else {
-			b.contacts = append(b.contacts, pair{r, q})
+			b.contacts = append(b.contacts, pair{over, next.first + under - b.first})
+			next.contacts = append(next.contacts, pair{b.first + over - next.first, under})
 		}
-		re, qe := p.end(r, last), p.end(q, first)
+		qe, re := b.end(q, first, p.w), next.end(r, last, p.w)
 		if re <= qe {
 			r++
 		}
@@ -144,122 +85,154 @@ func (p *pieces) join(y int, b *band) {
 	}
 }
 
-// first is the first run that is known to be of the same piece.
-func (p *pieces) first(r int32) int32 {
-	for p.of[r] != r {
-		p.of[r] = p.of[p.of[r]]
-		r = p.of[r]
-	}
-	return r
-}
-
-// merge puts each piece smaller than minSize, smallest first, into the neighbor nearest in mean color.
-func (p *pieces) merge(minSize int) {
-	n := len(p.sums)
-	p.size, p.color, p.into, p.lists = grown(p.size, n), grown(p.color, n), grown(p.into, n), grown(p.lists, n)
-	p.links, p.upTo = p.links[:0], grown(p.upTo, minSize+1)
-	clear(p.upTo)
-	least := int32(minSize)
-	for i := range p.sums {
-		s := &p.sums[i]
-		p.size[i], p.color[i], p.into[i], p.lists[i] = int32(s.n), s.color(), int32(i), list{-1, -1}
-		if p.size[i] < least {
-			p.upTo[p.size[i]+1]++
+// merge puts each piece of less than least pixels, smallest first, into the neighbor nearest in mean color.
+func (p *pieces) merge() {
+	p.sort()
+	p.link()
+	least := int64(p.least)
+	for some := range slices.Chunk(p.small, batch) {
+		p.fetched = p.fetch(some)
+		for _, id := range some {
+			if p.nodes[id].n >= least { // smaller pieces were merged into it
+				continue
+			}
+			if to := p.nearest(id); to >= 0 {
+				p.absorb(id, to)
+			}
 		}
 	}
-	for size := range minSize {
+}
+
+// batch is how many pieces are fetched at a time.
+const batch = 16
+
+// fetch reads what merging the pieces will look at, so that the processor waits for the memory of all at once: of large images,
+// the caches hold little of it.
+func (p *pieces) fetch(ids []int32) int32 {
+	read := int32(0)
+	for _, id := range ids {
+		read |= p.nodes[id].from
+	}
+	for _, id := range ids {
+		if q := &p.nodes[id]; q.from < q.to {
+			read |= p.neighbors[q.from]
+		}
+	}
+	for _, id := range ids {
+		q := &p.nodes[id]
+		for _, n := range p.neighbors[q.from:q.to] {
+			read |= p.nodes[n].into
+		}
+	}
+	return read
+}
+
+// sort finds the small pieces.
+func (p *pieces) sort() {
+	p.upTo = grown(p.upTo, p.least+1)
+	clear(p.upTo)
+	least := int64(p.least)
+	for i := range p.nodes {
+		if q := &p.nodes[i]; q.n < least && q.into == int32(i) {
+			p.upTo[q.n+1]++
+		}
+	}
+	for size := range least {
 		p.upTo[size+1] += p.upTo[size]
 	}
-	p.small = grown(p.small, int(p.upTo[minSize]))
-	for i, size := range p.size {
-		if size < least {
-			p.small[p.upTo[size]] = int32(i)
-			p.upTo[size]++
+	p.small = grown(p.small, int(p.upTo[least]))
+	for i := range p.nodes {
+		if q := &p.nodes[i]; q.n < least && q.into == int32(i) {
+			p.small[p.upTo[q.n]] = int32(i)
+			p.upTo[q.n]++
 		}
 	}
-	touch := func(a, b int32) {
-		if p.size[a] < least {
-			p.link(a, b)
-		}
-		if p.size[b] < least {
-			p.link(b, a)
-		}
-	}
-	for y := range p.h {
-		for r := p.rows[y] + 1; r < p.rows[y+1]; r++ {
-			touch(p.of[r-1], p.of[r])
-		}
-	}
+}
+
+// link finds the neighbors of the small pieces.
+func (p *pieces) link() {
+	p.eachBand(p.pick)
+	n := 0
 	for i := range p.bands {
-		for _, c := range p.bands[i].contacts {
-			touch(p.of[c.a], p.of[c.b])
-		}
+		p.bands[i].at = int32(n)
+		n += len(p.bands[i].links)
 	}
-	for _, id := range p.small {
-		if p.size[id] >= least { // smaller pieces were merged into it
-			continue
+	p.neighbors = grown(p.neighbors, n)
+	p.eachBand(func(b *band) {
+		at := b.at
+		nodes := p.nodes[b.first:][:len(b.parts)]
+		for i := range nodes {
+			q := &nodes[i]
+			q.from, q.to, at = at, at, at+q.to
 		}
-		if to := p.nearest(id); to >= 0 {
-			p.absorb(id, to)
+		for _, l := range b.links {
+			q := &nodes[l.a]
+			if q.from == q.to || p.neighbors[q.to-1] != l.b {
+				p.neighbors[q.to] = l.b
+				q.to++
+			}
+		}
+	})
+}
+
+// pick takes of the contacts those of small pieces, and counts them.
+func (p *pieces) pick(b *band) {
+	b.links = b.links[:0]
+	nodes, least := p.nodes[b.first:][:len(b.parts)], int64(p.least)
+	add := func(part, to int32) {
+		part = b.root(part)
+		nodes[part].to++
+		b.links = append(b.links, pair{part, to})
+	}
+	for _, c := range b.contacts {
+		u, v := p.nodes[b.first+c.a].into, p.nodes[b.first+c.b].into
+		if p.nodes[u].n < least && uint(c.a) < uint(len(nodes)) {
+			add(c.a, v)
+		}
+		if p.nodes[v].n < least && uint(c.b) < uint(len(nodes)) {
+			add(c.b, u)
 		}
 	}
 }
 
-func (p *pieces) link(from, to int32) {
-	l := &p.lists[from]
-	i := int32(len(p.links))
-	switch {
-	case l.tail < 0:
-		l.head = i
-	case p.links[l.tail].to == to:
-		return
-	default:
-		p.links[l.tail].next = i
-	}
-	l.tail = i
-	p.links = append(p.links, link{to, -1})
-}
-
-// root is the piece that a piece was merged into.
+// root is the part that a part was merged into.
 func (p *pieces) root(i int32) int32 {
-	for p.into[i] != i {
-		p.into[i] = p.into[p.into[i]]
-		i = p.into[i]
+	for p.nodes[i].into != i {
+		p.nodes[i].into = p.nodes[p.nodes[i].into].into
+		i = p.nodes[i].into
 	}
 	return i
 }
 
-// nearest is the neighbor of a root piece with the nearest mean color, -1 where it fills the image.
+// nearest is the neighbor of a piece with the nearest mean color, -1 where it fills the image.
 func (p *pieces) nearest(id int32) int32 {
 	best, bestDistance := int32(-1), int32(0)
-	own := p.color[id]
-	for i := p.lists[id].head; i >= 0; i = p.links[i].next {
-		other := p.root(p.links[i].to)
-		if other == id || other == best {
-			continue
-		}
-		d := own.distance(p.color[other])
-		if best < 0 || d < bestDistance || d == bestDistance && other < best {
-			best, bestDistance = other, d
+	own := p.nodes[id].color
+	for part := id; part >= 0; part = p.nodes[part].next {
+		for _, n := range p.neighbors[p.nodes[part].from:p.nodes[part].to] {
+			other := p.root(n)
+			if other == id || other == best {
+				continue
+			}
+			d := own.distance(p.nodes[other].color)
+			if best < 0 || d < bestDistance || d == bestDistance && other < best {
+				best, bestDistance = other, d
+			}
 		}
 	}
 	return best
 }
 
+// absorb merges a piece into another.
 func (p *pieces) absorb(id, to int32) {
-	s := &p.sums[to]
-	s.merge(&p.sums[id])
-	p.into[id], p.size[to], p.color[to] = to, int32(s.n), s.color()
-	from, l := p.lists[id], &p.lists[to]
-	switch {
-	case from.head < 0:
-		return
-	case l.tail < 0:
-		l.head = from.head
-	default:
-		p.links[l.tail].next = from.head
+	from, t := &p.nodes[id], &p.nodes[to]
+	t.merge(&from.tally)
+	from.into, t.color = to, t.tally.color()
+	p.nodes[from.last].next = t.next
+	t.next = id
+	if t.last == to {
+		t.last = from.last
 	}
-	l.tail = from.tail
 }
 
 // number writes the regions that are left, numbered in the order of first appearance, and returns their tallies, which are
@@ -267,34 +240,21 @@ func (p *pieces) absorb(id, to int32) {
 //
 // labels: [h*w].
 func (p *pieces) number(labels []uint16) []tally {
-	n := int32(0)
-	p.id, p.tallies = grown(p.id, len(p.into)), p.tallies[:0]
-	for i := range p.id {
-		p.id[i] = -1
+	p.regions, p.tallies = grown(p.regions, len(p.nodes)), p.tallies[:0]
+	for i := range p.regions {
+		p.regions[i] = outside
 	}
-	for i := range p.id {
+	for i := range p.regions {
 		root := p.root(int32(i))
-		if p.id[root] < 0 {
-			p.id[root] = n
-			n++
-			p.tallies = append(p.tallies, p.sums[root])
+		if p.regions[root] == outside {
+			p.regions[root] = uint16(len(p.tallies))
+			p.tallies = append(p.tallies, p.nodes[root].tally)
 		}
-		p.id[i] = p.id[root]
+		p.regions[i] = p.regions[root]
 	}
-	parallel(p.threads, p.h, func(_, y0, y1 int) {
-		for y := y0; y < y1; y++ {
-			last := p.rows[y+1]
-			for r := p.rows[y]; r < last; r++ {
-				from, to, id := y*p.w+int(p.starts[r]), y*p.w+int(p.end(r, last)), uint16(p.id[p.of[r]])
-				if to+fillOver <= y1*p.w {
-					fill(&labels[from], to-from, id)
-					continue
-				}
-				for i := from; i < to; i++ { // what is behind may be another thread's
-					labels[i] = id
-				}
-			}
-		}
+	parallel(p.threads, p.h, func(thread, y0, y1 int) {
+		b := &p.bands[thread]
+		b.write(labels[y0*p.w:y1*p.w], p.regions[b.first:], p.w)
 	})
 	return p.tallies
 }

@@ -58,8 +58,8 @@ type Phase struct {
 }
 
 // Segment groups the pixels of an image into 4-connected regions. It is deterministic, whatever the processor and the number
-// of threads. Memory is about 25 bytes a pixel, up to 8 more for a handful of regions, and more for images narrower than some
-// 100 pixels, whose rows are padded. An image of less than 8 pixels is one region.
+// of threads. Memory is about 25 bytes a pixel, some 10 more for pure noise, up to 8 more for a handful of regions, and more for
+// images narrower than some 100 pixels, whose rows are padded. An image of less than 8 pixels is one region.
 //
 // pix: [h,w,3] RGB without padding between rows, not empty.
 func (s *Segmenter) Segment(pix []uint8, w, h int, p Params) *labelmap.Map {
@@ -96,13 +96,12 @@ func (s *Segmenter) segment(kernel kernel, pix []uint8, w, h int, p Params) (*la
 	sl := ws.prepare(kernel, w, h, base, threads)
 	parallel(threads, h, func(_, y0, y1 int) { sl.convert(kernel, pix, y0, y1) })
 	phase("Lab")
-	sl.seed()
+	parallel(threads, sl.grid.rows, func(_, from, to int) { sl.seed(from, to) })
 	sl.patch(p.Compactness)
 	sl.iterate(p.Iterations)
-	sl.calm()
 	phase("k-means")
-	ws.pieces.find(sl)
-	ws.pieces.merge(smallest(w, h, base))
+	ws.pieces.find(sl, smallest(w, h, base))
+	ws.pieces.merge()
 	labels := make([]uint16, w*h)
 	tallies := ws.pieces.number(labels)
 	phase("connect")
@@ -156,25 +155,31 @@ type workspace struct {
 	regions regions
 }
 
+// strideOf is that of w pixels: an odd number of cache lines, since the rows of an even one, above all of a power of two, would
+// contend for few sets of the cache.
+func strideOf(w int) int { return ((w+31)/32 + pad/32 | 1) * 32 }
+
 func (ws *workspace) prepare(kernel kernel, w, h, k, threads int) *slic {
 	f, s := &ws.field, &ws.slic
-	f.w, f.h, f.stride = w, h, (w+31)/32*32+pad
+	f.w, f.h, f.stride = w, h, strideOf(w)
 	n := h*f.stride + pad
 	f.l, f.a, f.b = grown(f.l, n), grown(f.a, n), grown(f.b, n)
 	f.sums = grown(f.sums, h*(w+1))
 	s.field, s.kernel, s.grid, s.threads = f, kernel, newGrid(w, h, k), threads
 	reach := s.grid.reach()
 	s.reachX, s.reachY = min(reach, w-1), min(reach, h-1)
-	s.labels, s.calmed, s.dist, s.unknown = grown(s.labels, n), grown(s.calmed, n), grown(s.dist, n), grown(s.unknown, f.stride)
+	s.labels, s.unknown = grown(s.labels, n), grown(s.unknown, f.stride)
 	for i := range s.unknown {
 		s.unknown[i] = far
 	}
 	s.spread = 2*s.reachX + 1 + pad
 	s.spatial = grown(s.spatial, (2*s.reachY+1)*s.spread+pad)
 	s.centers, s.spans = grown(s.centers, k), grown(s.spans, s.grid.rows)
-	s.sums, s.edges = grown(s.sums, threads), grown(s.edges, threads)
-	for t := range threads {
-		s.sums[t], s.edges[t] = grown(s.sums[t], k), grown(s.edges[t], w+pad)
+	s.work = grown(s.work, threads)
+	_, tileRows := f.tileSize(stride)
+	for t := range s.work {
+		o := &s.work[t]
+		o.dist, o.sums, o.edges = grown(o.dist, tileRows*f.stride+pad), grown(o.sums, k), grown(o.edges, w+pad)
 	}
 	return s
 }

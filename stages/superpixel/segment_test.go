@@ -150,8 +150,8 @@ func TestRegionIDsNeverWrap(t *testing.T) {
 			s.labels[y*s.stride+x] = uint16(x/2%2 + 2*(y/2%2)) // 2x2 blocks, none of which has a neighbor of its label
 		}
 	}
-	ws.pieces.find(s)
-	ws.pieces.merge(smallest(side, side, MaxRegions))
+	ws.pieces.find(s, smallest(side, side, MaxRegions))
+	ws.pieces.merge()
 	m := &labelmap.Map{W: side, H: side, Labels: make([]uint16, side*side)}
 	ws.pieces.number(m.Labels)
 	check(t, m)

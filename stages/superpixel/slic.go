@@ -58,11 +58,11 @@ func (g grid) reach() int {
 	return max((g.w+narrow-1)/narrow, (g.h+g.rows-1)/g.rows, 1)
 }
 
-// seed labels each pixel by its cell and places the centers where the gradient in the 3x3 pixels around the cell's middle
+// seed labels each pixel of rows of the grid by its cell and places the centers where the gradient in the 3x3 pixels around the cell's middle
 // is lowest.
-func (s *slic) seed() {
+func (s *slic) seed(firstRow, lastRow int) {
 	g, f := s.grid, s.field
-	for row := range g.rows {
+	for row := firstRow; row < lastRow; row++ {
 		y0, y1 := row*g.h/g.rows, (row+1)*g.h/g.rows
 		from, to := g.columns(row)
 		first := s.labels[y0*f.stride:][:f.w]
@@ -106,15 +106,19 @@ type slic struct {
 	reachX  int // how many columns and rows from its center a cluster looks
 	reachY  int
 	labels  []uint16 // [h*stride], likewise padded
-	calmed  []uint16 // [h*stride] labels to be
-	dist    []int16  // [h*stride] to the pixel's center
 	unknown []int16  // [stride] of far
 	spatial []int16  // [2*reachY+1][spread] what a distance in pixels adds
 	spread  int
 	centers []center
-	spans   []span    // of the rows of the grid
-	sums    [][]sums  // by thread and center
-	edges   [][]int32 // by thread, [w]
+	spans   []span // of the rows of the grid
+	work    []work // by thread
+}
+
+// work is a thread's memory.
+type work struct {
+	dist  []int16 // [rows of a tile][stride] from the pixels of a tile to their centers
+	sums  []sums  // by center
+	edges []int32 // [w+pad]
 }
 
 // patch fills the spatial part: compactness is what a distance of one region's width weighs, in units of 8-bit Lab.
@@ -132,87 +136,89 @@ func (s *slic) patch(compactness float64) {
 	}
 }
 
-// chunk is how many bytes of the planes, distances and labels are worked on before the next rows, so that they stay in a
-// processor's own cache.
-const chunk = 256 << 10
+const (
+	// tileBytes is how much of the planes, distances and labels is worked on at a time, so that it stays in a processor's own
+	// cache.
+	tileBytes = 256 << 10
+	// tileWidth is the most columns of a tile: so few that it has the rows for windows to be seen whole, mostly.
+	tileWidth = 1024
+)
+
+// tile is the pixels x0 to x1 of the rows y0 to y1 that are phase modulo step.
+type tile struct{ x0, x1, y0, y1, phase, step int }
+
+// tileSize is that of the tiles of an image, given that one row in step of them is looked at.
+func (f *field) tileSize(step int) (w, h int) {
+	n := (f.w + tileWidth - 1) / tileWidth
+	w = (f.w + n - 1) / n
+	const pixel = 5 * 2 // bytes
+	return w, min(max(tileBytes/(pixel*(w+pad)), 1)*step, f.h)
+}
+
+// tiles calls fn for the rows y0 to y1, tile by tile, from left to right.
+func (s *slic) tiles(y0, y1, phase, step int, fn func(tile)) {
+	w, h := s.tileSize(step)
+	for ; y0 < y1; y0 += h {
+		for x0 := 0; x0 < s.w; x0 += w {
+			fn(tile{x0, min(x0+w, s.w), y0, min(y0+h, y1), phase, step})
+		}
+	}
+}
 
 // iterate runs k-means and leaves the labels.
 func (s *slic) iterate(iterations int) {
 	s.bound()
 	for i := range iterations {
 		step := min(stride, s.h)
-		phase := i % step
 		parallel(s.threads, s.h, func(thread, y0, y1 int) {
-			clear(s.sums[thread])
-			s.chunks(y0, y1, step, func(y0, y1 int) {
-				s.assign(y0, y1, phase, step)
-				s.collect(thread, y0, y1, phase, step)
+			clear(s.work[thread].sums)
+			s.tiles(y0, y1, i%step, step, func(t tile) {
+				s.assign(&s.work[thread], t)
+				s.collect(&s.work[thread], t)
 			})
 		})
-		s.move()
+		parallel(s.threads, len(s.centers), func(_, from, to int) { s.move(from, to) })
 		s.bound()
 	}
-	parallel(s.threads, s.h, func(_, y0, y1 int) {
-		s.chunks(y0, y1, 1, func(y0, y1 int) { s.assign(y0, y1, 0, 1) })
+	parallel(s.threads, s.h, func(thread, y0, y1 int) {
+		s.tiles(y0, y1, 0, 1, func(t tile) { s.assign(&s.work[thread], t) })
 	})
 }
 
-// calm takes specks and teeth of a single pixel out of the labels.
-func (s *slic) calm() {
-	parallel(s.threads, s.h, func(_, y0, y1 int) {
-		for y := y0; y < y1; y++ {
-			row, to := s.labels[y*s.stride:][:s.stride], s.calmed[y*s.stride:][:s.stride]
-			if y > 0 && y < s.h-1 && s.w > 2 {
-				s.kernel.calm(s.labels[(y-1)*s.stride:], row, s.labels[(y+1)*s.stride:], to, s.w)
-				to[0], to[s.w-1] = row[0], row[s.w-1]
-			} else {
-				copy(to, row)
-			}
-		}
-	})
-	s.labels, s.calmed = s.calmed, s.labels
-}
-
-// chunks calls fn for the rows y0 to y1, some at a time, given that one in step of them is looked at.
-func (s *slic) chunks(y0, y1, step int, fn func(y0, y1 int)) {
-	const pixel = 5 * 2 // bytes
-	rows := max(step*chunk/(pixel*s.stride), step)
-	for ; y0 < y1; y0 += rows {
-		fn(y0, min(y0+rows, y1))
+// assign gives every pixel of a tile to the nearest of the centers within reach; ties go to the first. A pixel that no center
+// reaches keeps its label. What lies right of the tile, up to a vector's width, may get a label of a center that reaches it.
+func (s *slic) assign(w *work, t tile) {
+	for y := nextRow(t.y0, t.phase, t.step); y < t.y1; y += t.step {
+		copy(w.dist[(y-t.y0)*s.stride:], s.unknown[:t.x1-t.x0])
 	}
-}
-
-// assign gives every pixel of the rows y0 to y1 that are phase modulo step to the nearest of the centers within reach; ties
-// go to the first. A pixel that no center reaches keeps its label.
-func (s *slic) assign(y0, y1, phase, step int) {
-	for y := nextRow(y0, phase, step); y < y1; y += step {
-		copy(s.dist[y*s.stride:], s.unknown)
-	}
-	v := window{stride: step * s.stride, spread: step * s.spread}
+	v := window{stride: t.step * s.stride, spread: t.step * s.spread}
 	for row := range s.grid.rows {
-		if span := s.spans[row]; int(span.last)+s.reachY < y0 || int(span.first)-s.reachY >= y1 {
+		if span := s.spans[row]; int(span.last)+s.reachY < t.y0 || int(span.first)-s.reachY >= t.y1 {
 			continue
 		}
 		from, to := s.grid.columns(row)
 		for k := from; k < to; k++ {
-			s.look(&v, k, y0, y1, phase, step)
+			if x := int(s.centers[k].x); x+s.reachX >= t.x0 && x-s.reachX < t.x1 {
+				s.look(&v, w.dist, k, t)
+			}
 		}
 	}
 }
 
-// look shows a center the pixels of its window in the rows y0 to y1.
-func (s *slic) look(v *window, k, y0, y1, phase, step int) {
+// look shows a center the pixels of its window in a tile.
+func (s *slic) look(v *window, dist []int16, k int, t tile) {
 	c := &s.centers[k]
 	cx, cy := int(c.x), int(c.y)
-	top, bottom := nextRow(max(cy-s.reachY, y0), phase, step), min(cy+s.reachY+1, y1)
+	top, bottom := nextRow(max(cy-s.reachY, t.y0), t.phase, t.step), min(cy+s.reachY+1, t.y1)
 	if top >= bottom {
 		return
 	}
-	left, right := max(cx-s.reachX, 0), min(cx+s.reachX+1, s.w)
+	left, right := max(cx-s.reachX, t.x0), min(cx+s.reachX+1, t.x1)
 	i := top*s.stride + left
-	v.l, v.a, v.b, v.dist, v.labels = &s.l[i], &s.a[i], &s.b[i], &s.dist[i], &s.labels[i]
+	v.l, v.a, v.b, v.labels = &s.l[i], &s.a[i], &s.b[i], &s.labels[i]
+	v.dist = &dist[(top-t.y0)*s.stride+left-t.x0]
 	v.spatial = &s.spatial[(top-cy+s.reachY)*s.spread+left-cx+s.reachX]
-	v.rows, v.cols = (bottom-top+step-1)/step, right-left
+	v.rows, v.cols = (bottom-top+t.step-1)/t.step, right-left
 	v.cl, v.ca, v.cb, v.label = c.l, c.a, c.b, uint16(k)
 	s.kernel.assign(v)
 }
@@ -220,17 +226,16 @@ func (s *slic) look(v *window, k, y0, y1, phase, step int) {
 // nextRow is the first row from y on that is phase modulo step.
 func nextRow(y, phase, step int) int { return y + ((phase-y)%step+step)%step }
 
-// collect sums up the pixels of each cluster in the rows y0 to y1 that are phase modulo step, run by run.
-func (s *slic) collect(thread, y0, y1, phase, step int) {
-	total, edges := s.sums[thread], s.edges[thread]
-	for y := nextRow(y0, phase, step); y < y1; y += step {
-		row := s.labels[y*s.stride:][:s.stride]
-		n := s.kernel.edges(row, s.w, edges)
-		edges[n] = int32(s.w)
+// collect sums up the pixels of each cluster in a tile, run by run.
+func (s *slic) collect(w *work, t tile) {
+	for y := nextRow(t.y0, t.phase, t.step); y < t.y1; y += t.step {
+		row := s.labels[y*s.stride+t.x0:][:t.x1-t.x0+pad]
+		n := s.kernel.edges(row, t.x1-t.x0, w.edges)
+		w.edges[n] = int32(t.x1 - t.x0)
 		from := 0
-		for _, e := range edges[:n+1] {
+		for _, e := range w.edges[:n+1] {
 			to := int(e)
-			total[row[from]].add(s.field, y, from, to)
+			w.sums[row[from]].add(s.field, y, t.x0+from, t.x0+to)
 			from = to
 		}
 	}
@@ -293,13 +298,12 @@ func (s *slic) bound() {
 	}
 }
 
-// move puts the centers at the means of their pixels. An empty cluster stays where it is.
-func (s *slic) move() {
-	total := s.sums[0]
-	for k := range s.centers {
-		t := total[k]
-		for _, other := range s.sums[1:] {
-			o := &other[k]
+// move puts the centers from to to at the means of their pixels. An empty cluster stays where it is.
+func (s *slic) move(from, to int) {
+	for k := from; k < to; k++ {
+		t := s.work[0].sums[k]
+		for i := range s.work[1:] {
+			o := &s.work[i+1].sums[k]
 			t.merge(&o.tally)
 			t.columns, t.rows = t.columns+o.columns, t.rows+o.rows
 		}
