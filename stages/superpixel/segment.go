@@ -2,6 +2,7 @@ package superpixel
 
 import (
 	"cmp"
+	"runtime"
 	"sync"
 	"time"
 
@@ -48,7 +49,30 @@ const minArea = 4
 // Segmenter divides images. It keeps its working memory between calls; the zero value is ready, for any number of
 // goroutines.
 type Segmenter struct {
-	pool sync.Pool // of *workspace
+	mu   sync.Mutex
+	free []*workspace // at most one a processor
+}
+
+// take is a workspace that is free, or a new one. A sync.Pool would lose large ones, at the cost of getting all their memory
+// from the system again.
+func (s *Segmenter) take() *workspace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.free) - 1
+	if n < 0 {
+		return new(workspace)
+	}
+	ws := s.free[n]
+	s.free = s.free[:n]
+	return ws
+}
+
+func (s *Segmenter) give(ws *workspace) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < runtime.GOMAXPROCS(0) {
+		s.free = append(s.free, ws)
+	}
 }
 
 // Phase is a part of the work and the time it took.
@@ -73,11 +97,8 @@ func (s *Segmenter) SegmentTimed(pix []uint8, w, h int, p Params) (*labelmap.Map
 }
 
 func (s *Segmenter) segment(kernel kernel, pix []uint8, w, h int, p Params) (*labelmap.Map, []Phase) {
-	ws, _ := s.pool.Get().(*workspace)
-	if ws == nil {
-		ws = new(workspace)
-	}
-	defer s.pool.Put(ws)
+	ws := s.take()
+	defer s.give(ws)
 	var phases []Phase
 	from := time.Now()
 	phase := func(name string) {
