@@ -8,7 +8,7 @@ import (
 
 const magic = "GLM\x02"
 
-var errTruncated = errors.New("label map is cut off")
+var errTruncated = errors.New("label map is cut off or damaged")
 
 // Encode compresses a map. It refuses one that is empty or larger than MaxPixels, and levels that are not numbered or nested
 // as Map says.
@@ -17,7 +17,7 @@ func (m *Map) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("label map of %d labels in %d levels for %dx%d pixels: want width x height, 1 to %d, and at most %d levels above the finest",
 			len(m.Labels), len(m.Levels), m.W, m.H, MaxPixels, MaxLevels)
 	}
-	out := []byte(magic)
+	out := append(make([]byte, 0, 1<<14), magic...)
 	for _, v := range []int{m.W, m.H, len(m.Levels)} {
 		out = binary.AppendUvarint(out, uint64(v))
 	}
@@ -29,7 +29,7 @@ func (m *Map) Encode() ([]byte, error) {
 }
 
 // Decode reads what Encode writes, and label maps of version 1. It never panics. Memory is bounded by MaxPixels, whatever b
-// says: about 3 bytes a pixel for maps of superpixels, up to 50 where every pixel is a region.
+// says: about 4 bytes a pixel for maps of superpixels, up to 60 where every pixel is a region.
 func Decode(b []byte) (*Map, error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
 		return decode1(b)
@@ -49,7 +49,7 @@ func Decode(b []byte) (*Map, error) {
 	if err := m.code(c); err != nil {
 		return nil, err
 	}
-	if c.overrun() {
+	if !c.finished() {
 		return nil, errTruncated
 	}
 	return m, nil
@@ -72,7 +72,8 @@ func header(b []byte) (fields [3]int, payload []byte, err error) {
 
 // code writes or reads all that follows the header: contours, ids and levels.
 func (m *Map) code(c *coder) error {
-	walk := contours{coder: c, w: m.W, h: m.H, labels: m.Labels}
+	walk := newContours(c, m.W, m.H, m.Labels)
+	defer walk.free()
 	if err := walk.walk(); err != nil {
 		return err
 	}
@@ -113,11 +114,11 @@ func (c *contours) ids() (ids []uint16, n int, err error) {
 	starts := c.components()
 	ids = make([]uint16, len(starts)) // at first, the region of each component, numbered in the order of first appearance
 	var names []uint16                // the id of each region
-	if c.writing {
+	n = len(starts)
+	if c.writing && !c.inOrder(starts) {
 		names = c.regions(starts, ids)
 	}
-	n = len(starts)
-	switch scattered := c.flag(len(names) < n); {
+	switch scattered := c.flag(names != nil && len(names) < n); {
 	case scattered:
 		if n, err = c.parents(ids, nil); err != nil {
 			return nil, 0, err
@@ -139,6 +140,16 @@ func (c *contours) ids() (ids []uint16, n int, err error) {
 		names[i] = uint16(c.plain(int(names[i]), 16))
 	}
 	return c.spread(spread(ids, names)), 0, nil
+}
+
+// inOrder says that each component is the region of its number, when writing.
+func (c *contours) inOrder(starts []int32) bool {
+	for i, at := range starts {
+		if int(c.labels[at]) != i {
+			return false
+		}
+	}
+	return true
 }
 
 // regions numbers the regions of components in the order of first appearance, when writing.

@@ -3,6 +3,7 @@ package labelmap
 import (
 	"fmt"
 	"math/bits"
+	"sync"
 )
 
 // contours walks down the rows of a map, and writes or reads where regions meet. A crack is the edge between two pixels of
@@ -13,15 +14,14 @@ type contours struct {
 	w, h   int
 	labels []uint16 // [h*w] when writing
 
-	models   []model
-	row      []uint16 // of labels, and the row above it
-	up       []uint16
-	runs     []run // of all rows so far
-	above    int   // index of the first run of the row above
-	piece    int32 // of the run that is being made, none at first
-	pieces   []piece
-	lean     []uint8 // of the cracks in the row above, from left to right
-	leanHere []uint8 // of those in this row
+	row, up     []uint16 // of labels, and the row above it, when writing
+	runs        []run    // of all rows so far
+	pieces      []piece
+	contacts    []contact
+	above, here []stretch // the runs of the row above, and of this row so far
+	first       int32     // where above begins among all runs
+	piece, born int32     // of the run that is being made; none, and the row, when it has touched none above
+	quarters    []uint8   // how old a run is, by rows
 }
 
 // run is a stretch of a row from one upright crack to the next.
@@ -30,174 +30,184 @@ type run struct {
 	piece int32
 }
 
+// stretch is a run with what the row below asks of it.
+type stretch struct {
+	run
+	born int32 // row
+	lean uint8 // of the crack at its end
+}
+
 // piece is a set of runs that hang together. Those that turn out to be parts of one component are linked to its first.
 type piece struct {
 	into  int32 // an earlier piece, or itself; once all rows are walked, the number of the component
 	first int32 // the first pixel
 }
 
+// contact is a pair of runs that touch, by their places among all.
+type contact struct{ a, b int32 }
+
 const none = -1
 
-// A contour shifts by columns from one row to the next: 0; 1, 2 or more to the right; 1, 2 or more to the left. Its lean is the
-// classes of the last two shifts, the last one in the low bits.
-const (
-	shiftBits = 3
-	farLeft   = 6 // the last class
-	corner    = 7 // in place of a class: the level cracks began at a corner
-	leans     = 1 << (2 * shiftBits)
-	lastShift = 1<<shiftBits - 1
-)
+// walks keeps the memory of contours for the next map.
+var walks = sync.Pool{New: func() any { return new(contours) }}
 
-const reach = 8 // columns that the distance of a corner is counted one by one
-
-// Where the models of each question begin; the package documentation says what they tell apart.
-const (
-	askTop     = 0
-	askSide    = askTop + 1
-	askCorner  = askSide + 3
-	askFarther = askCorner + 5*leans
-	askTurn    = askFarther + (reach-1)<<shiftBits
-	askFork    = askTurn + 3*leans
-	askDown    = askFork + 3
-	askOnward  = askDown + 12<<shiftBits
-	askLeave   = askOnward + 2*6
-	askCross   = askLeave + 2*6*3
-	askBoth    = askCross + 2
-	questions  = askBoth + 2
-)
-
-// class is the class of a shift.
-func class(shift int) int {
-	if shift < 0 {
-		return 3 + min(-shift, 3)
+// newContours is ready to walk over a map of w x h pixels; labels are [h*w] when writing. The caller may free it.
+func newContours(c *coder, w, h int, labels []uint16) *contours {
+	walk := walks.Get().(*contours)
+	*walk = contours{
+		coder: c, w: w, h: h, labels: labels,
+		runs: walk.runs[:0], pieces: walk.pieces[:0], contacts: walk.contacts[:0], above: walk.above[:0], here: walk.here[:0],
 	}
-	return min(shift, 3)
+	return walk
 }
 
-// began is 1 if level cracks began at a corner, else 0.
-func began(from int) int { return (from + 1) >> shiftBits }
-
-// leaning is the lean of a crack after a shift from one whose last shift was of a class.
-func leaning(last, shift int) uint8 { return uint8(last<<shiftBits | class(shift)) }
+// free gives back the memory of a walk that nothing of is in use.
+func (c *contours) free() {
+	*c = contours{runs: c.runs, pieces: c.pieces, contacts: c.contacts, above: c.above, here: c.here}
+	walks.Put(c)
+}
 
 // walk goes over all rows.
 func (c *contours) walk() error {
-	c.models = newModels(questions)
-	c.runs = make([]run, 0, min(c.w*c.h/8, 1<<16)) // more than most photos have
-	c.piece = none
+	models := trained
+	c.use(models[:])
 	for y := range c.h {
-		if c.writing {
-			c.up, c.row = c.row, c.labels[y*c.w:(y+1)*c.w]
-		}
-		from := len(c.runs)
-		if y == 0 {
-			c.top()
-		} else if err := c.follow(y); err != nil {
+		if err := c.next(y); err != nil {
 			return err
 		}
-		c.close(y, c.w)
-		c.above = from
-		c.lean, c.leanHere = c.leanHere, c.lean[:0]
-		if c.overrun() {
-			return errTruncated
-		}
+		c.flush()
 	}
 	return nil
 }
 
+// next goes over row y.
+func (c *contours) next(y int) error {
+	if c.writing {
+		c.up, c.row = c.row, c.labels[y*c.w:(y+1)*c.w]
+	}
+	c.piece, c.born = none, int32(y)
+	c.above, c.here = c.here, c.above[:0]
+	c.first = int32(len(c.runs) - len(c.above))
+	if y == 0 {
+		c.top()
+	} else if err := c.follow(y); err != nil {
+		return err
+	}
+	c.close(y, c.w, border)
+	if y == 0 {
+		c.quarters = quarters(c.w / len(c.here))
+	}
+	if c.overrun() {
+		return errTruncated
+	}
+	return nil
+}
+
+// quarters are, by the rows that a run is old, how many quarters of the usual width that is: 0 to oldest.
+func quarters(width int) []uint8 {
+	width = min(width, 256)
+	t := make([]uint8, 2*width+1)
+	for age := range t {
+		t[age] = uint8(min(4*age/width, oldest))
+	}
+	return t
+}
+
 // top walks along the first row, above which there is nothing.
 func (c *contours) top() {
-	for x := 1; x < c.w && !c.overrun(); x++ {
-		if c.bit(&c.models[askTop], c.upright(x)) {
-			c.crack(0, x, 0)
+	for x, start := 1, 0; x < c.w && !c.overrun(); x++ {
+		if c.bit(askTop+span(x-start), c.upright(x)) {
+			c.close(0, x, 0)
+			start = x
 		}
 	}
 }
 
 // follow walks along a row, from corner to corner of the pixels between it and the row above.
 func (c *contours) follow(y int) error {
-	i := c.above // the run above the last pixel; e is where it ends
-	e, lean := c.end(i)
-	level := c.bit(&c.models[askSide+min(e, 3)-1], c.level(0))
-	if !level {
-		c.touch(i)
-	}
+	i := 0 // the run above the last pixel; at is where it ends, and after where the next one does
+	at, after := c.crack(y, 0), c.crack(y, 1)
+	level := c.bit(askSide+min(at.x, 3)-1, c.level(0))
+	c.pass(i, level)
 	from, start := 0, 0 // how and where the level cracks began
 	for x := 1; x < c.w && !c.overrun(); x++ {
-		last := lean & lastShift
-		switch {
-		case !level && x < e: // no crack comes: the next corner of a contour, if it is before that above
-			p := c.find(x, e)
-			if !c.bit(&c.models[askCorner+leans*(min(e-x, 5)-1)+lean], p < e) {
-				x = e - 1
+		if x < at.x && !level { // no crack comes: the next corner of a contour, if it is before that above
+			p := c.find(x, at.x)
+			if !c.bit(askCorner+8*at.lean+2*(at.age>>1)+min(at.x-x, 2)-1, p < at.x) {
+				x = at.x - 1
 				continue
 			}
-			d, err := c.distance(e-p, e-x, last)
+			d, err := c.distance(at.x-p, at.x-x, at.lean)
 			if err != nil {
 				return err
 			}
-			x = e - d
-			c.crack(y, x, leaning(last, -d))
+			x = at.x - d
+			c.bend(y, x, leaning(at.lean, -d))
 			level, from, start = true, corner, x
-		case !level: // one comes from above
-			turn := askTurn + 3*lean
-			i++
-			e, lean = c.end(i)
-			gap := min(e-x, 3) - 1
-			level = c.bit(&c.models[turn+gap], c.level(x))
-			if !level || c.bit(&c.models[askFork+gap], c.upright(x)) {
-				c.crack(y, x, leaning(last, 0))
-			}
-			from, start = last, x
-			if !level {
-				c.touch(i)
-			}
-		case x < e: // one comes from the left
-			length := min(x-start, 6) - 1
-			if !c.bit(&c.models[askDown+12*from+2*length+min(e-x, 2)-1], c.upright(x)) {
+			continue
+		}
+		length := min(x-start, 4) - 1
+		if x < at.x { // one comes from the left
+			fresh := int(number(c.piece == none))
+			if !c.bit(askDown+72*near(from)+18*length+6*min(at.x-x, 3)-6+3*fresh+sign(at.lean), c.upright(x)) {
 				continue
 			}
-			level = c.bit(&c.models[askOnward+6*began(from)+length], c.level(x))
-			c.crack(y, x, leaning(from, x-start))
-			from, start = 0, x
-			if !level {
-				c.touch(i)
-			}
-		default: // both come
-			i++
-			e, lean = c.end(i)
-			length, gap := min(x-start, 6)-1, min(e-x, 3)-1
-			down, right := c.upright(x), c.level(x)
-			level = false
-			if c.bit(&c.models[askLeave+18*began(from)+3*length+gap], down || right) {
-				down = c.bit(&c.models[askCross+began(from)], down)
-				level = !down || c.bit(&c.models[askBoth+began(from)], right)
-				if down {
-					c.crack(y, x, leaning(last, 0))
+			level = c.bit(askOnward+3*span(at.x-x)+sign(at.lean), c.level(x))
+			c.bend(y, x, leaning(from, x-start))
+			from = 0
+		} else { // one comes from above
+			down, right, came := c.upright(x), c.level(x), level
+			if came { // and one from the left
+				age := oldest
+				if c.piece != none {
+					age = c.age(y, c.born)
 				}
+				level = false
+				if c.bit(askLeave+96*age+12*after.age+4*sign(at.lean)+length, down || right) {
+					down = c.bit(askCross+age>>1, down)
+					level = !down || c.bit(askBoth+after.age>>1, right)
+				}
+			} else {
+				level = c.bit(askTurn+96*near(at.lean)+32*(at.lean>>leanBits)+8*(at.age>>1)+2*(after.age>>1)+min(after.x-x, 2)-1, right)
+				down = !level || c.bit(askFork+12*sign(at.lean)+3*(after.age>>1)+min(after.x-x, 3)-1, down)
 			}
-			from, start = last, x
-			if !level {
-				c.touch(i)
+			switch {
+			case !down:
+			case came || level:
+				c.bend(y, x, leaning(at.lean, 0))
+			default:
+				c.close(y, x, leaning(at.lean, 0))
 			}
+			from = at.lean
+			i++
+			at, after = after, c.crack(y, i+1)
 		}
+		start = x
+		c.pass(i, level)
 	}
 	return nil
 }
 
-// end is the crack at which a run above ends: its column and its lean. The border of the image leans far to the left.
-func (c *contours) end(i int) (x, lean int) {
-	x = int(c.runs[i].end)
-	if x == c.w {
-		return x, farLeft<<shiftBits | farLeft
+// crack is the end of a run above: its column, its lean, and how old the run is.
+type crack struct{ x, lean, age int }
+
+// crack is the end of run i above; beyond the last run, the border of the image.
+func (c *contours) crack(y, i int) crack {
+	if i >= len(c.above) {
+		return crack{c.w, border, 0}
 	}
-	return x, int(c.lean[i-c.above])
+	s := &c.above[i]
+	return crack{int(s.end), int(s.lean), c.age(y, s.born)}
+}
+
+func (c *contours) age(y int, born int32) int {
+	return int(c.quarters[min(y-int(born), len(c.quarters)-1)])
 }
 
 // distance writes or reads how far before a crack above, 1 to most columns, a contour has its corner.
-func (c *contours) distance(d, most, last int) (int, error) {
+func (c *contours) distance(d, most, lean int) (int, error) {
 	n := 1
-	for n < min(most, reach) && c.bit(&c.models[askFarther+(n-1)<<shiftBits+last], d > n) {
+	for n < min(most, reach) && c.bit(askFarther+72*(n-1)+8*span(most)+near(lean), d > n) {
 		n++
 	}
 	if n == reach {
@@ -225,28 +235,43 @@ func (c *contours) find(x, e int) int {
 	return x
 }
 
-// crack ends a run at an upright crack.
-func (c *contours) crack(y, x int, lean uint8) {
-	c.close(y, x)
-	c.leanHere = append(c.leanHere, lean)
-}
-
-func (c *contours) close(y, x int) {
+// close ends a run at an upright crack, or at the border.
+func (c *contours) close(y, x, lean int) {
 	if c.piece == none {
 		start := 0
-		if n := len(c.leanHere); n > 0 {
-			start = int(c.runs[len(c.runs)-1].end)
+		if n := len(c.here); n > 0 {
+			start = int(c.here[n-1].end)
 		}
 		c.piece = int32(len(c.pieces))
 		c.pieces = append(c.pieces, piece{c.piece, int32(y*c.w + start)})
 	}
-	c.runs = append(c.runs, run{int32(x), c.piece})
-	c.piece = none
+	r := run{int32(x), c.piece}
+	c.runs = append(c.runs, r)
+	c.here = append(c.here, stretch{r, c.born, uint8(lean)})
+	c.piece, c.born = none, int32(y)
+}
+
+// bend is close for a crack between runs that may not have touched before.
+func (c *contours) bend(y, x, lean int) {
+	n := int32(len(c.runs))
+	c.contacts = append(c.contacts, contact{n, n + 1})
+	c.close(y, x, lean)
+}
+
+// pass comes below the run i above, with a level crack or not.
+func (c *contours) pass(i int, level bool) {
+	if level {
+		c.contacts = append(c.contacts, contact{int32(len(c.runs)), c.first + int32(i)})
+	} else {
+		c.touch(i)
+	}
 }
 
 // touch links the run that is being made with the run i above it.
 func (c *contours) touch(i int) {
-	p := c.runs[i].piece
+	s := &c.above[i]
+	c.born = min(c.born, s.born)
+	p := s.piece
 	if c.piece == none {
 		c.piece = p
 	} else if c.piece != p {

@@ -45,36 +45,14 @@ func (p *pairs) again(a, b uint16) bool {
 	return known
 }
 
-// neighbors finds which of n regions touch: run by run, first the run on the left, then those above from left to right.
+// neighbors are those of n regions, by the contacts of their runs.
 func (c *contours) neighbors(ids []uint16, n int) neighbors {
 	near := make(neighbors, n)
 	var lately pairs
-	touch := func(a, b uint16) {
+	for _, t := range c.contacts {
+		a, b := ids[c.runs[t.a].piece], ids[c.runs[t.b].piece]
 		if a != b && !lately.again(a, b) {
 			near.add(a, b)
-		}
-	}
-	region := func(i int) uint16 { return ids[c.runs[i].piece] }
-	above, from := -1, int32(0) // the run above the start of run i; where run i starts
-	var left uint16
-	for _, r := range c.runs {
-		id := ids[r.piece]
-		if from > 0 {
-			touch(id, left)
-		}
-		for above >= 0 {
-			touch(id, region(above))
-			end := c.runs[above].end
-			if end <= r.end {
-				above++
-			}
-			if end >= r.end {
-				break
-			}
-		}
-		left = id
-		if from = r.end; int(from) == c.w {
-			from, above = 0, max(above, 0)
 		}
 	}
 	return near
@@ -91,35 +69,26 @@ func (near neighbors) merge(parents []uint16, n int) neighbors {
 	return up
 }
 
+// The models of levels: how many neighbors have a parent, by how many parents are left to ask.
+const (
+	mostVotes  = 3
+	mostLeft   = 4
+	askNew     = mostVotes * mostLeft
+	levelAsked = askNew + 1
+)
+
 // parents writes or reads what region of the next level each region is part of: [regions] in either case. It returns how many
 // regions the next level has; near may be nil.
 func (c *coder) parents(list []uint16, near neighbors) (n int, err error) {
-	models := newModels(nearest + 1)
+	c.use(freshModels(levelAsked))
 	for r := range list {
-		var tried [nearest]uint16
-		k := 0
-		found := false
-		if near != nil {
-			for _, other := range near[r].of[:near[r].n] {
-				p := list[other]
-				if slices.Contains(tried[:k], p) {
-					continue
-				}
-				if found = c.bit(&models[k], list[r] == p); found {
-					list[r] = p
-					break
-				}
-				tried[k] = p
-				k++
-			}
-		}
-		if found {
+		if near != nil && c.known(list, r, near[r].of[:near[r].n]) {
 			continue
 		}
 		if int(list[r]) > n {
 			return 0, errors.New("regions are not numbered in the order of first appearance")
 		}
-		if c.bit(&models[nearest], int(list[r]) == n) {
+		if c.bit(askNew, int(list[r]) == n) {
 			if n == 1<<16 {
 				return 0, fmt.Errorf("more than %d regions", 1<<16)
 			}
@@ -134,4 +103,27 @@ func (c *coder) parents(list []uint16, near neighbors) (n int, err error) {
 		list[r] = uint16(p)
 	}
 	return n, nil
+}
+
+// known writes or reads whether the parent of region r is that of one of its neighbors, and which.
+func (c *coder) known(list []uint16, r int, near []uint16) bool {
+	var parents, votes [nearest]uint16
+	n := 0
+	for _, other := range near {
+		p := list[other]
+		k := slices.Index(parents[:n], p)
+		if k < 0 {
+			k = n
+			parents[n] = p
+			n++
+		}
+		votes[k]++
+	}
+	for k, p := range parents[:n] {
+		if c.bit(mostLeft*(min(int(votes[k]), mostVotes)-1)+min(n-k, mostLeft)-1, list[r] == p) {
+			list[r] = p
+			return true
+		}
+	}
+	return false
 }

@@ -272,9 +272,9 @@ func TestEncodeRefuses(t *testing.T) {
 }
 
 func TestDecodeRefusesEveryPrefix(t *testing.T) {
-	for _, name := range []string{"noise of four", "levels"} {
+	for _, name := range []string{"mosaic", "levels"} {
 		b := encode(t, maps()[name])
-		for n := range len(b) - 4 { // the last bytes of a range coder's flush may carry nothing
+		for n := range b {
 			if _, err := Decode(b[:n]); err == nil {
 				t.Fatalf("%s: no error from the first %d of %d bytes", name, n, len(b))
 			}

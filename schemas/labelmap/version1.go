@@ -49,8 +49,9 @@ func decode1(b []byte) (*Map, error) {
 		return nil, errTruncated
 	}
 	m := &Map{W: w, H: h, Labels: make([]uint16, w*h)}
-	dec := newReader(payload)
-	models, win := newModels(questionCount1), newWindow(w)
+	dec := newReader(payload[1:])
+	dec.use(freshModels(questionCount1))
+	win := newWindow(w)
 	var ids []uint16 // by rank
 	for y := range h {
 		for x := range w {
@@ -58,24 +59,24 @@ func decode1(b []byte) (*Map, error) {
 			id := int32(outside)
 			for slot := range slots {
 				c := win.candidate(slot, x)
-				if c != outside && dec.bit(&models[slot*sameModels1+ctx], false) {
+				if c != outside && dec.read(slot*sameModels1+ctx) {
 					id = c
 					break
 				}
 			}
 			if id == outside {
 				seen := len(ids)
-				if dec.bit(&models[freshModel1], false) {
+				if dec.read(freshModel1) {
 					if seen > 0xFFFF {
 						return nil, fmt.Errorf("label map has more than %d ids", 1<<16)
 					}
 					id = int32(seen)
 					name := uint16(seen)
 					if flags&ordered1 == 0 {
-						name = uint16(dec.plain(0, 16))
+						name = uint16(dec.readPlain(16))
 					}
 					ids = append(ids, name)
-				} else if id = int32(dec.plain(0, bits.Len(uint(max(seen-1, 0))))); int(id) >= seen {
+				} else if id = int32(dec.readPlain(bits.Len(uint(max(seen-1, 0))))); int(id) >= seen {
 					return nil, fmt.Errorf("label map refers to region %d of %d at pixel %d,%d", id, seen, x, y)
 				}
 			}

@@ -1,6 +1,7 @@
 // The decoder of label maps: schemas/labelmap describes the format, and its testdata is what both are tested on.
 
-import { Coder, Models } from "./range_coder";
+import priors from "../../../../schemas/labelmap/priors.txt";
+import { Coder, freshModels } from "./range_coder";
 
 /** Which region each pixel belongs to, and the coarser levels that the regions merge into. */
 export interface LabelMap {
@@ -43,48 +44,73 @@ export function decode(bytes: Uint8Array, pixels = maxPixels): LabelMap {
     near = near.merge(parents, regions);
     map.levels.push(parents);
   }
-  if (coder.overrun) throw truncated();
+  if (!coder.finished) throw truncated();
   return map;
 }
 
-const truncated = (): Error => new Error("label map is cut off");
+const truncated = (): Error => new Error("label map is cut off or damaged");
 
 /** How many bits it takes to write a number; 0 has none. */
 const width = (v: number): number => 32 - Math.clz32(v);
 
-const leans = 64;
-const border = 6 * 8 + 6; // the lean of the border
-const corner = 7; // in place of a shift: the level cracks began at a corner
+// A crack's lean tells the class of its last shift, in the low bits, and the sign of the one before.
+const leanBits = 4;
+const border = (2 << leanBits) | 14;
+const corner = 15; // in place of a lean: the level cracks began at a corner
 const reach = 8; // columns that the distance of a corner is counted one by one
+const oldest = 7; // age of a run
+const spans = 9;
 
 // Where the models of each question begin.
 const askTop = 0;
-const askSide = askTop + 1;
+const askSide = askTop + spans;
 const askCorner = askSide + 3;
-const askFarther = askCorner + 5 * leans;
-const askTurn = askFarther + 8 * (reach - 1);
-const askFork = askTurn + 3 * leans;
-const askDown = askFork + 3;
-const askOnward = askDown + 12 * 8;
-const askLeave = askOnward + 2 * 6;
-const askCross = askLeave + 2 * 6 * 3;
-const askBoth = askCross + 2;
-const questions = askBoth + 2;
+const askFarther = askCorner + 8 * (border + 1);
+const askTurn = askFarther + 8 * spans * (reach - 1);
+const askFork = askTurn + 96 * 7;
+const askDown = askFork + 12 * 3;
+const askOnward = askDown + 72 * 8;
+const askLeave = askOnward + 3 * spans;
+const askCross = askLeave + 96 * 8;
+const askBoth = askCross + 4;
+const questions = askBoth + 4;
 
-/** The class of a shift to the right, or of one to the left. */
-const rightward = (columns: number): number => Math.min(columns, 3);
-const leftward = (columns: number): number => 3 + Math.min(columns, 3);
+const magnitudes = Uint8Array.of(0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 6, 6, 7); // of shifts by 0, 1, 2, … columns
+const nears = Uint8Array.of(0, 1, 2, 3, 3, 3, 3, 3, 4, 5, 6, 6, 6, 6, 6, 7);
+const signs = Uint8Array.of(0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 1);
+const lengths = Uint8Array.of(0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 8); // of 1, 2, 3, … columns
+
+const near = (lean: number): number => nears[lean & 15] as number;
+const sign = (lean: number): number => signs[lean & 15] as number;
+const span = (n: number): number => lengths[n > 23 ? 22 : n - 1] as number;
+const magnitude = (columns: number): number => magnitudes[columns > 14 ? 14 : columns] as number;
+
+/** The models that contours begin with, of which each character tells one: how likely, then how sure. */
+const trained = ((): Int32Array => {
+  const likely = [16384, 19355, 22136, 24585, 26626, 28251, 29499, 30431, 31112, 31602, 31951, 32198, 32371, 32492, 32576, 32635];
+  const sure = [4, 12, 36];
+  return Int32Array.from({ length: questions }, (_, i) => {
+    const v = priors.charCodeAt(i) - 33;
+    const step = Math.floor(v / 3) - 15;
+    const p = likely[Math.abs(step)] as number;
+    return ((step < 0 ? 32768 - p : p) << 6) | (sure[v % 3] as number);
+  });
+})();
 
 /** Walks down the rows and reads where regions meet. */
 class Contours {
-  private readonly models = new Models(questions);
   private readonly ends: number[] = []; // of all runs so far: the column after the last, and the piece
   private readonly runs: number[] = [];
   private readonly into: number[] = []; // of each piece: an earlier one that it is part of, or itself; at last, its component
-  private above = 0; // the first run of the row above
-  private lean: number[] = []; // of the cracks in the row above
-  private leanHere: number[] = []; // of those in this row
+  private readonly contacts: number[] = []; // pairs of runs that touch
+  private above = 0; // the first run of the row above, and of this row
+  private here = 0;
+  private readonly born: number[] = []; // of all runs: the first row; and the lean of the crack at its end
+  private readonly leans: number[] = [];
   private piece = -1; // of the run that is being made, -1 when it has touched none yet
+  private since = 0; // the first row of that run
+  private y = 0;
+  private quarters = new Uint8Array(0); // how old a run is, by rows
 
   constructor(
     private readonly coder: Coder,
@@ -93,132 +119,157 @@ class Contours {
   ) {}
 
   walk(): void {
-    for (let y = 0; y < this.h; y++) {
-      const from = this.ends.length;
-      if (y === 0) this.top();
+    this.coder.models = trained.slice();
+    for (; this.y < this.h; this.y++) {
+      this.above = this.here;
+      this.here = this.ends.length;
+      this.since = this.y;
+      if (this.y === 0) this.top();
       else this.follow();
-      this.close(this.w);
-      this.above = from;
-      [this.lean, this.leanHere] = [this.leanHere, this.lean];
-      this.leanHere.length = 0;
-      if (this.coder.overrun) throw truncated();
+      this.close(this.w, border);
+      if (this.y === 0) this.measure(Math.min(Math.floor(this.w / this.ends.length), 256));
     }
   }
 
+  /** Measures ages by the usual width of a run. */
+  private measure(width: number): void {
+    this.quarters = Uint8Array.from({ length: 2 * width + 1 }, (_, age) => Math.min(Math.floor((4 * age) / width), oldest));
+  }
+
+  private age(born: number): number {
+    const age = this.y - born;
+    const quarters = this.quarters;
+    return quarters[age < quarters.length ? age : quarters.length - 1] as number;
+  }
+
   private top(): void {
-    for (let x = 1; x < this.w && !this.coder.overrun; x++) {
-      if (this.ask(askTop)) this.crack(x, 0, 0);
+    for (let x = 1, start = 0; x < this.w; x++) {
+      if (!this.coder.bit(askTop + span(x - start))) continue;
+      this.close(x, 0);
+      start = x;
     }
   }
 
   private follow(): void {
-    let i = this.above; // the run above the last pixel, where it ends, and the lean of that crack
-    let e = this.end(i);
-    let lean = this.leanOf(i);
-    const pass = (): void => {
-      i++;
-      e = this.end(i);
-      lean = this.leanOf(i);
-    };
-    let level = this.ask(askSide + Math.min(e, 3) - 1);
-    if (!level) this.touch(i);
+    const { coder, w, ends, leans, born } = this;
+    const last = this.here - 1; // the last run above
+    let i = this.above; // the run above the last pixel; where it ends, the lean of that crack, and how old the run is
+    let e = (ends[i] as number);
+    let lean = (leans[i] as number);
+    let age = this.age((born[i] as number));
+    let next = i < last ? (ends[i + 1] as number) : w; // where the one after it ends, and how old that is
+    let nextAge = i < last ? this.age((born[i + 1] as number)) : 0;
+    let level = coder.bit(askSide + Math.min(e, 3) - 1);
+    this.pass(i, level);
     let from = 0; // how and where the level cracks began
     let start = 0;
-    for (let x = 1; x < this.w && !this.coder.overrun; x++) {
-      const last = lean & 7;
-      const came = level;
+    for (let x = 1; x < w; x++) {
       if (x < e && !level) {
-        if (!this.ask(askCorner + leans * (Math.min(e - x, 5) - 1) + lean)) {
+        if (!coder.bit(askCorner + 8 * lean + 2 * (age >> 1) + (e - x < 2 ? 0 : 1))) {
           x = e - 1;
           continue;
         }
-        const d = this.distance(e - x, last);
+        const d = this.distance(e - x, lean);
         x = e - d;
-        this.crack(x, last, leftward(d));
+        this.bend(x, (sign(lean) << leanBits) | (7 + magnitude(d)));
         level = true;
         from = corner;
         start = x;
         continue;
       }
-      const length = Math.min(x - start, 6) - 1;
-      const began = (from + 1) >> 3;
+      const length = x - start < 4 ? x - start - 1 : 3;
       if (x < e) {
-        if (!this.ask(askDown + 12 * from + 2 * length + Math.min(e - x, 2) - 1)) continue;
-        level = this.ask(askOnward + 6 * began + length);
-        this.crack(x, from, rightward(x - start));
+        const alone = this.piece < 0 ? 3 : 0;
+        const gap = e - x < 3 ? e - x - 1 : 2;
+        if (!coder.bit(askDown + 72 * near(from) + 18 * length + 6 * gap + alone + sign(lean))) continue;
+        level = coder.bit(askOnward + 3 * span(e - x) + sign(lean));
+        this.bend(x, (sign(from) << leanBits) | magnitude(x - start));
         from = 0;
       } else {
-        const turn = askTurn + 3 * lean;
-        pass();
-        const gap = Math.min(e - x, 3) - 1;
+        const came = level;
         let down: boolean;
         if (came) {
-          down = level = this.ask(askLeave + 18 * began + 3 * length + gap);
+          const old = this.piece < 0 ? oldest : this.age(this.since);
+          down = level = coder.bit(askLeave + 96 * old + 12 * nextAge + 4 * sign(lean) + length);
           if (level) {
-            down = this.ask(askCross + began);
-            level = !down || this.ask(askBoth + began);
+            down = coder.bit(askCross + (old >> 1));
+            level = !down || coder.bit(askBoth + (nextAge >> 1));
           }
         } else {
-          level = this.ask(turn + gap);
-          down = !level || this.ask(askFork + gap);
+          const gap = next - x;
+          level = coder.bit(askTurn + 96 * near(lean) + 32 * (lean >> leanBits) + 8 * (age >> 1) + 2 * (nextAge >> 1) + (gap < 2 ? 0 : 1));
+          down = !level || coder.bit(askFork + 12 * sign(lean) + 3 * (nextAge >> 1) + (gap < 3 ? gap - 1 : 2));
         }
-        if (down) this.crack(x, last, 0);
-        from = last;
+        if (down) {
+          const straight = sign(lean) << leanBits;
+          if (came || level) this.bend(x, straight);
+          else this.close(x, straight);
+        }
+        from = lean;
+        i++;
+        e = next;
+        lean = (leans[i] as number);
+        age = nextAge;
+        next = i < last ? (ends[i + 1] as number) : w;
+        nextAge = i < last ? this.age((born[i + 1] as number)) : 0;
       }
       start = x;
-      if (!level) this.touch(i);
+      this.pass(i, level);
     }
   }
 
-  private ask(i: number): boolean {
-    return this.coder.bit(this.models, i);
-  }
-
-  private distance(most: number, last: number): number {
+  private distance(most: number, lean: number): number {
+    const models = askFarther + 8 * span(most) + near(lean);
     let d = 1;
-    while (d < Math.min(most, reach) && this.ask(askFarther + 8 * (d - 1) + last)) d++;
+    while (d < most && d < reach && this.coder.bit(models + 72 * (d - 1))) d++;
     if (d === reach) d += this.coder.plain(width(most - d));
     if (d > most) throw new Error("label map has a contour that is too far to the left");
     return d;
   }
 
-  private end(run: number): number {
-    return this.ends[run] as number;
-  }
-
-  private leanOf(run: number): number {
-    return this.lean[run - this.above] ?? border;
-  }
-
-  private crack(x: number, previous: number, last: number): void {
-    this.close(x);
-    this.leanHere.push(8 * previous + last);
-  }
-
-  private close(x: number): void {
+  private close(x: number, lean: number): void {
+    if (this.coder.overrun) throw truncated();
     if (this.piece < 0) {
       this.piece = this.into.length;
       this.into.push(this.piece);
     }
     this.ends.push(x);
     this.runs.push(this.piece);
+    this.born.push(this.since);
+    this.leans.push(lean);
     this.piece = -1;
+    this.since = this.y;
   }
 
-  /** Links the run that is being made with one above it. */
-  private touch(run: number): void {
-    const p = this.runs[run] as number;
+  /** Is close for a crack between runs that may not have touched before. */
+  private bend(x: number, lean: number): void {
+    this.contacts.push(this.ends.length);
+    this.contacts.push(this.ends.length + 1);
+    this.close(x, lean);
+  }
+
+  /** Comes below a run above, with a level crack or not. */
+  private pass(run: number, level: boolean): void {
+    if (level) {
+      this.contacts.push(this.ends.length);
+      this.contacts.push(run);
+      return;
+    }
+    const born = (this.born[run] as number);
+    if (born < this.since) this.since = born;
+    const p = (this.runs[run] as number);
     if (this.piece < 0 || this.piece === p) {
       this.piece = p;
       return;
     }
-    const [a, b] = [this.root(this.piece), this.root(p)];
-    this.piece = Math.min(a, b);
-    this.into[Math.max(a, b)] = this.piece;
+    const a = this.root(this.piece);
+    const b = this.root(p);
+    this.piece = a < b ? a : b;
+    this.into[a < b ? b : a] = this.piece;
   }
 
   private root(p: number): number {
-    for (let up = this.into[p] as number; up !== p; up = this.into[p] as number) {
+    for (let up = (this.into[p] as number); up !== p; up = (this.into[p] as number)) {
       this.into[p] = this.into[up] as number;
       p = up;
     }
@@ -228,53 +279,42 @@ class Contours {
   /** The id of each piece; n is how many regions there are if their ids are 0..n-1 in the order of first appearance, else 0. */
   ids(): { ids: Uint16Array; n: number } {
     let n = 0;
-    this.into.forEach((p, i) => (this.into[i] = p === i ? n++ : (this.into[p] as number)));
+    const { into, coder } = this;
+    for (let i = 0; i < into.length; i++) into[i] = (into[i] === i ? n++ : (into[into[i] as number] as number));
     const regions = new Uint16Array(n); // of each component
-    if (this.coder.plain(1) === 1) n = readParents(this.coder, regions, null);
+    if (coder.plain(1) === 1) n = readParents(coder, regions, null);
     else if (n > maxRegions) throw new Error(`label map of ${n} regions`);
-    else regions.forEach((_, i) => (regions[i] = i));
-    const ids = Uint16Array.from(this.into, (component) => regions[component] as number);
-    if (this.coder.plain(1) === 0) return { ids, n };
-    const names = Uint16Array.from({ length: n }, () => this.coder.plain(16));
-    return { ids: ids.map((region) => names[region] as number), n: 0 };
+    else for (let i = 0; i < n; i++) regions[i] = i;
+    const named = coder.plain(1) === 1;
+    const names = named ? Uint16Array.from({ length: n }, () => coder.plain(16)) : null;
+    const ids = new Uint16Array(into.length);
+    for (let i = 0; i < ids.length; i++) {
+      const region = regions[(into[i] as number)] as number;
+      ids[i] = names ? (names[region] as number) : region;
+    }
+    return { ids, n: named ? 0 : n };
   }
 
   paint(ids: Uint16Array): Uint16Array {
-    const labels = new Uint16Array(this.w * this.h);
-    let row = 0;
-    let x = 0;
-    for (let i = 0; i < this.ends.length; i++) {
-      const end = this.end(i);
-      const id = ids[this.runs[i] as number] as number;
-      for (; x < end; x++) labels[row + x] = id; // runs are too short for fill to pay
-      if (end === this.w) {
-        row += this.w;
-        x = 0;
-      }
+    const { w, ends, runs } = this;
+    const labels = new Uint16Array(w * this.h);
+    for (let i = 0, row = 0, at = 0; i < ends.length; i++) {
+      const to = row + (ends[i] as number);
+      const id = ids[(runs[i] as number)] as number;
+      if (to - at > 16) labels.fill(id, at, to); // below, a loop is as fast
+      else for (let k = at; k < to; k++) labels[k] = id;
+      at = to;
+      if (at === row + w) row = at;
     }
     return labels;
   }
 
-  /** Which of n regions touch: run by run, first the run on the left, then those above. */
+  /** Which of n regions touch, by the contacts of their runs. */
   neighbors(ids: Uint16Array, n: number): Neighbors {
     const near = new Neighbors(n);
-    const region = (run: number): number => ids[this.runs[run] as number] as number;
-    let above = -1; // the run above the start of run i, and where run i starts
-    let from = 0;
-    for (let i = 0; i < this.ends.length; i++) {
-      const here = this.end(i);
-      if (from > 0) near.add(region(i), region(i - 1));
-      while (above >= 0) {
-        near.add(region(i), region(above));
-        const end = this.end(above);
-        if (end <= here) above++;
-        if (end >= here) break;
-      }
-      from = here;
-      if (from === this.w) {
-        from = 0;
-        above = Math.max(above, 0);
-      }
+    const { runs, contacts } = this;
+    for (let i = 0; i < contacts.length; i += 2) {
+      near.add(ids[runs[contacts[i] as number] as number] as number, ids[runs[contacts[i + 1] as number] as number] as number);
     }
     return near;
   }
@@ -316,26 +356,35 @@ class Neighbors {
   }
 }
 
+// The models of levels: how many neighbors have a parent, by how many parents are left to ask.
+const mostVotes = 3;
+const mostLeft = 4;
+const askNew = mostVotes * mostLeft;
+
 /** Fills in what region of the next level each region is part of, and returns how many that level has. */
 function readParents(coder: Coder, parents: Uint16Array, near: Neighbors | null): number {
-  const models = new Models(nearest + 1);
+  coder.models = freshModels(askNew + 1);
   let n = 0;
   for (let r = 0; r < parents.length; r++) parents[r] = known(r) ?? next();
   return n;
 
   function known(r: number): number | undefined {
     const tried: number[] = [];
+    const votes: number[] = [];
     for (const other of near?.of(r) ?? []) {
       const p = parents[other] as number;
-      if (tried.includes(p)) continue;
-      if (coder.bit(models, tried.length)) return p;
-      tried.push(p);
+      const k = tried.indexOf(p);
+      if (k >= 0) votes[k] = (votes[k] as number) + 1;
+      else {
+        tried.push(p);
+        votes.push(1);
+      }
     }
-    return undefined;
+    return tried.find((_, k) => coder.bit(mostLeft * (Math.min(votes[k] as number, mostVotes) - 1) + Math.min(tried.length - k, mostLeft) - 1));
   }
 
   function next(): number {
-    if (coder.bit(models, nearest)) {
+    if (coder.bit(askNew)) {
       if (n === maxRegions) throw new Error("label map has too many regions");
       return n++;
     }

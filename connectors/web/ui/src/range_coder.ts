@@ -1,45 +1,49 @@
 // The reading side of the binary range coder of schemas/labelmap.
 
-/** Adaptive probabilities that a bit is 1, by index. */
-export class Models {
-  readonly p: Uint16Array; // in 1/2^15
-  readonly n: Uint8Array; // bits seen
+const unwritten = 3; // bytes at the end of a stream, which are 0
 
-  constructor(size: number) {
-    this.p = new Uint16Array(size).fill(1 << 14);
-    this.n = new Uint8Array(size);
-  }
-}
+/** Models of even chances: a probability that a bit is 1, in 1/2^15, and in the low six bits what it rests on. */
+export const freshModels = (n: number): Int32Array<ArrayBuffer> => new Int32Array(n).fill((1 << 14) << 6);
 
 export class Coder {
+  models: Int32Array = new Int32Array(0);
   private at = 0;
   private code = 0;
   private range = 0xffffffff;
 
   constructor(private readonly bytes: Uint8Array) {
-    for (let i = 0; i < 5; i++) this.shift();
+    for (let i = 0; i < 4; i++) this.shift();
   }
 
-  /** More was read than there is. */
+  /** More was read than was written. */
   get overrun(): boolean {
-    return this.at > this.bytes.length;
+    return this.at > this.bytes.length + unwritten;
   }
 
-  bit(models: Models, i: number): boolean {
-    const p = models.p[i] as number;
-    const n = models.n[i] as number;
+  /** When all was read: this is as much as was written. */
+  get finished(): boolean {
+    return this.at === this.bytes.length + unwritten;
+  }
+
+  /** Reads a bit by the model i. */
+  bit(i: number): boolean {
+    const models = this.models;
+    const model = models[i] as number;
+    const p = model >> 6;
+    const n = model & 63;
     const bound = (this.range >>> 15) * p;
     const one = this.code < bound;
+    let q: number;
     if (one) {
       this.range = bound;
-      models.p[i] = p + (((32768 - p) / (n + 2)) | 0);
+      q = p + (((32768 - p) / (n + 2)) | 0);
     } else {
       this.code -= bound;
       this.range -= bound;
-      models.p[i] = p - ((p / (n + 2)) | 0);
+      q = p - ((p / (n + 2)) | 0);
     }
-    if (n < 62) models.n[i] = n + 1;
-    this.renorm();
+    models[i] = (q << 6) | (n < 62 ? n + 1 : 62);
+    if (this.range < 0x1000000) this.renorm();
     return one;
   }
 
@@ -65,6 +69,8 @@ export class Coder {
   }
 
   private shift(): void {
-    this.code = ((this.code << 8) | (this.bytes[this.at++] ?? 0)) >>> 0;
+    const next = this.at < this.bytes.length ? (this.bytes[this.at] as number) : 0;
+    this.code = ((this.code << 8) | next) >>> 0;
+    this.at++;
   }
 }
