@@ -40,6 +40,7 @@ var (
 		field("box", structs(boxColumns), func(o *Object) *geometry.Box { return &o.Box }),
 		field("score", float32s(), func(o *Object) *float32 { return &o.Score }),
 		field("source", texts[string](), func(o *Object) *string { return &o.Source }),
+		field("raw", structs(boxColumns), func(o *Object) *geometry.Box { return &o.Raw }),
 	}
 
 	findingColumns = []column[[]Finding]{

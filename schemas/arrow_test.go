@@ -37,7 +37,7 @@ func testSample() Sample {
 			{ID: "o1", Class: "car", Box: geometry.Box{X1: 0.5, Y1: 1, X2: 30, Y2: 40}, Score: 0.75, Source: "yolox_nano@1"},
 			{ID: "o2", Class: "人"},
 		},
-		Proposals:   []Object{{ID: "p1", Class: "car", Score: 0.0625}},
+		Proposals:   []Object{{ID: "p1", Class: "car", Score: 0.0625, Raw: geometry.Box{X1: 1, X2: 3, Y2: 4}}},
 		Superpixels: Superpixels{Count: 2, Encoding: "labelmap/1", Data: []byte{1, 2, 3}},
 		Findings: []Finding{
 			{Type: FindingLocation, ObjectID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.5, Why: "the box is loose", Fix: &fix},

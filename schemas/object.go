@@ -9,4 +9,13 @@ type Object struct {
 	Box    geometry.Box `json:"box"`             // x1,y1,x2,y2 in pixels of the upright image, x2 and y2 exclusive
 	Score  float32      `json:"score,omitempty"` // [0,1]; 0 for labels made by people
 	Source string       `json:"source"`          // "yolox_nano@1" for a model, "person:alice", "simulated:<name>"
+	Raw    geometry.Box `json:"raw,omitzero"`    // the model's own box, where the dataset's convention has moved Box; zero: Box is it
+}
+
+// Own is the box as the model gave it, whatever a convention has made of it since: what people's corrections are measured against.
+func (o Object) Own() geometry.Box {
+	if o.Raw != (geometry.Box{}) {
+		return o.Raw
+	}
+	return o.Box
 }

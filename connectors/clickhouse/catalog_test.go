@@ -168,6 +168,7 @@ func TestCountsAndErase(t *testing.T) {
 			t.Fatal(err)
 		}
 		insertStory(t, db, token, func(l *schemas.Losses) { story(l, "run", 1, 1, "", 0, "cc") })
+		putCorrections(t, db, token, correction(1, 1, "p1", "o1"))
 		if err := db.PutSelection(t.Context(), schemas.Selection{
 			ID: "s", Dataset: "test", Kind: "doubtful", At: at,
 			Picks: []schemas.Pick{{SampleID: sampleID(1), Score: 1, Weight: 1, Reason: "why"}, {SampleID: sampleID(2), Score: 2, Weight: 1}},

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/schemas/geometry"
 	"gleaner/stages"
 )
 
@@ -206,7 +207,7 @@ func signed(objects []schemas.Object, actor string) []schemas.Object {
 			}
 		}
 		used[o.ID] = true
-		o.Score, o.Source = 0, source
+		o.Score, o.Source, o.Raw = 0, source, geometry.Box{}
 		out[i] = o
 	}
 	return out

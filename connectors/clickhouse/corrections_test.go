@@ -1,0 +1,131 @@
+package clickhouse
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+func correction(sample int, revision uint64, proposal, object string) schemas.Correction {
+	c := schemas.Correction{
+		SampleID: sampleID(sample), Dataset: "roads", Revision: revision, ProposalID: proposal, ObjectID: object,
+		Class: "animal", Canonical: "animal", W: 640, H: 480, Slices: map[string]string{"weather": "rain"}, Actor: "ana",
+		At: time.Date(2026, 3, 4, 5, 6, int(revision), 1000, time.UTC),
+	}
+	if proposal != "" {
+		c.Source, c.Score, c.Proposal = "yolox_nano@1", 0.25, geometry.Box{X1: 1, Y1: 2, X2: 30.5, Y2: 40}
+	}
+	if object != "" {
+		c.Labeled, c.Label = "raccoon", geometry.Box{X1: 3, Y1: 4, X2: 31, Y2: 41}
+	}
+	c.Accepted = proposal != "" && object != ""
+	return c
+}
+
+func putCorrections(t *testing.T, db *DB, token string, rows ...schemas.Correction) {
+	t.Helper()
+	if err := db.PutCorrections(t.Context(), token, rows); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func corrections(t *testing.T, db *DB, dataset string, since time.Time) (out []schemas.Correction) {
+	t.Helper()
+	for c, err := range db.Corrections(t.Context(), dataset, since) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out) > 0 && out[len(out)-1].SampleID.String() > c.SampleID.String() {
+			t.Fatal("corrections are not in the order of sample ids")
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// sorted is rows in the order in which Corrections yields them.
+func sorted(rows ...schemas.Correction) []schemas.Correction {
+	slices.SortFunc(rows, func(a, b schemas.Correction) int {
+		return cmp.Or(strings.Compare(a.SampleID.String(), b.SampleID.String()), cmp.Compare(a.ProposalID, b.ProposalID), cmp.Compare(a.ObjectID, b.ObjectID))
+	})
+	return rows
+}
+
+var unwritten = cmpopts.IgnoreFields(schemas.Correction{}, "Written")
+
+// TestCorrections: rows come back as they were put, once however often they were, and a submission replaces all that an earlier
+// one of its sample said, whichever arrives first.
+func TestCorrections(t *testing.T) {
+	db := open(t)
+	first := []schemas.Correction{correction(1, 1, "p1", "o1"), correction(1, 1, "p2", ""), correction(1, 1, "", "o9")}
+	second := []schemas.Correction{correction(1, 2, "p1", ""), correction(1, 2, "p2", "o2")}
+	other := correction(2, 1, "p1", "o1")
+	putCorrections(t, db, "a", append(first, other)...)
+	putCorrections(t, db, "a", append(first, other)...) // a retry
+	putCorrections(t, db, "b", append(first, other)...) // a redelivery in another batch
+	if diff := gocmp.Diff(sorted(append(first, other)...), corrections(t, db, "roads", time.Time{}), unwritten); diff != "" {
+		t.Fatalf("-want +got\n%s", diff)
+	}
+	putCorrections(t, db, "c", second...)
+	putCorrections(t, db, "d", first...)
+	want := sorted(append(second, other)...)
+	for _, dataset := range []string{"roads", ""} {
+		if diff := gocmp.Diff(want, corrections(t, db, dataset, time.Time{}), unwritten); diff != "" {
+			t.Fatalf("dataset %q: -want +got\n%s", dataset, diff)
+		}
+	}
+	if got := corrections(t, db, "elsewhere", time.Time{}); got != nil {
+		t.Errorf("of another dataset: %v", got)
+	}
+	if got, want := ask(t, db, "SELECT outcome, count() FROM correction_latest GROUP BY outcome ORDER BY outcome"), "('accepted',2)\n('rejected',1)"; got != want {
+		t.Errorf("correction_latest says %s, want %s", got, want)
+	}
+	if removed, err := db.Erase(t.Context(), sampleID(1)); err != nil || removed["corrections"] == 0 {
+		t.Fatalf("erasure removed %v, %v", removed, err)
+	}
+	if diff := gocmp.Diff([]schemas.Correction{other}, corrections(t, db, "roads", time.Time{}), unwritten); diff != "" {
+		t.Errorf("after an erasure: -want +got\n%s", diff)
+	}
+}
+
+// TestCorrectionsSince: a reader that goes on from the last Written gets what came later, and of what it has seen only the late part.
+func TestCorrectionsSince(t *testing.T) {
+	db := open(t)
+	const old, fresh = 3 * correctionsPerPage, 3
+	var rows []schemas.Correction
+	for n := range old {
+		rows = append(rows, correction(n, 1, "p1", "o1"))
+	}
+	putCorrections(t, db, "", rows...)
+	if got := len(corrections(t, db, "", time.Time{})); got != old {
+		t.Fatalf("%d corrections, want %d", got, old)
+	}
+	if err := db.exec(t.Context(), "age", "ALTER TABLE corrections UPDATE written = written - INTERVAL 1 HOUR WHERE true SETTINGS mutations_sync = 2"); err != nil {
+		t.Fatal(err)
+	}
+	var since time.Time
+	for _, c := range corrections(t, db, "", time.Time{}) {
+		if c.Written.After(since) {
+			since = c.Written
+		}
+	}
+	rows = rows[:0]
+	for n := range fresh {
+		rows = append(rows, correction(old+n, 1, "p1", ""))
+	}
+	putCorrections(t, db, "", rows...)
+	if got := corrections(t, db, "", since); len(got) != old+fresh {
+		t.Errorf("%d corrections since the last batch, want it and %d more", len(got), fresh)
+	}
+	if diff := gocmp.Diff(sorted(rows...), corrections(t, db, "roads", since.Add(2*lateness)), unwritten); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

@@ -1,0 +1,31 @@
+package schemas
+
+import (
+	"time"
+
+	"gleaner/schemas/geometry"
+)
+
+// Correction is how one proposal of a model fared with a person, or one label that no proposal found. The corrections of a
+// sample are those of its latest submission, all of them written by one insert: a later Revision replaces them as a whole.
+type Correction struct {
+	SampleID   SampleID          `json:"sample_id"`
+	Dataset    string            `json:"dataset"`
+	Revision   uint64            `json:"revision"`              // of the submission
+	ProposalID string            `json:"proposal_id,omitempty"` // empty: the label was missed by every model
+	ObjectID   string            `json:"object_id,omitempty"`   // of the label; empty: the proposal was rejected
+	Source     string            `json:"source,omitempty"`      // the proposal's model, name@version; empty when missed
+	Class      string            `json:"class"`                 // of the proposal; of the label when missed
+	Canonical  string            `json:"canonical"`             // what the taxonomy makes of Class; Class itself where it says nothing
+	Labeled    string            `json:"labeled,omitempty"`     // class of the label, which may be narrower or broader than Class
+	Score      float32           `json:"score,omitempty"`       // of the proposal, [0,1]
+	Accepted   bool              `json:"accepted"`              // a label stands where the proposal was
+	Proposal   geometry.Box      `json:"proposal,omitzero"`     // the model's own box, before any convention moved it
+	Label      geometry.Box      `json:"label,omitzero"`        // empty when rejected
+	W          int               `json:"w"`                     // of the image, upright, pixels
+	H          int               `json:"h"`
+	Slices     map[string]string `json:"slices,omitempty"`
+	Actor      string            `json:"actor"`
+	At         time.Time         `json:"at"`      // of the submission
+	Written    time.Time         `json:"written"` // when the store got it, by the store's clock, which sets it
+}
