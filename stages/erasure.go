@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"gleaner/schemas"
 )
@@ -25,4 +28,31 @@ func Erased(ctx context.Context, blobs Blobs, id schemas.SampleID) (bool, error)
 		return false, nil
 	}
 	return false, fmt.Errorf("look for the tombstone of sample %s: %w", id, err)
+}
+
+// lookups is how many tombstones are looked up at once.
+const lookups = 16
+
+// ErasedOf tells which of the samples have a tombstone, as Erased does of one.
+func ErasedOf(ctx context.Context, blobs Blobs, ids []schemas.SampleID) (map[schemas.SampleID]bool, error) {
+	var mu sync.Mutex
+	asked, erased := make(map[schemas.SampleID]bool, len(ids)), map[schemas.SampleID]bool{}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(lookups)
+	for _, id := range ids {
+		if asked[id] {
+			continue
+		}
+		asked[id] = true
+		g.Go(func() error {
+			gone, err := Erased(ctx, blobs, id)
+			if gone {
+				mu.Lock()
+				defer mu.Unlock()
+				erased[id] = true
+			}
+			return err
+		})
+	}
+	return erased, g.Wait()
 }

@@ -61,6 +61,10 @@ func Flow() []Step {
 			About: "turns what people submitted into samples",
 		},
 		{
+			Name: "corrections", In: topics{schemas.Submitted}, Dead: schemas.Dead, Store: clickhouse,
+			About: "keeps how the models' proposals fared with people",
+		},
+		{
 			Name: "trainers", External: true, In: topics{schemas.Labels}, Out: topics{schemas.LossRows},
 			About: "learn from the labels and send back one loss per object and epoch",
 		},

@@ -16,6 +16,7 @@ import (
 	"gleaner/stages"
 	"gleaner/stages/analysis"
 	"gleaner/stages/catalog"
+	"gleaner/stages/corrections"
 	"gleaner/stages/humanlabel"
 	"gleaner/stages/ingest"
 	"gleaner/stages/lint"
@@ -128,6 +129,8 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		return humanlabel.NewPublisher(c.Kafka, c.Blobs, c.Version, c.Log), nil, nil
 	case "catalog":
 		return nil, catalog.New(c.DB, c.Blobs, c.Log), nil
+	case "corrections":
+		return nil, corrections.New(c.DB, c.Blobs, flatClasses{}, c.Log), nil
 	case "analysis":
 		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, c.Log)
 		return nil, h, err

@@ -4,14 +4,8 @@ package catalog
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"gleaner/schemas"
 	"gleaner/stages"
@@ -39,9 +33,6 @@ type Catalog struct {
 func New(store Store, blobs stages.Blobs, log *slog.Logger) *Catalog {
 	return &Catalog{store: store, blobs: blobs, log: log}
 }
-
-// lookups is how many tombstones are looked up at once.
-const lookups = 16
 
 // HandleBatch puts records of any of the topics that Flow gives the catalog, with their inline pixels removed: one put for all
 // samples, whatever their topic, one for labels and one for rejects. It emits nothing. In its *schemas.WriteError bytes that
@@ -124,7 +115,7 @@ func (t *table[T]) store(ctx context.Context, recs []schemas.Record, failed map[
 	if kept == 0 {
 		return nil
 	}
-	if err := t.put(ctx, token(recs, t.from[:kept]), t.rows[:kept]); err != nil {
+	if err := t.put(ctx, stages.Token(recs, t.from[:kept]), t.rows[:kept]); err != nil {
 		return fmt.Errorf("catalog: store %d records of %s and others: %w", kept, recs[t.from[0]].Topic, err)
 	}
 	return nil
@@ -132,44 +123,21 @@ func (t *table[T]) store(ctx context.Context, recs []schemas.Record, failed map[
 
 // drop fails the records of erased samples. ids are the records' samples; those of records that failed already mean nothing.
 func (c *Catalog) drop(ctx context.Context, recs []schemas.Record, ids []schemas.SampleID, failed map[int]error) error {
-	of := make(map[schemas.SampleID][]int, len(ids))
+	var decoded []schemas.SampleID
 	for i, id := range ids {
 		if failed[i] == nil {
-			of[id] = append(of[id], i)
+			decoded = append(decoded, id)
 		}
 	}
-	var mu sync.Mutex
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(lookups)
-	for id, records := range of {
-		g.Go(func() error {
-			switch erased, err := stages.Erased(ctx, c.blobs, id); {
-			case err != nil:
-				return fmt.Errorf("catalog: %w", err)
-			case !erased:
-				return nil
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, i := range records {
-				failed[i] = schemas.ErrDropped
-			}
-			c.log.Info("left out records of an erased sample", "step", "catalog", "sample", id, "topic", recs[records[0]].Topic, "records", len(records))
-			return nil
-		})
+	erased, err := stages.ErasedOf(ctx, c.blobs, decoded)
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
 	}
-	return g.Wait()
-}
-
-// token names a set of records: the digest of each one's topic, partition and offset, in order.
-func token(recs []schemas.Record, which []int) string {
-	h := sha256.New()
-	var buf []byte
-	for _, i := range which {
-		buf = append(append(buf[:0], recs[i].Topic...), 0)
-		buf = binary.BigEndian.AppendUint64(buf, uint64(recs[i].Partition))
-		buf = binary.BigEndian.AppendUint64(buf, uint64(recs[i].Offset))
-		h.Write(buf)
+	for i, id := range ids {
+		if failed[i] == nil && erased[id] {
+			failed[i] = schemas.ErrDropped
+			c.log.Info("left out a record of an erased sample", "step", "catalog", "sample", id, "topic", recs[i].Topic)
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return nil
 }

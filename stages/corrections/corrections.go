@@ -1,0 +1,75 @@
+// Package corrections is the step that records how the models' proposals fared with people: what conventions and calibration are
+// learned from.
+package corrections
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"gleaner/schemas"
+	"gleaner/stages"
+)
+
+// Store keeps corrections, durably when it returns nil. The same token with the same rows is one put; doubles beyond that, and
+// what an earlier revision of a sample said, the store folds.
+type Store interface {
+	PutCorrections(ctx context.Context, token string, rows []schemas.Correction) error
+}
+
+// Step writes batches of submissions to the store. It may be called from many goroutines.
+type Step struct {
+	store   Store
+	blobs   stages.Blobs
+	classes Classes
+	log     *slog.Logger
+}
+
+// New returns the step; nothing runs before HandleBatch.
+func New(store Store, blobs stages.Blobs, classes Classes, log *slog.Logger) *Step {
+	return &Step{store: store, blobs: blobs, classes: classes, log: log}
+}
+
+// HandleBatch judges the submitted samples of a batch and puts their corrections by one call. It emits nothing. In its
+// *schemas.WriteError bytes that cannot be decoded are a Fault, and erased samples schemas.ErrDropped; all others are durable
+// then. After any other error none is known to be.
+func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schemas.Emit, error) {
+	var (
+		samples = make([]schemas.Sample, len(recs))
+		ids     []schemas.SampleID
+		failed  = map[int]error{}
+	)
+	for i, rec := range recs {
+		var err error
+		if samples[i], err = schemas.DecodeSample(rec.Value); err != nil {
+			failed[i] = schemas.NewFault("undecodable", err)
+			continue
+		}
+		ids = append(ids, samples[i].ID)
+	}
+	erased, err := stages.ErasedOf(ctx, s.blobs, ids)
+	if err != nil {
+		return nil, fmt.Errorf("corrections: %w", err)
+	}
+	var rows []schemas.Correction
+	var from []int
+	for i := range samples {
+		switch id := samples[i].ID; {
+		case failed[i] != nil:
+		case erased[id]:
+			failed[i] = schemas.ErrDropped
+			s.log.Info("left out a record of an erased sample", "step", "corrections", "sample", id, "topic", recs[i].Topic)
+		default:
+			rows, from = append(rows, Judge(&samples[i], s.classes)...), append(from, i)
+		}
+	}
+	if len(rows) > 0 {
+		if err := s.store.PutCorrections(ctx, stages.Token(recs, from), rows); err != nil {
+			return nil, fmt.Errorf("corrections: store %d of %d samples: %w", len(rows), len(from), err)
+		}
+	}
+	if len(failed) > 0 {
+		return nil, &schemas.WriteError{Failed: failed}
+	}
+	return nil, nil
+}

@@ -1,0 +1,115 @@
+package corrections
+
+import (
+	"cmp"
+	"slices"
+
+	"gleaner/schemas"
+)
+
+// Classes relates the class names of a dataset, the models' as the people's.
+type Classes interface {
+	// Canonical is what the taxonomy calls the class; the class itself where it says nothing.
+	Canonical(dataset, class string) string
+	// Parent is the class above, "" for a root.
+	Parent(dataset, class string) string
+}
+
+const (
+	// match is the IoU from which a label and a proposal are about one thing, the usual threshold of evaluations (Everingham et al.,
+	// "The Pascal Visual Object Classes Challenge", 2010).
+	match = 0.5
+	// depth bounds how many classes above a class are looked at.
+	depth = 32
+)
+
+// Judge says how the proposals of a submitted sample fared: those that a label stands for were accepted, the others rejected, and
+// labels without a proposal were missed. Pairs of a label and a proposal whose classes are equal or one above the other are
+// joined one to one, those that overlap most first. Of proposals of one class that overlap by match or more only the best counts: the
+// others are there for lint to see how boxes scatter, and were never put before people.
+//
+// It returns nothing where no model has looked at the sample, or no person. The rows are in the order of proposals, then labels.
+func Judge(s *schemas.Sample, classes Classes) []schemas.Correction {
+	if s.Rank < schemas.RankHuman || !slices.ContainsFunc(s.Stamps, func(st schemas.Stamp) bool { return st.Model != "" }) {
+		return nil
+	}
+	proposals := distinct(s.Proposals)
+	type pair struct {
+		proposal, label int
+		iou             float64
+	}
+	var pairs []pair
+	for i, p := range proposals {
+		for j, l := range s.Objects {
+			if iou := p.Box.IoU(l.Box); iou >= match && related(s.Dataset, p.Class, l.Class, classes) {
+				pairs = append(pairs, pair{i, j, iou})
+			}
+		}
+	}
+	slices.SortFunc(pairs, func(a, b pair) int {
+		return cmp.Or(cmp.Compare(b.iou, a.iou), cmp.Compare(a.proposal, b.proposal), cmp.Compare(a.label, b.label))
+	})
+	labelOf, taken := make([]int, len(proposals)), make([]bool, len(s.Objects))
+	for i := range labelOf {
+		labelOf[i] = -1
+	}
+	for _, p := range pairs {
+		if labelOf[p.proposal] < 0 && !taken[p.label] {
+			labelOf[p.proposal], taken[p.label] = p.label, true
+		}
+	}
+	row := func(class string) schemas.Correction {
+		return schemas.Correction{
+			SampleID: s.ID, Dataset: s.Dataset, Revision: s.Revision, Class: class, Canonical: classes.Canonical(s.Dataset, class),
+			W: s.Image.W, H: s.Image.H, Slices: s.Slices, Actor: s.Actor, At: s.Stamps[len(s.Stamps)-1].At,
+		}
+	}
+	out := make([]schemas.Correction, 0, len(proposals)+len(s.Objects))
+	for i, p := range proposals {
+		c := row(p.Class)
+		c.ProposalID, c.Source, c.Score, c.Proposal = p.ID, p.Source, p.Score, p.Own()
+		if labelOf[i] >= 0 {
+			l := s.Objects[labelOf[i]]
+			c.Accepted, c.ObjectID, c.Labeled, c.Label = true, l.ID, l.Class, l.Box
+		}
+		out = append(out, c)
+	}
+	for j, l := range s.Objects {
+		if !taken[j] {
+			c := row(l.Class)
+			c.ObjectID, c.Labeled, c.Label = l.ID, l.Class, l.Box
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// distinct leaves out proposals that overlap a better one of their class.
+func distinct(proposals []schemas.Object) []schemas.Object {
+	sorted := slices.SortedStableFunc(slices.Values(proposals), func(a, b schemas.Object) int { return cmp.Compare(b.Score, a.Score) })
+	var kept []schemas.Object
+	for _, p := range sorted {
+		if !slices.ContainsFunc(kept, func(k schemas.Object) bool { return k.Class == p.Class && k.Box.IoU(p.Box) >= match }) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// related tells whether two classes may name one thing.
+func related(dataset, a, b string, classes Classes) bool {
+	return above(dataset, a, b, classes) || above(dataset, b, a, classes)
+}
+
+// above tells whether class is high, or lies under it.
+func above(dataset, high, class string, classes Classes) bool {
+	for range depth {
+		if class == high {
+			return true
+		}
+		if class = classes.Parent(dataset, class); class == "" {
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,256 @@
+package convention
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+)
+
+const (
+	folds    = 5
+	maxDepth = 32 // of classes that are looked at
+	// enough corrections prove or disprove an estimate; one with fewer is judged with the class above.
+	enough = 10
+	// surely is the normal quantile of a one-sided test at 5 %, interval that of a two-sided one.
+	surely   = 1.645
+	interval = 1.96
+	// siblingSpread is how far the offsets of siblings differ where there are none to tell, leastSpread how far those of roots
+	// differ from zero at least.
+	siblingSpread = 0.03 * 0.03
+	leastSpread   = 0.001 * 0.001
+)
+
+// estimate turns the corrections of a dataset into estimates. An edge is moved when its interval leaves zero out and the estimate
+// has proven itself: moved by what the other folds' images say, boxes gain IoU for sure.
+func estimate(windows map[key][]observation, parent func(string) string) map[key]Estimate {
+	all := fit(windows, parent, func(*observation) bool { return true })
+	gains := map[key][]float64{}
+	for fold := range folds {
+		others := fit(windows, parent, func(o *observation) bool { return o.fold() != fold })
+		for _, k := range sortedKeys(windows) {
+			for i := range windows[k] {
+				if o := &windows[k][i]; o.fold() == fold {
+					var edges [4]Offset
+					if n, ok := others[k]; ok {
+						edges = n.offsets()
+					}
+					gain := move(o.raw, edges, o.w, o.h).IoU(o.label) - o.raw.IoU(o.label)
+					for n := all[k]; n != nil; n = n.above {
+						gains[n.key] = append(gains[n.key], gain)
+					}
+				}
+			}
+		}
+	}
+	out := make(map[key]Estimate, len(all))
+	for k, n := range all {
+		e := Estimate{Class: k.class, Model: k.model, Edges: n.offsets(), N: len(gains[k])}
+		for n.above != nil && len(gains[n.key]) < enough {
+			n = n.above
+		}
+		e.Gain, e.Error = meanError(gains[n.key])
+		for i := range e.Edges {
+			e.Edges[i].Applied = e.Edges[i].Applied && e.Gain > surely*e.Error
+		}
+		out[k] = e
+	}
+	return out
+}
+
+// node is a class, or below a class one model's boxes of it, in the tree by which estimates support each other: an offset is
+// normally distributed around the parent's, and a root's around zero. Leaves have the corrections.
+type node struct {
+	key
+	above    *node
+	below    []*node
+	n        [4]int    // values in own and below
+	own      [4]normal // what the node's own corrections say
+	evidence [4]normal // with those of all below
+	belief   [4]normal // with everything
+}
+
+// fit estimates every node from the observations that which holds, by exact inference in the tree of normals. The spreads, the
+// variances around the parent and around zero, are estimated by the method of moments (empirical Bayes).
+func fit(windows map[key][]observation, parent func(string) string, which func(*observation) bool) map[key]*node {
+	nodes := map[key]*node{}
+	var order, roots []*node // order has parents after their children
+	var values []float64
+	for _, k := range sortedKeys(windows) {
+		leaf := &node{key: k}
+		for edge := range leaf.own {
+			values = values[:0]
+			for i := range windows[k] {
+				if o := &windows[k][i]; which(o) {
+					if v, shown := o.offset(edge); shown {
+						values = append(values, v)
+					}
+				}
+			}
+			leaf.own[edge], leaf.n[edge] = location(values), len(values)
+		}
+		nodes[k] = leaf
+		grow(nodes, leaf, k.class, parent)
+	}
+	for _, k := range sortedKeys(nodes) {
+		if n := nodes[k]; n.above == nil {
+			roots = append(roots, n)
+		}
+	}
+	for _, r := range roots {
+		order = r.list(order)
+	}
+	for _, n := range order {
+		for _, c := range n.below {
+			for edge := range n.n {
+				n.n[edge] += c.n[edge]
+			}
+		}
+	}
+	spread := siblingSpread
+	for range 3 { // what lies deeper depends on it
+		for _, n := range order {
+			n.gather(spread)
+		}
+		spread = siblings(order)
+	}
+	for _, n := range order {
+		n.gather(spread)
+	}
+	around := normal{0, aroundZero(roots)}
+	for _, r := range roots {
+		r.settle([4]normal{around, around, around, around}, spread)
+	}
+	return nodes
+}
+
+// grow links a leaf to its class and the classes above.
+func grow(nodes map[key]*node, child *node, class string, parent func(string) string) {
+	for range maxDepth {
+		if class == "" {
+			return
+		}
+		k := key{class: class}
+		n, known := nodes[k]
+		if !known {
+			n = &node{key: k, own: [4]normal{nothing, nothing, nothing, nothing}}
+			nodes[k] = n
+		}
+		for a := n; a != nil; a = a.above {
+			if a == child {
+				return // the classes go round in a circle
+			}
+		}
+		child.above = n
+		n.below = append(n.below, child)
+		if known {
+			return
+		}
+		child, class = n, parent(class)
+	}
+}
+
+func (n *node) list(order []*node) []*node {
+	for _, c := range n.below {
+		order = c.list(order)
+	}
+	return append(order, n)
+}
+
+// gather makes the evidence of a node of that of the nodes below.
+func (n *node) gather(spread float64) {
+	n.evidence = n.own
+	for edge := range n.evidence {
+		for _, c := range n.below {
+			n.evidence[edge] = n.evidence[edge].and(c.evidence[edge].wider(spread))
+		}
+	}
+}
+
+// settle makes the beliefs of a node and those below, given what is believed of it without its evidence.
+func (n *node) settle(prior [4]normal, spread float64) {
+	for edge := range prior {
+		n.belief[edge] = prior[edge].and(n.evidence[edge])
+		if n.model == "" { // applied to what has no estimate of its own
+			n.belief[edge] = n.belief[edge].wider(spread)
+		}
+	}
+	for _, c := range n.below {
+		rest := prior
+		for edge := range rest {
+			rest[edge] = rest[edge].and(n.own[edge])
+			for _, other := range n.below {
+				if other != c {
+					rest[edge] = rest[edge].and(other.evidence[edge].wider(spread))
+				}
+			}
+			rest[edge] = rest[edge].wider(spread)
+		}
+		c.settle(rest, spread)
+	}
+}
+
+// siblings estimates the variance of offsets around their parent's (DerSimonian and Laird, "Meta-analysis in clinical trials",
+// 1986), pooled over all parents and edges.
+func siblings(nodes []*node) float64 {
+	var q, c float64
+	for _, n := range nodes {
+		for edge := range n.own {
+			var k, w, w2, wm, wmm float64
+			for _, b := range n.below {
+				if p := 1 / b.evidence[edge].variance; p > 0 {
+					m := b.evidence[edge].mean
+					k, w, w2, wm, wmm = k+1, w+p, w2+p*p, wm+p*m, wmm+p*m*m
+				}
+			}
+			if k > 1 {
+				q += wmm - wm*wm/w - (k - 1)
+				c += w - w2/w
+			}
+		}
+	}
+	if c == 0 {
+		return siblingSpread
+	}
+	return max(q/c, 0)
+}
+
+// aroundZero estimates the variance of the roots' offsets around zero: next to nothing where no edge shows a convention.
+func aroundZero(roots []*node) float64 {
+	var sum, n float64
+	for _, r := range roots {
+		for _, e := range r.evidence {
+			if !math.IsInf(e.variance, 1) {
+				sum += e.mean*e.mean - e.variance
+				n++
+			}
+		}
+	}
+	return max(sum/max(n, 1), leastSpread)
+}
+
+// offsets is what is believed of the edges; those whose interval leaves zero out count as applied.
+func (n *node) offsets() (out [4]Offset) {
+	for i, b := range n.belief {
+		r := interval * math.Sqrt(b.variance)
+		out[i] = Offset{Mean: b.mean, Low: b.mean - r, High: b.mean + r, N: n.n[i], Applied: math.Abs(b.mean) > r}
+	}
+	return out
+}
+
+func meanError(values []float64) (mean, err float64) {
+	n := float64(len(values))
+	for _, v := range values {
+		mean += v / n
+	}
+	for _, v := range values {
+		err += (v - mean) * (v - mean)
+	}
+	return mean, math.Sqrt(err / max(n*(n-1), 1))
+}
+
+func sortedKeys[V any](m map[key]V) []key {
+	return slices.SortedFunc(maps.Keys(m), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.model, b.model))
+	})
+}
