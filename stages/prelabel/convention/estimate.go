@@ -17,7 +17,7 @@ const (
 	interval = 1.96
 	// siblingSpread is how far the offsets of siblings differ where there are none to tell, leastSpread how far those of roots
 	// differ from zero at least.
-	siblingSpread = 0.03 * 0.03
+	siblingSpread = 0.02 * 0.02
 	leastSpread   = 0.001 * 0.001
 )
 
