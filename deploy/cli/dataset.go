@@ -98,7 +98,7 @@ near-duplicate group alone, so twins are never on two sides and new samples move
 	for _, sub := range []*cobra.Command{version, list, diff} {
 		a.jsonFlag(sub)
 	}
-	c.AddCommand(version, list, diff)
+	c.AddCommand(version, list, diff, a.conventionsCommand())
 	return c
 }
 

@@ -33,6 +33,8 @@ type shared struct {
 	model   *model // nil: prelabel passes samples on
 	guard   *runner.Guard
 	metrics *prometheus.Registry
+
+	conventions *conventions // nil: no prelabel runs here
 }
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
@@ -43,6 +45,9 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 	}
 	if s.guard, err = runner.OpenGuard(filepath.Join(c.Config.DataDir, "state"), c.Log); err != nil {
 		return nil, err
+	}
+	if slices.Contains(names, "prelabel") {
+		s.conventions = newConventions(c.DB, "", c.Log)
 	}
 	users := 0
 	if s.model != nil && slices.Contains(names, "prelabel") {

@@ -66,7 +66,7 @@ func New(parent func(class string) string) *Book {
 }
 
 // Update takes corrections in, all of a sample in one call: they replace what the sample said before. Those datasets are then
-// estimated anew, which takes some 10 ms for each thousand corrections that they hold.
+// estimated anew, which takes some 5 ms for each thousand accepted corrections that they hold.
 func (b *Book) Update(corrections []schemas.Correction) {
 	b.updating.Lock()
 	defer b.updating.Unlock()

@@ -70,6 +70,6 @@ func (r Result) panel(w io.Writer) {
 		}
 		fmt.Fprintf(w, `<polygon points="%s" fill="%s" fill-opacity="0.12"/><polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n",
 			strings.Join(append(over, under...), " "), c.color, strings.Join(line, " "), c.color)
-		fmt.Fprintf(w, `<path d="M%d %dh16" stroke="%s" stroke-width="2"/><text x="%d" y="%d">%s</text>`+"\n", k*128, panelH+54, c.color, k*128+20, panelH+58, c.name)
+		fmt.Fprintf(w, `<path d="M%d %dh16" stroke="%s" stroke-width="2"/><text x="%d" y="%d">%s</text>`+"\n", k*132, panelH+54, c.color, k*132+20, panelH+58, c.name)
 	}
 }

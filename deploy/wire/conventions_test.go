@@ -1,0 +1,126 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/prelabel/convention"
+)
+
+// written is a store of corrections that counts what it yields.
+type written struct {
+	rows    []schemas.Correction
+	err     error // after half of the rows
+	yielded int
+}
+
+func (w *written) Corrections(_ context.Context, _ string, since time.Time) iter.Seq2[schemas.Correction, error] {
+	return func(yield func(schemas.Correction, error) bool) {
+		for i, r := range w.rows {
+			if w.err != nil && i >= len(w.rows)/2 {
+				yield(schemas.Correction{}, w.err)
+				return
+			}
+			if r.Written.After(since.Add(-10 * time.Second)) {
+				w.yielded++
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+var epoch = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// wide is an accepted proposal whose label is a fifth wider on the right, give or take.
+func wide(n int, revision uint64, at time.Time) schemas.Correction {
+	jitter := float32(n%5) - 2
+	return schemas.Correction{
+		SampleID: schemas.NewSampleID("street", fmt.Sprint(n), schemas.Hash{}), Dataset: "street", Revision: revision, ProposalID: "p1", ObjectID: "o1",
+		Source: "m@1", Class: "car", Labeled: "car", Accepted: true, W: 640, H: 480, At: at, Written: at,
+		Proposal: geometry.Box{X1: 100, Y1: 100, X2: 200, Y2: 200}, Label: geometry.Box{X1: 100 + jitter, Y1: 100 - jitter, X2: 220 + jitter, Y2: 200 - jitter},
+	}
+}
+
+// TestConventionsFollow: a book that is refreshed as corrections come knows what one does that reads them all at once, and what
+// comes again costs no new estimate.
+func TestConventionsFollow(t *testing.T) {
+	store := &written{}
+	follow := newConventions(store, "", slog.New(slog.DiscardHandler))
+	refresh := func() {
+		t.Helper()
+		if err := follow.refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refresh() // there is nothing yet
+	for n := range 60 {
+		store.rows = append(store.rows, wide(n, 1, epoch.Add(time.Duration(n)*time.Second)))
+		if n%7 == 0 {
+			refresh()
+		}
+	}
+	again := wide(3, 2, epoch.Add(time.Minute)) // submitted anew, and rejected
+	again.Accepted = false
+	store.rows[3] = again
+	late := wide(60, 1, epoch.Add(55*time.Second)) // readable only after a later one was
+	refresh()
+	store.rows = append(store.rows, late)
+	refresh()
+
+	whole := convention.New(nil)
+	whole.Update(store.rows)
+	if diff := cmp.Diff(whole.Estimates("street"), follow.book.Estimates("street")); diff != "" {
+		t.Errorf("-read at once +followed\n%s", diff)
+	}
+	box := geometry.Box{X1: 300, Y1: 300, X2: 400, Y2: 400}
+	if moved := follow.book.Apply("street", "car", "m@1", box, 640, 480); moved.X2 < 415 || moved.X2 > 425 || moved.X1 != 300 || moved.Y2 != 400 {
+		t.Errorf("the box is moved to %+v, want its right edge near 420", moved)
+	}
+	before, known := store.yielded, follow.book.Estimates("street")
+	refresh()
+	if n := store.yielded - before; n == 0 || n > 15 {
+		t.Errorf("%d corrections are read again, want the last few", n)
+	}
+	if diff := cmp.Diff(known, follow.book.Estimates("street")); diff != "" {
+		t.Errorf("what comes again changes the estimates:\n%s", diff)
+	}
+}
+
+// TestConventionsForget: what the store has no more is forgotten when all is read again, and an error changes nothing.
+func TestConventionsForget(t *testing.T) {
+	store := &written{}
+	for n := range 40 {
+		store.rows = append(store.rows, wide(n, 1, epoch))
+	}
+	c := newConventions(store, "", slog.New(slog.DiscardHandler))
+	if err := c.refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	known := c.book.Estimates("street")
+	c.anew = time.Time{}
+	store.err = errors.New("the server is gone")
+	if err := c.refresh(t.Context()); !errors.Is(err, store.err) {
+		t.Fatalf("error %v, want the store's", err)
+	}
+	if diff := cmp.Diff(known, c.book.Estimates("street")); diff != "" {
+		t.Errorf("an error changes the estimates:\n%s", diff)
+	}
+	store.err, store.rows = nil, store.rows[:30]
+	if err := c.refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := c.book.Estimates("street")[0].N; n != 30 {
+		t.Errorf("%d corrections are held after an erasure, want 30", n)
+	}
+}
