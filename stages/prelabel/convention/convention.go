@@ -96,7 +96,10 @@ func (b *Book) Update(corrections []schemas.Correction) {
 		}
 		for k, w := range windows {
 			slices.SortFunc(w, newestFirst)
-			if len(w) > maxWindow {
+			switch {
+			case len(w) == 0:
+				delete(windows, k)
+			case len(w) > maxWindow:
 				windows[k] = slices.Clone(w[:maxWindow])
 			}
 		}

@@ -65,15 +65,15 @@ func learned(parent func(string) string, batches ...[]schemas.Correction) *Book 
 	return b
 }
 
-// of returns the estimate of a class and model.
-func of(t *testing.T, b *Book, class, model string) Estimate {
+// of returns the estimate of a class by the model m@1.
+func of(t *testing.T, b *Book, class string) Estimate {
 	t.Helper()
 	for _, e := range b.Estimates("d") {
-		if e.Class == class && e.Model == model {
+		if e.Class == class && e.Model == "m@1" {
 			return e
 		}
 	}
-	t.Fatalf("no estimate of %s by %q among %+v", class, model, b.Estimates("d"))
+	t.Fatalf("no estimate of %s among %+v", class, b.Estimates("d"))
 	return Estimate{}
 }
 
@@ -86,7 +86,7 @@ func TestOffsetsAreFound(t *testing.T) {
 		for seed := range uint64(40) {
 			w := newWorld(seed, 0.05)
 			w.mistakes = c.mistakes
-			for i, o := range of(t, learned(nil, w.corrections(100, "car", "m@1", truth)), "car", "m@1").Edges {
+			for i, o := range of(t, learned(nil, w.corrections(100, "car", "m@1", truth)), "car").Edges {
 				edges++
 				if o.Low <= truth[i] && truth[i] <= o.High {
 					held++
@@ -141,7 +141,7 @@ func TestAppliedOffsetsLeaveNothing(t *testing.T) {
 		c := &all[i]
 		c.Proposal = b.Apply("d", "car", "m@1", c.Proposal, width, height)
 	}
-	for i, o := range of(t, learned(nil, all), "car", "m@1").Edges {
+	for i, o := range of(t, learned(nil, all), "car").Edges {
 		if math.Abs(o.Mean) > 0.01 {
 			t.Errorf("%s is off by %.3f after it was applied", Edges[i], o.Mean)
 		}
@@ -179,7 +179,7 @@ func TestOrder(t *testing.T) {
 	all = append(all, w.corrections(50, "van", "m@2", [4]float64{0, 0.1})...)
 	parent := func(class string) string { return map[string]string{"car": "vehicle", "van": "vehicle"}[class] }
 	want := learned(parent, all).Estimates("d")
-	if of(t, learned(parent, all), "car", "m@1").N != maxWindow {
+	if of(t, learned(parent, all), "car").N != maxWindow {
 		t.Fatal("the window is not full")
 	}
 	for seed := range uint64(5) {
@@ -222,7 +222,7 @@ func TestParents(t *testing.T) {
 	rule := [4]float64{0.15, 0, 0.15, 0}
 	b := learned(parent, w.corrections(150, "car", "m@1", rule), w.corrections(150, "van", "m@1", rule), w.corrections(3, "bus", "m@1", [4]float64{-0.05}))
 	alone := learned(nil, newWorld(11, 0.05).corrections(3, "bus", "m@1", [4]float64{-0.05}))
-	if with, without := of(t, b, "bus", "m@1").Edges[0].Mean, of(t, alone, "bus", "m@1").Edges[0].Mean; with < without+0.03 {
+	if with, without := of(t, b, "bus").Edges[0].Mean, of(t, alone, "bus").Edges[0].Mean; with < without+0.03 {
 		t.Errorf("with few corrections of its own, bus is %.3f among its siblings and %.3f alone", with, without)
 	}
 	box := geometry.Box{X1: 100, Y1: 100, X2: 200, Y2: 200}
@@ -237,7 +237,7 @@ func TestParents(t *testing.T) {
 		}
 	}
 	own := learned(parent, w.corrections(150, "car", "m@1", rule), w.corrections(150, "van", "m@1", [4]float64{-0.1}))
-	if got := of(t, own, "van", "m@1").Edges[0].Mean; math.Abs(got+0.1) > 0.03 {
+	if got := of(t, own, "van").Edges[0].Mean; math.Abs(got+0.1) > 0.03 {
 		t.Errorf("with many corrections of its own, van's left edge is %.3f, want -0.1", got)
 	}
 }
@@ -251,7 +251,7 @@ func TestBorder(t *testing.T) {
 		c.Proposal.Y1, c.Proposal.Y2 = c.Proposal.Y1+down, height
 		c.Label.Y1, c.Label.Y2 = c.Label.Y1+down, height
 	}
-	o := of(t, learned(nil, all), "car", "m@1").Edges[3]
+	o := of(t, learned(nil, all), "car").Edges[3]
 	if o.N != 20 || math.Abs(o.Mean-0.2) > 0.04 || !o.Applied {
 		t.Errorf("bottom: %+v, want 0.2 of 20", o)
 	}

@@ -31,11 +31,7 @@ func estimate(windows map[key][]observation, parent func(string) string) map[key
 		for _, k := range sortedKeys(windows) {
 			for i := range windows[k] {
 				if o := &windows[k][i]; o.fold() == fold {
-					var edges [4]Offset
-					if n, ok := others[k]; ok {
-						edges = n.offsets()
-					}
-					gain := move(o.raw, edges, o.w, o.h).IoU(o.label) - o.raw.IoU(o.label)
+					gain := move(o.raw, others[k].offsets(), o.w, o.h).IoU(o.label) - o.raw.IoU(o.label)
 					for n := all[k]; n != nil; n = n.above {
 						gains[n.key] = append(gains[n.key], gain)
 					}
