@@ -26,6 +26,5 @@ type Correction struct {
 	H          int               `json:"h"`
 	Slices     map[string]string `json:"slices,omitempty"`
 	Actor      string            `json:"actor"`
-	At         time.Time         `json:"at"`      // of the submission
-	Written    time.Time         `json:"written"` // when the store got it, by the store's clock, which sets it
+	At         time.Time         `json:"at"` // of the submission
 }

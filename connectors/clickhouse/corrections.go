@@ -2,7 +2,9 @@ package clickhouse
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -11,7 +13,7 @@ import (
 	"gleaner/schemas/geometry"
 )
 
-// PutCorrections records corrections, all those of a submission in one call. Written is the server's to set.
+// PutCorrections records corrections, all those of a submission in one call.
 func (db *DB) PutCorrections(ctx context.Context, token string, rows []schemas.Correction) error {
 	if len(rows) == 0 {
 		return nil
@@ -67,20 +69,22 @@ func tuple(b geometry.Box) []any { return []any{b.X1, b.Y1, b.X2, b.Y2} }
 const correctionsPerPage = 10_000
 
 // Corrections yields the corrections that stand, those of each sample's latest submission, of a dataset or, when it is empty,
-// of all, in the order of sample ids: a sample's come together. With since, the largest Written that a reader has seen, only
-// those of samples written about then or later, some of which it has seen too. It reads page by page: memory is bounded and no
-// connection is held between pages. The first error ends it.
-func (db *DB) Corrections(ctx context.Context, dataset string, since time.Time) iter.Seq2[schemas.Correction, error] {
+// of all, in the order of sample ids: a sample's come together. With a span of time, only of samples that were written about
+// within it, or up to ten seconds before; a reader who asks for the time since it asked last misses none and gets some again. It
+// reads page by page: memory is bounded and no connection is held between pages. The first error ends it.
+func (db *DB) Corrections(ctx context.Context, dataset string, within time.Duration) iter.Seq2[schemas.Correction, error] {
 	return func(yield func(schemas.Correction, error) bool) {
-		of, fresh, args := "true", "true", []any{}
+		var conditions []string
+		var args []any
 		if dataset != "" {
-			of, args = "dataset = ?", []any{dataset}
+			conditions, args = append(conditions, "dataset = ?"), append(args, dataset)
 		}
-		latest := args
-		if !since.IsZero() {
-			fresh, args = "written > ?", append(args[:len(args):len(args)], since.Add(-lateness))
+		if within > 0 {
+			// The set of few samples lets the server read few parts of the table. Only spans of time are compared with its clock.
+			conditions = append(conditions, fmt.Sprintf("(dataset, sample_id) IN (SELECT dataset, sample_id FROM corrections"+
+				" WHERE written > now64(3) - INTERVAL %d MILLISECOND)", (within+lateness).Milliseconds()))
 		}
-		total, err := db.count(ctx, "SELECT count() FROM corrections WHERE "+of+" AND "+fresh, args...)
+		total, err := db.count(ctx, "SELECT count() FROM corrections WHERE "+strings.Join(append(conditions, "true"), " AND "), args...)
 		if err != nil {
 			yield(schemas.Correction{}, err)
 			return
@@ -89,17 +93,17 @@ func (db *DB) Corrections(ctx context.Context, dataset string, since time.Time) 
 			return
 		}
 		for span := range idSpans(total, correctionsPerPage) {
+			where := strings.Join(append(conditions[:len(conditions):len(conditions)], span.where()), " AND ")
 			var page []schemas.Correction
-			where := " WHERE " + of + " AND " + span.where()
 			err := db.rows(ctx, "read corrections", func() { page = page[:0] }, func(rows driver.Rows) error {
 				c, err := scanCorrection(rows)
 				page = append(page, c)
 				return err
 			}, "SELECT dataset, sample_id, revision, proposal_id, object_id, source, class, canonical, labeled, score, accepted,"+
-				" proposal.x1, proposal.y1, proposal.x2, proposal.y2, label.x1, label.y1, label.x2, label.y2, w, h, slices, actor, at, written"+
-				" FROM corrections FINAL"+where+" AND "+fresh+
-				" AND (sample_id, revision) IN (SELECT sample_id, max(revision) FROM corrections"+where+" GROUP BY sample_id)"+
-				" ORDER BY sample_id, proposal_id, object_id", append(args[:len(args):len(args)], latest...)...)
+				" proposal.x1, proposal.y1, proposal.x2, proposal.y2, label.x1, label.y1, label.x2, label.y2, w, h, slices, actor, at"+
+				" FROM corrections FINAL WHERE "+where+
+				" AND (sample_id, revision) IN (SELECT sample_id, max(revision) FROM corrections WHERE "+where+" GROUP BY sample_id)"+
+				" ORDER BY sample_id, proposal_id, object_id", append(args[:len(args):len(args)], args...)...)
 			if err != nil {
 				yield(schemas.Correction{}, err)
 				return
@@ -119,7 +123,7 @@ func scanCorrection(rows driver.Rows) (schemas.Correction, error) {
 	var w, h uint32
 	p, l := &c.Proposal, &c.Label
 	err := rows.Scan(&c.Dataset, &id, &c.Revision, &c.ProposalID, &c.ObjectID, &c.Source, &c.Class, &c.Canonical, &c.Labeled, &c.Score, &c.Accepted,
-		&p.X1, &p.Y1, &p.X2, &p.Y2, &l.X1, &l.Y1, &l.X2, &l.Y2, &w, &h, &c.Slices, &c.Actor, &c.At, &c.Written)
+		&p.X1, &p.Y1, &p.X2, &p.Y2, &l.X1, &l.Y1, &l.X2, &l.Y2, &w, &h, &c.Slices, &c.Actor, &c.At)
 	copy(c.SampleID[:], id)
 	c.W, c.H = int(w), int(h)
 	return c, err

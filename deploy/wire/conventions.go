@@ -17,10 +17,10 @@ func (flatClasses) Canonical(_, class string) string { return class }
 
 func (flatClasses) Parent(_, _ string) string { return "" }
 
-// correctionStore yields the corrections that stand, of a dataset or of all, a sample's together; with a time, the largest Written seen so far,
-// those written about then or later.
+// correctionStore yields the corrections that stand, of a dataset or of all, a sample's together; with a span of time, of the
+// samples written about within it, and of some before.
 type correctionStore interface {
-	Corrections(ctx context.Context, dataset string, since time.Time) iter.Seq2[schemas.Correction, error]
+	Corrections(ctx context.Context, dataset string, within time.Duration) iter.Seq2[schemas.Correction, error]
 }
 
 const (
@@ -38,9 +38,9 @@ type conventions struct {
 	dataset string
 	log     *slog.Logger
 
-	since time.Time                   // the largest Written that the book has
-	seen  map[schemas.SampleID]uint64 // revisions of what was written last, some of which comes again
-	anew  time.Time                   // when all was read
+	anew time.Time                   // when all was read
+	last time.Time                   // when something was
+	seen map[schemas.SampleID]uint64 // revisions that were read then
 }
 
 // newConventions keeps an empty book, of one dataset or, when it is empty, of all.
@@ -64,41 +64,47 @@ func (c *conventions) run(ctx context.Context) {
 	}
 }
 
-// refresh takes in what has been written since the last time; an error leaves some of it for the next.
+// refresh takes in what has been written since the last time. After an error it is all still to be read.
 func (c *conventions) refresh(ctx context.Context) error {
-	into, since, seen, anew := c.book, c.since, c.seen, time.Since(c.anew) > conventionsAnew
-	if anew {
-		into, since, seen = convention.New(nil), time.Time{}, nil
-	}
-	newest, fresh := since, map[schemas.SampleID]uint64{}
-	var rows []schemas.Correction
-	for r, err := range c.from.Corrections(ctx, c.dataset, since) {
-		if err != nil {
+	began := time.Now()
+	if c.anew.IsZero() || began.Sub(c.anew) > conventionsAnew {
+		fresh := convention.New(nil)
+		if _, err := c.read(ctx, 0, fresh); err != nil {
 			return err
+		}
+		c.book.Become(fresh)
+		c.anew, c.last, c.seen = began, began, nil
+		return nil
+	}
+	seen, err := c.read(ctx, began.Sub(c.last), c.book)
+	if err != nil {
+		return err
+	}
+	c.last, c.seen = began, seen
+	return nil
+}
+
+// read updates a book with what was written within a span of time and not seen before, and returns the revisions read.
+func (c *conventions) read(ctx context.Context, within time.Duration, into *convention.Book) (map[schemas.SampleID]uint64, error) {
+	var rows []schemas.Correction
+	read := map[schemas.SampleID]uint64{}
+	for r, err := range c.from.Corrections(ctx, c.dataset, within) {
+		if err != nil {
+			return nil, err
 		}
 		if len(rows) >= correctionsAtOnce && rows[len(rows)-1].SampleID != r.SampleID {
 			into.Update(rows)
 			rows = rows[:0]
 		}
-		if r.Written.After(newest) {
-			newest = r.Written
+		if within > 0 {
+			read[r.SampleID] = r.Revision
 		}
-		if !since.IsZero() {
-			fresh[r.SampleID] = r.Revision
-		}
-		if revision, old := seen[r.SampleID]; !old || revision != r.Revision {
+		if revision, again := c.seen[r.SampleID]; within == 0 || !again || revision != r.Revision {
 			rows = append(rows, r)
 		}
 	}
-	if len(rows) > 0 {
-		into.Update(rows)
-	}
-	if anew {
-		c.book.Become(into)
-		c.anew = time.Now()
-	}
-	c.since, c.seen = newest, fresh
-	return nil
+	into.Update(rows)
+	return read, nil
 }
 
 // Conventions returns what the corrections of a dataset say now.

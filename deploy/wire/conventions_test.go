@@ -16,21 +16,22 @@ import (
 	"gleaner/stages/prelabel/convention"
 )
 
-// written is a store of corrections that counts what it yields.
+// written is a store of corrections with a clock of its own.
 type written struct {
-	rows    []schemas.Correction
-	err     error // after half of the rows
+	now     time.Time
+	rows    []schemas.Correction // At is when they were written
+	err     error                // after half of the rows
 	yielded int
 }
 
-func (w *written) Corrections(_ context.Context, _ string, since time.Time) iter.Seq2[schemas.Correction, error] {
+func (w *written) Corrections(_ context.Context, _ string, within time.Duration) iter.Seq2[schemas.Correction, error] {
 	return func(yield func(schemas.Correction, error) bool) {
 		for i, r := range w.rows {
 			if w.err != nil && i >= len(w.rows)/2 {
 				yield(schemas.Correction{}, w.err)
 				return
 			}
-			if r.Written.After(since.Add(-10 * time.Second)) {
+			if within == 0 || r.At.After(w.now.Add(-within-10*time.Second)) {
 				w.yielded++
 				if !yield(r, nil) {
 					return
@@ -47,7 +48,7 @@ func wide(n int, revision uint64, at time.Time) schemas.Correction {
 	jitter := float32(n%5) - 2
 	return schemas.Correction{
 		SampleID: schemas.NewSampleID("street", fmt.Sprint(n), schemas.Hash{}), Dataset: "street", Revision: revision, ProposalID: "p1", ObjectID: "o1",
-		Source: "m@1", Class: "car", Labeled: "car", Accepted: true, W: 640, H: 480, At: at, Written: at,
+		Source: "m@1", Class: "car", Labeled: "car", Accepted: true, W: 640, H: 480, At: at,
 		Proposal: geometry.Box{X1: 100, Y1: 100, X2: 200, Y2: 200}, Label: geometry.Box{X1: 100 + jitter, Y1: 100 - jitter, X2: 220 + jitter, Y2: 200 - jitter},
 	}
 }
@@ -55,7 +56,7 @@ func wide(n int, revision uint64, at time.Time) schemas.Correction {
 // TestConventionsFollow: a book that is refreshed as corrections come knows what one does that reads them all at once, and what
 // comes again costs no new estimate.
 func TestConventionsFollow(t *testing.T) {
-	store := &written{}
+	store := &written{now: epoch}
 	follow := newConventions(store, "", slog.New(slog.DiscardHandler))
 	refresh := func() {
 		t.Helper()
@@ -65,15 +66,16 @@ func TestConventionsFollow(t *testing.T) {
 	}
 	refresh() // there is nothing yet
 	for n := range 60 {
-		store.rows = append(store.rows, wide(n, 1, epoch.Add(time.Duration(n)*time.Second)))
+		store.now = store.now.Add(time.Second)
+		store.rows = append(store.rows, wide(n, 1, store.now))
 		if n%7 == 0 {
 			refresh()
 		}
 	}
-	again := wide(3, 2, epoch.Add(time.Minute)) // submitted anew, and rejected
+	again := wide(3, 2, store.now) // submitted anew, and rejected
 	again.Accepted = false
 	store.rows[3] = again
-	late := wide(60, 1, epoch.Add(55*time.Second)) // readable only after a later one was
+	late := wide(60, 1, store.now.Add(-5*time.Second)) // readable only after a later one was
 	refresh()
 	store.rows = append(store.rows, late)
 	refresh()
