@@ -16,7 +16,7 @@ type Correction struct {
 	ObjectID   string            `json:"object_id,omitempty"`   // of the label; empty: the proposal was rejected
 	Source     string            `json:"source,omitempty"`      // the proposal's model, name@version; empty when missed
 	Class      string            `json:"class"`                 // of the proposal; of the label when missed
-	Canonical  string            `json:"canonical"`             // what the taxonomy makes of Class; Class itself where it says nothing
+	Canonical  string            `json:"canonical"`             // Class by the taxonomy's name; Class itself where it has none
 	Labeled    string            `json:"labeled,omitempty"`     // class of the label, which may be narrower or broader than Class
 	Score      float32           `json:"score,omitempty"`       // of the proposal, [0,1]
 	Accepted   bool              `json:"accepted"`              // a label stands where the proposal was

@@ -10,13 +10,6 @@ import (
 	"gleaner/stages/prelabel/convention"
 )
 
-// flatClasses is a label space without order: every class is its own canonical one, and a root.
-type flatClasses struct{}
-
-func (flatClasses) Canonical(_, class string) string { return class }
-
-func (flatClasses) Parent(_, _ string) string { return "" }
-
 // correctionStore yields the corrections that stand, of a dataset or of all, a sample's together; with a span of time, of the
 // samples written about within it, and of some before.
 type correctionStore interface {

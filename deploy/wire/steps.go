@@ -135,7 +135,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 	case "catalog":
 		return nil, catalog.New(c.DB, c.Blobs, c.Log), nil
 	case "corrections":
-		return nil, corrections.New(c.DB, c.Blobs, flatClasses{}, c.Log), nil
+		return nil, corrections.New(c.DB, c.Blobs, nil, c.Log), nil
 	case "analysis":
 		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, c.Log)
 		return nil, h, err

@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS corrections
     object_id String COMMENT 'of the label; empty: the proposal was rejected',
     source LowCardinality(String) COMMENT 'model of the proposal, name@version',
     class LowCardinality(String) COMMENT 'of the proposal; of the label when missed',
-    canonical LowCardinality(String) COMMENT 'what the taxonomy makes of the class',
+    canonical LowCardinality(String) COMMENT 'the class by the taxonomy''s name',
     labeled LowCardinality(String) COMMENT 'class of the label',
     score Float32 COMMENT 'of the proposal, 0 to 1',
     accepted Bool COMMENT 'a label stands where the proposal was',

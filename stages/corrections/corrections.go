@@ -19,15 +19,15 @@ type Store interface {
 
 // Step writes batches of submissions to the store. It may be called from many goroutines.
 type Step struct {
-	store   Store
-	blobs   stages.Blobs
-	classes Classes
-	log     *slog.Logger
+	store Store
+	blobs stages.Blobs
+	path  Path
+	log   *slog.Logger
 }
 
-// New returns the step; nothing runs before HandleBatch.
-func New(store Store, blobs stages.Blobs, classes Classes, log *slog.Logger) *Step {
-	return &Step{store: store, blobs: blobs, classes: classes, log: log}
+// New returns the step; nothing runs before HandleBatch. path may be nil, where there is no taxonomy.
+func New(store Store, blobs stages.Blobs, path Path, log *slog.Logger) *Step {
+	return &Step{store: store, blobs: blobs, path: path, log: log}
 }
 
 // HandleBatch judges the submitted samples of a batch and puts their corrections by one call. It emits nothing. In its
@@ -60,7 +60,7 @@ func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schema
 			failed[i] = schemas.ErrDropped
 			s.log.Info("left out a record of an erased sample", "step", "corrections", "sample", id, "topic", recs[i].Topic)
 		default:
-			rows, from = append(rows, Judge(&samples[i], s.classes)...), append(from, i)
+			rows, from = append(rows, Judge(&samples[i], s.path)...), append(from, i)
 		}
 	}
 	if len(rows) > 0 {

@@ -16,18 +16,18 @@ import (
 	"gleaner/schemas/geometry"
 )
 
-// zoo is a taxonomy: raccoons and dogs are animals, and a waschbär is what the dataset calls a raccoon.
-type zoo struct{}
-
-func (zoo) Canonical(_, class string) string {
-	if class == "waschbär" {
-		return "raccoon"
+// zoo is a taxonomy: raccoons and dogs are animals, a waschbär is what the dataset calls a raccoon, and a pup is a kind of dog.
+func zoo(_, class string) []string {
+	switch class {
+	case "waschbär":
+		class = "raccoon"
+	case "pup":
+		return []string{"pup", "dog", "animal"}
 	}
-	return class
-}
-
-func (zoo) Parent(_, class string) string {
-	return map[string]string{"waschbär": "raccoon", "raccoon": "animal", "dog": "animal"}[class]
+	if class == "raccoon" || class == "dog" {
+		return []string{class, "animal"}
+	}
+	return []string{class}
 }
 
 func box(x1, y1, x2, y2 float32) geometry.Box { return geometry.Box{X1: x1, Y1: y1, X2: x2, Y2: y2} }
@@ -71,6 +71,8 @@ func TestJudge(t *testing.T) {
 		},
 		"a class above or below is one":        {objects{proposal("p1", "animal", 0.9, a)}, objects{label("o1", "waschbär", b)}, []string{"p1 o1"}},
 		"refined the other way":                {objects{proposal("p1", "raccoon", 0.9, a)}, objects{label("o1", "animal", b)}, []string{"p1 o1"}},
+		"by another name":                      {objects{proposal("p1", "raccoon", 0.9, a)}, objects{label("o1", "waschbär", b)}, []string{"p1 o1"}},
+		"a kind of it":                         {objects{proposal("p1", "dog", 0.9, a)}, objects{label("o1", "pup", b)}, []string{"p1 o1"}},
 		"siblings are none":                    {objects{proposal("p1", "dog", 0.9, a)}, objects{label("o1", "raccoon", a)}, []string{"p1 -", "- o1"}},
 		"too little overlap":                   {objects{proposal("p1", "dog", 0.9, a)}, objects{label("o1", "dog", box(160, 100, 260, 200))}, []string{"p1 -", "- o1"}},
 		"the nearest pair first":               {objects{proposal("p1", "dog", 0.5, a), proposal("p2", "animal", 0.9, b)}, objects{label("o1", "dog", a)}, []string{"p2 -", "p1 o1"}},
@@ -81,7 +83,7 @@ func TestJudge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := sample("a", c.proposals, c.labels)
 			got := []string{}
-			for _, r := range Judge(&s, zoo{}) {
+			for _, r := range Judge(&s, zoo) {
 				dash := func(id string) string {
 					if id == "" {
 						return "-"
@@ -109,13 +111,13 @@ func TestJudgeRows(t *testing.T) {
 		SampleID: s.ID, Dataset: "zoo", Revision: 4, ProposalID: "p1", ObjectID: "o1", Source: "m@1", Class: "waschbär", Canonical: "raccoon", Labeled: "raccoon",
 		Score: 0.75, Accepted: true, Proposal: p.Raw, Label: box(91, 100, 211, 200), W: 640, H: 480, Slices: map[string]string{"night": "yes"}, Actor: "ana", At: submitted,
 	}}
-	if diff := cmp.Diff(want, Judge(&s, zoo{})); diff != "" {
+	if diff := cmp.Diff(want, Judge(&s, zoo)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	automatic, unseen := s, s
 	automatic.Rank = schemas.RankAutomatic
 	unseen.Stamps = s.Stamps[1:]
-	if rows := append(Judge(&automatic, zoo{}), Judge(&unseen, zoo{})...); len(rows) != 0 {
+	if rows := append(Judge(&automatic, zoo), Judge(&unseen, zoo)...); len(rows) != 0 {
 		t.Errorf("without a person, or without a model, there is nothing to judge: %+v", rows)
 	}
 }
@@ -138,7 +140,7 @@ func TestJudgeIsOneToOne(t *testing.T) {
 		}
 		s = sample("a", s.Proposals, s.Objects)
 		proposals, labels := map[string]int{}, map[string]int{}
-		for _, r := range Judge(&s, zoo{}) {
+		for _, r := range Judge(&s, zoo) {
 			proposals[r.ProposalID]++
 			labels[r.ObjectID]++
 		}
@@ -187,7 +189,7 @@ func TestHandleBatch(t *testing.T) {
 	a, b, gone := sample("a", one, nil), sample("b", one, nil), sample("gone", one, nil)
 	records := []schemas.Record{record(0, a), {Topic: schemas.Submitted, Offset: 1, Value: []byte("no sample")}, record(2, gone), record(3, b)}
 	m := &memory{erased: gone.ID}
-	step := New(m, m, zoo{}, slog.New(slog.DiscardHandler))
+	step := New(m, m, zoo, slog.New(slog.DiscardHandler))
 	for range 2 {
 		emits, err := step.HandleBatch(t.Context(), records)
 		var failed *schemas.WriteError
@@ -206,7 +208,7 @@ func TestHandleBatch(t *testing.T) {
 		t.Errorf("error %v, want the store's", err)
 	}
 	quiet := &memory{}
-	if _, err := New(quiet, quiet, zoo{}, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(0, sample("c", nil, nil))}); err != nil || len(quiet.tokens) != 0 {
+	if _, err := New(quiet, quiet, zoo, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(0, sample("c", nil, nil))}); err != nil || len(quiet.tokens) != 0 {
 		t.Errorf("a sample with nothing to judge: %v, %v", quiet.tokens, err)
 	}
 }

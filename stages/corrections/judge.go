@@ -7,31 +7,26 @@ import (
 	"gleaner/schemas"
 )
 
-// Classes relates the class names of a dataset, the models' as the people's.
-type Classes interface {
-	// Canonical is what the taxonomy calls the class; the class itself where it says nothing.
-	Canonical(dataset, class string) string
-	// Parent is the class above, "" for a root.
-	Parent(dataset, class string) string
-}
+// Path lists a class of a dataset and the classes above it by the taxonomy's names, the nearest first: "raccoon", "animal" of what
+// the dataset calls "waschbär". A class that is only a kind of one of the taxonomy's comes first, by its own name.
+type Path func(dataset, class string) []string
 
-const (
-	// match is the IoU from which a label and a proposal are about one thing, the usual threshold of evaluations (Everingham et al.,
-	// "The Pascal Visual Object Classes Challenge", 2010).
-	match = 0.5
-	// depth bounds how many classes above a class are looked at.
-	depth = 32
-)
+// match is the IoU from which a label and a proposal are about one thing, the usual threshold of evaluations (Everingham et al.,
+// "The Pascal Visual Object Classes Challenge", 2010).
+const match = 0.5
 
 // Judge says how the proposals of a submitted sample fared: those that a label stands for were accepted, the others rejected, and
 // labels without a proposal were missed. Pairs of a label and a proposal whose classes are equal or one above the other are
-// joined one to one, those that overlap most first. Of proposals of one class that overlap by match or more only the best counts: the
+// joined one to one, those that overlap most first. A nil path means that classes are as they are called. Of proposals of one class that overlap by match or more only the best counts: the
 // others are there for lint to see how boxes scatter, and were never put before people.
 //
 // It returns nothing where no model has looked at the sample, or no person. The rows are in the order of proposals, then labels.
-func Judge(s *schemas.Sample, classes Classes) []schemas.Correction {
+func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 	if s.Rank < schemas.RankHuman || !slices.ContainsFunc(s.Stamps, func(st schemas.Stamp) bool { return st.Model != "" }) {
 		return nil
+	}
+	if path == nil {
+		path = func(_, class string) []string { return []string{class} }
 	}
 	proposals := distinct(s.Proposals)
 	type pair struct {
@@ -41,7 +36,7 @@ func Judge(s *schemas.Sample, classes Classes) []schemas.Correction {
 	var pairs []pair
 	for i, p := range proposals {
 		for j, l := range s.Objects {
-			if iou := p.Box.IoU(l.Box); iou >= match && related(s.Dataset, p.Class, l.Class, classes) {
+			if iou := p.Box.IoU(l.Box); iou >= match && related(path(s.Dataset, p.Class), path(s.Dataset, l.Class)) {
 				pairs = append(pairs, pair{i, j, iou})
 			}
 		}
@@ -60,7 +55,7 @@ func Judge(s *schemas.Sample, classes Classes) []schemas.Correction {
 	}
 	row := func(class string) schemas.Correction {
 		return schemas.Correction{
-			SampleID: s.ID, Dataset: s.Dataset, Revision: s.Revision, Class: class, Canonical: classes.Canonical(s.Dataset, class),
+			SampleID: s.ID, Dataset: s.Dataset, Revision: s.Revision, Class: class, Canonical: path(s.Dataset, class)[0],
 			W: s.Image.W, H: s.Image.H, Slices: s.Slices, Actor: s.Actor, At: s.Stamps[len(s.Stamps)-1].At,
 		}
 	}
@@ -96,20 +91,5 @@ func distinct(proposals []schemas.Object) []schemas.Object {
 	return kept
 }
 
-// related tells whether two classes may name one thing.
-func related(dataset, a, b string, classes Classes) bool {
-	return above(dataset, a, b, classes) || above(dataset, b, a, classes)
-}
-
-// above tells whether class is high, or lies under it.
-func above(dataset, high, class string, classes Classes) bool {
-	for range depth {
-		if class == high {
-			return true
-		}
-		if class = classes.Parent(dataset, class); class == "" {
-			return false
-		}
-	}
-	return false
-}
+// related tells whether classes with these paths may name one thing: they are the same, or one is above the other.
+func related(a, b []string) bool { return slices.Contains(a, b[0]) || slices.Contains(b, a[0]) }

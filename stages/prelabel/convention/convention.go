@@ -45,7 +45,7 @@ type Estimate struct {
 
 // Book holds the estimates of all datasets. It is safe for concurrent use, and Apply never waits for an Update.
 type Book struct {
-	parent func(class string) string
+	path func(dataset, class string) []string
 
 	updating sync.Mutex
 	windows  map[string]map[key][]observation // by dataset; newest first
@@ -55,12 +55,13 @@ type Book struct {
 // key says what an estimate is of; model is empty for what is pooled over models and the classes below.
 type key struct{ class, model string }
 
-// New returns an empty Book. parent names the class above a class and returns "" for a root; nil where classes have no order.
-func New(parent func(class string) string) *Book {
-	if parent == nil {
-		parent = func(string) string { return "" }
+// New returns an empty Book. path lists a class of a dataset and the classes above it by the taxonomy's names, the nearest first;
+// nil where there is no taxonomy.
+func New(path func(dataset, class string) []string) *Book {
+	if path == nil {
+		path = func(_, class string) []string { return []string{class} }
 	}
-	b := &Book{parent: parent, windows: map[string]map[key][]observation{}}
+	b := &Book{path: path, windows: map[string]map[key][]observation{}}
 	b.known.Store(&map[string]map[key]Estimate{})
 	return b
 }
@@ -103,7 +104,7 @@ func (b *Book) Update(corrections []schemas.Correction) {
 				windows[k] = slices.Clone(w[:maxWindow])
 			}
 		}
-		known[dataset] = estimate(windows, b.parent)
+		known[dataset] = estimate(windows, func(class string) []string { return b.path(dataset, class) })
 	}
 	b.known.Store(&known)
 }
@@ -124,12 +125,14 @@ func (b *Book) Apply(dataset, class, model string, box geometry.Box, w, h int) g
 		return box
 	}
 	e, ok := estimates[key{class, model}]
-	for range maxDepth {
-		if ok || class == "" {
+	if !ok {
+		e, ok = estimates[key{class: class}]
+	}
+	for _, above := range b.path(dataset, class) {
+		if ok {
 			break
 		}
-		e, ok = estimates[key{class: class}]
-		class = b.parent(class)
+		e, ok = estimates[key{class: above}]
 	}
 	return move(box, e.Edges, w, h)
 }

@@ -57,12 +57,21 @@ func (w *world) corrections(n int, class, model string, offsets [4]float64) []sc
 	return out
 }
 
-func learned(parent func(string) string, batches ...[]schemas.Correction) *Book {
-	b := New(parent)
+func learned(path func(_, class string) []string, batches ...[]schemas.Correction) *Book {
+	b := New(path)
 	for _, c := range batches {
 		b.Update(c)
 	}
 	return b
+}
+
+// vehicles is a taxonomy of two levels.
+func vehicles(_, class string) []string {
+	switch class {
+	case "car", "van", "bus", "tram":
+		return []string{class, "vehicle"}
+	}
+	return []string{class}
 }
 
 // of returns the estimate of a class by the model m@1.
@@ -177,15 +186,14 @@ func TestOrder(t *testing.T) {
 	w := newWorld(5, 0.05)
 	all := w.corrections(maxWindow+200, "car", "m@1", [4]float64{0.1})
 	all = append(all, w.corrections(50, "van", "m@2", [4]float64{0, 0.1})...)
-	parent := func(class string) string { return map[string]string{"car": "vehicle", "van": "vehicle"}[class] }
-	want := learned(parent, all).Estimates("d")
-	if of(t, learned(parent, all), "car").N != maxWindow {
+	want := learned(vehicles, all).Estimates("d")
+	if of(t, learned(vehicles, all), "car").N != maxWindow {
 		t.Fatal("the window is not full")
 	}
 	for seed := range uint64(5) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		b := New(parent)
+		b := New(vehicles)
 		for rest := all; len(rest) > 0; {
 			n := min(1+rng.IntN(100), len(rest))
 			b.Update(rest[:n])
@@ -215,12 +223,9 @@ func TestReplacement(t *testing.T) {
 // TestParents: a class with few corrections leans on its siblings; one with many goes its own way; one without any, and a model
 // without any, follow when the others agree.
 func TestParents(t *testing.T) {
-	parent := func(class string) string {
-		return map[string]string{"car": "vehicle", "van": "vehicle", "bus": "vehicle", "tram": "vehicle"}[class]
-	}
 	w := newWorld(11, 0.05)
 	rule := [4]float64{0.15, 0, 0.15, 0}
-	b := learned(parent, w.corrections(150, "car", "m@1", rule), w.corrections(150, "van", "m@1", rule), w.corrections(3, "bus", "m@1", [4]float64{-0.05}))
+	b := learned(vehicles, w.corrections(150, "car", "m@1", rule), w.corrections(150, "van", "m@1", rule), w.corrections(3, "bus", "m@1", [4]float64{-0.05}))
 	alone := learned(nil, newWorld(11, 0.05).corrections(3, "bus", "m@1", [4]float64{-0.05}))
 	if with, without := of(t, b, "bus").Edges[0].Mean, of(t, alone, "bus").Edges[0].Mean; with < without+0.03 {
 		t.Errorf("with few corrections of its own, bus is %.3f among its siblings and %.3f alone", with, without)
@@ -236,7 +241,7 @@ func TestParents(t *testing.T) {
 			t.Errorf("%q by %q is moved to %+v", c[0], c[1], got)
 		}
 	}
-	own := learned(parent, w.corrections(150, "car", "m@1", rule), w.corrections(150, "van", "m@1", [4]float64{-0.1}))
+	own := learned(vehicles, w.corrections(150, "car", "m@1", rule), w.corrections(150, "van", "m@1", [4]float64{-0.1}))
 	if got := of(t, own, "van").Edges[0].Mean; math.Abs(got+0.1) > 0.03 {
 		t.Errorf("with many corrections of its own, van's left edge is %.3f, want -0.1", got)
 	}
@@ -259,7 +264,7 @@ func TestBorder(t *testing.T) {
 
 // TestDegenerate: what cannot be, or says nothing, does no harm.
 func TestDegenerate(t *testing.T) {
-	round := func(class string) string { return map[string]string{"a": "b", "b": "a"}[class] }
+	round := func(_, class string) []string { return map[string][]string{"a": {"a", "b"}, "b": {"b", "a"}}[class] }
 	c := schemas.Correction{SampleID: schemas.SampleID{1}, Dataset: "d", ProposalID: "p", Source: "m@1", Class: "a", Accepted: true}
 	nan := c
 	nan.SampleID, nan.Label.X1, nan.Proposal.X2 = schemas.SampleID{2}, float32(math.NaN()), float32(math.Inf(1))

@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	folds    = 5
-	maxDepth = 32 // of classes that are looked at
+	folds = 5
 	// enough corrections prove or disprove an estimate; one with fewer is judged with the class above.
 	enough = 10
 	// surely is the normal quantile of a one-sided test at 5 %, interval that of a two-sided one.
@@ -23,11 +22,11 @@ const (
 
 // estimate turns the corrections of a dataset into estimates. An edge is moved when its interval leaves zero out and the estimate
 // has proven itself: moved by what the other folds' images say, boxes gain IoU for sure.
-func estimate(windows map[key][]observation, parent func(string) string) map[key]Estimate {
-	all := fit(windows, parent, func(*observation) bool { return true })
+func estimate(windows map[key][]observation, path func(string) []string) map[key]Estimate {
+	all := fit(windows, path, func(*observation) bool { return true })
 	gains := map[key][]float64{}
 	for fold := range folds {
-		others := fit(windows, parent, func(o *observation) bool { return o.fold() != fold })
+		others := fit(windows, path, func(o *observation) bool { return o.fold() != fold })
 		for _, k := range sortedKeys(windows) {
 			for i := range windows[k] {
 				if o := &windows[k][i]; o.fold() == fold {
@@ -68,7 +67,7 @@ type node struct {
 
 // fit estimates every node from the observations that which holds, by exact inference in the tree of normals. The spreads, the
 // variances around the parent and around zero, are estimated by the method of moments (empirical Bayes).
-func fit(windows map[key][]observation, parent func(string) string, which func(*observation) bool) map[key]*node {
+func fit(windows map[key][]observation, path func(string) []string, which func(*observation) bool) map[key]*node {
 	nodes := map[key]*node{}
 	var order, roots []*node // order has parents after their children
 	var values []float64
@@ -86,7 +85,7 @@ func fit(windows map[key][]observation, parent func(string) string, which func(*
 			leaf.own[edge], leaf.n[edge] = location(values), len(values)
 		}
 		nodes[k] = leaf
-		grow(nodes, leaf, k.class, parent)
+		grow(nodes, leaf, append([]string{k.class}, path(k.class)...))
 	}
 	for _, k := range sortedKeys(nodes) {
 		if n := nodes[k]; n.above == nil {
@@ -120,17 +119,17 @@ func fit(windows map[key][]observation, parent func(string) string, which func(*
 	return nodes
 }
 
-// grow links a leaf to its class and the classes above.
-func grow(nodes map[key]*node, child *node, class string, parent func(string) string) {
-	for range maxDepth {
-		if class == "" {
-			return
-		}
+// grow links a leaf to its class and the classes above, up to where these are linked already.
+func grow(nodes map[key]*node, child *node, classes []string) {
+	for _, class := range classes {
 		k := key{class: class}
 		n, known := nodes[k]
 		if !known {
 			n = &node{key: k, own: [4]normal{nothing, nothing, nothing, nothing}}
 			nodes[k] = n
+		}
+		if n == child {
+			continue // the taxonomy's name is the dataset's
 		}
 		for a := n; a != nil; a = a.above {
 			if a == child {
@@ -142,7 +141,7 @@ func grow(nodes map[key]*node, child *node, class string, parent func(string) st
 		if known {
 			return
 		}
-		child, class = n, parent(class)
+		child = n
 	}
 }
 

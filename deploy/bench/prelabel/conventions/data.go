@@ -59,16 +59,12 @@ func sets() []set {
 	}
 }
 
-// animalKingdom is the taxonomy of the sets: a raccoon is an animal.
-type animalKingdom struct{}
-
-func (animalKingdom) Canonical(_, class string) string { return class }
-
-func (animalKingdom) Parent(_, class string) string {
+// path is the taxonomy of the sets: a raccoon is an animal.
+func path(_, class string) []string {
 	if class == "raccoon" {
-		return "animal"
+		return []string{"raccoon", "animal"}
 	}
-	return ""
+	return []string{class}
 }
 
 // load detects on every photo of a set that has a label of its class. data is the folder of real data.
@@ -130,8 +126,5 @@ func (p photo) accepted(draw func(geometry.Box) geometry.Box) []schemas.Correcti
 	for i := range s.Objects {
 		s.Objects[i].Box = draw(s.Objects[i].Box).Clip(s.Image.W, s.Image.H)
 	}
-	return slices.DeleteFunc(corrections.Judge(&s, animalKingdom{}), func(c schemas.Correction) bool { return !c.Accepted })
+	return slices.DeleteFunc(corrections.Judge(&s, path), func(c schemas.Correction) bool { return !c.Accepted })
 }
-
-// up is Parent for a book.
-func (k animalKingdom) up(class string) string { return k.Parent("", class) }

@@ -103,7 +103,7 @@ func (s set) run(photos []photo, seed uint64) (trial, error) {
 	}
 	for _, step := range steps {
 		for i, out := range []*[]float64{&t.ruled, &t.drawn, &t.unlearning} {
-			book := convention.New(animalKingdom{}.up)
+			book := convention.New(path)
 			book.Update(lessons(ways[i], photos, order[:n], step))
 			ious := make([]float64, len(pairs))
 			for j, c := range pairs {
