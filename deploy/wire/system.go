@@ -165,13 +165,13 @@ func (s *System) Run(ctx context.Context) error {
 		whole(0, "desk", s.desk.Run)
 		whole(1, "page", s.web.Run)
 	}
-	var background sync.WaitGroup
+	var following sync.WaitGroup
 	if s.shared.conventions != nil {
-		background.Go(func() { s.shared.conventions.run(ctx) })
+		following.Go(func() { s.shared.conventions.run(ctx) })
 	}
 	wait.Wait()
 	cancel()
-	background.Wait()
+	following.Wait()
 	return errors.Join(append(errs, s.release())...)
 }
 

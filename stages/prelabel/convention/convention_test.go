@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -282,6 +283,33 @@ func TestDegenerate(t *testing.T) {
 	if _, err := json.Marshal(b.Estimates("d")); err != nil {
 		t.Errorf("the estimates are no JSON: %v", err)
 	}
+}
+
+// TestConcurrentUse is for the race detector: boxes are moved while corrections come.
+func TestConcurrentUse(t *testing.T) {
+	w := newWorld(17, 0.05)
+	b := New(vehicles)
+	done := make(chan struct{})
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					b.Apply("d", "car", "m@1", geometry.Box{X2: 10, Y2: 10}, width, height)
+					b.Estimates("d")
+				}
+			}
+		})
+	}
+	for range 10 {
+		b.Update(w.corrections(20, "car", "m@1", [4]float64{0.1}))
+		b.Become(learned(vehicles, w.corrections(20, "van", "m@1", [4]float64{0.1})))
+	}
+	close(done)
+	wait.Wait()
 }
 
 func BenchmarkUpdate(b *testing.B) {
