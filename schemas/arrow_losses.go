@@ -23,4 +23,5 @@ var lossesMessage = newMessage("losses", []column[*Losses]{
 	vector("el2n", float32s(), func(l *Losses) *[]float32 { return &l.EL2N }),
 	vector("emb_norm", float32s(), func(l *Losses) *[]float32 { return &l.EmbNorm }),
 	vector("forgot", bools(), func(l *Losses) *[]bool { return &l.Forgot }),
+	vector("lineage", texts[string](), func(l *Losses) *[]string { return &l.Lineage }),
 })

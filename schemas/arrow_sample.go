@@ -41,6 +41,9 @@ var (
 		field("score", float32s(), func(o *Object) *float32 { return &o.Score }),
 		field("source", texts[string](), func(o *Object) *string { return &o.Source }),
 		field("raw", structs(boxColumns), func(o *Object) *geometry.Box { return &o.Raw }),
+		field("canonical", texts[string](), func(o *Object) *string { return &o.Canonical }),
+		field("lineage", texts[string](), func(o *Object) *string { return &o.Lineage }),
+		field("refine", bools(), func(o *Object) *bool { return &o.Refine }),
 	}
 
 	findingColumns = []column[[]Finding]{

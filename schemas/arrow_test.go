@@ -37,7 +37,10 @@ func testSample() Sample {
 			{ID: "o1", Class: "car", Box: geometry.Box{X1: 0.5, Y1: 1, X2: 30, Y2: 40}, Score: 0.75, Source: "yolox_nano@1"},
 			{ID: "o2", Class: "人"},
 		},
-		Proposals:   []Object{{ID: "p1", Class: "car", Score: 0.0625, Raw: geometry.Box{X1: 1, X2: 3, Y2: 4}}},
+		Proposals: []Object{{
+			ID: "p1", Class: "vehicle", Score: 0.0625, Raw: geometry.Box{X1: 1, X2: 3, Y2: 4},
+			Canonical: "vehicle", Lineage: "street@1 coco@2017:car<vehicle", Refine: true,
+		}},
 		Superpixels: Superpixels{Count: 2, Encoding: "labelmap/1", Data: []byte{1, 2, 3}},
 		Findings: []Finding{
 			{Type: FindingLocation, ObjectID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.5, Why: "the box is loose", Fix: &fix},
@@ -56,6 +59,7 @@ func testLosses(rows int) Losses {
 			RunID: "run-7", Attempt: 2, Model: "probe@3", Dataset: "street", SampleID: SampleID{byte(i), byte(i >> 8)},
 			ObjectID: fmt.Sprintf("o%d", i%7), Epoch: uint32(i / 10), Step: uint64(i), Loss: float32(i) / 8, Correct: i%3 == 0,
 			Margin: -1.5, PTrue: 0.25, EL2N: 0.5, EmbNorm: 3, Forgot: i%5 == 0,
+			Lineage: "street@1 coco@2017:car=car",
 		})
 	}
 	return l
@@ -184,6 +188,45 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// Messages from before objects and losses had a lineage read as what they were, with none.
+func TestGoldenWithoutLineage(t *testing.T) {
+	plain := func(objects []Object) []Object {
+		for i := range objects {
+			objects[i].Canonical, objects[i].Lineage, objects[i].Refine = "", "", false
+		}
+		return objects
+	}
+	s, losses := testSample(), testLosses(3)
+	s.Objects = plain(s.Objects)
+	s.Proposals = []Object{{ID: "p1", Class: "car", Score: 0.0625}}
+	losses.Loss[2], losses.Lineage = float32(math.NaN()), make([]string, 3)
+	for _, c := range codecs() {
+		var want any
+		switch v := c.value.(type) {
+		case Sample:
+			want = s
+		case Rejected:
+			v.Sample = s
+			want = v
+		case Label:
+			v.Objects = s.Objects
+			want = v
+		case Losses:
+			want = losses
+		default:
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join("testdata", "earlier", c.name+".v1.arrow"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.decode(b)
+		if d := diff(want, got); err != nil || d != "" {
+			t.Errorf("%s: %v, -want +got\n%s", c.name, err, d)
+		}
+	}
+}
+
 func readSchema(t *testing.T, b []byte) *arrow.Schema {
 	t.Helper()
 	r, err := ipc.NewReader(bytes.NewReader(b))
@@ -272,6 +315,7 @@ func TestMissingColumnsTakeTheirDefaults(t *testing.T) {
 		RunID: l.RunID, SampleID: l.SampleID, Epoch: l.Epoch, Loss: l.Loss, Attempt: []uint32{1, 1},
 		Model: make([]string, 2), Dataset: make([]string, 2), ObjectID: make([]string, 2), Step: make([]uint64, 2), Correct: make([]bool, 2),
 		Margin: make([]float32, 2), PTrue: make([]float32, 2), EL2N: make([]float32, 2), EmbNorm: make([]float32, 2), Forgot: make([]bool, 2),
+		Lineage: make([]string, 2),
 	}
 	if d := diff(wantLosses, losses); err != nil || d != "" {
 		t.Errorf("losses: %v, -want +got\n%s", err, d)

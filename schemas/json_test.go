@@ -45,7 +45,7 @@ func jsonCases() []jsonCase {
 		}),
 		jsonOf("taxonomy", Taxonomy{
 			ID: "street@1", Name: "street", Version: "1", Nodes: []TaxonomyNode{{Name: "vehicle"}, {Name: "car", Parent: "vehicle"}},
-			Mappings: []ClassMapping{{Dataset: "street@0123456789ab", Class: "auto", Canonical: "car", Relation: RelationExact}}, At: testTime,
+			Mappings: []ClassMapping{{Dataset: "street@0123456789ab", Class: "auto", Canonical: "car", Relation: RelationExact}, {Dataset: "street@0123456789ab", Class: "crowd", Relation: RelationIgnore}}, At: testTime,
 		}),
 		jsonOf("selection", Selection{
 			ID: "street/doubtful/run-7/1", Dataset: "street", DatasetVersion: "street@0123456789ab", Kind: "doubtful", Method: "aum", RunID: "run-7",
@@ -62,7 +62,10 @@ func jsonCases() []jsonCase {
 		jsonOf("tombstone", Tombstone{SampleID: id, Dataset: "street", Image: Hash{3}, Actor: "alice", Reason: "asked for", At: testTime}),
 		jsonOf("ref", Ref{URL: "https://example.org/a.jpg", SHA256: Hash{5}}),
 		jsonOf("annotation", Annotation{
-			Objects:   []Object{{ID: "o1", Class: "car", Box: geometry.Box{X1: 1, Y1: 2, X2: 3.5, Y2: 4}, Score: 0.5, Source: "person:alice"}},
+			Objects: []Object{
+				{ID: "o1", Class: "car", Box: geometry.Box{X1: 1, Y1: 2, X2: 3.5, Y2: 4}, Score: 0.5, Source: "person:alice"},
+				{ID: "o2", Class: "vehicle", Source: "yolox_nano@1", Canonical: "vehicle", Lineage: "street@1 coco@2017:car<vehicle", Refine: true},
+			},
 			Overrides: []Override{{Type: FindingLoss, ObjectID: "o1", Reason: "a rare car"}},
 		}),
 		jsonOf("genesis", GenesisBody{Genesis: "g", Fold: 1}),

@@ -20,6 +20,7 @@ type Losses struct {
 	EL2N     []float32 // L2 norm of (probabilities - one-hot)
 	EmbNorm  []float32 // L2 norm of the embedding; 0 when unknown
 	Forgot   []bool    // correct at the previous presentation, wrong now
+	Lineage  []string  // of the object, as Object.Lineage; empty when unknown
 }
 
 // Len is the number of rows.
@@ -42,6 +43,7 @@ type LossRow struct {
 	EL2N     float32
 	EmbNorm  float32
 	Forgot   bool
+	Lineage  string
 }
 
 // Append adds one row.
@@ -61,6 +63,7 @@ func (l *Losses) Append(r LossRow) {
 	l.EL2N = append(l.EL2N, r.EL2N)
 	l.EmbNorm = append(l.EmbNorm, r.EmbNorm)
 	l.Forgot = append(l.Forgot, r.Forgot)
+	l.Lineage = append(l.Lineage, r.Lineage)
 }
 
 // AppendTable adds all rows of t.
@@ -80,6 +83,7 @@ func (l *Losses) AppendTable(t *Losses) {
 	l.EL2N = append(l.EL2N, t.EL2N...)
 	l.EmbNorm = append(l.EmbNorm, t.EmbNorm...)
 	l.Forgot = append(l.Forgot, t.Forgot...)
+	l.Lineage = append(l.Lineage, t.Lineage...)
 }
 
 // Drop removes the rows of the samples in which and returns how many they were.
@@ -116,5 +120,6 @@ func (l *Losses) Slice(i, j int) Losses {
 		EL2N:     l.EL2N[i:j],
 		EmbNorm:  l.EmbNorm[i:j],
 		Forgot:   l.Forgot[i:j],
+		Lineage:  l.Lineage[i:j],
 	}
 }

@@ -5,11 +5,17 @@ import "gleaner/schemas/geometry"
 // Object is one labeled or proposed thing in an image.
 type Object struct {
 	ID     string       `json:"id"`              // unique within its sample; names the object on losses and findings
-	Class  string       `json:"class"`           // name in the dataset's or the model's label space
+	Class  string       `json:"class"`           // name in the dataset's label space, or the model's where no taxonomy translates
 	Box    geometry.Box `json:"box"`             // x1,y1,x2,y2 in pixels of the upright image, x2 and y2 exclusive
 	Score  float32      `json:"score,omitempty"` // [0,1]; 0 for labels made by people
 	Source string       `json:"source"`          // "yolox_nano@1" for a model, "person:alice", "simulated:<name>"
 	Raw    geometry.Box `json:"raw,omitzero"`    // the model's own box, where the dataset's convention has moved Box; zero: Box is it
+
+	Canonical string `json:"canonical,omitempty"` // the taxonomy's class behind Class; empty: no taxonomy was asked
+	// Lineage is how a model's class became Class: the taxonomy's id, the model's class with its label space, and the canonical
+	// class, after = where both are the same or < where the model's is narrower, as in "animals@3 coco@2017:dog<animal".
+	Lineage string `json:"lineage,omitempty"`
+	Refine  bool   `json:"refine,omitempty"` // Class is only a super-class of what is wanted: a person has to name the class
 }
 
 // Own is the box as the model gave it, whatever a convention has made of it since: what people's corrections are measured against.

@@ -15,7 +15,7 @@ func (db *DB) InsertLosses(ctx context.Context, token string, l *schemas.Losses)
 	for name, got := range map[string]int{
 		"attempt": len(l.Attempt), "model": len(l.Model), "dataset": len(l.Dataset), "sample_id": len(l.SampleID),
 		"object_id": len(l.ObjectID), "epoch": len(l.Epoch), "step": len(l.Step), "loss": len(l.Loss), "correct": len(l.Correct),
-		"margin": len(l.Margin), "p_true": len(l.PTrue), "el2n": len(l.EL2N), "emb_norm": len(l.EmbNorm), "forgot": len(l.Forgot),
+		"margin": len(l.Margin), "p_true": len(l.PTrue), "el2n": len(l.EL2N), "emb_norm": len(l.EmbNorm), "forgot": len(l.Forgot), "lineage": len(l.Lineage),
 	} {
 		if got != n {
 			return fmt.Errorf("clickhouse: losses: column %s has %d rows, run_id has %d", name, got, n)
@@ -40,5 +40,6 @@ func (db *DB) InsertLosses(ctx context.Context, token string, l *schemas.Losses)
 		{"el2n", l.EL2N},
 		{"emb_norm", l.EmbNorm},
 		{"forgot", l.Forgot},
+		{"lineage", l.Lineage},
 	})
 }

@@ -223,10 +223,11 @@ func TestLossColumnsSurvive(t *testing.T) {
 	want := schemas.LossRow{
 		RunID: "run", Attempt: 7, Model: "m@2", Dataset: "roads", SampleID: sampleID(1), ObjectID: "o'\\1", Epoch: 1 << 31, Step: 1 << 63,
 		Loss: float32(math.NaN()), Correct: true, Margin: float32(math.Inf(-1)), PTrue: 0.25, EL2N: 1.5, EmbNorm: 3, Forgot: true,
+		Lineage: "animals@3 coco@2017:dog<animal",
 	}
 	insertStory(t, db, "", func(l *schemas.Losses) { l.Append(want) })
-	got := ask(t, db, "SELECT run_id, attempt, model, dataset, sample, object_id, epoch, step, loss, correct, margin, p_true, el2n, emb_norm, forgot FROM loss_latest")
-	text := `('run',7,'m@2','roads','` + sampleID(1).String() + `','o\'\\1',2147483648,9223372036854775808,nan,true,-inf,0.25,1.5,3,true)`
+	got := ask(t, db, "SELECT run_id, attempt, model, dataset, sample, object_id, epoch, step, loss, correct, margin, p_true, el2n, emb_norm, forgot, lineage FROM loss_latest")
+	text := `('run',7,'m@2','roads','` + sampleID(1).String() + `','o\'\\1',2147483648,9223372036854775808,nan,true,-inf,0.25,1.5,3,true,'animals@3 coco@2017:dog<animal')`
 	if got != text {
 		t.Errorf("row %s\nwant %s", got, text)
 	}

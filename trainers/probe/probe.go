@@ -103,12 +103,13 @@ func New(cfg Config, images Images, features Features, sink Sink, progress func(
 	return &Trainer{cfg: cfg, images: images, features: features, sink: sink, progress: progress}, nil
 }
 
-// box is one labeled box with what identifies its losses.
+// box is one labeled box with what its losses say of it.
 type box struct {
-	sample schemas.SampleID
-	object string
-	class  string
-	split  schemas.Split
+	sample  schemas.SampleID
+	object  string
+	class   string
+	lineage string
+	split   schemas.Split
 }
 
 // Train fits the probe on the training split of the labels, writes a loss row for every training box and epoch, and then
@@ -147,7 +148,7 @@ func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.Split
 					RunID: run.RunID, Attempt: run.Attempt, Model: run.Model, Dataset: run.Dataset,
 					SampleID: boxes[i].sample, ObjectID: boxes[i].object, Epoch: epoch, Step: step,
 					Loss: p.loss, Correct: p.correct, Margin: p.margin, PTrue: p.pTrue, EL2N: p.el2n,
-					EmbNorm: norm(x[i]), Forgot: before[i] && !p.correct,
+					EmbNorm: norm(x[i]), Forgot: before[i] && !p.correct, Lineage: boxes[i].lineage,
 				})
 				before[i] = p.correct
 				if p.correct {
@@ -233,21 +234,21 @@ func (t *Trainer) collect(ctx context.Context, rule schemas.SplitRule, labels it
 	return boxes, x, ctx.Err()
 }
 
-// describe computes the features of the boxes of one label.
+// describe computes the features of the boxes of one label but for those whose class is still to be refined.
 func (t *Trainer) describe(ctx context.Context, label schemas.Label, split schemas.Split) (boxes []box, x [][]float32, err error) {
 	img, err := t.images.Image(ctx, label.Image)
 	if err != nil {
 		return nil, nil, fmt.Errorf("image of sample %s: %w", label.SampleID, err)
 	}
 	for _, o := range label.Objects {
-		if o.Box.Clip(img.W, img.H).Empty() {
+		if o.Box.Clip(img.W, img.H).Empty() || o.Refine {
 			continue
 		}
 		f, err := t.features.Of(ctx, img, o.Box)
 		if err != nil {
 			return nil, nil, fmt.Errorf("features of sample %s, object %s: %w", label.SampleID, o.ID, err)
 		}
-		boxes = append(boxes, box{label.SampleID, o.ID, o.Class, split})
+		boxes = append(boxes, box{label.SampleID, o.ID, o.Class, o.Lineage, split})
 		x = append(x, f)
 	}
 	return boxes, x, nil

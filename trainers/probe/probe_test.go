@@ -154,6 +154,30 @@ func TestProbeLearnsAndDoubtsTheWrongLabels(t *testing.T) {
 	}
 }
 
+// Boxes whose class is still to be refined teach nothing, and the rows of the others say how their class came to be.
+func TestLineageReachesTheRows(t *testing.T) {
+	set := paint(60, 0)
+	for i := range set.labels {
+		set.labels[i].Objects[0].Lineage = "colors@1 paint@2:" + set.labels[i].Objects[0].Class
+	}
+	run, _ := train(t, set, DefaultConfig())
+	for i, l := range set.labels {
+		vague := l.Objects[0]
+		vague.ID, vague.Class, vague.Refine = "vague", "color", true
+		set.labels[i].Objects = append(set.labels[i].Objects, vague)
+	}
+	again, sink := train(t, set, DefaultConfig())
+	if again.Metrics["classes"] != 3 || again.Rows != run.Rows {
+		t.Errorf("%g classes and %d rows, %d without boxes to be refined", again.Metrics["classes"], again.Rows, run.Rows)
+	}
+	for i := range sink.rows.Len() {
+		l := set.labels[int(sink.rows.SampleID[i][0])]
+		if sink.rows.Lineage[i] != l.Objects[0].Lineage {
+			t.Fatalf("row %d: lineage %q, want %q", i, sink.rows.Lineage[i], l.Objects[0].Lineage)
+		}
+	}
+}
+
 func TestSameSeedSameRows(t *testing.T) {
 	set := paint(60, 3)
 	_, a := train(t, set, DefaultConfig())

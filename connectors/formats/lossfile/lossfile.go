@@ -192,6 +192,7 @@ func convert(rec arrow.Record, defaults Defaults, row int) (schemas.Losses, erro
 			Dataset: c.text("dataset", defaults.Dataset), ObjectID: c.text("object_id", ""), Epoch: uint32(c.count("epoch", 0, math.MaxUint32)),
 			Step: c.count("step", 0, exact), Loss: c.number("loss", 0), Correct: c.boolean("correct"), Margin: c.number("margin", nan),
 			PTrue: c.number("p_true", nan), EL2N: c.number("el2n", nan), EmbNorm: c.number("emb_norm", 0), Forgot: c.boolean("forgot"),
+			Lineage: c.text("lineage", ""),
 		}
 		for _, name := range []string{"epoch", "loss"} {
 			if columns[name].IsNull(i) && c.err == nil {
