@@ -121,7 +121,7 @@ func (p *Publisher) emit(ctx context.Context, sub submission, rec schemas.Record
 		return nil, schemas.NewFault("undecodable", fmt.Errorf("annotation %s: %w", sub.task.Result.Key, err))
 	}
 	sample.Overrides = settled(sample.Overrides, sample.Objects, annotation)
-	sample.Objects = signed(annotation.Objects, sub.actor)
+	sample.Objects = signed(sample.Objects, annotation.Objects, sub.actor)
 	sample.Actor, sample.Rank, sample.Revision = sub.actor, schemas.RankHuman, sub.task.Version
 	sample.Stage, sample.Findings = schemas.StageSubmitted, nil
 	sample.Stamps = append(sample.Stamps, schemas.Stamp{
@@ -188,8 +188,9 @@ func settled(before []schemas.Override, was []schemas.Object, now schemas.Annota
 // simulated begins the names of actors that are programs standing in for people; sources keep it, so that nobody mistakes them.
 const simulated = "simulated:"
 
-// signed returns the objects as the labels of that actor, each with an id that is unique among them.
-func signed(objects []schemas.Object, actor string) []schemas.Object {
+// signed returns the objects as the labels of that actor, each with an id that is unique among them. How a class came to be is
+// known from before, was, and holds for as long as the object has that class.
+func signed(was, objects []schemas.Object, actor string) []schemas.Object {
 	source := actor
 	if !strings.HasPrefix(actor, simulated) {
 		source = "person:" + actor
@@ -208,6 +209,10 @@ func signed(objects []schemas.Object, actor string) []schemas.Object {
 		}
 		used[o.ID] = true
 		o.Score, o.Source, o.Raw = 0, source, geometry.Box{}
+		o.Canonical, o.Lineage, o.Refine = "", "", false
+		if at := slices.IndexFunc(was, func(b schemas.Object) bool { return b.ID == o.ID && b.Class == o.Class }); at >= 0 {
+			o.Canonical, o.Lineage, o.Refine = was[at].Canonical, was[at].Lineage, was[at].Refine
+		}
 		out[i] = o
 	}
 	return out

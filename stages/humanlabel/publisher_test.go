@@ -9,6 +9,24 @@ import (
 	"gleaner/schemas/geometry"
 )
 
+// A class that a person has named is theirs: how the model's came to be is no longer its lineage.
+func TestSignedKeepsLineageWithTheClass(t *testing.T) {
+	was := []schemas.Object{
+		{ID: "kept", Class: "animal", Score: 0.5, Source: "m@1", Canonical: "animal", Lineage: "animals@1 coco@2017:dog<animal", Refine: true},
+		{ID: "named", Class: "animal", Score: 0.5, Source: "m@1", Canonical: "animal", Lineage: "animals@1 coco@2017:cat<animal", Refine: true},
+	}
+	now := []schemas.Object{was[0], was[1], {ID: "drawn", Class: "cat", Lineage: "made up", Refine: true}}
+	now[0].Lineage, now[1].Class = "made up", "raccoon"
+	want := []schemas.Object{
+		{ID: "kept", Class: "animal", Source: "person:bob", Canonical: "animal", Lineage: was[0].Lineage, Refine: true},
+		{ID: "named", Class: "raccoon", Source: "person:bob"},
+		{ID: "drawn", Class: "cat", Source: "person:bob"},
+	}
+	if d := cmp.Diff(want, signed(was, now, "bob")); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
 // What a person settled holds over later rounds for as long as its object stays as it was.
 func TestSettled(t *testing.T) {
 	box := geometry.Box{X1: 1, Y1: 1, X2: 9, Y2: 9}

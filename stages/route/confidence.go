@@ -16,7 +16,8 @@ import (
 //   - 1 - the highest score among the findings;
 //   - the lowest score among the objects, or, where there are none, 1 - the highest score among the proposals.
 //
-// It is 0 when no detector has looked at the image: other steps name what they work with too, but it has seen no objects.
+// It is 0 when no detector has looked at the image: other steps name what they work with too, but it has seen no objects. It is
+// 0, too, where the class of an object is still to be refined, which only a person can do.
 func Confidence(s *schemas.Sample) float64 {
 	if !slices.ContainsFunc(s.Stamps, func(t schemas.Stamp) bool { return t.Step == "prelabel" && t.Model != "" }) {
 		return 0
@@ -26,6 +27,9 @@ func Confidence(s *schemas.Sample) float64 {
 		least = min(least, 1-float64(f.Score))
 	}
 	for _, o := range s.Objects {
+		if o.Refine {
+			return 0
+		}
 		least = min(least, float64(o.Score))
 	}
 	if len(s.Objects) == 0 {
@@ -65,6 +69,9 @@ func plainReason(s *schemas.Sample) string {
 		return "no model has labeled this image"
 	case len(s.Objects) == 0:
 		return "the model saw nothing here"
+	}
+	if at := slices.IndexFunc(s.Objects, func(o schemas.Object) bool { return o.Refine }); at >= 0 {
+		return fmt.Sprintf("what kind of %s is this?", s.Objects[at].Class)
 	}
 	o := slices.MinFunc(s.Objects, func(a, b schemas.Object) int { return cmp.Compare(a.Score, b.Score) })
 	return fmt.Sprintf("no finding; least certain: %s at %.2f", o.Class, o.Score)

@@ -164,6 +164,7 @@ func TestConfidence(t *testing.T) {
 		"nothing seen":     {func(s *schemas.Sample) { s.Objects = nil }, 1, "the model saw nothing here"},
 		"nothing accepted": {func(s *schemas.Sample) { s.Proposals, s.Objects = s.Objects[1:], nil }, 0.3, "the model saw nothing here"},
 		"no model":         {func(s *schemas.Sample) { s.Objects, s.Stamps = nil, s.Stamps[1:] }, 0, "no model has labeled this image"},
+		"super-class":      {func(s *schemas.Sample) { s.Objects[1].Refine = true }, 0, "what kind of person is this?"},
 		"out of range":     {func(s *schemas.Sample) { s.Findings = findings(1.5) }, 0, "doubt 1.5"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,7 +60,7 @@ function objectRow(o: Obj, selected: boolean, on: PanelCallbacks): HTMLElement {
     input.addEventListener("change", () => on.setClass(o.id, input.value));
     row.append(input);
   } else {
-    row.append(el("span", { className: "name", textContent: o.class }));
+    row.append(el("span", { className: "name", textContent: o.refine ? `${o.class} — to be refined` : o.class }));
   }
   const from = o.score ? `${Math.round(o.score * 100)} %` : "";
   row.append(el("span", { className: "score", textContent: from, title: o.source }), button("✕", () => on.remove(o.id), "small plain", `Delete ${o.class}`));

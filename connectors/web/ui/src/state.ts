@@ -87,7 +87,7 @@ export function setBox(s: State, id: string, box: Box): State {
 export function setClass(s: State, id: string, cls: string): State {
   const name = cls.trim();
   const o = find(s, id);
-  return !o || name === "" || o.class === name ? s : replace(s, id, (old) => ({ ...old, class: name }));
+  return !o || name === "" || o.class === name ? s : replace(s, id, (old) => ({ ...old, class: name, refine: false }));
 }
 
 /** What a finding's Fix would do, for its button; null when it suggests nothing. */

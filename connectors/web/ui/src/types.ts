@@ -8,6 +8,7 @@ export interface Obj {
   box: Box;
   score?: number;
   source: string;
+  refine?: boolean; // class is only a super-class of what is wanted
 }
 
 export interface Finding {

@@ -37,6 +37,12 @@ test("a change after undo drops what was undone", () => {
   assert.deepEqual([s.future, s.doc.objects.map((o) => o.id)], [[], ["o1"]]);
 });
 
+test("a class that a person names needs no refining", () => {
+  const vague: edit.State = { ...begin(), doc: { objects: [{ ...car, class: "vehicle", refine: true }], overrides: [] } };
+  assert.equal(edit.setBox(vague, "o1", { x1: 1, y1: 1, x2: 40, y2: 40 }).doc.objects[0]?.refine, true);
+  assert.equal(edit.setClass(vague, "o1", "car").doc.objects[0]?.refine, false);
+});
+
 test("what changes nothing is no step of undo", () => {
   const s = begin();
   assert.equal(edit.setClass(s, "o1", " car "), s);
