@@ -1,0 +1,200 @@
+package taxonomy
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gleaner/schemas"
+)
+
+// Fit is how well a model's class serves a wanted one.
+type Fit uint8
+
+// The fits; a greater one is better.
+const (
+	FitNone  Fit = iota
+	FitSuper     // they share a super-class: proposed as that, to be refined
+	FitKind      // the model's class is a kind of the wanted one, which may have others
+	FitExact     // both are the same
+)
+
+var fits = [...]string{"none", "super-class", "kind", "exact"}
+
+func (f Fit) String() string { return fits[f] }
+
+// MarshalText makes JSON of the name.
+func (f Fit) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// fit says how a class found serves a class wanted, and which canonical class both come to. With c and d the canonical classes
+// of found and wanted:
+//
+//   - c is d or below it: the wanted class, or a kind of it;
+//   - c is below the parent of d, or above d: that parent, or c, is to be refined.
+//
+// A class that is narrower than its canonical class counts as a child of it without a name. One that is broader may be
+// something else at any time, and is always to be refined.
+func (t *Tree) fit(found, wanted schemas.ClassMapping) (Fit, string) {
+	c, d := found.Canonical, wanted.Canonical
+	narrower, broader := found.Relation == schemas.RelationNarrower, found.Relation == schemas.RelationBroader
+	parent := t.parent(wanted)
+	switch {
+	case found.Relation == schemas.RelationIgnore || wanted.Relation == schemas.RelationIgnore:
+		return FitNone, ""
+	case found.Key() == wanted.Key():
+		return FitExact, c
+	case t.within(c, d) && wanted.Relation != schemas.RelationNarrower:
+		switch {
+		case broader:
+			return FitSuper, d
+		case c == d && !narrower && wanted.Relation == schemas.RelationExact:
+			return FitExact, d
+		}
+		return FitKind, d
+	case parent != "" && t.within(c, parent):
+		return FitSuper, parent
+	case !narrower && t.within(d, c):
+		return FitSuper, c
+	}
+	return FitNone, ""
+}
+
+// parent is the canonical class right above a mapped one, "" for none.
+func (t *Tree) parent(m schemas.ClassMapping) string {
+	if m.Relation == schemas.RelationNarrower {
+		return m.Canonical
+	}
+	return t.nodes[m.Canonical].Parent
+}
+
+// wants resolves the names of wanted classes: those of the dataset's label space first, then canonical ones. No names are all
+// classes of the label space.
+func (t *Tree) wants(dataset string, names []string) ([]schemas.ClassMapping, error) {
+	space, mapped := t.Space(dataset)
+	if len(names) == 0 {
+		for _, c := range t.classes[space] {
+			if t.mapped[space][c].Relation != schemas.RelationIgnore {
+				names = append(names, c)
+			}
+		}
+		if len(names) == 0 {
+			return nil, fmt.Errorf("taxonomy %s maps no class of dataset %s: name the classes that are wanted", t.id, dataset)
+		}
+	}
+	out := make([]schemas.ClassMapping, 0, len(names))
+	seen := map[string]bool{}
+	var errs []error
+	for _, name := range names {
+		m, ok := t.mapped[space][name]
+		if _, canonical := t.nodes[name]; !ok && canonical {
+			m, ok = schemas.ClassMapping{Dataset: dataset, Class: name, Canonical: name, Relation: schemas.RelationExact}, true
+		}
+		switch {
+		case !ok && mapped:
+			errs = append(errs, fmt.Errorf("class %q is neither one of %s nor a canonical one of taxonomy %s", name, space, t.id))
+		case !ok:
+			errs = append(errs, fmt.Errorf("class %q is not a canonical one of taxonomy %s, which does not map dataset %s", name, t.id, dataset))
+		case m.Relation == schemas.RelationIgnore:
+			errs = append(errs, fmt.Errorf("class %q is wanted, but taxonomy %s says to ignore %s", name, t.id, m.Key()))
+		case !seen[name]:
+			out = append(out, m)
+		}
+		seen[name] = true
+	}
+	return out, errors.Join(errs...)
+}
+
+// Proposal is what a detection of a model's class is to a dataset.
+type Proposal struct {
+	Class     string // in the dataset's label space; the canonical name where that has none for a super-class
+	Canonical string
+	Lineage   string // as of schemas.Object
+	Refine    bool
+}
+
+// Translator turns the classes of one label space into those that one dataset wants. It is immutable and safe for
+// concurrent use.
+type Translator struct{ proposals map[string]Proposal }
+
+// Translator makes one from a model's label space to a dataset, by name or by label space (Space), that wants some classes,
+// all of its own if none are named. A class that serves several wanted ones is proposed as the one that it fits best, of
+// equals as the nearest in the tree, then as the one wanted first.
+func (t *Tree) Translator(space, dataset string, wanted []string) (*Translator, error) {
+	wants, err := t.wants(dataset, wanted)
+	if err != nil {
+		return nil, err
+	}
+	if t.mapped[space] == nil {
+		return nil, t.errSpace(space)
+	}
+	tr := &Translator{proposals: map[string]Proposal{}}
+	for class, found := range t.mapped[space] {
+		if p, fit := t.propose(dataset, found, wants); fit != FitNone {
+			tr.proposals[class] = p
+		}
+	}
+	return tr, nil
+}
+
+func (t *Tree) errSpace(space string) error {
+	known := strings.Join(t.spaces, ", ")
+	return fmt.Errorf("label space %q is not mapped in taxonomy %s; %s", space, t.id, cmp.Or(known, "none")+" is")
+}
+
+// propose is what a class found is proposed as.
+func (t *Tree) propose(dataset string, found schemas.ClassMapping, wants []schemas.ClassMapping) (Proposal, Fit) {
+	var best Fit
+	var canonical, class string
+	for _, w := range wants {
+		fit, to := t.fit(found, w)
+		if fit > best || fit == best && fit != FitNone && t.depth(to) > t.depth(canonical) {
+			best, canonical, class = fit, to, w.Class
+		}
+		if w.Key() == found.Key() {
+			class = w.Class // rather than another that means the same
+			break
+		}
+	}
+	if best == FitSuper {
+		class = t.named(dataset, canonical)
+	}
+	relation := "<"
+	switch {
+	case found.Relation == schemas.RelationBroader:
+		relation = ">"
+	case found.Relation == schemas.RelationExact && found.Canonical == canonical:
+		relation = "="
+	}
+	return Proposal{class, canonical, t.id + " " + found.Key() + relation + canonical, best == FitSuper}, best
+}
+
+// named is a dataset's own name of a canonical class, or else the canonical one.
+func (t *Tree) named(dataset, canonical string) string {
+	space, _ := t.Space(dataset)
+	for _, c := range t.classes[space] {
+		if m := t.mapped[space][c]; m.Canonical == canonical && m.Relation == schemas.RelationExact {
+			return c
+		}
+	}
+	return canonical
+}
+
+// Class is what a detection of a class is proposed as; false where the dataset has no use for it.
+func (tr *Translator) Class(class string) (Proposal, bool) {
+	p, ok := tr.proposals[class]
+	return p, ok
+}
+
+// Objects translates detections into a new slice and leaves out those that the dataset has no use for.
+func (tr *Translator) Objects(found []schemas.Object) []schemas.Object {
+	out := make([]schemas.Object, 0, len(found))
+	for _, o := range found {
+		if p, ok := tr.proposals[o.Class]; ok {
+			o.Class, o.Canonical, o.Lineage, o.Refine = p.Class, p.Canonical, p.Lineage, p.Refine
+			out = append(out, o)
+		}
+	}
+	return slices.Clip(out)
+}
