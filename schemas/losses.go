@@ -20,7 +20,7 @@ type Losses struct {
 	EL2N     []float32 // L2 norm of (probabilities - one-hot)
 	EmbNorm  []float32 // L2 norm of the embedding; 0 when unknown
 	Forgot   []bool    // correct at the previous presentation, wrong now
-	Lineage  []string  // of the object, as Object.Lineage; empty when unknown
+	Lineage  []string  // Object.Lineage; of a class that a person named, that of the class in its dataset; empty: unknown
 }
 
 // Len is the number of rows.

@@ -12,8 +12,9 @@ type Object struct {
 	Raw    geometry.Box `json:"raw,omitzero"`    // the model's own box, where the dataset's convention has moved Box; zero: Box is it
 
 	Canonical string `json:"canonical,omitempty"` // the taxonomy's class behind Class; empty: no taxonomy was asked
-	// Lineage is how a model's class became Class: the taxonomy's id, the model's class with its label space, and the canonical
-	// class, after = where both are the same or < where the model's is narrower, as in "animals@3 coco@2017:dog<animal".
+	// Lineage is how Class came to be: the taxonomy's id, the class that it was in its label space, and the canonical class. Between
+	// these two stands = where they are the same, < where the first is narrower, > where it may be something else, as in
+	// "animals@3 coco@2017:dog<animal". Empty where a person named the class, or no taxonomy was asked.
 	Lineage string `json:"lineage,omitempty"`
 	Refine  bool   `json:"refine,omitempty"` // Class is only a super-class of what is wanted: a person has to name the class
 }

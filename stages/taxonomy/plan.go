@@ -60,7 +60,7 @@ type job struct {
 // that were measured best on what they serve are taken, then those with the fewest classes that serve nothing, which are
 // the specialists, then the first by id: the order in which models are given does not matter. The error names classes
 // that are not known (Translator) and models that are there twice.
-func (t *Tree) Plan(dataset string, wanted []string, models []Model) (Plan, error) {
+func (t *Tree) Plan(dataset string, wanted []Want, models []Model) (Plan, error) {
 	wants, err := t.wants(dataset, wanted)
 	if err != nil {
 		return Plan{}, err

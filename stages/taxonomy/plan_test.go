@@ -53,7 +53,7 @@ func TestPlans(t *testing.T) {
 				fail("rows that nobody expected: %q", got)
 			}
 			dataset, classes, _ := strings.Cut(rest, " ")
-			p, err := tree(t, table).Plan(dataset, strings.Split(classes, ", "), models)
+			p, err := tree(t, table).Plan(dataset, Wants(strings.Split(classes, ", ")...), models)
 			if err != nil {
 				fail("%v", err)
 				continue
@@ -117,7 +117,7 @@ func fleet(rng *rand.Rand, tree *Tree, n int) []Model {
 func fitsOf(tb testing.TB, tree *Tree, dataset string, wanted []string, models []Model) map[string]Fit {
 	tb.Helper()
 	best := map[string]Fit{}
-	wants, err := tree.wants(dataset, wanted)
+	wants, err := tree.wants(dataset, Wants(wanted...))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestPlanCovers(t *testing.T) {
 			continue
 		}
 		slices.Sort(wanted)
-		p, err := tree.Plan(dataset, wanted, models)
+		p, err := tree.Plan(dataset, Wants(wanted...), models)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestPlanCovers(t *testing.T) {
 			}
 		}
 		rng.Shuffle(len(models), func(i, j int) { models[i], models[j] = models[j], models[i] })
-		again, err := tree.Plan(dataset, wanted, models)
+		again, err := tree.Plan(dataset, Wants(wanted...), models)
 		if err != nil || fmt.Sprint(again) != fmt.Sprint(p) {
 			t.Fatalf("round %d: with other order %+v, %v\nwas %+v", round, again, err, p)
 		}

@@ -69,39 +69,54 @@ func (t *Tree) parent(m schemas.ClassMapping) string {
 	return t.nodes[m.Canonical].Parent
 }
 
-// wants resolves the names of wanted classes: those of the dataset's label space first, then canonical ones. No names are all
-// classes of the label space.
-func (t *Tree) wants(dataset string, names []string) ([]schemas.ClassMapping, error) {
+// Want is a class that a dataset wants.
+type Want struct {
+	Class     string // of the dataset's label space, else a canonical name
+	Canonical string // what Class means where the taxonomy does not map it; empty: Class says it
+}
+
+// Wants are classes that say themselves what they mean.
+func Wants(classes ...string) []Want {
+	out := make([]Want, len(classes))
+	for i, c := range classes {
+		out[i].Class = c
+	}
+	return out
+}
+
+// wants finds out what wanted classes mean. None are all classes of the dataset's label space.
+func (t *Tree) wants(dataset string, wanted []Want) ([]schemas.ClassMapping, error) {
 	space, mapped := t.Space(dataset)
-	if len(names) == 0 {
+	if len(wanted) == 0 {
 		for _, c := range t.classes[space] {
 			if t.mapped[space][c].Relation != schemas.RelationIgnore {
-				names = append(names, c)
+				wanted = append(wanted, Want{Class: c})
 			}
 		}
-		if len(names) == 0 {
+		if len(wanted) == 0 {
 			return nil, fmt.Errorf("taxonomy %s maps no class of dataset %s: name the classes that are wanted", t.id, dataset)
 		}
 	}
-	out := make([]schemas.ClassMapping, 0, len(names))
+	out := make([]schemas.ClassMapping, 0, len(wanted))
 	seen := map[string]bool{}
 	var errs []error
-	for _, name := range names {
-		m, ok := t.mapped[space][name]
-		if _, canonical := t.nodes[name]; !ok && canonical {
-			m, ok = schemas.ClassMapping{Dataset: dataset, Class: name, Canonical: name, Relation: schemas.RelationExact}, true
+	for _, w := range wanted {
+		m, ok := t.mapped[space][w.Class]
+		canonical := cmp.Or(w.Canonical, w.Class)
+		if _, known := t.nodes[canonical]; !ok && known {
+			m, ok = schemas.ClassMapping{Dataset: dataset, Class: w.Class, Canonical: canonical, Relation: schemas.RelationExact}, true
 		}
 		switch {
 		case !ok && mapped:
-			errs = append(errs, fmt.Errorf("class %q is neither one of %s nor a canonical one of taxonomy %s", name, space, t.id))
+			errs = append(errs, fmt.Errorf("class %q is neither one of %s nor a canonical one of taxonomy %s", canonical, space, t.id))
 		case !ok:
-			errs = append(errs, fmt.Errorf("class %q is not a canonical one of taxonomy %s, which does not map dataset %s", name, t.id, dataset))
+			errs = append(errs, fmt.Errorf("class %q is not a canonical one of taxonomy %s, which does not map dataset %s", canonical, t.id, dataset))
 		case m.Relation == schemas.RelationIgnore:
-			errs = append(errs, fmt.Errorf("class %q is wanted, but taxonomy %s says to ignore %s", name, t.id, m.Key()))
-		case !seen[name]:
+			errs = append(errs, fmt.Errorf("class %q is wanted, but taxonomy %s says to ignore %s", w.Class, t.id, m.Key()))
+		case !seen[w.Class]:
 			out = append(out, m)
 		}
-		seen[name] = true
+		seen[w.Class] = true
 	}
 	return out, errors.Join(errs...)
 }
@@ -121,7 +136,7 @@ type Translator struct{ proposals map[string]Proposal }
 // Translator makes one from a model's label space to a dataset, by name or by label space (Space), that wants some classes,
 // all of its own if none are named. A class that serves several wanted ones is proposed as the one that it fits best, of
 // equals as the nearest in the tree, then as the one wanted first.
-func (t *Tree) Translator(space, dataset string, wanted []string) (*Translator, error) {
+func (t *Tree) Translator(space, dataset string, wanted []Want) (*Translator, error) {
 	wants, err := t.wants(dataset, wanted)
 	if err != nil {
 		return nil, err
@@ -160,14 +175,29 @@ func (t *Tree) propose(dataset string, found schemas.ClassMapping, wants []schem
 	if best == FitSuper {
 		class = t.named(dataset, canonical)
 	}
+	return Proposal{class, canonical, t.lineage(found, canonical), best == FitSuper}, best
+}
+
+// lineage is that of an object whose class became a canonical one.
+func (t *Tree) lineage(from schemas.ClassMapping, canonical string) string {
 	relation := "<"
 	switch {
-	case found.Relation == schemas.RelationBroader:
+	case from.Relation == schemas.RelationBroader:
 		relation = ">"
-	case found.Relation == schemas.RelationExact && found.Canonical == canonical:
+	case from.Relation == schemas.RelationExact && from.Canonical == canonical:
 		relation = "="
 	}
-	return Proposal{class, canonical, t.id + " " + found.Key() + relation + canonical, best == FitSuper}, best
+	return t.id + " " + from.Key() + relation + canonical
+}
+
+// Lineage is that of a class that a person gave to an object of a dataset, "" where the taxonomy does not map it.
+func (t *Tree) Lineage(dataset, class string) string {
+	space, _ := t.Space(dataset)
+	m := t.mapped[space][class]
+	if m.Canonical == "" {
+		return ""
+	}
+	return t.lineage(m, m.Canonical)
 }
 
 // named is a dataset's own name of a canonical class, or else the canonical one.

@@ -60,9 +60,9 @@ func TestTranslate(t *testing.T) {
 		"ignored":                             {"coco@2017", "crowd", "city", "person", Proposal{}},
 		"not mapped":                          {"coco@2017", "ship", "city", "person", Proposal{}},
 	} {
-		var wanted []string
+		var wanted []Want
 		if c.wanted != "" {
-			wanted = strings.Split(c.wanted, ",")
+			wanted = Wants(strings.Split(c.wanted, ",")...)
 		}
 		tr, err := tree.Translator(c.space, c.dataset, wanted)
 		if err != nil {
@@ -84,9 +84,9 @@ func TestTranslatorNamesWhatIsUnknown(t *testing.T) {
 		`class "crowd" is wanted, but taxonomy test@1 says to ignore coco@2017:crowd`:                       {"coco@2017", "coco", "crowd"},
 		`taxonomy test@1 maps no class of dataset pets: name the classes that are wanted`:                   {"coco@2017", "pets", ""},
 	} {
-		var wanted []string
+		var wanted []Want
 		if c.wanted != "" {
-			wanted = []string{c.wanted}
+			wanted = Wants(c.wanted)
 		}
 		if _, err := tree.Translator(c.space, c.dataset, wanted); err == nil || err.Error() != want {
 			t.Errorf("%v\nwant %s", err, want)
@@ -95,16 +95,20 @@ func TestTranslatorNamesWhatIsUnknown(t *testing.T) {
 }
 
 func TestObjects(t *testing.T) {
-	tr, err := tree(t, zoo).Translator("coco@2017", "pets", []string{"raccoon", "person"})
+	tree := tree(t, zoo)
+	tr, err := tree.Translator("coco@2017", "pets", []Want{{Class: "raccoon"}, {Class: "human", Canonical: "person"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	in := []schemas.Object{{ID: "1", Class: "dog", Score: 0.5, Source: "m@1"}, {ID: "2", Class: "car"}, {ID: "3", Class: "person", Score: 0.25}}
 	want := []schemas.Object{
 		{ID: "1", Class: "animal", Score: 0.5, Source: "m@1", Canonical: "animal", Lineage: "test@1 coco@2017:dog<animal", Refine: true},
-		{ID: "3", Class: "person", Score: 0.25, Canonical: "person", Lineage: "test@1 coco@2017:person=person"},
+		{ID: "3", Class: "human", Score: 0.25, Canonical: "person", Lineage: "test@1 coco@2017:person=person"},
 	}
 	before := slices.Clone(in)
+	if got := tree.Lineage("den", "Waschbär") + tree.Lineage("den", "Hund") + tree.Lineage("coco", "crowd"); got != "test@1 den@1:Waschbär=raccoon" {
+		t.Errorf("lineage of people's classes: %q", got)
+	}
 	if d := cmp.Diff(want, tr.Objects(in)); d != "" || !slices.Equal(in, before) {
 		t.Errorf("-want +got\n%s", d)
 	}

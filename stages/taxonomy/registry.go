@@ -1,0 +1,62 @@
+package taxonomy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+
+	"gleaner/schemas"
+)
+
+// Registry holds the taxonomies of a running system. It is safe for concurrent use; its zero value is empty.
+type Registry struct {
+	mu    sync.RWMutex
+	known []entry // the oldest first
+}
+
+type entry struct {
+	taxonomy schemas.Taxonomy
+	tree     *Tree
+}
+
+// Put adds a taxonomy. One whose id is known changes nothing: entries are immutable.
+func (r *Registry) Put(t schemas.Taxonomy) error {
+	tree, err := Build(t)
+	if err != nil {
+		return fmt.Errorf("taxonomy %s: %w", t.ID, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if slices.ContainsFunc(r.known, func(e entry) bool { return e.taxonomy.ID == t.ID }) {
+		return nil
+	}
+	r.known = append(r.known, entry{t, tree})
+	slices.SortStableFunc(r.known, func(a, b entry) int {
+		return cmp.Or(a.taxonomy.At.Compare(b.taxonomy.At), cmp.Compare(a.taxonomy.ID, b.taxonomy.ID))
+	})
+	return nil
+}
+
+// For is the taxonomy of an id, or where id is empty the newest that maps a label space of the dataset.
+func (r *Registry) For(dataset, id string) (*Tree, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, e := range slices.Backward(r.known) {
+		if _, maps := e.tree.Space(dataset); e.taxonomy.ID == id || id == "" && maps {
+			return e.tree, true
+		}
+	}
+	return nil, false
+}
+
+// Unlabeled tells whether a dataset is known never to label a class, its own or a canonical one: such things are neither
+// missing nor background.
+func (r *Registry) Unlabeled(dataset, class string) bool {
+	tree, ok := r.For(dataset, "")
+	if !ok {
+		return false
+	}
+	c, ok := tree.Annotated(dataset, class)
+	return ok && c == CoverageNo
+}

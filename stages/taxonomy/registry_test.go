@@ -1,0 +1,47 @@
+package taxonomy
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gleaner/schemas"
+)
+
+func TestRegistry(t *testing.T) {
+	var r Registry
+	put := func(id string, day int, table string) {
+		t.Helper()
+		tax, err := ReadTSV(strings.NewReader(header + "\n" + strings.ReplaceAll(table, "|", "\t")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tax.ID, tax.At = id, time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)
+		if err := r.Put(tax); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a@2", 2, "dog|root\ncar|root\nd@1:dog|exact|dog\n")
+	put("a@1", 1, "dog|root\nd@1:dog|exact|dog\n")
+	put("b@1", 3, "cat|root\ne@1:cat|exact|cat\n")
+	put("a@2", 4, "dog|root\n")
+	for _, c := range []struct{ dataset, id, want string }{
+		{"d", "", "a@2"}, {"d", "a@1", "a@1"}, {"e", "", "b@1"}, {"e", "a@2", "a@2"}, {"f", "", ""}, {"d", "a@3", ""},
+	} {
+		tree, ok := r.For(c.dataset, c.id)
+		if ok != (c.want != "") || ok && tree.ID() != c.want {
+			t.Errorf("%s %s: %v, want %q", c.dataset, c.id, tree, c.want)
+		}
+	}
+	for _, c := range []struct {
+		dataset, class string
+		want           bool
+	}{{"d", "dog", false}, {"d", "car", true}, {"d", "ship", false}, {"f", "car", false}} {
+		if got := r.Unlabeled(c.dataset, c.class); got != c.want {
+			t.Errorf("%s in %s: unlabeled %v", c.class, c.dataset, got)
+		}
+	}
+	if err := r.Put(schemas.Taxonomy{ID: "c@1", Nodes: []schemas.TaxonomyNode{{Name: "dog", Parent: "dog"}}}); err == nil || !strings.Contains(err.Error(), `taxonomy c@1: class "dog" is its own ancestor`) {
+		t.Errorf("%v", err)
+	}
+}
