@@ -25,12 +25,14 @@ import (
 	"gleaner/stages/route"
 	"gleaner/stages/runner"
 	"gleaner/stages/superpixel"
+	"gleaner/stages/taxonomy"
 )
 
 // shared is what the steps of one process have in common.
 type shared struct {
 	images  *pixels.Cache
 	model   *model // nil: prelabel passes samples on
+	classes *taxonomy.Registry
 	guard   *runner.Guard
 	metrics *prometheus.Registry
 
@@ -38,7 +40,7 @@ type shared struct {
 }
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
-	s := &shared{images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), metrics: metrics}
+	s := &shared{images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), classes: &taxonomy.Registry{}, metrics: metrics}
 	var err error
 	if s.model, err = loadModel(c.Config); err != nil {
 		return nil, err
@@ -122,7 +124,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		if s.model != nil {
 			classes = s.model.Model().Classes
 		}
-		p, err := lint.New(c.Config.Lint, classes, c.Version)
+		p, err := lint.New(c.Config.Lint, classes, s.classes.Unlabeled, c.Version)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -138,6 +138,9 @@ func (s *System) Run(ctx context.Context) error {
 	defer stopMetrics()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := s.c.followTaxonomies(ctx, s.shared.classes); err != nil {
+		return errors.Join(err, s.release())
+	}
 	var wait sync.WaitGroup
 	errs := make([]error, len(s.steps)+2)
 	for i, r := range s.steps {

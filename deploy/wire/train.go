@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/stages"
 	"gleaner/stages/dataset"
 	"gleaner/stages/pixels"
+	"gleaner/stages/taxonomy"
 	"gleaner/trainers/probe"
 )
 
@@ -70,8 +72,33 @@ func (c *Connections) trainProbe(ctx context.Context, name string, once bool, pr
 	if err != nil {
 		return run, false, fmt.Errorf("members of %s: %w", version.ID, err)
 	}
-	run, err = trainer.Train(ctx, run, version.Rule, dataset.Of(version, bytes.NewReader(members), c.standing(ctx, name)))
+	classes, _, err := c.TaxonomyOf(ctx, name)
+	if err != nil {
+		return run, false, err
+	}
+	labels := lineaged(dataset.Of(version, bytes.NewReader(members), c.standing(ctx, name)), classes)
+	run, err = trainer.Train(ctx, run, version.Rule, labels)
 	return run, true, err
+}
+
+// lineaged gives the objects whose classes people have named the lineage of their classes; tree may be nil.
+func lineaged(labels iter.Seq2[schemas.Label, error], tree *taxonomy.Tree) iter.Seq2[schemas.Label, error] {
+	if tree == nil {
+		return labels
+	}
+	return func(yield func(schemas.Label, error) bool) {
+		for l, err := range labels {
+			l.Objects = slices.Clone(l.Objects)
+			for i := range l.Objects {
+				if o := &l.Objects[i]; o.Lineage == "" {
+					o.Lineage = tree.Lineage(l.Dataset, o.Class)
+				}
+			}
+			if !yield(l, err) {
+				return
+			}
+		}
+	}
 }
 
 // standing yields the labels of a dataset but those of samples that were erased.

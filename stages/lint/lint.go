@@ -36,6 +36,8 @@ type view struct {
 	Rules
 	seen  bool            // a model has looked at the image: Proposals, even if there are none, are its opinion
 	known map[string]bool // classes that the model knows
+
+	unlabeled func(class string) bool // whether the dataset is known never to label such things
 }
 
 // Lint is the step. It is safe for concurrent use.
@@ -43,10 +45,13 @@ type Lint struct {
 	cfg     Config
 	known   map[string]bool
 	version string
+
+	unlabeled func(dataset, class string) bool
 }
 
-// New makes the step. classes are those that the prelabeling model knows; version is the binary's, for provenance.
-func New(cfg Config, classes []string, version string) (*Lint, error) {
+// New makes the step. classes are those that the prelabeling model knows; unlabeled tells whether a dataset is known never to
+// label a class, and is called by many goroutines at once; version is the binary's, for provenance.
+func New(cfg Config, classes []string, unlabeled func(dataset, class string) bool, version string) (*Lint, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
 	}
@@ -54,7 +59,7 @@ func New(cfg Config, classes []string, version string) (*Lint, error) {
 	for _, c := range classes {
 		known[c] = true
 	}
-	return &Lint{cfg: cfg, known: known, version: version}, nil
+	return &Lint{cfg: cfg, known: known, unlabeled: unlabeled, version: version}, nil
 }
 
 // Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Findings that other
@@ -74,7 +79,10 @@ func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample
 }
 
 func (l *Lint) findings(s *schemas.Sample) []schemas.Finding {
-	v := &view{Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: l.known}
+	v := &view{
+		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: l.known,
+		unlabeled: func(class string) bool { return l.unlabeled(s.Dataset, class) },
+	}
 	var out []schemas.Finding
 	for _, f := range s.Findings {
 		if !slices.ContainsFunc(rules, func(r rule) bool { return r.name == f.Type }) {

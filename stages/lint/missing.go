@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -11,7 +12,8 @@ import (
 // missing looks for objects that the model sees and no label covers. The score is the model's own, halved for a proposal
 // within a label of its class, which is more likely a part or a crowd. Objects that the model itself proposed leave
 // only what it was unsure of, so that the scores stay below the threshold of acceptance. Where there are labels and none
-// of their classes is the model's, the dataset is about other things and the rule is silent.
+// of their classes is the model's, the dataset is about other things and the rule is silent, as it is about classes that the
+// dataset never labels: that no label covers such a thing says nothing.
 func missing(v *view) []schemas.Finding {
 	if !v.seen || len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, func(o schemas.Object) bool { return v.known[o.Class] }) {
 		return nil
@@ -19,6 +21,9 @@ func missing(v *view) []schemas.Finding {
 	var out []schemas.Finding
 next:
 	for _, p := range v.Proposals {
+		if v.unlabeled(cmp.Or(p.Canonical, p.Class)) {
+			continue
+		}
 		score := p.Score
 		for _, o := range v.Objects {
 			if covers(o.Box, o.Class == p.Class || !v.known[o.Class], p.Box, v.MatchIoU) {

@@ -25,6 +25,7 @@ type ruleCase struct {
 	name   string
 	sample schemas.Sample
 	cfg    Config
+	never  []string // classes that the dataset never labels
 	want   []wanted
 }
 
@@ -40,7 +41,7 @@ func TestRules(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l, err := New(c.cfg, []string{"cat", "dog"}, "test")
+			l, err := New(c.cfg, []string{"cat", "dog"}, func(_, class string) bool { return slices.Contains(c.never, class) }, "test")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,6 +125,8 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 		s.Objects = append(s.Objects, o)
 	case "proposal":
 		s.Proposals = append(s.Proposals, schemas.Object{Class: word[1], Score: float32(number(word[2])), Box: box(word[3])})
+	case "unlabeled":
+		c.never = append(c.never, word[1])
 	case "off":
 		c.cfg.Datasets = map[string]Rules{"": {Off: []schemas.FindingType{schemas.FindingType(word[1])}}}
 	case "override":
@@ -144,6 +147,9 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 	return err
 }
 
+// labelsAll is unlabeled of a dataset of which no taxonomy tells.
+func labelsAll(string, string) bool { return false }
+
 // FuzzRules gives the rules boxes and scores of any kind: no panic, scores in [0,1], in order, few enough for a message.
 func FuzzRules(f *testing.F) {
 	f.Add(float32(0), float32(0), float32(10), float32(10), float32(0.5), uint8(3))
@@ -157,7 +163,7 @@ func FuzzRules(f *testing.F) {
 			o.Box.X1, o.Score = x-d, score/(d+1)
 			s.Proposals = append(s.Proposals, o)
 		}
-		l, err := New(DefaultConfig(), []string{"cat", "dog"}, "test")
+		l, err := New(DefaultConfig(), []string{"cat", "dog"}, labelsAll, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +185,7 @@ func FuzzRules(f *testing.F) {
 
 // TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that a person submitted.
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
-	l, err := New(DefaultConfig(), nil, "test")
+	l, err := New(DefaultConfig(), nil, labelsAll, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +221,7 @@ func TestBadConfigs(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(cfg, nil, "test"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(cfg, nil, labelsAll, "test"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

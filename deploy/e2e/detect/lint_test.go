@@ -59,7 +59,7 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 
 	names := classes(t)
 	labeler := step(t, prelabel.DefaultConfig(), recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"), images...)
-	linter, err := lint.New(lint.DefaultConfig(), names, "test")
+	linter, err := lint.New(lint.DefaultConfig(), names, func(string, string) bool { return false }, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

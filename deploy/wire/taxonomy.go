@@ -1,0 +1,114 @@
+package wire
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gleaner/schemas"
+	"gleaner/stages/taxonomy"
+)
+
+// ApplyTaxonomy registers a taxonomy under a name. When it is registered with the same content, that entry is returned and
+// made is false.
+func (c *Connections) ApplyTaxonomy(ctx context.Context, name string, t schemas.Taxonomy) (entry schemas.Taxonomy, made bool, err error) {
+	if entry, err = taxonomy.Identify(name, t); err != nil {
+		return entry, false, err
+	}
+	known, err := c.Taxonomies(ctx, name)
+	if err != nil {
+		return entry, false, err
+	}
+	for _, k := range known {
+		if k.ID == entry.ID {
+			return k, false, nil
+		}
+	}
+	entry.At = time.Now().UTC().Truncate(time.Microsecond)
+	value, err := schemas.CanonicalJSON(entry)
+	if err != nil {
+		return entry, false, fmt.Errorf("taxonomy %s: %w", entry.ID, err)
+	}
+	if err := c.Kafka.Append(ctx, schemas.Record{Topic: schemas.Taxonomies, Key: []byte(entry.ID), Value: value}); err != nil {
+		return entry, false, fmt.Errorf("taxonomy %s: register: %w", entry.ID, err)
+	}
+	return entry, true, nil
+}
+
+// Taxonomies lists the registered taxonomies of a name, or all where it is empty, the oldest first.
+func (c *Connections) Taxonomies(ctx context.Context, name string) ([]schemas.Taxonomy, error) {
+	byID := map[string]schemas.Taxonomy{}
+	err := c.Kafka.Scan(ctx, schemas.Taxonomies, func(r schemas.Record) error {
+		t, err := decodeTaxonomy(r)
+		if _, ok := byID[t.ID]; err == nil && !ok && (name == "" || t.Name == name) {
+			byID[t.ID] = t
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("taxonomies: %w", err)
+	}
+	list := make([]schemas.Taxonomy, 0, len(byID))
+	for _, t := range byID {
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b schemas.Taxonomy) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	return list, nil
+}
+
+func decodeTaxonomy(r schemas.Record) (t schemas.Taxonomy, err error) {
+	if err = json.Unmarshal(r.Value, &t); err != nil {
+		err = fmt.Errorf("%s offset %d: %w", r.Topic, r.Offset, err)
+	}
+	return t, err
+}
+
+// Taxonomy returns the registered taxonomy of name@version, or the newest of a name.
+func (c *Connections) Taxonomy(ctx context.Context, id string) (schemas.Taxonomy, error) {
+	name, version, _ := strings.Cut(id, "@")
+	known, err := c.Taxonomies(ctx, name)
+	if err != nil {
+		return schemas.Taxonomy{}, err
+	}
+	for _, t := range slices.Backward(known) {
+		if version == "" || t.ID == id {
+			return t, nil
+		}
+	}
+	return schemas.Taxonomy{}, fmt.Errorf("taxonomy %q is not registered: `gleaner taxonomy list` lists them", id)
+}
+
+// TaxonomyOf returns the newest registered taxonomy that maps a label space of the dataset.
+func (c *Connections) TaxonomyOf(ctx context.Context, dataset string) (*taxonomy.Tree, bool, error) {
+	var r taxonomy.Registry
+	known, err := c.Taxonomies(ctx, "")
+	if err != nil {
+		return nil, false, err
+	}
+	for _, t := range known {
+		if err := r.Put(t); err != nil {
+			return nil, false, err
+		}
+	}
+	tree, ok := r.For(dataset, "")
+	return tree, ok, nil
+}
+
+// followTaxonomies keeps a registry at what the taxonomies topic says (followRegistry).
+func (c *Connections) followTaxonomies(ctx context.Context, into *taxonomy.Registry) error {
+	return c.followRegistry(ctx, schemas.Taxonomies, func(r schemas.Record) {
+		t, err := decodeTaxonomy(r)
+		if err == nil {
+			err = into.Put(t)
+		}
+		if err != nil {
+			c.Log.Error("a taxonomy is not usable here", "key", string(r.Key), "error", err)
+			return
+		}
+		c.Log.Info("a taxonomy is known", "taxonomy", t.ID)
+	})
+}
