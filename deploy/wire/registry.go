@@ -21,7 +21,7 @@ func (c *Connections) followRegistry(ctx context.Context, topic schemas.Topic, p
 	take := func(r schemas.Record) error {
 		next = max(next, r.Offset+1)
 		put(r)
-		return nil
+		return ctx.Err()
 	}
 	if err := c.Kafka.Scan(ctx, topic, take); err != nil {
 		return fmt.Errorf("follow %s: %w", topic, err)

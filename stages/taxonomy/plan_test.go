@@ -31,11 +31,11 @@ func TestPlans(t *testing.T) {
 			t.Errorf("line %d (%s): %s", n+1, name, fmt.Sprintf(format, args...))
 		}
 		word, rest, _ := strings.Cut(line, " ")
-		switch {
-		case word == "" || word == "#":
-		case word == "case":
+		switch word {
+		case "", "#":
+		case "case":
 			name, table, models = rest, header+"\n", nil
-		case word == "model":
+		case "model":
 			part := strings.SplitN(rest, " ", 3)
 			m := Model{ID: part[0], Space: part[1], Metrics: map[string]float64{}}
 			for _, c := range strings.Split(part[2], ", ") {
@@ -48,7 +48,7 @@ func TestPlans(t *testing.T) {
 				}
 			}
 			models = append(models, m)
-		case word == "plan":
+		case "plan":
 			if len(got) > 0 {
 				fail("rows that nobody expected: %q", got)
 			}
@@ -63,7 +63,7 @@ func TestPlans(t *testing.T) {
 				fail("%v", err)
 			}
 			got = strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-		case word == ">":
+		case ">":
 			if len(got) == 0 {
 				fail("want %q, but the table has ended", rest)
 				continue

@@ -59,7 +59,7 @@ func ReadTSV(r io.Reader) (schemas.Taxonomy, error) {
 	if !begun {
 		return schemas.Taxonomy{}, errors.New("taxonomy: the table is empty")
 	}
-	problems := append(t.problems, check(t.taxonomy, t.at)...)
+	problems := slices.Concat(t.problems, check(t.taxonomy, t.at))
 	if len(problems) == 0 {
 		return t.taxonomy, nil
 	}
