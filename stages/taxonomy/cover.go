@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// exactCover is up to how many models that serve anything all sets of them are tried: 2^20 sets take a tenth of a second.
+// exactCover is up to how many models that serve anything all sets of them are tried: 2^20 sets take some tenths of a second.
 const exactCover = 20
 
 // cover is the set of models that Plan describes, ordered by index. Of more than exactCover useful models it is found greedily
