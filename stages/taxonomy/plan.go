@@ -65,10 +65,9 @@ func (t *Tree) Plan(dataset string, wanted []Want, models []Model) (Plan, error)
 	if err != nil {
 		return Plan{}, err
 	}
-	j := job{tree: t, models: slices.Clone(models)}
+	j := job{tree: t, models: slices.Clone(models), best: make([]Fit, len(wants))}
 	slices.SortFunc(j.models, func(a, b Model) int { return cmp.Compare(a.ID, b.ID) })
 	p := Plan{Taxonomy: t.id, Dataset: dataset, Models: []string{}}
-	j.best = make([]Fit, len(wants))
 	for i, m := range j.models {
 		if i > 0 && j.models[i-1].ID == m.ID {
 			return Plan{}, fmt.Errorf("model %s is there twice", m.ID)
@@ -78,36 +77,13 @@ func (t *Tree) Plan(dataset string, wanted []Want, models []Model) (Plan, error)
 		} else if u := t.Unmapped(m.Space, m.Classes); len(u) > 0 {
 			p.Notes = append(p.Notes, fmt.Sprintf("%s: %d of its %d classes are not mapped in %s: %s", m.ID, len(u), len(m.Classes), m.Space, list(u)))
 		}
-		used := map[string]bool{}
-		can := make([]service, len(wants))
+		can, used := make([]service, len(wants)), map[string]bool{}
 		for k, w := range wants {
-			s := &can[k]
-			for _, c := range m.Classes {
-				found, ok := t.mapped[m.Space][c]
-				if !ok {
-					continue
-				}
-				fit, to := t.fit(found, w)
-				switch {
-				case fit == FitNone || fit < s.fit:
-					continue
-				case fit > s.fit || fit == FitSuper && t.depth(to) > t.depth(s.as):
-					*s = service{fit: fit, as: to}
-				case to != s.as:
-					continue
-				}
-				s.from = append(s.from, c)
-			}
-			for _, c := range s.from {
+			can[k] = t.service(dataset, m, w)
+			j.best[k] = max(j.best[k], can[k].fit)
+			for _, c := range can[k].from {
 				used[c] = true
-				s.metric += m.Metrics[c] / float64(len(s.from))
 			}
-			if s.fit == FitSuper {
-				s.as = t.named(dataset, s.as)
-			} else {
-				s.as = w.Class
-			}
-			j.best[k] = max(j.best[k], s.fit)
 		}
 		j.can, j.idle = append(j.can, can), append(j.idle, len(m.Classes)-len(used))
 	}
@@ -125,6 +101,28 @@ func (t *Tree) Plan(dataset string, wanted []Want, models []Model) (Plan, error)
 		p.Classes = append(p.Classes, Served{w.Class, j.models[i].ID, s.fit, s.as, s.from, j.why(i, k)})
 	}
 	return p, nil
+}
+
+// service is what a model can do for a wanted class: by those of its classes that fit best, of super-classes the nearest.
+func (t *Tree) service(dataset string, m Model, wanted schemas.ClassMapping) (s service) {
+	var canonical string
+	for _, c := range m.Classes {
+		fit, to := t.fit(t.mapped[m.Space][c], wanted)
+		switch {
+		case fit == FitNone || fit < s.fit || fit == s.fit && t.depth(to) < t.depth(canonical):
+			continue
+		case fit > s.fit || to != canonical:
+			s, canonical = service{fit: fit}, to
+		}
+		s.from = append(s.from, c)
+	}
+	for _, c := range s.from {
+		s.metric += m.Metrics[c] / float64(len(s.from))
+	}
+	if s.as = wanted.Class; s.fit == FitSuper {
+		s.as = t.named(dataset, canonical)
+	}
+	return s
 }
 
 // serves tells whether a model serves a class as well as any can.

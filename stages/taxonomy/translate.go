@@ -41,7 +41,7 @@ func (t *Tree) fit(found, wanted schemas.ClassMapping) (Fit, string) {
 	narrower, broader := found.Relation == schemas.RelationNarrower, found.Relation == schemas.RelationBroader
 	parent := t.parent(wanted)
 	switch {
-	case found.Relation == schemas.RelationIgnore || wanted.Relation == schemas.RelationIgnore:
+	case c == "" || d == "": // ignored, or not mapped
 		return FitNone, ""
 	case found.Key() == wanted.Key():
 		return FitExact, c
