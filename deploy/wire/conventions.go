@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/stages/corrections"
 	"gleaner/stages/prelabel/convention"
 )
 
@@ -29,6 +30,7 @@ type conventions struct {
 	book    *convention.Book
 	from    correctionStore
 	dataset string
+	path    corrections.Path
 	log     *slog.Logger
 
 	anew time.Time                   // when all was read
@@ -37,8 +39,9 @@ type conventions struct {
 }
 
 // newConventions keeps an empty book, of one dataset or, when it is empty, of all.
-func newConventions(from correctionStore, dataset string, log *slog.Logger) *conventions {
-	return &conventions{book: convention.New(nil), from: from, dataset: dataset, log: log}
+// path tells the taxonomy's names (convention.New).
+func newConventions(from correctionStore, dataset string, path corrections.Path, log *slog.Logger) *conventions {
+	return &conventions{book: convention.New(path), from: from, dataset: dataset, path: path, log: log}
 }
 
 // run refreshes the book every few seconds until ctx ends. While the store does not answer, what is known stays.
@@ -61,7 +64,7 @@ func (c *conventions) run(ctx context.Context) {
 func (c *conventions) refresh(ctx context.Context) error {
 	began := time.Now()
 	if c.anew.IsZero() || began.Sub(c.anew) > conventionsAnew {
-		fresh := convention.New(nil)
+		fresh := convention.New(c.path)
 		if _, err := c.read(ctx, 0, fresh); err != nil {
 			return err
 		}
@@ -102,7 +105,11 @@ func (c *conventions) read(ctx context.Context, within time.Duration, into *conv
 
 // Conventions returns what the corrections of a dataset say now.
 func (c *Connections) Conventions(ctx context.Context, dataset string) ([]convention.Estimate, error) {
-	k := newConventions(c.DB, dataset, c.Log)
+	classes, err := c.taxonomyRegistry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k := newConventions(c.DB, dataset, classes.Path, c.Log)
 	if err := k.refresh(ctx); err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func wide(n int, revision uint64, at time.Time) schemas.Correction {
 // comes again costs no new estimate.
 func TestConventionsFollow(t *testing.T) {
 	store := &written{now: epoch}
-	follow := newConventions(store, "", slog.New(slog.DiscardHandler))
+	follow := newConventions(store, "", nil, slog.New(slog.DiscardHandler))
 	refresh := func() {
 		t.Helper()
 		if err := follow.refresh(t.Context()); err != nil {
@@ -105,7 +105,7 @@ func TestConventionsForget(t *testing.T) {
 	for n := range 40 {
 		store.rows = append(store.rows, wide(n, 1, epoch))
 	}
-	c := newConventions(store, "", slog.New(slog.DiscardHandler))
+	c := newConventions(store, "", nil, slog.New(slog.DiscardHandler))
 	if err := c.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}

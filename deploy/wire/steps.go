@@ -49,7 +49,7 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 		return nil, err
 	}
 	if slices.Contains(names, "prelabel") {
-		s.conventions = newConventions(c.DB, "", c.Log)
+		s.conventions = newConventions(c.DB, "", s.classes.Path, c.Log)
 	}
 	users := 0
 	if s.model != nil && slices.Contains(names, "prelabel") {
@@ -137,7 +137,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 	case "catalog":
 		return nil, catalog.New(c.DB, c.Blobs, c.Log), nil
 	case "corrections":
-		return nil, corrections.New(c.DB, c.Blobs, nil, c.Log), nil
+		return nil, corrections.New(c.DB, c.Blobs, s.classes.Path, c.Log), nil
 	case "analysis":
 		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, c.Log)
 		return nil, h, err

@@ -16,6 +16,9 @@ import (
 // ApplyTaxonomy registers a taxonomy under a name. When it is registered with the same content, that entry is returned and
 // made is false.
 func (c *Connections) ApplyTaxonomy(ctx context.Context, name string, t schemas.Taxonomy) (entry schemas.Taxonomy, made bool, err error) {
+	if _, err := taxonomy.Build(t); err != nil {
+		return entry, false, err
+	}
 	if entry, err = taxonomy.Identify(name, t); err != nil {
 		return entry, false, err
 	}
@@ -84,31 +87,41 @@ func (c *Connections) Taxonomy(ctx context.Context, id string) (schemas.Taxonomy
 
 // TaxonomyOf returns the newest registered taxonomy that maps a label space of the dataset.
 func (c *Connections) TaxonomyOf(ctx context.Context, dataset string) (*taxonomy.Tree, bool, error) {
-	var r taxonomy.Registry
-	known, err := c.Taxonomies(ctx, "")
+	r, err := c.taxonomyRegistry(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	for _, t := range known {
-		if err := r.Put(t); err != nil {
-			return nil, false, err
-		}
-	}
 	tree, ok := r.For(dataset, "")
 	return tree, ok, nil
+}
+
+// taxonomyRegistry holds what is registered now.
+func (c *Connections) taxonomyRegistry(ctx context.Context) (*taxonomy.Registry, error) {
+	r := &taxonomy.Registry{}
+	known, err := c.Taxonomies(ctx, "")
+	for _, t := range known {
+		c.know(r, t)
+	}
+	return r, err
+}
+
+// know puts a taxonomy into a registry, or says why it is of no use to this binary.
+func (c *Connections) know(r *taxonomy.Registry, t schemas.Taxonomy) {
+	if err := r.Put(t); err != nil {
+		c.Log.Error("a taxonomy is not usable here", "error", err)
+		return
+	}
+	c.Log.Info("a taxonomy is known", "taxonomy", t.ID)
 }
 
 // followTaxonomies keeps a registry at what the taxonomies topic says (followRegistry).
 func (c *Connections) followTaxonomies(ctx context.Context, into *taxonomy.Registry) error {
 	return c.followRegistry(ctx, schemas.Taxonomies, func(r schemas.Record) {
 		t, err := decodeTaxonomy(r)
-		if err == nil {
-			err = into.Put(t)
-		}
 		if err != nil {
-			c.Log.Error("a taxonomy is not usable here", "key", string(r.Key), "error", err)
+			c.Log.Error("a record of the taxonomies is left out", "error", err)
 			return
 		}
-		c.Log.Info("a taxonomy is known", "taxonomy", t.ID)
+		c.know(into, t)
 	})
 }

@@ -50,6 +50,14 @@ func (r *Registry) For(dataset, id string) (*Tree, bool) {
 	return nil, false
 }
 
+// Path is that of the dataset's taxonomy (Tree); without one a class stands alone.
+func (r *Registry) Path(dataset, class string) []string {
+	if tree, ok := r.For(dataset, ""); ok {
+		return tree.Path(dataset, class)
+	}
+	return []string{class}
+}
+
 // Unlabeled tells whether a dataset is known never to label a class, its own or a canonical one: such things are neither
 // missing nor background.
 func (r *Registry) Unlabeled(dataset, class string) bool {

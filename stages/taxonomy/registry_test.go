@@ -1,6 +1,7 @@
 package taxonomy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,9 @@ func TestRegistry(t *testing.T) {
 		if got := r.Unlabeled(c.dataset, c.class); got != c.want {
 			t.Errorf("%s in %s: unlabeled %v", c.class, c.dataset, got)
 		}
+	}
+	if got := append(r.Path("d", "dog"), r.Path("f", "dog")...); !slices.Equal(got, []string{"dog", "dog"}) {
+		t.Errorf("paths %v", got)
 	}
 	if err := r.Put(schemas.Taxonomy{ID: "c@1", Nodes: []schemas.TaxonomyNode{{Name: "dog", Parent: "dog"}}}); err == nil || !strings.Contains(err.Error(), `taxonomy c@1: class "dog" is its own ancestor`) {
 		t.Errorf("%v", err)

@@ -206,6 +206,19 @@ func TestAnnotated(t *testing.T) {
 	}
 }
 
+func TestPath(t *testing.T) {
+	tree := tree(t, zoo)
+	for class, want := range map[string]string{
+		"den:Waschbär": "raccoon animal", "den:animal": "animal", "den:poodle": "poodle dog animal", "den:lynx": "lynx",
+		"kennel:pup": "pup dog animal", "street:car or van": "car or van", "coco:crowd": "crowd", "elsewhere:dog": "dog animal",
+	} {
+		dataset, name, _ := strings.Cut(class, ":")
+		if got := strings.Join(tree.Path(dataset, name), " "); got != want {
+			t.Errorf("%s: %s, want %s", class, got, want)
+		}
+	}
+}
+
 // TestSpace: of a dataset's label spaces the last counts unless a version is named.
 func TestSpace(t *testing.T) {
 	tree := tree(t, header+"\ndog\troot\t\nd@2:x\texact\tdog\nd@10:x\texact\tdog\n")

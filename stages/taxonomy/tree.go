@@ -75,6 +75,21 @@ func (t *Tree) Ancestors(class string) []string {
 	return out
 }
 
+// Path lists a class, of a dataset or canonical, and the canonical ones above it, the nearest first. A class that is the same as a
+// canonical one goes by that one's name; one that no canonical class is known to hold stands alone.
+func (t *Tree) Path(dataset, class string) []string {
+	space, _ := t.Space(dataset)
+	switch m := t.mapped[space][class]; m.Relation {
+	case schemas.RelationExact:
+		return append([]string{m.Canonical}, t.Ancestors(m.Canonical)...)
+	case schemas.RelationNarrower:
+		return append([]string{class, m.Canonical}, t.Ancestors(m.Canonical)...)
+	case schemas.RelationBroader, schemas.RelationIgnore:
+		return []string{class}
+	}
+	return append([]string{class}, t.Ancestors(class)...)
+}
+
 // Descendants are the classes below one, depth first in the taxonomy's order.
 func (t *Tree) Descendants(class string) []string {
 	var out []string
