@@ -63,6 +63,88 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestTypes hands numbers through a tensor of every type.
+func TestTypes(t *testing.T) {
+	s := load(t, "testdata/types.onnx")
+	want := map[string][]float32{
+		"f32": {0.1, -1e30, 3, 300}, "f64": {0.1, -1e30, 3, 300}, "f16": {0.099975586, -65504, 3, 300},
+		"i64": {0, -1 << 40, 4, 300}, "i32": {0, -1 << 31, 4, 300}, "u8": {0, 0, 4, 255}, "b": {1, 1, 1, 0},
+	}
+	given := map[string][]float32{"f16": {0.1, -65504, 3, 300}, "i64": {0.1, -1 << 40, 3.5, 300}, "i32": {0.1, -1e30, 3.5, 300}, "u8": {0.1, -1e30, 3.5, 300}, "b": {0.1, -1, 3, 0}}
+	for range 2 { // the second time with the first one's tensors
+		err := s.Run(t.Context(), func(in [][]float32) error {
+			for i, spec := range s.Inputs() {
+				if g, ok := given[spec.Name]; ok {
+					copy(in[i], g)
+				} else {
+					copy(in[i], want[spec.Name])
+				}
+			}
+			return nil
+		}, func(out [][]float32) error {
+			for i, spec := range s.Outputs() {
+				if name := strings.TrimPrefix(spec.Name, "same_"); !slices.Equal(out[i], want[name]) {
+					t.Errorf("%s: %v, want %v", spec, out[i], want[name])
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestOutputsThatVary runs a model that gives as many rows as it finds.
+func TestOutputsThatVary(t *testing.T) {
+	s := load(t, "testdata/rows.onnx")
+	if kept, index := s.Outputs()[0].String(), s.Outputs()[1].String(); kept != "kept float32[?,2]" || index != "index int64[1,?]" {
+		t.Errorf("%s, %s", kept, index)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for rows := range 5 {
+				var want, index []float32
+				err := s.Run(t.Context(), func(in [][]float32) error {
+					clear(in[0])
+					for i := range rows {
+						in[0][2*i], in[0][2*i+1] = 1, float32(i)
+						want, index = append(want, 1, float32(i)), append(index, float32(i))
+					}
+					return nil
+				}, func(out [][]float32) error {
+					if !slices.Equal(out[0], want) || !slices.Equal(out[1], index) {
+						t.Errorf("%v and %v, want %v and %v", out[0], out[1], want, index)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestSizeOfOpenImages gives the sides of an image that the graph leaves open.
+func TestSizeOfOpenImages(t *testing.T) {
+	rt := open(t)
+	_, err := rt.Load("testdata/image.onnx", onnx.DefaultConfig())
+	wants(t, "no size", err, "no fixed size", "x float32[?,3,?,?]")
+	cfg := onnx.DefaultConfig()
+	cfg.Width, cfg.Height = 5, 4
+	s, err := rt.Load("testdata/image.onnx", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if in, out := s.Inputs()[0].String(), s.Outputs()[0].String(); in != "x float32[1,3,4,5]" || out != "y float32[1,3,4,5]" {
+		t.Errorf("%s, %s", in, out)
+	}
+}
+
 func TestRunReturnsErrorsOfItsFunctions(t *testing.T) {
 	s := load(t, "testdata/affine.onnx")
 	mine, nop := errors.New("mine"), func([][]float32) error { return nil }
@@ -190,9 +272,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	_, err = rt.Load(filepath.Join(dir, "absent.onnx"), onnx.DefaultConfig())
 	wants(t, "absent", err, "absent.onnx", "no such file")
 	_, err = rt.Load("testdata/open.onnx", onnx.DefaultConfig())
-	wants(t, "open", err, "fixed size", "x float32[?,3,?]", "y float32[?,3,?]")
-	_, err = rt.Load("testdata/integers.onnx", onnx.DefaultConfig())
-	wants(t, "integers", err, "not a float32 tensor", "x int64[3]")
+	wants(t, "open", err, "no fixed size", "give the width and height", "x float32[?,3,?]", "y float32[?,3,?]")
+	_, err = rt.Load("testdata/text.onnx", onnx.DefaultConfig())
+	wants(t, "text", err, "no tensor of numbers", "x string[3]")
 	_, err = rt.Load("testdata/affine.onnx", onnx.Config{})
 	wants(t, "threads", err, "threads: 0")
 }

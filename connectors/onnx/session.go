@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,9 +17,11 @@ import (
 	"gleaner/schemas"
 )
 
-// Config sets how a session uses the processor.
+// Config sets how a session uses the processor, and the size of images where a graph leaves it open.
 type Config struct {
 	Threads int `yaml:"threads"` // of one Run; 1 is fastest over all when as many workers as cores call Run
+	Width   int `yaml:"-"`       // pixels; it belongs to the model, see schemas.DecodeInput
+	Height  int `yaml:"-"`
 }
 
 // DefaultConfig returns one thread a Run.
@@ -34,13 +38,14 @@ func (c Config) Validate() error {
 // ErrClosed is returned by Run once the session is closed.
 var ErrClosed = errors.New("onnx session is closed")
 
-// Session is a loaded model of float32 tensors with fixed shapes. Run may be called by any number of goroutines at once;
-// each call in flight has its own tensors, which are kept for later calls.
+// Session is a loaded model. Its callers see float32 whatever the graph's types are. Run may be called by any number of
+// goroutines at once; each call in flight has its own tensors, which are kept for later calls.
 type Session struct {
 	name    string
 	hash    schemas.Hash
 	inputs  []schemas.TensorSpec
 	outputs []schemas.TensorSpec
+	open    []bool // of each output: the runtime allocates it at every Run, since its size depends on the image
 	runtime *Runtime
 	session *ort.DynamicAdvancedSession
 
@@ -51,8 +56,8 @@ type Session struct {
 	free []*buffers
 }
 
-// buffers are the tensors of one Run. They own the memory that the runtime reads and writes, so they are kept alive
-// until it has returned.
+// buffers are the tensors of one Run, and their numbers. They own the memory that the runtime reads and writes, so they are
+// kept alive until it has returned. Between runs an open output is nil.
 type buffers struct {
 	inputs, outputs []ort.Value
 	inData, outData [][]float32
@@ -67,8 +72,9 @@ func (r *Runtime) Load(path string, cfg Config) (*Session, error) {
 	return r.LoadBytes(path, data, cfg)
 }
 
-// LoadBytes makes a session of a model in memory; name is for errors. It runs the model once on zeros, which shows that it
-// can run at all and how large its outputs are. A first dimension that the graph leaves open is a batch and becomes 1.
+// LoadBytes makes a session of a model in memory; name is for errors. It runs the model on zeros, which shows that it can
+// run at all and how large its outputs are. A first dimension that the graph leaves open is a batch and becomes 1; open
+// sides of an image become those of cfg.
 func (r *Runtime) LoadBytes(name string, data []byte, cfg Config) (*Session, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("onnx model %s: %w", name, err)
@@ -93,7 +99,7 @@ func (s *Session) load(data []byte, cfg Config) (err error) {
 		return fmt.Errorf("not a model that this runtime can load (corrupt, or a newer operator set): %w", err)
 	}
 	s.inputs, s.outputs = specs(ins), specs(outs)
-	if err := s.usable(ins, outs); err != nil {
+	if err := s.usable(ins, outs, cfg); err != nil {
 		return err
 	}
 	options, err := sessionOptions(cfg)
@@ -108,65 +114,133 @@ func (s *Session) load(data []byte, cfg Config) (err error) {
 	return s.measure()
 }
 
-// usable refuses what Run cannot feed and resolves an open batch dimension to 1.
-func (s *Session) usable(ins, outs []ort.InputOutputInfo) error {
+// usable refuses what Run cannot feed or read, and resolves what the inputs leave open.
+func (s *Session) usable(ins, outs []ort.InputOutputInfo, cfg Config) error {
 	seen := fmt.Sprintf("inputs seen: %s; outputs seen: %s", list(s.inputs), list(s.outputs))
 	if len(ins) == 0 || len(outs) == 0 {
 		return fmt.Errorf("a model needs at least one input and one output; %s", seen)
 	}
 	for _, info := range append(append([]ort.InputOutputInfo{}, ins...), outs...) {
-		if info.OrtValueType != ort.ONNXTypeTensor || info.DataType != ort.TensorElementDataTypeFloat {
-			return fmt.Errorf("%q is not a float32 tensor; %s", info.Name, seen)
+		if _, ok := types[info.DataType]; !ok || info.OrtValueType != ort.ONNXTypeTensor {
+			return fmt.Errorf("%q is no tensor of numbers; %s", info.Name, seen)
 		}
 	}
 	for _, in := range s.inputs {
-		if len(in.Shape) > 0 && in.Shape[0] < 0 {
-			in.Shape[0] = 1
-		}
+		cfg.resolve(in.Shape)
 		for _, d := range in.Shape {
 			if d < 1 {
-				return fmt.Errorf("input %q has a shape that is not known before it runs: export the model with a fixed size; %s", in.Name, seen)
+				return fmt.Errorf("input %q has no fixed size: give the width and height of its images, or export the model with them; %s", in.Name, seen)
 			}
 		}
 	}
 	return nil
 }
 
-// measure runs the model on zeros and takes the shapes of the outputs that come.
+// resolve fills in what an input's shape leaves open: the batch, and of images, [.., 3, H, W] or [.., H, W, 3], all else.
+func (c Config) resolve(shape []int64) {
+	n := len(shape)
+	if n > 0 && shape[0] < 0 {
+		shape[0] = 1
+	}
+	if n < 3 || c.Width < 1 || c.Height < 1 {
+		return
+	}
+	channels, rows, cols := n-3, n-2, n-1
+	if shape[n-1] == 3 && shape[n-3] != 3 {
+		channels, rows, cols = n-1, n-3, n-2
+	}
+	for i, size := range map[int]int{channels: 3, rows: c.Height, cols: c.Width} {
+		if shape[i] < 0 {
+			shape[i] = int64(size)
+		}
+	}
+}
+
+// measure runs the model on zeros, and where the graph leaves dimensions of outputs open on noise too, and takes the shapes
+// that come. A leading 1 is the batch. One more open dimension stays so, as it is the number of detections of models that
+// suppress doubles themselves; of several, those that are the same both times, and not 0, count as fixed.
 func (s *Session) measure() (err error) {
-	b, err := s.newBuffers()
+	s.open = make([]bool, len(s.outputs))
+	for i, out := range s.outputs {
+		s.open[i] = len(out.Shape) == 0 || slices.Min(out.Shape) < 0
+		if s.open[i] && out.Type == "float16" { // the binding copies half of what the runtime allocates of this type
+			return fmt.Errorf("output %s: float16 with an open dimension: export it with a fixed size or as float32", out)
+		}
+	}
+	b, err := s.take()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.destroy()) }()
-	outs := make([]ort.Value, len(s.outputs))
-	err = s.session.Run(b.inputs, outs)
-	runtime.KeepAlive(b)
-	for i, v := range outs {
-		if v != nil {
-			s.outputs[i].Shape = v.GetShape()
-			err = errors.Join(err, v.Destroy())
-		}
-	}
-	if err != nil {
+	if err := s.run(b); err != nil {
 		return fmt.Errorf("trial run on zeros: %w", err)
 	}
-	return nil
+	if !slices.Contains(s.open, true) {
+		return nil
+	}
+	zeros := b.shapes()
+	noise := rand.New(rand.NewPCG(1, 2))
+	for _, in := range b.inData {
+		for i := range in {
+			in[i] = noise.Float32()
+		}
+	}
+	if err := errors.Join(s.release(b), s.run(b)); err != nil {
+		return fmt.Errorf("trial run on noise: %w", err)
+	}
+	for i, seen := range b.shapes() {
+		if !s.open[i] {
+			continue
+		}
+		out := &s.outputs[i]
+		if len(seen) != len(zeros[i]) {
+			return fmt.Errorf("output %s: came as %v and as %v", out, zeros[i], seen)
+		}
+		out.Shape = agreed(out.Shape, zeros[i], seen)
+	}
+	err = s.release(b)
+	for i, out := range s.outputs {
+		s.open[i] = slices.Contains(out.Shape, -1)
+	}
+	return err
+}
+
+// agreed is the shape of an output declared with open dimensions, of which two runs gave a and b.
+func agreed(declared, a, b []int64) []int64 {
+	out := slices.Clone(a)
+	open := 0
+	for i := range a {
+		known := len(declared) == len(a) && declared[i] >= 0
+		batch := i == 0 && len(a) > 1 && a[i] == 1 && b[i] == 1
+		if !known && !batch {
+			out[i] = -1
+			open++
+		}
+	}
+	if open > 1 {
+		for i := range a {
+			if a[i] == b[i] && a[i] > 0 {
+				out[i] = a[i]
+			}
+		}
+	}
+	return out
 }
 
 // SHA256 is the digest of the model file.
 func (s *Session) SHA256() schemas.Hash { return s.hash }
 
-// Inputs describes the input tensors, with all dimensions known.
+// Inputs describes the input tensors, with all dimensions known. The types are the graph's own.
 func (s *Session) Inputs() []schemas.TensorSpec { return s.inputs }
 
-// Outputs describes the output tensors, with all dimensions known.
+// Outputs describes the output tensors. A dimension of -1 varies from run to run.
 func (s *Session) Outputs() []schemas.TensorSpec { return s.outputs }
 
 // Run lets fill write the input tensors (row-major, in the order of Inputs, holding what an earlier call left), runs the
-// model, and lets use read the outputs. The slices are good until the function that got them returns. An error of fill
-// or use is returned as it is. A run that has begun does not stop for ctx.
-func (s *Session) Run(ctx context.Context, fill, use func(tensors [][]float32) error) error {
+// model, and lets use read the outputs. Other types than float32 are converted; integer inputs are rounded and clamped. The
+// slices are good until the function that got them returns. An error of fill or use is returned as it is. A run that has
+// begun does not stop for ctx.
+func (s *Session) Run(ctx context.Context, fill, use func(tensors [][]float32) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -179,16 +253,40 @@ func (s *Session) Run(ctx context.Context, fill, use func(tensors [][]float32) e
 	if err != nil {
 		return fmt.Errorf("onnx model %s: %w", s.name, err)
 	}
-	defer s.give(b)
+	defer func() {
+		if e := s.give(b); err == nil {
+			err = e
+		}
+	}()
 	if err := fill(b.inData); err != nil {
 		return err
 	}
-	err = s.session.Run(b.inputs, b.outputs)
-	runtime.KeepAlive(b)
-	if err != nil {
+	if err := s.run(b); err != nil {
 		return fmt.Errorf("onnx model %s: %w", s.name, err)
 	}
 	return use(b.outData)
+}
+
+// run brings the inputs into the graph's types, runs, and reads the outputs.
+func (s *Session) run(b *buffers) error {
+	for i, v := range b.inputs {
+		write(v, b.inData[i])
+	}
+	err := s.session.Run(b.inputs, b.outputs)
+	runtime.KeepAlive(b)
+	if err != nil {
+		return err
+	}
+	for i, v := range b.outputs {
+		if b.outData[i], err = read(v, b.outData[i]); err != nil {
+			return fmt.Errorf("output %s: %w", s.outputs[i], err)
+		}
+		same := func(n, want int64) bool { return want < 0 || n == want }
+		if want := s.outputs[i].Shape; s.open[i] && len(want) > 0 && !slices.EqualFunc(v.GetShape(), want, same) {
+			return fmt.Errorf("output %s came as %v", s.outputs[i], v.GetShape())
+		}
+	}
+	return nil
 }
 
 // Close waits for the calls in flight and frees the model. Further calls do nothing.
@@ -219,49 +317,67 @@ func (s *Session) take() (*buffers, error) {
 		return b, nil
 	}
 	s.mu.Unlock()
-	b, err := s.newBuffers()
-	if err != nil {
-		return nil, err
-	}
-	for _, out := range s.outputs {
-		if err := b.add(out, &b.outputs, &b.outData); err != nil {
+	b := &buffers{outputs: make([]ort.Value, len(s.outputs)), outData: make([][]float32, len(s.outputs))}
+	for _, in := range s.inputs {
+		v, err := newTensor(in)
+		if err != nil {
 			return nil, errors.Join(err, b.destroy())
 		}
+		b.inputs = append(b.inputs, v)
+		data, err := read(v, nil)
+		if err != nil {
+			return nil, errors.Join(err, b.destroy())
+		}
+		b.inData = append(b.inData, data)
+	}
+	for i, out := range s.outputs {
+		if s.open[i] {
+			continue
+		}
+		v, err := newTensor(out)
+		if err != nil {
+			return nil, errors.Join(err, b.destroy())
+		}
+		b.outputs[i] = v
 	}
 	return b, nil
 }
 
-func (s *Session) give(b *buffers) {
+func (s *Session) give(b *buffers) error {
+	err := s.release(b)
 	s.mu.Lock()
 	s.free = append(s.free, b)
 	s.mu.Unlock()
+	return err
 }
 
-// newBuffers has input tensors only.
-func (s *Session) newBuffers() (*buffers, error) {
-	b := &buffers{}
-	for _, in := range s.inputs {
-		if err := b.add(in, &b.inputs, &b.inData); err != nil {
-			return nil, errors.Join(err, b.destroy())
+// release frees what the runtime allocated for one run.
+func (s *Session) release(b *buffers) error {
+	var err error
+	for i, v := range b.outputs {
+		if s.open[i] && v != nil {
+			err = errors.Join(err, v.Destroy())
+			b.outputs[i] = nil
 		}
 	}
-	return b, nil
+	return err
 }
 
-func (b *buffers) add(spec schemas.TensorSpec, values *[]ort.Value, data *[][]float32) error {
-	t, err := ort.NewEmptyTensor[float32](ort.NewShape(spec.Shape...))
-	if err != nil {
-		return fmt.Errorf("tensor %s: %w", spec, err)
+// shapes are those of the outputs of the last run.
+func (b *buffers) shapes() [][]int64 {
+	out := make([][]int64, len(b.outputs))
+	for i, v := range b.outputs {
+		out[i] = v.GetShape()
 	}
-	*values = append(*values, t)
-	*data = append(*data, t.GetData())
-	return nil
+	return out
 }
 
 func (b *buffers) destroy() error {
 	var err error
 	for _, v := range append(b.inputs, b.outputs...) {
-		err = errors.Join(err, v.Destroy())
+		if v != nil {
+			err = errors.Join(err, v.Destroy())
+		}
 	}
 	return err
 }
@@ -292,11 +408,7 @@ func sessionOptions(cfg Config) (*ort.SessionOptions, error) {
 func specs(infos []ort.InputOutputInfo) []schemas.TensorSpec {
 	out := make([]schemas.TensorSpec, len(infos))
 	for i, info := range infos {
-		typ := strings.ToLower(strings.TrimPrefix(info.DataType.String(), "ONNX_TENSOR_ELEMENT_DATA_TYPE_"))
-		if info.DataType == ort.TensorElementDataTypeFloat {
-			typ = "float32"
-		}
-		out[i] = schemas.TensorSpec{Name: info.Name, Type: typ, Shape: info.Dimensions.Clone()}
+		out[i] = schemas.TensorSpec{Name: info.Name, Type: typeName(info.DataType), Shape: info.Dimensions.Clone()}
 	}
 	return out
 }

@@ -1,21 +1,40 @@
 """Writes the small models that the tests load: python3 models.py (needs the onnx package)."""
 from onnx import TensorProto, checker, helper, save
 
-FLOAT, INT = TensorProto.FLOAT, TensorProto.INT64
+FLOAT, INT, TEXT = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+TYPES = {"f32": FLOAT, "f64": TensorProto.DOUBLE, "f16": TensorProto.FLOAT16, "i64": INT, "i32": TensorProto.INT32, "u8": TensorProto.UINT8, "b": TensorProto.BOOL}
 
 
-def write(name, kind, shape, nodes, constants):
+def write(name, inputs, outputs, nodes, constants=()):
     graph = helper.make_graph(
         nodes, name,
-        [helper.make_tensor_value_info("x", kind, shape)],
-        [helper.make_tensor_value_info("y", kind, shape)],
-        [helper.make_tensor(k, kind, [1], [v]) for k, v in constants.items()])
+        [helper.make_tensor_value_info(*i) for i in inputs],
+        [helper.make_tensor_value_info(*o) for o in outputs],
+        list(constants))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     checker.check_model(model)
     save(model, name + ".onnx")
 
 
-AFFINE = [helper.make_node("Mul", ["x", "a"], ["ax"]), helper.make_node("Add", ["ax", "b"], ["y"])]
-write("affine", FLOAT, ["batch", 3], AFFINE, {"a": 2, "b": 1})  # y = 2x + 1
-write("open", FLOAT, ["batch", 3, "width"], AFFINE, {"a": 2, "b": 1})
-write("integers", INT, [3], AFFINE, {"a": 2, "b": 1})
+def affine(name, shape):  # y = 2x + 1
+    write(name, [("x", FLOAT, shape)], [("y", FLOAT, shape)],
+          [helper.make_node("Mul", ["x", "a"], ["ax"]), helper.make_node("Add", ["ax", "b"], ["y"])],
+          [helper.make_tensor("a", FLOAT, [1], [2]), helper.make_tensor("b", FLOAT, [1], [1])])
+
+
+affine("affine", ["batch", 3])
+affine("open", ["batch", 3, "width"])
+affine("image", ["batch", 3, "height", "width"])
+write("text", [("x", TEXT, [3])], [("y", TEXT, [3])], [helper.make_node("Identity", ["x"], ["y"])])
+
+# Every type, handed through.
+write("types", [(k, t, [4]) for k, t in TYPES.items()], [("same_" + k, t, [4]) for k, t in TYPES.items()],
+      [helper.make_node("Identity", [k], ["same_" + k]) for k in TYPES])
+
+# The rows of x whose first number is above 0.5, and their indexes: as many as there are.
+write("rows", [("x", FLOAT, [4, 2])], [("kept", FLOAT, ["n", 2]), ("index", INT, [1, "n"])], [
+    helper.make_node("Gather", ["x", "zero"], ["first"], axis=1),
+    helper.make_node("Greater", ["first", "half"], ["above"]),
+    helper.make_node("Compress", ["x", "above"], ["kept"], axis=0),
+    helper.make_node("NonZero", ["above"], ["index"]),
+], [helper.make_tensor("zero", INT, [], [0]), helper.make_tensor("half", FLOAT, [], [0.5])])
