@@ -33,3 +33,10 @@ func DeskSnapshotPrefix(genesis string) string { return "desk/" + url.PathEscape
 
 // MembersKey is where the member list of a dataset version lies.
 func MembersKey(versionID string) string { return "datasets/" + url.PathEscape(versionID) }
+
+// ModelKey is where a model's file lies, named by its content.
+func ModelKey(h Hash) string { s := h.String(); return "models/" + s[:2] + "/" + s }
+
+// ModelEntryKey holds the registry entry of a model: created if absent, never overwritten, so that of racing writers one
+// decides what an id means.
+func ModelEntryKey(id string) string { return "model-entries/" + url.PathEscape(id) }

@@ -68,13 +68,17 @@ func (r SplitRule) Validate() error {
 
 // Of returns the split of a near-duplicate group.
 func (r SplitRule) Of(group SampleID) Split {
-	sum := sha256.Sum256(append([]byte(r.Salt+"\x00"), group[:]...))
-	u := float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53) // uniform in [0,1)
-	switch {
+	switch u := uniform(r.Salt, group); {
 	case u < r.Test:
 		return SplitTest
 	case u < r.Test+r.Val:
 		return SplitVal
 	}
 	return SplitTrain
+}
+
+// uniform draws a number in [0,1) that depends on nothing but its arguments.
+func uniform(salt string, id SampleID) float64 {
+	sum := sha256.Sum256(append([]byte(salt+"\x00"), id[:]...))
+	return float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)
 }

@@ -11,4 +11,11 @@
 // is a new version of the topic: both are written until the retention of the old one has passed with no reader left in
 // its consumer groups, then the old one is deleted. Golden bytes of every version ever released stay in testdata and
 // must decode for as long as their topic exists.
+//
+// # Registries
+//
+// The compacted topics models, datasets and taxonomies hold canonical JSON that is kept forever. Entries are keyed name@version
+// and immutable: of several records under one key all say the same, and what changes has a key of its own. On models these are
+// what serves a dataset ("serving/dataset", a Serving) and which models are not to be used any more ("removed/name@version", a
+// ModelRemoval); there the last record of a key counts.
 package schemas

@@ -31,9 +31,14 @@ func jsonCases() []jsonCase {
 	id, blob := SampleID{1}, BlobRef{Key: "bodies/ab/abcd", Size: 12}
 	return []jsonCase{
 		jsonOf("model", Model{
-			ID: "yolox_nano@1", Name: "yolox_nano", Version: "1", SHA256: Hash{1}, File: blob, Decoder: "yolox", Classes: []string{"car", "person"},
-			License: "Apache-2.0", Metrics: map[string]float64{"ap50": 0.5}, At: testTime,
+			ID: "yolox_nano@1", Name: "yolox_nano", Version: "1", SHA256: Hash{1}, File: BlobRef{Key: ModelKey(Hash{1}), Size: 12}, Task: TaskDetect,
+			Decode: Decode{Decoder: "yolox"}, Classes: []string{"car", "person"}, LabelSpace: "coco@2017", License: "Apache-2.0", Metrics: map[string]float64{"ap50": 0.5}, At: testTime,
 		}),
+		jsonOf("serving", Serving{
+			Dataset: "street", ModelSet: ModelSet{Models: []string{"a@1", "b@2"}, Canary: []string{"a@2", "b@2"}, Share: 0.1},
+			Previous: &ModelSet{Models: []string{"a@1"}}, Actor: "alice", At: testTime,
+		}),
+		jsonOf("model_removal", ModelRemoval{ID: "a@1", Actor: "alice", At: testTime}),
 		jsonOf("dataset_version", DatasetVersion{
 			ID: "street@0123456789ab", Dataset: "street", Version: "0123456789ab", SHA256: Hash{2}, Members: blob, Count: 2,
 			Splits: map[string]int{"train": 1, "test": 1}, Classes: map[string]int{"car": 3}, Rule: DefaultSplitRule(), Previous: "street@ba9876543210",

@@ -76,7 +76,7 @@ func TopicSpecs() []TopicSpec {
 		{Triggers, "dataset", "Trigger (JSON)", 1, 4 * week, Delete, mib},
 		{Curated, "dataset/shard", "Manifest (Arrow)", 8, 3 * day, Delete, 4 * mib},
 		{Distilled, "dataset/class/version", "Distillate (Arrow)", 1, Forever, Compact, 32 * mib},
-		{Models, "name@version", "Model (canonical JSON)", 1, Forever, Compact, mib},
+		{Models, "name@version, serving/dataset, or removed/name@version", "Model, Serving, or ModelRemoval (canonical JSON)", 1, Forever, Compact, mib},
 		{Datasets, "name@version", "DatasetVersion (canonical JSON)", 1, Forever, Compact, mib},
 		{Taxonomies, "name@version", "Taxonomy (canonical JSON)", 1, Forever, Compact, 4 * mib},
 		{Dead, "as it was", "the bytes as they were", 8, 4 * week, Delete, 33 * mib},

@@ -52,11 +52,11 @@ func Recognize(s Session, id string, classes []string) (Detector, error) {
 	switch {
 	case g.w > 0 && yoloxFits(g.w, g.h, out):
 		n = int(out[2]) - 5
-		g.model.Decoder = "yolox"
+		g.model.Decode.Decoder = "yolox"
 		d = &yolox{&g}
 	case g.w > 0 && fastestDetFits(g.w, g.h, out):
 		n = int(out[1]) - 5
-		g.model.Decoder = "fastestdet"
+		g.model.Decode.Decoder = "fastestdet"
 		d = &fastestDet{&g, int(out[3]), int(out[2])}
 	default:
 		return nil, fmt.Errorf("model %s: no decoder for inputs %s and outputs %s; known: yolox (1,3,H,W to 1,A,5+C with A cells of strides 8, 16 and 32, undecoded), "+
@@ -65,12 +65,12 @@ func Recognize(s Session, id string, classes []string) (Detector, error) {
 	if len(classes) != n {
 		return nil, fmt.Errorf("model %s: it tells %d classes apart but the list of names has %d", id, n, len(classes))
 	}
-	name, version, ok := strings.Cut(id, "@")
-	if !ok || name == "" || version == "" {
-		return nil, fmt.Errorf("model %q: want name@version", id)
+	name, version, err := schemas.ParseModelID(id)
+	if err != nil {
+		return nil, err
 	}
 	m := &g.model
-	m.ID, m.Name, m.Version, m.SHA256, m.Classes = id, name, version, s.SHA256(), slices.Clone(classes)
+	m.ID, m.Name, m.Version, m.SHA256, m.Task, m.Classes = id, name, version, s.SHA256(), schemas.TaskDetect, slices.Clone(classes)
 	return d, nil
 }
 

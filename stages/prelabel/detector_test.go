@@ -73,7 +73,7 @@ func TestRecognize(t *testing.T) {
 		if err != nil {
 			got = err.Error()
 		} else {
-			got = d.Model().Decoder
+			got = d.Model().Decode.Decoder
 		}
 		if !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)

@@ -46,7 +46,7 @@ func TestParity(t *testing.T) {
 		t.Run(m.decoder, func(t *testing.T) {
 			session := &recorder{Session: load(t, m.file)}
 			detector := recognize(t, session, m.file)
-			if got := detector.Model().Decoder; got != m.decoder {
+			if got := detector.Model().Decode.Decoder; got != m.decoder {
 				t.Fatalf("recognized as %s", got)
 			}
 			dir := t.TempDir()
