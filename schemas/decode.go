@@ -17,6 +17,7 @@ type Decode struct {
 	Background Background    `json:"background,omitempty" yaml:"background,omitempty"`
 	Strides    []int         `json:"strides,omitempty" yaml:"strides,omitempty"` // input pixels between cells, in the order of the output
 	Outputs    DecodeOutputs `json:"outputs,omitzero" yaml:"outputs,omitempty"`
+	Why        string        `json:"why,omitempty" yaml:"why,omitempty"` // what recognition went by, for people
 }
 
 // DecodeInput says how an image is fitted into the input tensor: value = (level - mean) / std with levels of 0..255.

@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"gleaner/connectors/onnx"
+	"gleaner/schemas"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
 	"gleaner/stages/superpixel"
@@ -38,7 +39,7 @@ func (b *bench) openKernels() (k *kernels, err error) {
 	if k.session, err = k.runtime.Load(b.cfg.Prelabel.Model, b.cfg.ONNX); err != nil {
 		return k, err
 	}
-	k.detector, err = prelabel.Recognize(k.session, b.cfg.Prelabel.ModelID(), names)
+	k.detector, err = prelabel.Recognize(k.session, b.cfg.Prelabel.ModelID(), names, schemas.Decode{})
 	return k, err
 }
 

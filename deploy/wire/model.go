@@ -6,6 +6,7 @@ import (
 
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/config"
+	"gleaner/schemas"
 	"gleaner/stages/prelabel"
 )
 
@@ -32,7 +33,7 @@ func loadModel(cfg config.Config) (*model, error) {
 	if m.session, err = m.runtime.Load(cfg.Prelabel.Model, cfg.ONNX); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
-	if m.Detector, err = prelabel.Recognize(m.session, cfg.Prelabel.ModelID(), names); err != nil {
+	if m.Detector, err = prelabel.Recognize(m.session, cfg.Prelabel.ModelID(), names, schemas.Decode{}); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Prelabel.Model, err), m.close())
 	}
 	return m, nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -19,12 +17,13 @@ type Detector interface {
 	Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error)
 	// Embed describes a whole image by numbers that are always as many.
 	Embed(ctx context.Context, img *pixels.Image) ([]float32, error)
-	// Model says which model it is, with its decoder and classes.
+	// Model says which model it is, with its task, its classes and the whole of its decode spec.
 	Model() schemas.Model
 }
 
-// Session runs a graph of float32 tensors with fixed shapes; connectors/onnx has one. Run calls fill with the input tensors
-// and use with the output tensors, which are good until the function returns; it may be called by many goroutines at once.
+// Session runs a graph; connectors/onnx has one. Run calls fill with the input tensors and use with the output tensors, as
+// float32 whatever the graph's types, which are good until the function returns; it may be called by many goroutines at
+// once. A dimension of an output that is -1 varies from run to run.
 type Session interface {
 	Inputs() []schemas.TensorSpec
 	Outputs() []schemas.TensorSpec
@@ -32,66 +31,77 @@ type Session interface {
 	Run(ctx context.Context, fill, use func(tensors [][]float32) error) error
 }
 
-// maxCandidates bounds what one image can yield whatever a model says.
-const maxCandidates = 1000
-
-// Recognize returns the adapter for a session by the shapes of its graph. classes are the names of the model's classes in
-// the order of its outputs, and id is its name@version. The error prints the tensors seen and the decoders known.
-func Recognize(s Session, id string, classes []string) (Detector, error) {
-	ins, outs := s.Inputs(), s.Outputs()
-	var in, out []int64
-	if len(ins) == 1 && len(outs) == 1 {
-		in, out = ins[0].Shape, outs[0].Shape
-	}
-	g := graph{session: s}
-	if len(in) == 4 && in[0] == 1 && in[1] == 3 && in[2] > 0 && in[3] > 0 {
-		g.h, g.w = int(in[2]), int(in[3])
-	}
-	var d Detector
-	var n int
-	switch {
-	case g.w > 0 && yoloxFits(g.w, g.h, out):
-		n = int(out[2]) - 5
-		g.model.Decode.Decoder = "yolox"
-		d = &yolox{&g}
-	case g.w > 0 && fastestDetFits(g.w, g.h, out):
-		n = int(out[1]) - 5
-		g.model.Decode.Decoder = "fastestdet"
-		d = &fastestDet{&g, int(out[3]), int(out[2])}
-	default:
-		return nil, fmt.Errorf("model %s: no decoder for inputs %s and outputs %s; known: yolox (1,3,H,W to 1,A,5+C with A cells of strides 8, 16 and 32, undecoded), "+
-			"fastestdet (1,3,H,W to 1,5+C,H/16,W/16)", id, tensors(ins), tensors(outs))
-	}
-	if len(classes) != n {
-		return nil, fmt.Errorf("model %s: it tells %d classes apart but the list of names has %d", id, n, len(classes))
-	}
-	name, version, err := schemas.ParseModelID(id)
-	if err != nil {
-		return nil, err
-	}
-	m := &g.model
-	m.ID, m.Name, m.Version, m.SHA256, m.Task, m.Classes = id, name, version, s.SHA256(), schemas.TaskDetect, slices.Clone(classes)
-	return d, nil
+// decoder reads the outputs of a family of graphs. Outputs that do not vary have the lengths that they had when the graph was
+// recognized; their numbers may be anything.
+type decoder interface {
+	// decode returns what scores at least low, in pixels of the input.
+	decode(out [][]float32, low float32) ([]candidate, error)
+	// features are the scores of channels in cells, for Embed.
+	features(out [][]float32) (cells, channels int, at func(cell, channel int) float32)
 }
-
-// graph is what the adapters have in common: the session, the input's size in pixels and the model's identity.
-type graph struct {
-	session Session
-	w, h    int
-	model   schemas.Model
-}
-
-func (g *graph) Model() schemas.Model { return g.model }
 
 // candidate is a detection in the making.
 type candidate struct {
-	box   geometry.Box // pixels of the image
-	class int
+	box   geometry.Box // pixels of the input; what is not finite or lies outside the image is dropped later
+	class int          // index in the model's classes
 	score float32
 }
 
-// objects makes detections of candidates: what is not finite, lies outside a w by h image or scores below low is dropped.
-func (g *graph) objects(found []candidate, w, h int, low float32) []schemas.Object {
+// adapter is the Detector of a recognized graph.
+type adapter struct {
+	session Session
+	model   schemas.Model
+	input   input
+	decoder decoder
+	lengths []int // of the outputs in numbers; nil where the decoder takes any
+}
+
+func (a *adapter) Model() schemas.Model { return a.model }
+
+func (a *adapter) Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error) {
+	var found []candidate
+	at := a.input.place(img.W, img.H)
+	err := a.run(ctx, img, at, func(out [][]float32) (err error) {
+		found, err = a.decoder.decode(out, low)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		found[i].box = at.back(found[i].box)
+	}
+	return a.objects(found, img.W, img.H, low), nil
+}
+
+// Embed describes a whole image, such as the crop of a box, by what the model makes of it: for each of the scores that
+// the decoder reads the mean and the maximum over all cells, interleaved.
+func (a *adapter) Embed(ctx context.Context, img *pixels.Image) ([]float32, error) {
+	var e []float32
+	err := a.run(ctx, img, a.input.place(img.W, img.H), func(out [][]float32) error {
+		e = pool(a.decoder.features(out))
+		return nil
+	})
+	return e, err
+}
+
+func (a *adapter) run(ctx context.Context, img *pixels.Image, at placement, use func(out [][]float32) error) error {
+	return a.session.Run(ctx, func(in [][]float32) error {
+		a.input.fill(in, img, at)
+		return nil
+	}, func(out [][]float32) error {
+		for i, n := range a.lengths {
+			if len(out[i]) != n {
+				return fmt.Errorf("model %s: output %s came with %d numbers, and with %d when it was recognized", a.model.ID, a.session.Outputs()[i], len(out[i]), n)
+			}
+		}
+		return use(out)
+	})
+}
+
+// objects makes detections of candidates in pixels of a w by h image: what is not finite, lies outside it or scores below
+// low is dropped.
+func (a *adapter) objects(found []candidate, w, h int, low float32) []schemas.Object {
 	out := make([]schemas.Object, 0, len(found))
 	for _, c := range found {
 		b := c.box
@@ -101,11 +111,14 @@ func (g *graph) objects(found []candidate, w, h int, low float32) []schemas.Obje
 		if b = b.Clip(w, h); b.Empty() {
 			continue
 		}
-		out = append(out, schemas.Object{Class: g.model.Classes[c.class], Box: b, Score: min(c.score, 1), Source: g.model.ID})
+		out = append(out, schemas.Object{Class: a.model.Classes[c.class], Box: b, Score: min(c.score, 1), Source: a.model.ID})
 	}
 	sortByScore(out)
 	return out[:min(len(out), maxCandidates)]
 }
+
+// maxCandidates bounds what one image can yield whatever a model says.
+const maxCandidates = 1000
 
 func finite(b geometry.Box) bool {
 	for _, v := range [4]float32{b.X1, b.Y1, b.X2, b.Y2} {
@@ -116,21 +129,17 @@ func finite(b geometry.Box) bool {
 	return true
 }
 
-// best is the index and value of the greatest of p. NaN never wins; of equals the first does.
-func best(p []float32) (int, float32) {
-	at, top := 0, float32(math.Inf(-1))
-	for i, v := range p {
-		if v > top {
-			at, top = i, v
+func pool(cells, channels int, at func(cell, channel int) float32) []float32 {
+	e := make([]float32, 2*channels)
+	for c := range channels {
+		for i := range cells {
+			v := at(i, c)
+			if i == 0 {
+				e[2*c+1] = v
+			}
+			e[2*c] += v / float32(cells)
+			e[2*c+1] = max(e[2*c+1], v)
 		}
 	}
-	return at, top
-}
-
-func tensors(specs []schemas.TensorSpec) string {
-	out := make([]string, len(specs))
-	for i, s := range specs {
-		out[i] = s.String()
-	}
-	return strings.Join(out, ", ")
+	return e
 }

@@ -7,18 +7,30 @@ import (
 	"gleaner/stages/pixels/rows"
 )
 
-// fill resizes img to w by h pixels into the top left corner of the input tensor dst, [3, dstH, dstW] in the order blue,
-// green, red, multiplies by gain, and writes pad (which gain does not touch) around it. Resizing is bilinear between pixel
-// centers with the border repeated, like OpenCV's INTER_LINEAR, within one level of 255.
+// channel says what one channel of the input holds: gain times the level, 0..255, of a color, plus bias; pad around the image.
+type channel struct {
+	from            int // 0 red, 1 green, 2 blue
+	gain, bias, pad float32
+}
+
+// fill resizes img into the part of the input tensor dst, [3, dstH, dstW], that at says, and writes each channel's pad around
+// it. Resizing is bilinear between pixel centers with the border repeated, like OpenCV's INTER_LINEAR, within one level of 255.
 //
 // Each output row is first mixed of two source rows, then resized sideways.
-func fill(dst []float32, dstW, dstH int, img *pixels.Image, w, h int, gain, pad float32) {
-	xs, ys := taps(w, img.W), taps(h, img.H)
+func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channels [3]channel) {
+	xs, ys := taps(at.w, img.W), taps(at.h, img.H)
 	stride, plane := 3*img.W, dstW*dstH
 	mixed := make([]uint8, stride+8) // 8 more, so that a pixel and the next can be read at once anywhere
-	pairs, offsets, weights := make([]uint64, w), make([]int, w), make([]uint32, w)
+	pairs, offsets, weights := make([]uint64, at.w), make([]int, at.w), make([]uint32, at.w)
 	for x, t := range xs {
 		offsets[x], weights[x] = 3*t.at, rows.Weights(t.weight)
+	}
+	gain, plain := channels[0].gain, true // plain: one gain does it all
+	for _, c := range channels {
+		plain = plain && c.gain == gain && c.bias == 0
+	}
+	if !plain {
+		gain = 1
 	}
 	for y, t := range ys {
 		upper := img.Pix[stride*t.at:][:stride]
@@ -30,15 +42,26 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, w, h int, gain, pad 
 		for x, o := range offsets {
 			pairs[x] = binary.LittleEndian.Uint64(mixed[o:])
 		}
-		at := y * dstW
-		blue, green, red := dst[at:][:dstW], dst[plane+at:][:dstW], dst[2*plane+at:][:dstW]
-		rows.Blend(red, green, blue, pairs, weights, gain/rows.One)
-		set(blue[w:], pad)
-		set(green[w:], pad)
-		set(red[w:], pad)
+		var colors [3][]float32
+		for i, c := range channels {
+			row := dst[i*plane+(at.top+y)*dstW:][:dstW]
+			colors[c.from] = row[at.left:][:at.w]
+			set(row[:at.left], c.pad)
+			set(row[at.left+at.w:], c.pad)
+		}
+		rows.Blend(colors[0], colors[1], colors[2], pairs, weights, gain/rows.One)
+		if plain {
+			continue
+		}
+		for _, c := range channels {
+			for x, v := range colors[c.from] {
+				colors[c.from][x] = v*c.gain + c.bias
+			}
+		}
 	}
-	for c := range 3 {
-		set(dst[c*plane+h*dstW:(c+1)*plane], pad)
+	for i, c := range channels {
+		set(dst[i*plane:][:at.top*dstW], c.pad)
+		set(dst[i*plane+(at.top+at.h)*dstW:(i+1)*plane], c.pad)
 	}
 }
 

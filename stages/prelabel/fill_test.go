@@ -29,30 +29,33 @@ func bilinear(img *pixels.Image, w, h, x, y, c int) float64 {
 	return (p(x0, y0)*(1-fx)+p(x1, y0)*fx)*(1-fy) + (p(x0, y1)*(1-fx)+p(x1, y1)*fx)*fy
 }
 
-// TestFill compares with the definition on noise, the hardest image, in sizes at the edges of the word-wise loops.
+// TestFill compares with the definition on noise, the hardest image, in sizes at the edges of the word-wise loops, in places
+// and with channels of every kind.
 func TestFill(t *testing.T) {
 	const side = 32
-	const gain, pad = 0.5, 114
-	for _, size := range [][4]int{
-		{1, 1, 32, 32}, {2, 1, 32, 16}, {1, 2, 16, 32}, {3, 5, 19, 32}, {7, 7, 32, 32}, {32, 32, 32, 32}, {61, 47, 32, 24}, {500, 3, 32, 1}, {8, 333, 1, 32},
+	for name, channels := range map[string][3]channel{
+		"blue first": {{2, 0.5, 0, 114}, {1, 0.5, 0, 114}, {0, 0.5, 0, 114}},
+		"normalized": {{0, 0.5, -3, 7}, {1, 0.25, 2, 8}, {2, 0.125, 0, 9}},
 	} {
-		w, h := size[2], size[3]
-		img := noise(size[0], size[1], uint64(size[0]))
-		dst := make([]float32, 3*side*side)
-		for i := range dst {
-			dst[i] = -1
-		}
-		fill(dst, side, side, img, w, h, gain, pad)
-		for c := range 3 {
-			for y := range side {
-				for x := range side {
-					want, within := float64(pad), 0.0
-					if x < w && y < h {
-						want, within = gain*bilinear(img, w, h, x, y, 2-c), gain*2 // 1/2 level of rounding, 1/512 of 255 a side of weight
-					}
-					if got := float64(dst[(c*side+y)*side+x]); !(math.Abs(got-want) <= within) {
-						t.Fatalf("%dx%d to %dx%d: channel %d at %d,%d is %g, want %g", size[0], size[1], w, h, c, x, y, got, want)
-					}
+		for _, size := range [][6]int{
+			{1, 1, 32, 32}, {2, 1, 32, 16, 0, 16}, {1, 2, 16, 32, 7, 0}, {3, 5, 19, 32}, {7, 7, 32, 32}, {32, 32, 32, 32}, {61, 47, 30, 24, 1, 3}, {500, 3, 32, 1}, {8, 333, 1, 32, 31},
+		} {
+			at := placement{w: size[2], h: size[3], left: size[4], top: size[5]}
+			img := noise(size[0], size[1], uint64(size[0]))
+			dst := make([]float32, 3*side*side)
+			for i := range dst {
+				dst[i] = -1
+			}
+			fill(dst, side, side, img, at, channels)
+			for i := range dst {
+				c, x, y := channels[i/side/side], i%side-at.left, i/side%side-at.top
+				want, within := float64(c.pad), 0.0
+				if x >= 0 && x < at.w && y >= 0 && y < at.h {
+					// 1/2 level of rounding, 1/512 of 255 a side of weight
+					want, within = float64(c.gain)*bilinear(img, at.w, at.h, x, y, c.from)+float64(c.bias), float64(c.gain)*2
+				}
+				if got := float64(dst[i]); !(math.Abs(got-want) <= within) {
+					t.Fatalf("%s: %dx%d to %+v: number %d is %g, want %g", name, size[0], size[1], at, i, got, want)
 				}
 			}
 		}
@@ -61,7 +64,14 @@ func TestFill(t *testing.T) {
 
 func BenchmarkFill(b *testing.B) {
 	img, dst := noise(640, 480, 1), make([]float32, 3*416*416)
-	for b.Loop() {
-		fill(dst, 416, 416, img, 416, 312, 1, 114)
+	for name, channels := range map[string][3]channel{
+		"plain":      {{2, 1, 0, 114}, {1, 1, 0, 114}, {0, 1, 0, 114}},
+		"normalized": {{0, 0.01, -2, 0}, {1, 0.02, -2, 0}, {2, 0.02, -2, 0}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				fill(dst, 416, 416, img, placement{w: 416, h: 312}, channels)
+			}
+		})
 	}
 }

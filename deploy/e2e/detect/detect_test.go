@@ -10,6 +10,7 @@ import (
 
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/e2e/realdata"
+	"gleaner/schemas"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
 )
@@ -18,6 +19,7 @@ import (
 var models = []struct{ file, decoder string }{
 	{"yolox_nano.onnx", "yolox"},
 	{"FastestDet.onnx", "fastestdet"},
+	{"nanodet.onnx", "nanodet"},
 }
 
 func load(tb testing.TB, file string) *onnx.Session {
@@ -53,7 +55,7 @@ func classes(tb testing.TB) []string {
 
 func recognize(tb testing.TB, s prelabel.Session, file string) prelabel.Detector {
 	tb.Helper()
-	d, err := prelabel.Recognize(s, prelabel.Config{Model: file, Version: "1"}.ModelID(), classes(tb))
+	d, err := prelabel.Recognize(s, prelabel.Config{Model: file, Version: "1"}.ModelID(), classes(tb), schemas.Decode{})
 	if err != nil {
 		tb.Fatal(err)
 	}

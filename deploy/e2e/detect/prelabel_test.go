@@ -133,15 +133,6 @@ func TestPrelabelRefusesBrokenImages(t *testing.T) {
 	}
 }
 
-// TestForeignModelIsRefused starts with a detector of a family that has no decoder here.
-func TestForeignModelIsRefused(t *testing.T) {
-	s := load(t, "nanodet.onnx")
-	_, err := prelabel.Recognize(s, "nanodet@1", classes(t))
-	if err == nil || !strings.Contains(err.Error(), "no decoder for inputs") || !strings.Contains(err.Error(), s.Outputs()[0].String()) || !strings.Contains(err.Error(), "yolox") {
-		t.Errorf("%v", err)
-	}
-}
-
 // TestTwoModelsAtOnce closes one session while another goes on.
 func TestTwoModelsAtOnce(t *testing.T) {
 	rt, err := onnx.Open()

@@ -12,6 +12,7 @@ import (
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/bench/report"
 	"gleaner/deploy/e2e/realdata"
+	"gleaner/schemas"
 	"gleaner/stages/prelabel"
 )
 
@@ -33,7 +34,7 @@ func TestConventionsAreLearned(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	detector, err := prelabel.Recognize(session, "yolox_nano@1", names)
+	detector, err := prelabel.Recognize(session, "yolox_nano@1", names, schemas.Decode{})
 	if err != nil {
 		t.Fatal(err)
 	}

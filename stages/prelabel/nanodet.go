@@ -1,0 +1,158 @@
+package prelabel
+
+import (
+	"math"
+	"slices"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+// nanoDet decodes NanoDet and NanoDet-Plus (github.com/RangiLyu/nanodet), which say of each side of a box how far it is from
+// the cell's center by a distribution over whole strides (generalized focal loss, Li et al. 2020): input BGR, normalized by
+// ImageNet's mean and deviation, scaled to fit the middle and padded with black; outputs for each stride class scores
+// [A, C], after the sigmoid, and logits [A, 4*B], or both in the rows of one output [1, N, C+4*B].
+type nanoDet struct {
+	levels        []nanoLevel
+	classes, bins int
+	center        float32 // of a cell, in cells: NanoDet-Plus, known by its fourth stride, moved it to the corner
+	scorer        scorer
+}
+
+type nanoLevel struct {
+	grid
+	scores, sides view
+}
+
+var nanoDetInput = schemas.DecodeInput{
+	Resize: schemas.ResizeLetterboxCenter, Channels: schemas.ChannelsBGR, Pad: level(0),
+	Mean: []float32{103.53, 116.28, 123.675}, Std: []float32{57.375, 57.12, 58.395},
+}
+
+func fitNanoDet(g *graph) (*match, error) {
+	for _, strides := range [][]int{{8, 16, 32}, {8, 16, 32, 64}} {
+		grids := g.grids(strides)
+		d := &nanoDet{center: 0.5}
+		if len(grids) > 3 {
+			d.center = 0
+		}
+		if !d.together(g, grids) && !d.apart(g, grids) {
+			continue
+		}
+		m := &match{decoder: d, classes: d.classes, decode: g.spec}
+		m.say("there are %d class scores and distributions over %d distances for each cell of strides %v", d.classes, d.bins, stridesOf(grids))
+		m.decode.Strides = stridesOf(grids)
+		m.decode.Background = schemas.BackgroundNone
+		if g.spec.Activation == "" {
+			out, err := g.trial(nanoDetInput)
+			if err != nil {
+				return nil, err
+			}
+			m.decode.Activation = schemas.ActivationNone
+			for _, l := range d.levels {
+				for i := range l.rows * l.cols {
+					if !shares(l.scores.at(out, i, d.classes)) {
+						m.decode.Activation = schemas.ActivationSigmoid
+					}
+				}
+			}
+			m.say("the scores want activation %s", m.decode.Activation)
+		}
+		d.scorer = scorer{m.decode.Activation, m.decode.Background}
+		return m, nil
+	}
+	return nil, nil
+}
+
+// together takes one output whose rows hold scores, as many as there are names, and distributions.
+func (d *nanoDet) together(g *graph, grids []grid) bool {
+	out, ok := g.one(3)
+	if !ok || len(g.outputs) != 1 || out.shape[0] != 1 || int(out.shape[1]) != cellsOf(grids) {
+		return false
+	}
+	row, c := int(out.shape[2]), len(g.names)
+	d.classes, d.bins = c, (row-c)/4
+	if c == 0 || d.bins < 2 || row != c+4*d.bins || g.spec.Decoder == "" && d.bins != 8 && d.bins != 17 { // the bins of the published models
+		return false
+	}
+	first := 0
+	for _, l := range grids {
+		d.levels = append(d.levels, nanoLevel{l, view{out.index, first, row}, view{out.index, first + c, row}})
+		first += l.rows * l.cols * row
+	}
+	return true
+}
+
+// apart takes two outputs for each stride. Which of the two holds scores is told by the number of names.
+func (d *nanoDet) apart(g *graph, grids []grid) bool {
+	if len(g.outputs) != 2*len(grids) {
+		return false
+	}
+	c := int64(len(g.names))
+	for _, l := range grids {
+		var scores, sides []output
+		for _, out := range g.outputs {
+			rows, row, ok := out.matrix()
+			switch {
+			case !ok || rows != l.rows*l.cols:
+			case int64(row) == c && len(scores) == 0:
+				scores = append(scores, out)
+			default:
+				sides = append(sides, out)
+			}
+		}
+		if len(scores) != 1 || len(sides) != 1 {
+			return false
+		}
+		_, row, _ := sides[0].matrix()
+		if row%4 != 0 || row < 8 || d.bins != 0 && d.bins != row/4 {
+			return false
+		}
+		d.classes, d.bins = int(c), row/4
+		d.levels = append(d.levels, nanoLevel{l, view{scores[0].index, 0, int(c)}, view{sides[0].index, 0, row}})
+	}
+	return true
+}
+
+// decode: a detection's score is the best class's.
+func (d *nanoDet) decode(outs [][]float32, low float32) ([]candidate, error) {
+	var found []candidate
+	for _, l := range d.levels {
+		for i := range l.rows * l.cols {
+			class, score := d.scorer.best(l.scores.at(outs, i, d.classes))
+			if !(score >= low) {
+				continue
+			}
+			s := float32(l.stride)
+			cx, cy := (float32(i%l.cols)+d.center)*s, (float32(i/l.cols)+d.center)*s
+			var far [4]float32
+			for side := range far {
+				far[side] = mean(l.sides.at(outs, i, 4*d.bins)[side*d.bins:][:d.bins]) * s
+			}
+			found = append(found, candidate{geometry.Box{X1: cx - far[0], Y1: cy - far[1], X2: cx + far[2], Y2: cy + far[3]}, class, score})
+		}
+	}
+	return found, nil
+}
+
+// mean is the mean index under the distribution whose logits are given.
+func mean(logits []float32) float32 {
+	top := slices.Max(logits)
+	sum, moment := 0.0, 0.0
+	for i, v := range logits {
+		p := math.Exp(float64(v - top))
+		sum += p
+		moment += p * float64(i)
+	}
+	return float32(moment / sum)
+}
+
+func (d *nanoDet) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {
+	var rows [][]float32
+	for _, l := range d.levels {
+		for i := range l.rows * l.cols {
+			rows = append(rows, l.scores.at(outs, i, d.classes))
+		}
+	}
+	return len(rows), d.classes, func(cell, channel int) float32 { return rows[cell][channel] }
+}

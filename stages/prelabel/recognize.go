@@ -1,0 +1,138 @@
+package prelabel
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gleaner/schemas"
+)
+
+// family is a kind of graph that has a decoder.
+type family struct {
+	name  string
+	takes string // shapes, for people
+	input schemas.DecodeInput
+	fit   func(g *graph) (*match, error) // nil where shapes or values are others
+}
+
+// families are all that are known, and tried in this order: where a graph fits several whose number of classes is that of
+// the names, the first has it.
+var families = []family{
+	{"yolox", "1,A,5+C: a row for each cell, offsets still to be decoded", yoloxInput, fitYOLOX},
+	{"yolov5", "1,N,5+C: decoded boxes, objectness and classes", yoloInput, fitYOLOv5},
+	{"yolov8", "1,4+C,A: a column for each cell", yoloInput, fitYOLOv8},
+	{"yolov8-nms", "1,N,6: boxes, scores and classes after suppression", yoloInput, fitSuppressed},
+	{"fastestdet", "1,5+C,H/16,W/16", fastestDetInput, fitFastestDet},
+	{"nanodet", "A,C and A,4*B for each stride, or 1,A,C+4*B: distributions over distances", nanoDetInput, fitNanoDet},
+	{"detr", "1,Q,4 and 1,Q,C or 1,Q,C+1 logits, or 1,Q,4+C", boxesInput, fitDETR},
+	{"boxes", "1,N,4 and 1,N,C; 1,N,4, 1,N and 1,N; or 1,N,5 and 1,N: boxes, scores, labels, perhaps a count", boxesInput, fitBoxes},
+	{"classifier", "1,C", imageNetInput, fitClassifier},
+	{"segmenter", "1,C,h,w or labels 1,h,w", imageNetInput, fitSegmenter},
+}
+
+// match is a graph read as of a family.
+type match struct {
+	decoder decoder
+	classes int // that have names; 0: any number
+	decode  schemas.Decode
+	input   schemas.DecodeInput // what the family uses, where its graphs differ
+	task    schemas.ModelTask   // empty: detect
+	varies  bool                // the decoder takes outputs of any length
+	why     []string
+}
+
+func (m *match) say(format string, args ...any) { m.why = append(m.why, fmt.Sprintf(format, args...)) }
+
+// Recognize returns the adapter for a session: by the shapes of its graph, by the number of names where shapes leave a
+// choice, and where both do by what a trial run gives. spec overrides each of these; one that is complete, as Model tells
+// it, leaves nothing to recognize. classes are the names of the model's classes in the order of its outputs, without the
+// background, and id is its name@version. The error prints the tensors seen and the decoders known.
+func Recognize(s Session, id string, classes []string, spec schemas.Decode) (Detector, error) {
+	name, version, err := schemas.ParseModelID(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := spec.Validate(); err != nil {
+		return nil, fmt.Errorf("model %s: %w", id, err)
+	}
+	g, err := newGraph(s, classes, spec)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w; %s", id, err, seen(s))
+	}
+	m, err := g.recognize()
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w; %s", id, err, seen(s))
+	}
+	a := &adapter{session: s, input: g.input(m.decode.Input), decoder: m.decoder}
+	if !m.varies {
+		for _, o := range g.outputs {
+			a.lengths = append(a.lengths, o.size())
+		}
+	}
+	a.model = schemas.Model{
+		ID: id, Name: name, Version: version, SHA256: s.SHA256(), Classes: slices.Clone(classes), Decode: m.decode,
+		Task: orElse(m.task, schemas.TaskDetect),
+	}
+	return a, nil
+}
+
+// recognize finds the family and completes the spec.
+func (g *graph) recognize() (*match, error) {
+	var first error
+	known := false
+	for _, f := range families {
+		if g.spec.Decoder != "" && g.spec.Decoder != f.name {
+			continue
+		}
+		known = true
+		m, err := f.fit(g)
+		if m == nil {
+			if err != nil && first == nil {
+				first = err
+			}
+			continue
+		}
+		if m.classes != 0 && m.classes != len(g.names) {
+			if first == nil {
+				first = fmt.Errorf("as %s it tells %d classes apart but the list of names has %d", f.name, m.classes, len(g.names))
+			}
+			continue
+		}
+		if m.input.Resize == "" {
+			m.input = f.input
+		}
+		m.decode.Decoder, m.decode.Input = f.name, g.complete(m.input)
+		m.decode.Why = orElse(g.spec.Why, strings.Join(m.why, "; "))
+		return m, nil
+	}
+	switch {
+	case first != nil:
+		return nil, first
+	case !known:
+		return nil, fmt.Errorf("decode: decoder: %q is not known; known:%s", g.spec.Decoder, knownFamilies())
+	case g.spec.Decoder != "":
+		return nil, fmt.Errorf("decoder %s does not fit; known:%s", g.spec.Decoder, knownFamilies())
+	}
+	return nil, fmt.Errorf("no decoder fits; known:%s", knownFamilies())
+}
+
+func knownFamilies() string {
+	var b strings.Builder
+	for _, f := range families {
+		fmt.Fprintf(&b, "\n  %-11s %s", f.name, f.takes)
+	}
+	return b.String()
+}
+
+func seen(s Session) string {
+	return "inputs seen: " + tensors(s.Inputs()) + "; outputs seen: " + tensors(s.Outputs())
+}
+
+func tensors(specs []schemas.TensorSpec) string {
+	out := make([]string, len(specs))
+	for i, s := range specs {
+		out[i] = s.String()
+	}
+	return strings.Join(out, ", ")
+}

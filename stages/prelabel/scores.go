@@ -1,0 +1,98 @@
+package prelabel
+
+import (
+	"math"
+	"slices"
+
+	"gleaner/schemas"
+)
+
+// scorer turns the class numbers of one place into the best class and its probability.
+type scorer struct {
+	activation schemas.Activation
+	background schemas.Background
+}
+
+// classes is how many of n class numbers have names.
+func (s scorer) classes(n int) int {
+	if s.background == schemas.BackgroundNone {
+		return n
+	}
+	return n - 1
+}
+
+// named is row, [n], without the background.
+func (s scorer) named(row []float32) []float32 {
+	switch s.background {
+	case schemas.BackgroundFirst:
+		return row[1:]
+	case schemas.BackgroundLast:
+		return row[:len(row)-1]
+	}
+	return row
+}
+
+// probability is that of the class whose number in row, [n], is v.
+func (s scorer) probability(row []float32, v float32) float32 {
+	switch s.activation {
+	case schemas.ActivationSigmoid:
+		return sigmoid(v)
+	case schemas.ActivationSoftmax:
+		return softmax(row, v)
+	}
+	return v
+}
+
+// best is the best class of row, [n], the background left out, and its probability. Of equals the first wins; NaN never does.
+func (s scorer) best(row []float32) (class int, score float32) {
+	class, score = best(s.named(row))
+	return class, s.probability(row, score)
+}
+
+// label turns a class label into the index of a name, at least 0 and whole, or returns false: it means the background or nothing.
+func (s scorer) label(v float32) (int, bool) {
+	if s.background == schemas.BackgroundFirst {
+		v--
+	}
+	if !(v >= 0 && v < 1<<20) {
+		return 0, false
+	}
+	return int(v), true
+}
+
+// best is the index and value of the greatest of p. NaN never wins; of equals the first does.
+func best(p []float32) (int, float32) {
+	at, top := 0, float32(math.Inf(-1))
+	for i, v := range p {
+		if v > top {
+			at, top = i, v
+		}
+	}
+	return at, top
+}
+
+// bestByCell finds the greatest class score of every cell in planes, [C, cells], going along the memory.
+func bestByCell(planes []float32, cells int) (class []int, top []float32) {
+	class, top = make([]int, cells), slices.Clone(planes[:cells])
+	for c := 1; c*cells < len(planes); c++ {
+		for i, v := range planes[c*cells:][:cells] {
+			if v > top[i] {
+				class[i], top[i] = c, v
+			}
+		}
+	}
+	return class, top
+}
+
+func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
+
+// softmax is the probability of the number x among all of row, of which it is one.
+func softmax(row []float32, x float32) float32 {
+	sum := 0.0
+	for _, v := range row {
+		sum += math.Exp(float64(v) - float64(x))
+	}
+	return float32(1 / sum)
+}
+
+func exp(x float32) float32 { return float32(math.Exp(float64(x))) }
