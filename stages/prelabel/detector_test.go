@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -54,9 +55,9 @@ func graphOf(in []int64, outs ...[]int64) *tensorSession {
 	return s
 }
 
-// typed makes the last output one of integers.
-func (s *tensorSession) typed(kind string) *tensorSession {
-	s.out[len(s.out)-1].Type = kind
+// integers makes the last output one of them.
+func (s *tensorSession) integers() *tensorSession {
+	s.out[len(s.out)-1].Type = "int64"
 	return s
 }
 
@@ -103,8 +104,8 @@ func TestRecognize(t *testing.T) {
 		{"rt-detr in one", graphOf(small, []int64{1, 300, 7}), "m@1", []string{"a", "b", "c"}, "detr"},
 		{"boxes and probabilities", graphOf(small, []int64{1, 9, 4}, []int64{1, 9, 2}), "m@1", two, "boxes"},
 		{"boxes of more than queries", graphOf(small, []int64{1, 3000, 4}, []int64{1, 3000, 3}), "m@1", two, "boxes"},
-		{"boxes, scores and labels", graphOf(small, []int64{-1, 4}, []int64{-1}, []int64{-1}).typed("int64"), "m@1", two, "boxes"},
-		{"boxes with scores, and labels", graphOf(small, []int64{1, -1, 5}, []int64{1, -1}).typed("int64"), "m@1", two, "boxes"},
+		{"boxes, scores and labels", graphOf(small, []int64{-1, 4}, []int64{-1}, []int64{-1}).integers(), "m@1", two, "boxes"},
+		{"boxes with scores, and labels", graphOf(small, []int64{1, -1, 5}, []int64{1, -1}).integers(), "m@1", two, "boxes"},
 		{"two lists", graphOf(small, []int64{1, 9, 4}, []int64{1, 9}, []int64{1, 9}), "m@1", two, "b float32[1,9] and c float32[1,9] may both hold the labels: name one in outputs"},
 		{"two of boxes", graphOf(small, []int64{1, 9, 4}, []int64{1, 8, 4}, []int64{1, 9, 2}, []int64{1, 8, 2}), "m@1", two, "may both hold the boxes"},
 		{"offsets to anchors", graphOf(small, []int64{1, 3000, 2}, []int64{1, 3000, 4}).wavering(), "m@1", two, "neither corners nor centers"},
@@ -112,7 +113,7 @@ func TestRecognize(t *testing.T) {
 		{"a classifier that pools", graphOf(small, []int64{1, 2, 1, 1}), "m@1", two, "classifier"},
 		{"a segmenter", graphOf(small, []int64{1, 2, 16, 8}), "m@1", two, "segmenter"},
 		{"a segmenter with a background", graphOf(small, []int64{1, 3, 64, 32}), "m@1", two, "segmenter"},
-		{"labels of pixels", graphOf(small, []int64{1, 64, 32}).typed("int64"), "m@1", two, "segmenter"},
+		{"labels of pixels", graphOf(small, []int64{1, 64, 32}).integers(), "m@1", two, "segmenter"},
 		{"channels last", graphOf([]int64{1, 64, 32, 3}, []int64{1, 2}), "m@1", two, "classifier"},
 		{"a classifier of too many", graphOf(small, []int64{1, 1000}), "m@1", two, "as classifier it tells 1000 classes apart but the list of names has 2; inputs seen: images float32[1,3,64,32]; outputs seen: a float32[1,1000]"},
 		{"nothing known", graphOf(small, []int64{1, 2, 3, 4, 5}), "m@1", two, "no decoder fits; known:\n  yolox"},
@@ -148,7 +149,7 @@ func (s *tensorSession) wavering() *tensorSession {
 
 // TestLabelsBeyondNames: pixels of label 255 belong to no class; others without a name are an error.
 func TestLabelsBeyondNames(t *testing.T) {
-	s := graphOf(small, []int64{1, 64, 32}).typed("int64")
+	s := graphOf(small, []int64{1, 64, 32}).integers()
 	d, err := Recognize(s, "m@1", []string{"cat", "dog"}, schemas.Decode{})
 	if err != nil {
 		t.Fatal(err)
@@ -180,77 +181,122 @@ func TestOutputsOfOtherLengths(t *testing.T) {
 	}
 }
 
-// FuzzDecode gives the decoders tensors of any content: what comes out is finite, within the image, in order and thinned
-// as promised.
-func FuzzDecode(f *testing.F) {
-	word := func(values ...float32) []byte {
+// hostile are graphs of every decoder.
+func hostile() map[string][]*tensorSession {
+	return map[string][]*tensorSession{
+		"yolox":      {graphOf(small, []int64{1, 42, 7})},
+		"yolov5":     {graphOf(small, []int64{1, -1, 7})},
+		"yolov8":     {graphOf(small, []int64{1, 6, -1})},
+		"yolov8-nms": {graphOf(small, []int64{-1, 6})},
+		"fastestdet": {graphOf(small, []int64{1, 7, 4, 2})},
+		"nanodet": {
+			graphOf(small, []int64{32, 2}, []int64{32, 32}, []int64{8, 2}, []int64{8, 32}, []int64{2, 2}, []int64{2, 32}),
+			graphOf(small, []int64{1, 42, 34}),
+		},
+		"detr": {graphOf(small, []int64{1, 9, 4}, []int64{1, 9, 3})},
+		"boxes": {
+			graphOf(small, []int64{1, 9, 4}, []int64{1, 9, 3}),
+			graphOf(small, []int64{-1, 4}, []int64{-1}, []int64{-1}).integers(),
+			graphOf(small, []int64{1, -1, 5}, []int64{1, -1}).integers(),
+		},
+		"classifier": {graphOf(small, []int64{1, 2})},
+		"segmenter":  {graphOf(small, []int64{1, 3, 16, 8}), graphOf(small, []int64{1, 16, 8}).integers()},
+	}
+}
+
+// fill puts data, again and again, into the outputs; those that vary come in any length.
+func (s *tensorSession) fill(data []byte) {
+	for i, spec := range s.out {
+		s.outputs[i] = s.outputs[i][:size(spec.Shape)]
+		for j := range s.outputs[i] {
+			s.outputs[i][j] = math.Float32frombits(binary.LittleEndian.Uint32(data[j*4%(len(data)&^3):]))
+		}
+		if slices.Contains(spec.Shape, -1) {
+			s.outputs[i] = s.outputs[i][:len(data)%(len(s.outputs[i])+1)]
+		}
+	}
+}
+
+// addTensors seeds a fuzz test with tensors, of at least one number, and sizes of images.
+func addTensors(f *testing.F) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, values := range [][]float32{
+		{0.5, -0.5, 0, 0, 0.8, 0.1, 0.5}, {nan, inf, -inf, nan, 1, 1, nan}, {0, 0, inf, inf, inf, inf, 1}, {1e38, -1e38, 88, -1e9, 3e38, 3e38, -1},
+		{0, 1, 2, 1, 0, 1, 1, 255},
+	} {
 		var b []byte
 		for _, v := range values {
 			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 		}
-		return b
+		f.Add(b, uint16(63), uint16(127))
+		f.Add(append(b, 1, 2), uint16(0), uint16(0))
 	}
-	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	f.Add(word(0.5, -0.5, 0, 0, 0.8, 0.1, 0.5), uint16(64), uint16(128))
-	f.Add(word(nan, inf, -inf, nan, 1, 1, nan), uint16(1), uint16(1))
-	f.Add(word(0, 0, inf, inf, inf, inf, 1), uint16(33), uint16(7))
-	f.Add(word(1e38, -1e38, 88, -1e9, 3e38, 3e38, -1), uint16(500), uint16(2))
-	f.Add(word(0, 1, 2, 1, 0, 1, 1, 255), uint16(10), uint16(10))
+}
+
+// FuzzDecode gives the decoders tensors of any content: what comes out is finite, within the image, in order and thinned
+// as promised.
+func FuzzDecode(f *testing.F) {
+	addTensors(f)
+	type adapted struct {
+		session *tensorSession
+		Detector
+	}
+	var all []adapted
+	for decoder, sessions := range hostile() {
+		for _, s := range sessions {
+			d, err := Recognize(s, "m@1", []string{"cat", "dog"}, schemas.Decode{Decoder: decoder})
+			if err != nil {
+				f.Fatal(err)
+			}
+			all = append(all, adapted{s, d})
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte, w, h uint16) {
 		data = append(data, 0, 0, 128, 63)
 		w, h = w%512+1, h%512+1
 		img := &pixels.Image{W: int(w), H: int(h), Pix: make([]uint8, 3*int(w)*int(h))}
-		for _, c := range []struct {
-			decoder string
-			session *tensorSession
-		}{
-			{"yolox", graphOf(small, []int64{1, 42, 7})},
-			{"yolov5", graphOf(small, []int64{1, -1, 7})},
-			{"yolov8", graphOf(small, []int64{1, 6, -1})},
-			{"yolov8-nms", graphOf(small, []int64{-1, 6})},
-			{"fastestdet", graphOf(small, []int64{1, 7, 4, 2})},
-			{"nanodet", graphOf(small, []int64{32, 2}, []int64{32, 32}, []int64{8, 2}, []int64{8, 32}, []int64{2, 2}, []int64{2, 32})},
-			{"nanodet", graphOf(small, []int64{1, 42, 34})},
-			{"detr", graphOf(small, []int64{1, 9, 4}, []int64{1, 9, 3})},
-			{"boxes", graphOf(small, []int64{1, 9, 4}, []int64{1, 9, 3})},
-			{"boxes", graphOf(small, []int64{-1, 4}, []int64{-1}, []int64{-1}).typed("int64")},
-			{"classifier", graphOf(small, []int64{1, 2})},
-			{"segmenter", graphOf(small, []int64{1, 3, 16, 8})},
-			{"segmenter", graphOf(small, []int64{1, 16, 8}).typed("int64")},
-		} {
-			d, err := Recognize(c.session, "m@1", []string{"cat", "dog"}, schemas.Decode{Decoder: c.decoder})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, out := range c.session.outputs {
-				for i := range out {
-					out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[i*4%(len(data)&^3):]))
-				}
-			}
-			for i, spec := range c.session.out { // outputs that vary may come in any length
-				if slices.Contains(spec.Shape, -1) {
-					c.session.outputs[i] = c.session.outputs[i][:len(data)%(len(c.session.outputs[i])+1)]
-				}
-			}
+		for _, d := range all {
+			decoder := d.Model().Decode.Decoder
+			d.session.fill(data)
 			found, err := d.Detect(t.Context(), img, 0.05)
 			if err != nil && !strings.Contains(err.Error(), "but the list of names has 2") {
-				t.Fatalf("%s: %v", c.decoder, err)
+				t.Fatalf("%s: %v", decoder, err)
 			}
 			for i, o := range found {
 				if !finite(o.Box) || o.Box.Empty() || o.Box != o.Box.Clip(img.W, img.H) || !(o.Score >= 0.05 && o.Score <= 1) {
-					t.Errorf("%s: %dx%d: %+v", c.decoder, w, h, o)
+					t.Errorf("%s: %dx%d: %+v", decoder, w, h, o)
 				}
 				if i > 0 && o.Score > found[i-1].Score {
-					t.Errorf("%s: %d: not in order", c.decoder, i)
+					t.Errorf("%s: %d: not in order", decoder, i)
 				}
 			}
 			thinned(t, found, 0.5)
 			if e, err := d.Embed(t.Context(), img); err != nil || len(e) == 0 {
-				t.Errorf("%s: %v, %v", c.decoder, e, err)
+				t.Errorf("%s: %v, %v", decoder, e, err)
 			}
-			// What is recognized on these values, or refused, must not end in a panic.
-			if _, err := Recognize(c.session, "m@1", []string{"cat", "dog"}, schemas.Decode{}); err != nil && !strings.Contains(err.Error(), "outputs seen") {
-				t.Error(err)
+		}
+	})
+}
+
+// FuzzRecognize gives any content to trial runs: what is recognized, or refused, ends in no panic, and in a complete spec.
+func FuzzRecognize(f *testing.F) {
+	addTensors(f)
+	f.Fuzz(func(t *testing.T, data []byte, _, _ uint16) {
+		data = append(data, 0, 0, 128, 63)
+		for _, sessions := range hostile() {
+			for _, s := range sessions {
+				s.fill(data)
+				d, err := Recognize(s, "m@1", []string{"cat", "dog"}, schemas.Decode{})
+				switch {
+				case err != nil && !strings.Contains(err.Error(), "outputs seen"):
+					t.Error(err)
+				case err == nil:
+					spec := d.Model().Decode
+					again, err := Recognize(s, "m@1", []string{"cat", "dog"}, spec)
+					if err != nil || !reflect.DeepEqual(again.Model().Decode, spec) {
+						t.Errorf("%+v is read again as %+v, %v", spec, again, err)
+					}
+				}
 			}
 		}
 	})

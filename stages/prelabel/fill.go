@@ -25,12 +25,9 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channe
 	for x, t := range xs {
 		offsets[x], weights[x] = 3*t.at, rows.Weights(t.weight)
 	}
-	gain, plain := channels[0].gain, true // plain: one gain does it all
+	var gain, bias [3]float32 // by color
 	for _, c := range channels {
-		plain = plain && c.gain == gain && c.bias == 0
-	}
-	if !plain {
-		gain = 1
+		gain[c.from], bias[c.from] = c.gain/rows.One, c.bias
 	}
 	for y, t := range ys {
 		upper := img.Pix[stride*t.at:][:stride]
@@ -49,15 +46,7 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channe
 			set(row[:at.left], c.pad)
 			set(row[at.left+at.w:], c.pad)
 		}
-		rows.Blend(colors[0], colors[1], colors[2], pairs, weights, gain/rows.One)
-		if plain {
-			continue
-		}
-		for _, c := range channels {
-			for x, v := range colors[c.from] {
-				colors[c.from][x] = v*c.gain + c.bias
-			}
-		}
+		rows.Blend(colors[0], colors[1], colors[2], pairs, weights, gain, bias)
 	}
 	for i, c := range channels {
 		set(dst[i*plane:][:at.top*dstW], c.pad)

@@ -29,7 +29,7 @@ func fitSegmenter(g *graph) (*match, error) {
 	}
 	s := out.shape
 	rows, cols, channels := int(s[len(s)-2]), int(s[len(s)-1]), 0
-	if len(s) == 4 && !(s[1] == 1 && out.integers()) {
+	if len(s) == 4 && (s[1] > 1 || !out.integers()) {
 		channels = int(s[1])
 	}
 	if rows < 2 || cols < 2 || rows*g.w != cols*g.h || rows > g.h || channels == 0 && !out.integers() && g.spec.Decoder == "" {
@@ -119,12 +119,11 @@ func (d *segmenter) classesOf(out []float32) (classes []int, top []float32, err 
 	classes = make([]int, cells)
 	for i, v := range out[:cells] {
 		class, ok := d.scorer.label(v)
-		if !ok {
+		switch {
+		case !ok || class >= d.names && v == ignored:
 			class = -1
-		} else if class >= d.names && v != ignored {
+		case class >= d.names:
 			return nil, nil, unnamed(v, d.names)
-		} else if class >= d.names {
-			class = -1
 		}
 		classes[i] = class
 	}

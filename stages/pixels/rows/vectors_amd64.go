@@ -171,12 +171,15 @@ var (
 	pairsBlue     = bothLanes([16]int8{2, zero, 5, zero, 10, zero, 13, zero, zero, zero, zero, zero, zero, zero, zero, zero})
 )
 
-func blendVectors(red, green, blue []float32, pairs []uint64, weights []uint32, gain float32) int {
+func blendVectors(red, green, blue []float32, pairs []uint64, weights []uint32, gain, bias [3]float32) int {
 	if !vectors {
 		return 0
 	}
 	rg, b := archsimd.LoadInt8x32(&pairsRedGreen), archsimd.LoadInt8x32(&pairsBlue)
-	gains := archsimd.BroadcastFloat32x8(gain)
+	var gains, biases [3]archsimd.Float32x8
+	for c := range gains {
+		gains[c], biases[c] = archsimd.BroadcastFloat32x8(gain[c]), archsimd.BroadcastFloat32x8(bias[c])
+	}
 	i := 0
 	for ; i+8 <= len(pairs); i += 8 {
 		p := pairs[i:][:8]
@@ -185,12 +188,12 @@ func blendVectors(red, green, blue []float32, pairs []uint64, weights []uint32, 
 		rg0, rg1 := v0.PermuteOrZeroGrouped(rg).AsUint64x4(), v1.PermuteOrZeroGrouped(rg).AsUint64x4()
 		b0, b1 := v0.PermuteOrZeroGrouped(b).AsUint64x4(), v1.PermuteOrZeroGrouped(b).AsUint64x4()
 		two := archsimd.LoadUint32x8((*[8]uint32)(weights[i:])).AsInt16x16()
-		mix := func(v archsimd.Uint64x4) archsimd.Float32x8 {
-			return v.AsInt16x16().DotProductPairs(two).ConvertToFloat32().Mul(gains)
+		mix := func(v archsimd.Uint64x4, c int) archsimd.Float32x8 {
+			return v.AsInt16x16().DotProductPairs(two).ConvertToFloat32().Mul(gains[c]).Add(biases[c])
 		}
-		mix(rg0.InterleaveLoGrouped(rg1)).Store((*[8]float32)(red[i:]))
-		mix(rg0.InterleaveHiGrouped(rg1)).Store((*[8]float32)(green[i:]))
-		mix(b0.InterleaveLoGrouped(b1)).Store((*[8]float32)(blue[i:]))
+		mix(rg0.InterleaveLoGrouped(rg1), 0).Store((*[8]float32)(red[i:]))
+		mix(rg0.InterleaveHiGrouped(rg1), 1).Store((*[8]float32)(green[i:]))
+		mix(b0.InterleaveLoGrouped(b1), 2).Store((*[8]float32)(blue[i:]))
 	}
 	archsimd.ClearAVXUpperBits()
 	return i

@@ -14,7 +14,7 @@ func (*Levels) addVectors(_ []uint8, _, _ uint8) int { return 0 }
 
 func mixVectors(_, _, _ []uint8, _ uint16) int { return 0 }
 
-func blendVectors(_, _, _ []float32, _ []uint64, _ []uint32, _ float32) int { return 0 }
+func blendVectors(_, _, _ []float32, _ []uint64, _ []uint32, _, _ [3]float32) int { return 0 }
 
 func weighVectors(_ []uint16, _, _ []uint8) int { return 0 }
 

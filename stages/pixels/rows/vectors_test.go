@@ -42,7 +42,7 @@ func all(pix []uint8, weight uint32, outputs int) (r results) {
 	for i := range r.Planes {
 		r.Planes[i] = make([]float32, n)
 	}
-	Blend(r.Planes[0], r.Planes[1], r.Planes[2], pairs, weights, 1.0/255)
+	Blend(r.Planes[0], r.Planes[1], r.Planes[2], pairs, weights, [3]float32{1.0 / 255, 0.017, 1}, [3]float32{0, -2.1, 3})
 
 	height := int(weight%2000) + 2
 	r.Sum = make([]uint32, n+1)
