@@ -32,19 +32,24 @@ func fitBoxes(g *graph) (*match, error) {
 	}
 	d := &boxes{roles: *r, names: len(g.names)}
 	m.decode.Outputs = r.names()
-	if r.labels != nil {
-		m.say("labels %s", r.labels.spec)
-	} else if r.scores != nil {
+	if r.scores != nil {
+		m.say("scores %s", r.scores.spec)
+	}
+	if r.labels == nil {
 		d.classes = 1
 		if _, ok := r.scores.vector(); !ok {
 			_, d.classes, _ = r.scores.matrix()
 		}
 		background = g.background(d.classes, schemas.BackgroundFirst)
 	}
-	if r.scores != nil {
-		m.say("scores %s", r.scores.spec)
-	}
 	m.decode.Background = orElse(g.spec.Background, background)
+	if r.labels != nil {
+		first := 0
+		if m.decode.Background == schemas.BackgroundFirst {
+			first = 1
+		}
+		m.say("labels %s, the first class being %d", r.labels.spec, first)
+	}
 	m.decode.Activation = orElse(g.spec.Activation, schemas.ActivationNone)
 	d.scorer = scorer{m.decode.Activation, m.decode.Background}
 	if d.classes > 0 {

@@ -46,15 +46,16 @@ func fitClassifier(g *graph) (*match, error) {
 		for _, v := range values[out.index] {
 			sum += float64(v)
 		}
+		probable := shares(values[out.index]) && (math.Abs(sum-1) < 1e-2 || n == 1 || n >= 8) // few logits may lie in 0..1 by chance
 		switch {
-		case n == 1 && !shares(values[out.index]):
-			m.decode.Activation = schemas.ActivationSigmoid
-		case n == 1 || shares(values[out.index]) && math.Abs(sum-1) < 1e-2:
+		case probable:
 			m.decode.Activation = schemas.ActivationNone
+		case n == 1:
+			m.decode.Activation = schemas.ActivationSigmoid
 		default:
 			m.decode.Activation = schemas.ActivationSoftmax
 		}
-		m.say("on a trial run they sum to %.3g, so the activation is %s", sum, m.decode.Activation)
+		m.say("on a trial run they sum to %.3g, so they want activation %s", sum, m.decode.Activation)
 	}
 	s := scorer{m.decode.Activation, m.decode.Background}
 	m.decoder = &classifier{out.index, geometry.Box{X2: float32(g.w), Y2: float32(g.h)}, s}

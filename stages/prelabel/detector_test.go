@@ -221,7 +221,10 @@ func (s *tensorSession) fill(data []byte) {
 func addTensors(f *testing.F) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for _, values := range [][]float32{
-		{0.5, -0.5, 0, 0, 0.8, 0.1, 0.5}, {nan, inf, -inf, nan, 1, 1, nan}, {0, 0, inf, inf, inf, inf, 1}, {1e38, -1e38, 88, -1e9, 3e38, 3e38, -1},
+		{0.5, -0.5, 0, 0, 0.8, 0.1, 0.5},
+		{nan, inf, -inf, nan, 1, 1, nan},
+		{0, 0, inf, inf, inf, inf, 1},
+		{1e38, -1e38, 88, -1e9, 3e38, 3e38, -1},
 		{0, 1, 2, 1, 0, 1, 1, 255},
 	} {
 		var b []byte
