@@ -147,6 +147,37 @@ func (s *tensorSession) wavering() *tensorSession {
 	return s
 }
 
+// TestNamedOutputs lets a spec say what shapes do not, and what they deny.
+func TestNamedOutputs(t *testing.T) {
+	shapes := [][]int64{{1, 9, 4}, {1, 9}, {1, 9}, {1, 8, 4}, {1, 9, 4}}
+	for _, c := range []struct {
+		outputs schemas.DecodeOutputs
+		want    string // part of the error
+	}{
+		{schemas.DecodeOutputs{Boxes: "a", Scores: "e"}, "tells 4 classes apart"},
+		{schemas.DecodeOutputs{Boxes: "a", Scores: "b", Labels: "c"}, ""},
+		{schemas.DecodeOutputs{Boxes: "a", Scores: "b"}, ""},
+		{schemas.DecodeOutputs{Scores: "b", Labels: "c"}, "may both hold the boxes"},
+		{schemas.DecodeOutputs{Boxes: "b", Scores: "c"}, "b float32[1,9] is no list of boxes"},
+		{schemas.DecodeOutputs{Boxes: "a", Scores: "d"}, "d float32[1,8,4] is no list of scores for a float32[1,9,4]"},
+		{schemas.DecodeOutputs{Boxes: "a", Scores: "b", Labels: "d"}, "d float32[1,8,4] is no list of labels"},
+		{schemas.DecodeOutputs{Boxes: "a", Scores: "z"}, `outputs.scores: no output is named "z"`},
+	} {
+		d, err := Recognize(graphOf(small, shapes...), "m@1", []string{"cat", "dog"}, schemas.Decode{Decoder: "boxes", Outputs: c.outputs})
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%+v: %v, want %q", c.outputs, err, c.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%+v: %v", c.outputs, err)
+		} else if got := d.Model().Decode.Outputs; got.Boxes != "a" || got.Scores != "b" || got.Labels != "c" {
+			t.Errorf("%+v became %+v", c.outputs, got)
+		}
+	}
+}
+
 // TestLabelsBeyondNames: pixels of label 255 belong to no class; others without a name are an error.
 func TestLabelsBeyondNames(t *testing.T) {
 	s := graphOf(small, []int64{1, 64, 32}).integers()

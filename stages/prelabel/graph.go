@@ -2,6 +2,7 @@ package prelabel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,7 @@ import (
 type graph struct {
 	session      Session
 	w, h         int  // of the input
-	image, sizes int  // indexes of inputs; sizes is -1, or takes [1, 2] the size to which boxes are scaled, as RT-DETR's
+	image, sizes int  // indexes of inputs; sizes is -1, or of one that takes [1, 2] the size to scale boxes to, as RT-DETR's
 	channelsLast bool // [1, H, W, 3]
 	bytes        bool // the input holds levels
 	outputs      []output
@@ -92,7 +93,7 @@ func newGraph(s Session, names []string, spec schemas.Decode) (*graph, error) {
 		g.bytes = in.Type == "uint8"
 	}
 	if g.image < 0 {
-		return nil, fmt.Errorf("there is no image among the inputs")
+		return nil, errors.New("there is no image among the inputs")
 	}
 	if w, h := spec.Input.Width, spec.Input.Height; w > 0 && (w != g.w || h != g.h) {
 		return nil, fmt.Errorf("the input is fixed at %dx%d pixels, but the decode spec says %dx%d", g.w, g.h, w, h)
@@ -102,6 +103,14 @@ func newGraph(s Session, names []string, spec schemas.Decode) (*graph, error) {
 		o := output{i, spec, slices.Clone(spec.Shape), slices.Contains(spec.Shape, -1)}
 		g.outputs = append(g.outputs, o)
 		varies = varies || o.varies
+	}
+	for role, name := range map[string]string{
+		"predictions": spec.Outputs.Predictions, "boxes": spec.Outputs.Boxes, "scores": spec.Outputs.Scores, "labels": spec.Outputs.Labels,
+		"count": spec.Outputs.Count,
+	} {
+		if name != "" && !slices.ContainsFunc(g.outputs, func(o output) bool { return o.spec.Name == name }) {
+			return nil, fmt.Errorf("decode: outputs.%s: no output is named %q", role, name)
+		}
 	}
 	if !varies {
 		return g, nil

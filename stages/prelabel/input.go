@@ -3,6 +3,7 @@ package prelabel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -12,7 +13,7 @@ import (
 // input makes a graph's input tensors of images.
 type input struct {
 	w, h         int
-	image, sizes int // indexes of the tensors, sizes -1 where there is none
+	image, sizes int // indexes of the tensors; sizes, -1 where there is none, takes the width and height that boxes are to have
 	resize       schemas.Resize
 	channels     [3]channel
 	channelsLast bool
@@ -26,7 +27,8 @@ var (
 
 func level(v uint8) *uint8 { return &v }
 
-// complete is the spec's input with what it leaves open as the family has it. Inputs of bytes hold levels.
+// complete is the spec's input with what it leaves open as the family has it. Inputs of bytes hold levels, and so do those
+// with their channels last, since TensorFlow's models normalize for themselves.
 func (g *graph) complete(family schemas.DecodeInput) schemas.DecodeInput {
 	in := g.spec.Input
 	in.Width, in.Height = g.w, g.h
@@ -36,16 +38,16 @@ func (g *graph) complete(family schemas.DecodeInput) schemas.DecodeInput {
 		family.Mean, family.Std = zeros, ones
 	}
 	if in.Mean == nil {
-		in.Mean = family.Mean
+		in.Mean = slices.Clone(family.Mean)
 	}
 	if in.Std == nil {
-		in.Std = family.Std
-	}
-	if in.Pad == nil {
-		in.Pad = family.Pad
+		in.Std = slices.Clone(family.Std)
 	}
 	if in.Pad == nil && in.Resize != schemas.ResizeStretch {
 		in.Pad = level(0)
+		if family.Pad != nil {
+			in.Pad = level(*family.Pad)
+		}
 	}
 	return in
 }

@@ -25,77 +25,77 @@ func (r roles) names() schemas.DecodeOutputs {
 // returns nil where there are no boxes with scores, and an error where two outputs may be the same.
 func (g *graph) roles() (*roles, error) {
 	r, free := roles{}, slices.Clone(g.outputs)
-	var errs []error
+	var ambiguous error
 	take := func(role **output, what string, fits func(o output) bool) {
 		if *role != nil {
 			return
 		}
-		for i, o := range free {
-			if !fits(o) {
-				continue
+		for i := range g.outputs {
+			o := &g.outputs[i]
+			switch {
+			case !fits(*o) || !slices.ContainsFunc(free, func(f output) bool { return f.index == i }):
+			case *role == nil:
+				*role = o
+			case ambiguous == nil:
+				ambiguous = fmt.Errorf("%s and %s may both hold the %s: name one in outputs", (*role).spec, o.spec, what)
 			}
-			if *role != nil {
-				errs = append(errs, fmt.Errorf("%s and %s may both hold the %s: name one in outputs", (*role).spec, o.spec, what))
-				continue
-			}
-			*role = &g.outputs[slices.IndexFunc(g.outputs, func(of output) bool { return of.index == free[i].index })]
 		}
 		if *role != nil {
 			free = slices.DeleteFunc(free, func(o output) bool { return o.index == (*role).index })
 		}
 	}
-	for _, named := range []struct {
-		role       **output
-		what, name string
-	}{
-		{&r.boxes, "boxes", g.spec.Outputs.Boxes},
-		{&r.scores, "scores", g.spec.Outputs.Scores},
-		{&r.labels, "labels", g.spec.Outputs.Labels},
-		{&r.count, "count", g.spec.Outputs.Count},
-	} {
-		if named.name == "" {
-			continue
-		}
-		if take(named.role, named.what, func(o output) bool { return o.spec.Name == named.name }); *named.role == nil {
-			return nil, fmt.Errorf("outputs.%s: no output is named %q", named.what, named.name)
-		}
+	named := func(name string) func(o output) bool {
+		return func(o output) bool { return name != "" && o.spec.Name == name }
 	}
-	columns := func(n int) func(o output) bool {
-		return func(o output) bool { _, cols, ok := o.matrix(); return ok && cols == n }
+	take(&r.boxes, "boxes", named(g.spec.Outputs.Boxes))
+	take(&r.scores, "scores", named(g.spec.Outputs.Scores))
+	take(&r.labels, "labels", named(g.spec.Outputs.Labels))
+	take(&r.count, "count", named(g.spec.Outputs.Count))
+	wide := func(n int) func(o output) bool {
+		return func(o output) bool { _, columns, ok := o.matrix(); return ok && columns == n }
 	}
-	take(&r.boxes, "boxes", columns(4))
-	take(&r.boxes, "boxes", columns(5))
+	take(&r.boxes, "boxes", wide(4))
+	take(&r.boxes, "boxes", wide(5))
 	if r.boxes == nil {
 		return nil, nil
 	}
-	n, columnsOfBoxes, _ := r.boxes.matrix()
+	n, columns, _ := r.boxes.matrix()
 	vector := func(o output) bool { size, ok := o.vector(); return ok && size == n }
+	matrix := func(o output) bool { rows, _, ok := o.matrix(); return ok && rows == n && !vector(o) }
 	take(&r.count, "count", func(o output) bool { return o.size() == 1 && !o.varies && (n != 1 || r.boxes.varies) })
-	if columnsOfBoxes == 4 && r.labels == nil {
-		take(&r.scores, "scores", func(o output) bool { rows, _, ok := o.matrix(); return ok && rows == n && !vector(o) })
-	}
-	if r.scores == nil || vector(*r.scores) {
-		take(&r.labels, "labels", func(o output) bool { return vector(o) && o.integers() })
-		if r.labels == nil && r.scores == nil && columnsOfBoxes == 4 && len(slices.DeleteFunc(slices.Clone(free), func(o output) bool { return !vector(o) })) > 1 {
+	if columns == 5 {
+		take(&r.labels, "labels", vector)
+	} else {
+		if r.labels == nil {
+			take(&r.scores, "scores", matrix)
+		}
+		if r.scores == nil || vector(*r.scores) {
+			take(&r.labels, "labels", func(o output) bool { return vector(o) && o.integers() })
+		}
+		switch {
+		case r.labels != nil || len(free) == 0:
+		case r.scores == nil && len(free) > 1:
 			out, err := g.trial(boxesInput)
 			if err != nil {
 				return nil, err
 			}
 			take(&r.labels, "labels", func(o output) bool { return vector(o) && whole(out[o.index]) })
-		}
-		if columnsOfBoxes == 5 {
+		case r.scores != nil && vector(*r.scores):
 			take(&r.labels, "labels", vector)
-		} else {
-			take(&r.scores, "scores", vector)
 		}
+		take(&r.scores, "scores", vector)
 	}
-	if columnsOfBoxes == 4 && r.scores == nil || columnsOfBoxes == 5 && r.labels == nil {
+	switch {
+	case columns != 4 && columns != 5:
+		return nil, fmt.Errorf("%s is no list of boxes", r.boxes.spec)
+	case r.scores == nil && columns == 4, r.labels == nil && columns == 5:
 		return nil, nil
+	case r.scores != nil && !vector(*r.scores) && (r.labels != nil || !matrix(*r.scores)):
+		return nil, fmt.Errorf("%s is no list of scores for %s", r.scores.spec, r.boxes.spec)
+	case r.labels != nil && !vector(*r.labels):
+		return nil, fmt.Errorf("%s is no list of labels for %s", r.labels.spec, r.boxes.spec)
 	}
-	if len(errs) > 0 {
-		return nil, errs[0]
-	}
-	return &r, nil
+	return &r, ambiguous
 }
 
 // whole reports whether all numbers are integers.
