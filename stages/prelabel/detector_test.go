@@ -116,7 +116,7 @@ func TestRecognize(t *testing.T) {
 		{"labels of pixels", graphOf(small, []int64{1, 64, 32}).integers(), "m@1", two, "segmenter"},
 		{"channels last", graphOf([]int64{1, 64, 32, 3}, []int64{1, 2}), "m@1", two, "classifier"},
 		{"a classifier of too many", graphOf(small, []int64{1, 1000}), "m@1", two, "as classifier it tells 1000 classes apart but the list of names has 2; inputs seen: images float32[1,3,64,32]; outputs seen: a float32[1,1000]"},
-		{"nothing known", graphOf(small, []int64{1, 2, 3, 4, 5}), "m@1", two, "no decoder fits; known:\n  yolox"},
+		{"nothing known", graphOf(small, []int64{1, 2, 3, 4, 5}), "m@1", two, "no decoder fits; inputs seen: images float32[1,3,64,32]; outputs seen: a float32[1,2,3,4,5]; known:\n  yolox       1,A,5+C"},
 		{"wrong input", graphOf([]int64{1, 42}, []int64{1, 42, 7}), "m@1", two, "images float32[1,42] is neither an image"},
 		{"one channel", graphOf([]int64{1, 1, 64, 32}, []int64{1, 42, 7}), "m@1", two, "neither an image"},
 		{"two images", graphOf([]int64{2, 3, 64, 32}, []int64{2, 42, 7}), "m@1", two, "neither an image"},

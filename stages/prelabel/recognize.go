@@ -62,7 +62,7 @@ func Recognize(s Session, id string, classes []string, spec schemas.Decode) (Det
 	}
 	m, err := g.recognize()
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w; %s", id, err, seen(s))
+		return nil, fmt.Errorf("model %s: %w", id, err)
 	}
 	a := &adapter{session: s, input: g.input(m.decode.Input), decoder: m.decoder}
 	if !m.varies {
@@ -80,12 +80,10 @@ func Recognize(s Session, id string, classes []string, spec schemas.Decode) (Det
 // recognize finds the family and completes the spec.
 func (g *graph) recognize() (*match, error) {
 	var first error
-	known := false
 	for _, f := range families {
 		if g.spec.Decoder != "" && g.spec.Decoder != f.name {
 			continue
 		}
-		known = true
 		m, err := f.fit(g)
 		if m == nil {
 			if err != nil && first == nil {
@@ -106,23 +104,23 @@ func (g *graph) recognize() (*match, error) {
 		m.decode.Why = orElse(g.spec.Why, strings.Join(m.why, "; "))
 		return m, nil
 	}
-	switch {
+	known := func() string {
+		var b strings.Builder
+		for _, f := range families {
+			fmt.Fprintf(&b, "\n  %-11s %s", f.name, f.takes)
+		}
+		return b.String()
+	}
+	switch name := g.spec.Decoder; {
 	case first != nil:
-		return nil, first
-	case !known:
-		return nil, fmt.Errorf("decode: decoder: %q is not known; known:%s", g.spec.Decoder, knownFamilies())
-	case g.spec.Decoder != "":
-		return nil, fmt.Errorf("decoder %s does not fit; known:%s", g.spec.Decoder, knownFamilies())
+		return nil, fmt.Errorf("%w; %s", first, seen(g.session))
+	case name == "":
+		return nil, fmt.Errorf("no decoder fits; %s; known:%s", seen(g.session), known())
+	case slices.ContainsFunc(families, func(f family) bool { return f.name == name }):
+		return nil, fmt.Errorf("decoder %s does not fit; %s; known:%s", name, seen(g.session), known())
+	default:
+		return nil, fmt.Errorf("decode: decoder: %q is not known; known:%s", name, known())
 	}
-	return nil, fmt.Errorf("no decoder fits; known:%s", knownFamilies())
-}
-
-func knownFamilies() string {
-	var b strings.Builder
-	for _, f := range families {
-		fmt.Fprintf(&b, "\n  %-11s %s", f.name, f.takes)
-	}
-	return b.String()
 }
 
 func seen(s Session) string {
