@@ -44,6 +44,7 @@ var (
 		field("canonical", texts[string](), func(o *Object) *string { return &o.Canonical }),
 		field("lineage", texts[string](), func(o *Object) *string { return &o.Lineage }),
 		field("refine", bools(), func(o *Object) *bool { return &o.Refine }),
+		field("attributes", stringMaps(), func(o *Object) *map[string]string { return &o.Attributes }),
 	}
 
 	findingColumns = []column[[]Finding]{

@@ -34,7 +34,7 @@ func testSample() Sample {
 		Slices: map[string]string{"weather": "rain", "night": "no"}, PHash: 1 << 63, Group: SampleID{9},
 		Received: testTime, Stage: StageLinted, Revision: 3, Rank: RankHuman,
 		Objects: []Object{
-			{ID: "o1", Class: "car", Box: geometry.Box{X1: 0.5, Y1: 1, X2: 30, Y2: 40}, Score: 0.75, Source: "yolox_nano@1"},
+			{ID: "o1", Class: "car", Box: geometry.Box{X1: 0.5, Y1: 1, X2: 30, Y2: 40}, Score: 0.75, Source: "yolox_nano@1", Attributes: map[string]string{"color": "red", "truncated": "true"}},
 			{ID: "o2", Class: "人"},
 		},
 		Proposals: []Object{{

@@ -13,12 +13,13 @@ const (
 	FindingDuplicate  FindingType = "duplicate"  // two labels on one object
 	FindingDegenerate FindingType = "degenerate" // a box that cannot be right: empty, out of frame
 	FindingLoss       FindingType = "loss"       // a trainer's losses doubt the label
+	FindingRule       FindingType = "rule"       // a label that breaks a rule of its dataset
 )
 
 // Finding is one doubt about one label, or about one that is missing.
 type Finding struct {
 	Type     FindingType   `json:"type"`
-	ObjectID string        `json:"object_id,omitempty"` // empty for missing
+	ObjectID string        `json:"object_id,omitempty"` // empty for missing, and for a rule about the image
 	Class    string        `json:"class,omitempty"`     // the class that is missing, or of the doubted label
 	Box      geometry.Box  `json:"box"`                 // where to look
 	Score    float32       `json:"score"`               // [0,1], higher is more doubtful

@@ -44,6 +44,16 @@ func jsonCases() []jsonCase {
 			Splits: map[string]int{"train": 1, "test": 1}, Classes: map[string]int{"car": 3}, Rule: DefaultSplitRule(), Previous: "street@ba9876543210",
 			Note: "trained on", At: testTime,
 		}),
+		jsonOf("dataset_rules", DatasetRules{
+			Kind: KindRules, ID: "street@0123456789ab", Version: "0123456789ab", At: testTime, Dataset: "street", Taxonomy: "street@1",
+			Objects: []ObjectRule{{
+				Class: "car", Canonical: "vehicle", MinSize: MinSize{Width: 8, Height: 8, Area: 100, Unit: UnitPixels},
+				Attributes: []AttributeRule{{Name: "color", Values: []string{"red", "blue"}, Required: true}},
+				Occlusion:  Occlusion{Policy: PolicySkip, Above: 0.8}, Truncation: PolicyMark, MaxCount: 50, Severity: SeverityWarn,
+			}},
+			Predicates: []Predicate{{Name: "flat", When: "object.height > object.width", Message: "A car is wider than high.", Severity: SeverityWarn, Applies: AppliesBoth}},
+			Image:      []Predicate{{Name: "some", When: "objects.size() == 0", Message: "Every image shows a car."}},
+		}),
 		jsonOf("member", Member{
 			SampleID: id, UniqueID: "cam-1/0001.jpg", Image: Hash{3}, Group: SampleID{9}, Split: SplitVal, Rank: RankHuman, Revision: 4,
 			Objects: 2, Labels: Hash{4}, Slices: map[string]string{"weather": "rain"},

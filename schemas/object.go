@@ -17,6 +17,8 @@ type Object struct {
 	// "animals@3 coco@2017:dog<animal". Empty where a person named the class, or no taxonomy was asked.
 	Lineage string `json:"lineage,omitempty"`
 	Refine  bool   `json:"refine,omitempty"` // Class is only a super-class of what is wanted: a person has to name the class
+
+	Attributes map[string]string `json:"attributes,omitempty"` // by name, as the dataset's rules have them
 }
 
 // Own is the box as the model gave it, whatever a convention has made of it since: what people's corrections are measured against.

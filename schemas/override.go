@@ -5,10 +5,11 @@ package schemas
 type Override struct {
 	Type     FindingType `json:"type"`
 	ObjectID string      `json:"object_id,omitempty"` // empty for a finding about no object, such as missing
-	Reason   string      `json:"reason"`              // the finding's sentence, which tells those about no object apart
+	Reason   string      `json:"reason"`              // the finding's sentence, which tells apart those about no object, and the rules that one object breaks
 }
 
 // Covers reports whether the finding is the one that was looked at.
 func (o Override) Covers(f Finding) bool {
-	return o.Type == f.Type && o.ObjectID == f.ObjectID && (o.ObjectID != "" || o.Reason == f.Why)
+	named := o.ObjectID != "" && o.Type != FindingRule
+	return o.Type == f.Type && o.ObjectID == f.ObjectID && (named || o.Reason == f.Why)
 }

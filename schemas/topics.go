@@ -77,7 +77,7 @@ func TopicSpecs() []TopicSpec {
 		{Curated, "dataset/shard", "Manifest (Arrow)", 8, 3 * day, Delete, 4 * mib},
 		{Distilled, "dataset/class/version", "Distillate (Arrow)", 1, Forever, Compact, 32 * mib},
 		{Models, "name@version, serving/dataset, or removed/name@version", "Model, Serving, or ModelRemoval (canonical JSON)", 1, Forever, Compact, mib},
-		{Datasets, "name@version", "DatasetVersion (canonical JSON)", 1, Forever, Compact, mib},
+		{Datasets, "dataset@version, or rules/dataset@version", "DatasetVersion, or DatasetRules with kind=rules (canonical JSON)", 1, Forever, Compact, mib},
 		{Taxonomies, "name@version", "Taxonomy (canonical JSON)", 1, Forever, Compact, 4 * mib},
 		{Dead, "as it was", "the bytes as they were", 8, 4 * week, Delete, 33 * mib},
 	}
