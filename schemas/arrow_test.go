@@ -188,11 +188,11 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Messages from before objects and losses had a lineage read as what they were, with none.
+// Messages from before objects and losses had a lineage, and objects attributes, read as what they were, with none.
 func TestGoldenWithoutLineage(t *testing.T) {
 	plain := func(objects []Object) []Object {
 		for i := range objects {
-			objects[i].Canonical, objects[i].Lineage, objects[i].Refine = "", "", false
+			objects[i].Canonical, objects[i].Lineage, objects[i].Refine, objects[i].Attributes = "", "", false, nil
 		}
 		return objects
 	}

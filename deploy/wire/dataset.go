@@ -51,12 +51,15 @@ func (c *Connections) MakeVersion(ctx context.Context, name, note string) (v sch
 func (c *Connections) Versions(ctx context.Context, name string) ([]schemas.DatasetVersion, error) {
 	byID := map[string]schemas.DatasetVersion{}
 	err := c.Kafka.Scan(ctx, schemas.Datasets, func(r schemas.Record) error {
-		var v schemas.DatasetVersion
+		var v struct {
+			schemas.DatasetEntry
+			schemas.DatasetVersion
+		}
 		if err := json.Unmarshal(r.Value, &v); err != nil {
 			return fmt.Errorf("%s offset %d: %w", r.Topic, r.Offset, err)
 		}
-		if _, ok := byID[v.ID]; !ok && (name == "" || v.Dataset == name) {
-			byID[v.ID] = v
+		if _, ok := byID[v.ID]; !ok && v.Kind == "" && (name == "" || v.Dataset == name) {
+			byID[v.ID] = v.DatasetVersion
 		}
 		return nil
 	})

@@ -23,6 +23,7 @@ import (
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
 	"gleaner/stages/route"
+	"gleaner/stages/rules"
 	"gleaner/stages/runner"
 	"gleaner/stages/superpixel"
 	"gleaner/stages/taxonomy"
@@ -33,6 +34,7 @@ type shared struct {
 	images  *pixels.Cache
 	model   *model // nil: prelabel passes samples on
 	classes *taxonomy.Registry
+	rules   *rules.Registry
 	guard   *runner.Guard
 	metrics *prometheus.Registry
 
@@ -40,7 +42,7 @@ type shared struct {
 }
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
-	s := &shared{images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), classes: &taxonomy.Registry{}, metrics: metrics}
+	s := &shared{images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), classes: &taxonomy.Registry{}, rules: &rules.Registry{}, metrics: metrics}
 	var err error
 	if s.model, err = loadModel(c.Config); err != nil {
 		return nil, err
@@ -124,7 +126,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		if s.model != nil {
 			classes = s.model.Model().Classes
 		}
-		p, err := lint.New(c.Config.Lint, classes, s.classes.Unlabeled, c.Version)
+		p, err := lint.New(c.Config.Lint, classes, s.classes.Unlabeled, s.rules, c.Version)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -141,6 +141,9 @@ func (s *System) Run(ctx context.Context) error {
 	if err := s.c.followTaxonomies(ctx, s.shared.classes); err != nil {
 		return errors.Join(err, s.release())
 	}
+	if err := s.c.followRules(ctx, s.shared.rules); err != nil {
+		return errors.Join(err, s.release())
+	}
 	var wait sync.WaitGroup
 	errs := make([]error, len(s.steps)+2)
 	for i, r := range s.steps {

@@ -27,6 +27,7 @@ var rules = []rule{
 	{schemas.FindingDuplicate, duplicate},
 	{schemas.FindingLocation, location},
 	{schemas.FindingMissing, missing},
+	{schemas.FindingRule, broken},
 	{schemas.FindingSpurious, spurious},
 }
 
@@ -34,8 +35,10 @@ var rules = []rule{
 type view struct {
 	*schemas.Sample
 	Rules
-	seen  bool            // a model has looked at the image: Proposals, even if there are none, are its opinion
-	known map[string]bool // classes that the model knows
+	seen       bool                // a model has looked at the image: Proposals, even if there are none, are its opinion
+	known      map[string]bool     // classes that the model knows
+	wanted     []schemas.Object    // proposals that the dataset wants labeled
+	violations []schemas.Violation // of the dataset's rules
 
 	unlabeled func(class string) bool // whether the dataset is known never to label such things
 }
@@ -44,14 +47,15 @@ type view struct {
 type Lint struct {
 	cfg     Config
 	known   map[string]bool
+	demands Demands
 	version string
 
 	unlabeled func(dataset, class string) bool
 }
 
 // New makes the step. classes are those that the prelabeling model knows; unlabeled tells whether a dataset is known never to
-// label a class, and is called by many goroutines at once; version is the binary's, for provenance.
-func New(cfg Config, classes []string, unlabeled func(dataset, class string) bool, version string) (*Lint, error) {
+// label a class, and is called by many goroutines at once; demands are the datasets' rules; version is the binary's, for provenance.
+func New(cfg Config, classes []string, unlabeled func(dataset, class string) bool, demands Demands, version string) (*Lint, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
 	}
@@ -59,7 +63,7 @@ func New(cfg Config, classes []string, unlabeled func(dataset, class string) boo
 	for _, c := range classes {
 		known[c] = true
 	}
-	return &Lint{cfg: cfg, known: known, unlabeled: unlabeled, version: version}, nil
+	return &Lint{cfg: cfg, known: known, unlabeled: unlabeled, demands: demands, version: version}, nil
 }
 
 // Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Findings that other
@@ -69,7 +73,10 @@ func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample
 		return nil, err
 	}
 	start := time.Now()
-	in.Findings = l.findings(&in)
+	var err error
+	if in.Findings, err = l.findings(ctx, &in); err != nil {
+		return nil, fmt.Errorf("lint: sample %s: %w", in.ID, err)
+	}
 	in.Stage = schemas.StageLinted
 	in.Stamps = append(in.Stamps[:len(in.Stamps):len(in.Stamps)], schemas.Stamp{
 		Step: "lint", Version: l.version,
@@ -78,10 +85,17 @@ func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample
 	return []schemas.Sample{in}, nil
 }
 
-func (l *Lint) findings(s *schemas.Sample) []schemas.Finding {
+func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Finding, error) {
 	v := &view{
 		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: l.known,
 		unlabeled: func(class string) bool { return l.unlabeled(s.Dataset, class) },
+	}
+	var err error
+	if v.violations, err = l.demands.Check(ctx, s, s.Objects); err != nil {
+		return nil, err
+	}
+	if v.wanted, err = l.demands.Keep(ctx, s, s.Proposals); err != nil {
+		return nil, err
 	}
 	var out []schemas.Finding
 	for _, f := range s.Findings {
@@ -102,7 +116,7 @@ func (l *Lint) findings(s *schemas.Sample) []schemas.Finding {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b schemas.Finding) int { return cmp.Compare(b.Score, a.Score) })
-	return out[:min(len(out), maxFindings)]
+	return out[:min(len(out), maxFindings)], nil
 }
 
 // seen tells whether a model looked for objects in the sample's image, by prelabel's last stamp.

@@ -13,14 +13,14 @@ import (
 // within a label of its class, which is more likely a part or a crowd. Objects that the model itself proposed leave
 // only what it was unsure of, so that the scores stay below the threshold of acceptance. Where there are labels and none
 // of their classes is the model's, the dataset is about other things and the rule is silent, as it is about classes that the
-// dataset never labels: that no label covers such a thing says nothing.
+// dataset never labels, where it says nothing that no label covers such a thing, and about what its rules do not want.
 func missing(v *view) []schemas.Finding {
 	if !v.seen || len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, func(o schemas.Object) bool { return v.known[o.Class] }) {
 		return nil
 	}
 	var out []schemas.Finding
 next:
-	for _, p := range v.Proposals {
+	for _, p := range v.wanted {
 		if v.unlabeled(cmp.Or(p.Canonical, p.Class)) {
 			continue
 		}

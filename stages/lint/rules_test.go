@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -26,7 +27,22 @@ type ruleCase struct {
 	sample schemas.Sample
 	cfg    Config
 	never  []string // classes that the dataset never labels
+	rules  demands
 	want   []wanted
+}
+
+// demands are rules that say what they are told to.
+type demands struct {
+	violations []schemas.Violation
+	unwanted   []string // classes
+}
+
+func (d demands) Check(context.Context, *schemas.Sample, []schemas.Object) ([]schemas.Violation, error) {
+	return d.violations, nil
+}
+
+func (d demands) Keep(_ context.Context, _ *schemas.Sample, proposals []schemas.Object) ([]schemas.Object, error) {
+	return slices.DeleteFunc(slices.Clone(proposals), func(o schemas.Object) bool { return slices.Contains(d.unwanted, o.Class) }), nil
 }
 
 // TestRules plays testdata/rules.txt, whose head describes its format.
@@ -41,7 +57,7 @@ func TestRules(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l, err := New(c.cfg, []string{"cat", "dog"}, func(_, class string) bool { return slices.Contains(c.never, class) }, "test")
+			l, err := New(c.cfg, []string{"cat", "dog"}, func(_, class string) bool { return slices.Contains(c.never, class) }, c.rules, "test")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,6 +145,12 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 		c.never = append(c.never, word[1])
 	case "off":
 		c.cfg.Datasets = map[string]Rules{"": {Off: []schemas.FindingType{schemas.FindingType(word[1])}}}
+	case "violation":
+		c.rules.violations = append(c.rules.violations, schemas.Violation{
+			ObjectID: name(word[1]), Severity: schemas.Severity(word[2]), Rule: "r", Message: strings.Join(word[3:], " "),
+		})
+	case "unwanted":
+		c.rules.unwanted = append(c.rules.unwanted, word[1])
 	case "override":
 		s.Overrides = append(s.Overrides, schemas.Override{
 			Type: schemas.FindingType(word[1]), ObjectID: name(word[2]), Reason: strings.Join(word[3:], " "),
@@ -163,7 +185,7 @@ func FuzzRules(f *testing.F) {
 			o.Box.X1, o.Score = x-d, score/(d+1)
 			s.Proposals = append(s.Proposals, o)
 		}
-		l, err := New(DefaultConfig(), []string{"cat", "dog"}, labelsAll, "test")
+		l, err := New(DefaultConfig(), []string{"cat", "dog"}, labelsAll, demands{}, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +207,7 @@ func FuzzRules(f *testing.F) {
 
 // TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that a person submitted.
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
-	l, err := New(DefaultConfig(), nil, labelsAll, "test")
+	l, err := New(DefaultConfig(), nil, labelsAll, demands{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +243,7 @@ func TestBadConfigs(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(cfg, nil, labelsAll, "test"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(cfg, nil, labelsAll, demands{}, "test"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

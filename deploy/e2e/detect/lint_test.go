@@ -15,6 +15,7 @@ import (
 	"gleaner/schemas/geometry"
 	"gleaner/stages/lint"
 	"gleaner/stages/prelabel"
+	"gleaner/stages/rules"
 )
 
 // yolo reads a label file of normalized class, center and size.
@@ -59,7 +60,7 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 
 	names := classes(t)
 	labeler := step(t, prelabel.DefaultConfig(), recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"), images...)
-	linter, err := lint.New(lint.DefaultConfig(), names, func(string, string) bool { return false }, "test")
+	linter, err := lint.New(lint.DefaultConfig(), names, func(string, string) bool { return false }, &rules.Registry{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

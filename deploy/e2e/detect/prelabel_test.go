@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -90,13 +91,13 @@ func TestPrelabel(t *testing.T) {
 			}
 		}
 		again := process(t, p, sample(img))
-		if !slices.Equal(again.Objects, s.Objects) || !slices.Equal(again.Proposals, s.Proposals) {
+		if !reflect.DeepEqual(again.Objects, s.Objects) || !reflect.DeepEqual(again.Proposals, s.Proposals) {
 			t.Errorf("%s: not the same again", img.name)
 		}
 		strict := sample(img)
 		strict.Dataset = "strict"
 		want := slices.DeleteFunc(slices.Clone(s.Objects), func(o schemas.Object) bool { return o.Score < 0.6 })
-		if strict = process(t, p, strict); !slices.Equal(strict.Objects, want) {
+		if strict = process(t, p, strict); !slices.EqualFunc(strict.Objects, want, func(a, b schemas.Object) bool { return reflect.DeepEqual(a, b) }) {
 			t.Errorf("%s: the stricter dataset got %d objects, want %d", img.name, len(strict.Objects), len(want))
 		}
 	}
@@ -111,7 +112,7 @@ func TestPrelabelKeepsLabelsOfPeople(t *testing.T) {
 	in.Rank, in.Revision = schemas.RankHuman, 3
 	in.Objects = []schemas.Object{{ID: "a", Class: "bowl", Box: geometry.Box{X2: 10, Y2: 10}, Source: "person:ann"}}
 	out := process(t, p, in)
-	if !slices.Equal(out.Objects, in.Objects) || out.Rank != in.Rank || out.Revision != 3 || len(out.Proposals) == 0 {
+	if !reflect.DeepEqual(out.Objects, in.Objects) || out.Rank != in.Rank || out.Revision != 3 || len(out.Proposals) == 0 {
 		t.Errorf("%+v", out)
 	}
 }

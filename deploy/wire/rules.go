@@ -1,0 +1,127 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gleaner/connectors/kafka"
+	"gleaner/schemas"
+	"gleaner/stages/rules"
+)
+
+// ApplyRules registers rules and puts them in force. When they are in force already, the entry that says so is returned and
+// changed is false.
+func (c *Connections) ApplyRules(ctx context.Context, set *rules.Set) (entry schemas.DatasetRules, changed bool, err error) {
+	if entry, err = set.Rules().Identified(time.Now()); err != nil {
+		return entry, false, err
+	}
+	known, err := c.Rules(ctx, entry.Dataset)
+	if err != nil {
+		return entry, false, err
+	}
+	if len(known) > 0 && known[len(known)-1].ID == entry.ID {
+		return known[len(known)-1], false, nil
+	}
+	value, err := schemas.CanonicalJSON(entry)
+	if err != nil {
+		return entry, false, fmt.Errorf("rules %s: %w", entry.ID, err)
+	}
+	if err := c.Kafka.Append(ctx, schemas.Record{Topic: schemas.Datasets, Key: entry.Key(), Value: value}); err != nil {
+		return entry, false, fmt.Errorf("rules %s: register: %w", entry.ID, err)
+	}
+	return entry, true, nil
+}
+
+// Rules lists the registered rules of a dataset, or of all where name is empty: each version once, the one in force of each
+// dataset last.
+func (c *Connections) Rules(ctx context.Context, name string) ([]schemas.DatasetRules, error) {
+	var order []string
+	byID := map[string]schemas.DatasetRules{}
+	err := c.Kafka.Scan(ctx, schemas.Datasets, func(r schemas.Record) error {
+		entry, ok, err := decodeRules(r)
+		if err != nil || !ok || name != "" && entry.Dataset != name {
+			return err
+		}
+		order = append(order, entry.ID)
+		byID[entry.ID] = entry
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rules of datasets: %w", err)
+	}
+	list := make([]schemas.DatasetRules, 0, len(byID))
+	for i, id := range order {
+		if !slices.Contains(order[i+1:], id) {
+			list = append(list, byID[id])
+		}
+	}
+	return list, nil
+}
+
+// decodeRules reads an entry of the datasets topic; ok is false where it is of another kind.
+func decodeRules(r schemas.Record) (entry schemas.DatasetRules, ok bool, err error) {
+	var kind schemas.DatasetEntry
+	if err := json.Unmarshal(r.Value, &kind); err != nil {
+		return entry, false, fmt.Errorf("%s offset %d: %w", r.Topic, r.Offset, err)
+	}
+	if kind.Kind != schemas.KindRules {
+		return entry, false, nil
+	}
+	if err := json.Unmarshal(r.Value, &entry); err != nil {
+		return entry, false, fmt.Errorf("%s offset %d: %w", r.Topic, r.Offset, err)
+	}
+	return entry, true, nil
+}
+
+// followRules keeps a registry at what the datasets topic says. It returns once the registry has what the topic held at the
+// call; what comes later is put into force in the background until ctx ends.
+func (c *Connections) followRules(ctx context.Context, into *rules.Registry) error {
+	put := func(r schemas.Record) error {
+		entry, ok, err := decodeRules(r)
+		if err == nil && ok {
+			if err = into.Put(entry); err == nil {
+				c.Log.Info("rules of a dataset are in force", "dataset", entry.Dataset, "rules", entry.ID)
+			}
+		}
+		if err != nil {
+			c.Log.Error("rules of a dataset are not usable here: those before stay in force", "offset", r.Offset, "key", string(r.Key), "error", err)
+		}
+		return nil
+	}
+	bounds, err := c.Kafka.Bounds(ctx, schemas.Datasets)
+	if err != nil {
+		return fmt.Errorf("follow rules: %w", err)
+	}
+	next := bounds[0].End
+	err = c.Kafka.Scan(ctx, schemas.Datasets, func(r schemas.Record) error {
+		next = max(next, r.Offset+1)
+		return put(r)
+	})
+	if err != nil {
+		return fmt.Errorf("follow rules: %w", err)
+	}
+	go func() {
+		for ctx.Err() == nil {
+			err := c.Kafka.Follow(ctx, schemas.Datasets, 0, next, func(r schemas.Record) error {
+				next = r.Offset + 1
+				return put(r)
+			})
+			if ctx.Err() != nil {
+				return
+			}
+			c.Log.Error("rules of datasets are not followed for the moment", "error", err)
+			if lost := (*kafka.OffsetError)(nil); errors.As(err, &lost) {
+				next = lost.Bounds.First
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+	}()
+	return nil
+}
