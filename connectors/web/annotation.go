@@ -4,7 +4,9 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,7 +18,10 @@ import (
 const (
 	maxClass  = 200  // bytes
 	maxReason = 1000 // bytes
-	overhang  = 0.5  // pixels that a box may stick out of the image before it is wrong rather than rounded; it is cut off
+
+	maxAttributes = 100 // of an object, each with a name of at most 64 bytes and a value of at most maxClass
+
+	overhang = 0.5 // pixels that a box may stick out of the image before it is wrong rather than rounded; it is cut off
 )
 
 var objectIDPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
@@ -46,6 +51,9 @@ func checkAnnotation(a schemas.Annotation, img schemas.ImageRef, maxObjects int)
 		case !(o.Score >= 0 && o.Score <= 1):
 			return a, fmt.Errorf("%s: its score %g is not within 0 and 1", name, o.Score)
 		}
+		if err := checkAttributes(o.Attributes); err != nil {
+			return a, fmt.Errorf("%s: %w", name, err)
+		}
 		seen[o.ID] = true
 		var err error
 		if o.Box, err = checkBox(o.Box, img.W, img.H); err != nil {
@@ -64,6 +72,18 @@ func checkAnnotation(a schemas.Annotation, img schemas.ImageRef, maxObjects int)
 		}
 	}
 	return out, nil
+}
+
+func checkAttributes(attributes map[string]string) error {
+	if len(attributes) > maxAttributes {
+		return fmt.Errorf("it has %d attributes: at most %d are allowed", len(attributes), maxAttributes)
+	}
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		if v := attributes[name]; name == "" || len(name) > 64 || len(v) > maxClass || !printable(name+v) {
+			return fmt.Errorf("its attribute %.80q is not printable text, of at most 64 bytes with at most %d bytes of value", name, maxClass)
+		}
+	}
+	return nil
 }
 
 // checkBox cuts a box to an image of w by h pixels and refuses one that is empty, not a number, or plainly outside.

@@ -36,6 +36,9 @@ func TestCheckAnnotation(t *testing.T) {
 		"markup":       {func(o *schemas.Object) { o.Class = "<script>" }, ""},
 		"no id":        {func(o *schemas.Object) { o.ID = "" }, "its id"},
 		"score":        {func(o *schemas.Object) { o.Score = 2 }, "score"},
+		"attribute":    {func(o *schemas.Object) { o.Attributes = map[string]string{"color": "red", "note": ""} }, ""},
+		"unnamed":      {func(o *schemas.Object) { o.Attributes = map[string]string{"": "red"} }, "its attribute"},
+		"long value":   {func(o *schemas.Object) { o.Attributes = map[string]string{"color": strings.Repeat("x", 201)} }, `its attribute "color"`},
 	} {
 		o := good
 		c.change(&o)

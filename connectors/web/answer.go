@@ -17,7 +17,7 @@ import (
 )
 
 // httpError is an answer that is not a success. After a conflict, Task is the version that is current and Kept the work that was
-// not taken.
+// not taken. Violations are of the dataset's rules: those that the refusal is for, then those that only warn.
 type httpError struct {
 	Status   int              `json:"-"`
 	What     string           `json:"error"`
@@ -25,6 +25,8 @@ type httpError struct {
 	Verdict  schemas.Verdict  `json:"verdict,omitempty"`
 	Task     *schemas.Task    `json:"task,omitempty"`
 	Kept     *schemas.BlobRef `json:"kept,omitempty"`
+
+	Violations []schemas.Violation `json:"violations,omitempty"`
 }
 
 func (e *httpError) Error() string { return e.What }

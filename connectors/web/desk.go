@@ -4,6 +4,7 @@ package web
 // decide; the desk's verdict is the answer.
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -123,6 +125,11 @@ func (s *Server) onAnnotation(w http.ResponseWriter, r *http.Request, kind schem
 	if err != nil {
 		return problem(http.StatusUnprocessableEntity, err.Error(), "correct the object named and send it again")
 	}
+	if kind == schemas.CommandSubmit {
+		if err := s.obeys(r.Context(), sample, ann); err != nil {
+			return err
+		}
+	}
 	ref, err := s.putBody(r.Context(), ann)
 	if err != nil {
 		return err
@@ -132,6 +139,38 @@ func (s *Server) onAnnotation(w http.ResponseWriter, r *http.Request, kind schem
 		return err
 	}
 	return writeJSON(w, http.StatusOK, out)
+}
+
+// obeys refuses an annotation that breaks a rule of its dataset. Rules that only warn let it pass: lint says so afterwards.
+func (s *Server) obeys(ctx context.Context, sample schemas.Sample, ann schemas.Annotation) error {
+	if s.deps.Rules == nil {
+		return nil
+	}
+	violations, err := s.deps.Rules.Check(ctx, &sample, ann.Objects)
+	if err != nil {
+		return fmt.Errorf("web: rules of dataset %s: %w", sample.Dataset, err)
+	}
+	refusing := 0
+	for _, v := range violations {
+		if v.Severity == schemas.SeverityError {
+			refusing++
+		}
+	}
+	if refusing == 0 {
+		return nil
+	}
+	slices.SortStableFunc(violations, func(a, b schemas.Violation) int { return cmp.Compare(a.Severity, b.Severity) }) // error comes before warn
+	first := violations[0]
+	what := fmt.Sprintf("the rules of dataset %s: %s", sample.Dataset, first.Message)
+	if first.ObjectID != "" {
+		what = fmt.Sprintf("the rules of dataset %s: object %s: %s", sample.Dataset, first.ObjectID, first.Message)
+	}
+	if refusing > 1 {
+		what += fmt.Sprintf(" And %d more.", refusing-1)
+	}
+	e := problem(http.StatusUnprocessableEntity, what, "correct the objects that violations names and submit again; `gleaner dataset show` prints the rules")
+	e.Violations = violations
+	return e
 }
 
 // do proposes one command and waits for the desk's verdict. Verdicts that are no success come back as an httpError.

@@ -67,6 +67,30 @@ func TestTaskLife(t *testing.T) {
 	s.ask("GET", "/api/queues", "").want(t, 200, `"queue":"d"`)
 }
 
+func TestRulesOfTheDataset(t *testing.T) {
+	s := open(t, func(_ *web.Config, d *web.Deps) {
+		d.Rules = house{schemas.DatasetRules{Dataset: "d", Objects: []schemas.ObjectRule{{Class: "tram"}, {Class: "bus", Attributes: []schemas.AttributeRule{{Name: "color"}}}}}}
+	})
+	task := "/api/tasks/" + s.desk.task.ID
+	s.ask("POST", "/api/tasks/claim", `{}`).want(t, 200, `"classes":["bus","tram"],"wanted":[{"class":"tram"},{"class":"bus","attributes":[{"name":"color"}]}]`)
+
+	const small = `{"objects":[{"id":"h1","class":"bus","box":{"x1":1,"y1":2,"x2":9,"y2":40}}]}`
+	s.ask("PUT", task+"/draft", `{"version":2,"annotation":`+small+`}`).want(t, 200, `"version":3`) // unfinished work may be wrong
+	refused := s.ask("POST", task+"/submit", `{"version":3,"annotation":`+small+`}`)
+	refused.want(t, 422, "the rules of dataset d: object h1: The box is too small.")
+	var answer struct{ Violations []schemas.Violation }
+	if err := json.Unmarshal(refused.body, &answer); err != nil {
+		t.Fatal(err)
+	}
+	if v := answer.Violations; len(v) != 2 || v[0].Rule != "min_size" || v[0].Severity != schemas.SeverityError || v[1].Rule != "attribute" {
+		t.Errorf("violations %+v: want the error first, then the warning", v)
+	}
+	if s.desk.task.State != schemas.TaskClaimed {
+		t.Errorf("the task is %s after a refusal", s.desk.task.State)
+	}
+	s.ask("POST", task+"/submit", `{"version":3,"annotation":`+ann+`}`).want(t, 200, `"state":"submitted"`) // a warning passes
+}
+
 func TestRefusals(t *testing.T) {
 	s := open(t, func(c *web.Config, d *web.Deps) { c.MaxJSON = 2000; d.Catalog = nil })
 	task := "/api/tasks/" + s.desk.task.ID

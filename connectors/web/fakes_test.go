@@ -110,6 +110,25 @@ func (b *bench) Counts() []schemas.QueueCount {
 	return []schemas.QueueCount{{Queue: b.task.Queue, Open: 1}}
 }
 
+// house is rules that want buses of some width.
+type house struct{ schemas.DatasetRules }
+
+func (h house) Rules(dataset string) (schemas.DatasetRules, bool) {
+	return h.DatasetRules, dataset == h.Dataset
+}
+
+func (h house) Check(_ context.Context, _ *schemas.Sample, objects []schemas.Object) (out []schemas.Violation, _ error) {
+	for _, o := range objects {
+		if o.Attributes["color"] == "" {
+			out = append(out, schemas.Violation{ObjectID: o.ID, Rule: "attribute", Message: "The attribute color is missing.", Severity: schemas.SeverityWarn})
+		}
+		if o.Box.W() < 20 {
+			out = append(out, schemas.Violation{ObjectID: o.ID, Rule: "min_size", Message: "The box is too small.", Severity: schemas.SeverityError})
+		}
+	}
+	return out, nil
+}
+
 // shelf keeps blobs in a map.
 type shelf struct {
 	mu    sync.Mutex

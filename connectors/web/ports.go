@@ -34,6 +34,13 @@ type Catalog interface {
 	Sample(context.Context, schemas.SampleID) (schemas.Sample, bool, error)
 }
 
+// Rules are what datasets want labeled. Check returns what is against the rules of the sample's dataset in objects as its labels;
+// it fails only when ctx has ended. Both are safe for concurrent use.
+type Rules interface {
+	Rules(dataset string) (schemas.DatasetRules, bool)
+	Check(ctx context.Context, sample *schemas.Sample, objects []schemas.Object) ([]schemas.Violation, error)
+}
+
 // Deps is what the server needs of the rest of the system. Desk and Blobs are required; an endpoint whose dependency is nil
 // answers 501 and says so.
 type Deps struct {
@@ -42,6 +49,7 @@ type Deps struct {
 	Raw     Sink
 	Catalog Catalog
 	Status  func(context.Context) (Status, error)
-	Classes func(dataset string) []string // the classes that the dataset may use, for the labeling page; nil: those seen on the sample
+	Rules   Rules                         // nil: no dataset has any
+	Classes func(dataset string) []string // what the labeling page offers where a dataset's rules name no classes, beside those seen on the sample; nil: nothing
 	Metrics http.Handler
 }

@@ -16,12 +16,13 @@ import (
 
 // taskView is a task with all that is needed to work on it but the pixels.
 type taskView struct {
-	Task    schemas.Task        `json:"task"`
-	Sample  schemas.Sample      `json:"sample"`           // without superpixel bytes
-	Draft   *schemas.Annotation `json:"draft,omitempty"`  // unfinished work, of whoever held the task last
-	Result  *schemas.Annotation `json:"result,omitempty"` // what was submitted in an earlier round
-	Classes []string            `json:"classes"`          // sorted; other names are allowed
-	URLs    sampleURLs          `json:"urls"`
+	Task    schemas.Task         `json:"task"`
+	Sample  schemas.Sample       `json:"sample"`           // without superpixel bytes
+	Draft   *schemas.Annotation  `json:"draft,omitempty"`  // unfinished work, of whoever held the task last
+	Result  *schemas.Annotation  `json:"result,omitempty"` // what was submitted in an earlier round
+	Classes []string             `json:"classes"`          // sorted; other names are allowed where wanted is empty
+	Wanted  []schemas.ObjectRule `json:"wanted,omitempty"` // the classes of the dataset's rules
+	URLs    sampleURLs           `json:"urls"`
 }
 
 // sampleURLs are paths on this server; superpixels is empty when there are none.
@@ -35,7 +36,8 @@ func (s *Server) view(ctx context.Context, task schemas.Task) (taskView, error) 
 	if err != nil {
 		return taskView{}, err
 	}
-	v := taskView{Task: task, Sample: slim(sample), Classes: s.classes(sample), URLs: urls(sample)}
+	v := taskView{Task: task, Sample: slim(sample), Wanted: s.wanted(sample.Dataset), URLs: urls(sample)}
+	v.Classes = s.classes(sample, v.Wanted)
 	if v.Draft, err = s.annotation(ctx, task.Draft); err != nil {
 		return taskView{}, fmt.Errorf("web: draft of task %s: %w", task.ID, err)
 	}
@@ -156,8 +158,24 @@ func urls(sample schemas.Sample) sampleURLs {
 	return u
 }
 
-func (s *Server) classes(sample schemas.Sample) []string {
+func (s *Server) wanted(dataset string) []schemas.ObjectRule {
+	if s.deps.Rules == nil {
+		return nil
+	}
+	rules, _ := s.deps.Rules.Rules(dataset)
+	return rules.Objects
+}
+
+// classes are those that the dataset's rules name, or else all that are known.
+func (s *Server) classes(sample schemas.Sample, wanted []schemas.ObjectRule) []string {
 	names := []string{}
+	if len(wanted) > 0 {
+		for _, o := range wanted {
+			names = append(names, o.Class)
+		}
+		slices.Sort(names)
+		return names
+	}
 	if s.deps.Classes != nil {
 		names = append(names, s.deps.Classes(sample.Dataset)...)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,7 +160,7 @@ func (p *Publisher) get(ctx context.Context, ref schemas.BlobRef) ([]byte, error
 }
 
 // settled returns the overrides of an annotation and those from before that still stand: the person saw them as settled. One
-// about an object ends with any change of its class or box.
+// about an object ends with any change of its class, box or attributes.
 func settled(before []schemas.Override, was []schemas.Object, now schemas.Annotation) []schemas.Override {
 	same := func(id string) bool {
 		find := func(objects []schemas.Object) (schemas.Object, bool) {
@@ -171,7 +172,7 @@ func settled(before []schemas.Override, was []schemas.Object, now schemas.Annota
 		}
 		a, had := find(was)
 		b, has := find(now.Objects)
-		return had && has && a.Class == b.Class && a.Box == b.Box
+		return had && has && a.Class == b.Class && a.Box == b.Box && maps.Equal(a.Attributes, b.Attributes)
 	}
 	out := slices.Clone(now.Overrides)
 	for _, o := range before {

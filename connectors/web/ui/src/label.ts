@@ -64,8 +64,18 @@ const canvas = new Canvas(page.canvas, {
 const session = new Session(api, {
   saving: (text) => (page.saved.textContent = text),
   conflict: (err) => void resolve(err),
-  failed: (err) => say(...explain(err), { text: "Close", act: () => say("") }),
+  failed,
 });
+
+/** Says why a command failed; of a submission against the dataset's rules, each rule that it breaks. */
+function failed(err: unknown): void {
+  const close = { text: "Close", act: () => say("") };
+  if (!(err instanceof ApiError) || err.violations.length === 0) return say(...explain(err), close);
+  say("The dataset's rules do not allow this", "", close);
+  const rows = err.violations.map((v) => el("li", { className: v.severity, textContent: v.message }));
+  page.message.querySelector("p")?.replaceWith(el("ul", {}, ...rows));
+  apply((s) => edit.select(s, err.violations[0]?.object_id ?? null));
+}
 
 const panel: PanelCallbacks = {
   look: (f) => {
@@ -81,6 +91,7 @@ const panel: PanelCallbacks = {
     lastClass = cls.trim() || lastClass;
     apply((s) => edit.setClass(s, id, cls));
   },
+  setAttribute: (id, name, value) => apply((s) => edit.setAttribute(s, id, name, value)),
 };
 
 /** The one way by which the state changes: draws it, and saves it when the document is another. */
@@ -113,7 +124,7 @@ function render(): void {
     return;
   }
   showFindings(page.findings, s, findings, panel);
-  showObjects(page.objects, s, panel);
+  showObjects(page.objects, s, view?.wanted ?? [], panel);
 }
 
 /** The class of a new box: the one given last, else the first on this image. */

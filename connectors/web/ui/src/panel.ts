@@ -3,7 +3,7 @@
 import { classColor } from "./color";
 import { el } from "./dom";
 import { find, fixName, standing, type State } from "./state";
-import type { Finding, Obj } from "./types";
+import type { Finding, Obj, ObjectRule } from "./types";
 
 export interface PanelCallbacks {
   look(f: Finding): void; // zoom to it
@@ -13,6 +13,7 @@ export interface PanelCallbacks {
   select(id: string): void;
   remove(id: string): void;
   setClass(id: string, cls: string): void;
+  setAttribute(id: string, name: string, value: string): void;
 }
 
 export function showFindings(list: HTMLElement, s: State, findings: readonly Finding[], on: PanelCallbacks): void {
@@ -42,11 +43,31 @@ export function showFindings(list: HTMLElement, s: State, findings: readonly Fin
   if (findings.length === 0) list.replaceChildren(el("li", { className: "quiet", textContent: "Nothing is in doubt." }));
 }
 
-export function showObjects(list: HTMLElement, s: State, on: PanelCallbacks): void {
+export function showObjects(list: HTMLElement, s: State, wanted: readonly ObjectRule[], on: PanelCallbacks): void {
   list.replaceChildren(...s.doc.objects.map((o) => objectRow(o, o.id === s.selected, on)));
   if (s.doc.objects.length === 0) list.replaceChildren(el("li", { className: "quiet", textContent: "No boxes. Drag on the image to draw one." }));
   const selected = s.selected === null ? undefined : find(s, s.selected);
-  if (selected) list.querySelector(".selected")?.scrollIntoView({ block: "nearest" });
+  if (!selected) return;
+  const row = list.querySelector(".selected");
+  const rule = wanted.find((w) => w.class === selected.class);
+  if (rule) row?.after(...attributeRows(selected, rule, on));
+  row?.scrollIntoView({ block: "nearest" });
+}
+
+/** The attributes that the dataset's rules ask of a class, each with its values to choose from, or a line to type in. */
+function attributeRows(o: Obj, rule: ObjectRule, on: PanelCallbacks): HTMLElement[] {
+  const asked = [...(rule.attributes ?? [])];
+  if (rule.occlusion?.policy === "mark" || rule.occlusion?.policy === "skip") asked.push({ name: "occluded" });
+  if (rule.truncation === "mark") asked.push({ name: "truncated", values: ["true", "false"] });
+  return asked.map((a) => {
+    const value = o.attributes?.[a.name] ?? "";
+    const values = a.values && !a.values.includes(value) ? [value, ...a.values] : a.values;
+    const field = values
+      ? el("select", { ariaLabel: a.name }, ...values.map((v) => el("option", { value: v, textContent: v || "—", selected: v === value })))
+      : el("input", { value, ariaLabel: a.name, maxLength: 200, autocomplete: "off", required: a.required ?? false });
+    field.addEventListener("change", () => on.setAttribute(o.id, a.name, field.value.trim()));
+    return el("li", { className: "attribute" }, el("label", {}, el("span", { className: "quiet", textContent: a.required ? `${a.name} *` : a.name }), field));
+  });
 }
 
 function objectRow(o: Obj, selected: boolean, on: PanelCallbacks): HTMLElement {

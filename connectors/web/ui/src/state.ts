@@ -84,10 +84,21 @@ export function setBox(s: State, id: string, box: Box): State {
   return replace(s, id, (old) => ({ ...old, box: b }));
 }
 
+/** Gives an object another class; attributes are of a class, so they go. */
 export function setClass(s: State, id: string, cls: string): State {
   const name = cls.trim();
   const o = find(s, id);
-  return !o || name === "" || o.class === name ? s : replace(s, id, (old) => ({ ...old, class: name, refine: false }));
+  return !o || name === "" || o.class === name ? s : replace(s, id, ({ attributes: _, ...old }) => ({ ...old, class: name, refine: false }));
+}
+
+/** Sets an attribute; an empty value takes it away. */
+export function setAttribute(s: State, id: string, name: string, value: string): State {
+  const o = find(s, id);
+  if (!o || (o.attributes?.[name] ?? "") === value) return s;
+  return replace(s, id, (old) => {
+    const { [name]: _, ...others } = old.attributes ?? {};
+    return { ...old, attributes: value === "" ? others : { ...others, [name]: value } };
+  });
 }
 
 /** What a finding's Fix would do, for its button; null when it suggests nothing. */
@@ -105,9 +116,9 @@ export function applyFix(s: State, f: Finding, fallbackClass: string): State {
   return f.fix && f.type !== "spurious" && f.type !== "duplicate" ? setBox(s, id, f.fix) : remove(s, id);
 }
 
-/** Findings without an object are told apart by their sentence, which is the reason of their override. */
+/** Findings without an object, and those of rules, are told apart by their sentence, which is the reason of their override. */
 const about = (v: Override, f: Finding): boolean =>
-  v.type === f.type && (v.object_id ?? "") === (f.object_id ?? "") && (f.object_id !== undefined || v.reason === f.why);
+  v.type === f.type && (v.object_id ?? "") === (f.object_id ?? "") && ((f.object_id !== undefined && f.type !== "rule") || v.reason === f.why);
 
 /** Keeps the label in spite of the finding, or takes that back. */
 export function toggleKeep(s: State, f: Finding): State {
@@ -125,9 +136,10 @@ export function standing(s: State, f: Finding): "open" | "kept" | "fixed" {
     const fresh = s.doc.objects.filter((o) => !s.original.objects.some((old) => old.id === o.id));
     return fresh.some((o) => iou(o.box, f.box) > 0.5) ? "fixed" : "open";
   }
+  if (f.object_id === undefined) return s.doc.objects === s.original.objects ? "open" : "fixed";
   const was = s.original.objects.find((o) => o.id === f.object_id);
   const now = s.doc.objects.find((o) => o.id === f.object_id);
-  return was && now && was.class === now.class && equal(was.box, now.box) ? "open" : "fixed";
+  return was && now && was.class === now.class && was.attributes === now.attributes && equal(was.box, now.box) ? "open" : "fixed";
 }
 
 /** What is sent to the desk. */

@@ -9,6 +9,23 @@ export interface Obj {
   score?: number;
   source: string;
   refine?: boolean; // class is only a super-class of what is wanted
+  attributes?: Readonly<Record<string, string>>;
+}
+
+/** What a dataset's rules say of one class, as far as the page needs it. */
+export interface ObjectRule {
+  class: string;
+  attributes?: { name: string; values?: string[]; required?: boolean }[];
+  occlusion?: { policy?: string };
+  truncation?: string;
+}
+
+/** A submitted object, or all of them together, against a rule of the dataset. */
+export interface Violation {
+  object_id?: string;
+  rule: string;
+  message: string;
+  severity: string;
 }
 
 export interface Finding {
@@ -62,6 +79,7 @@ export interface TaskView {
   draft?: Annotation;
   result?: Annotation;
   classes: string[];
+  wanted?: ObjectRule[];
   urls: { image: string; superpixels?: string };
 }
 

@@ -50,6 +50,12 @@ test("a refusal is not sent again and says what to do", async () => {
   assert.equal(sent.length, 1);
 });
 
+test("a submission against the dataset's rules says each of them", async () => {
+  const violations = [{ object_id: "h1", rule: "min_size", message: "The box is too small.", severity: "error" }];
+  const { api } = scripted(json(422, { error: "rules", what_to_do: "correct", violations }));
+  await assert.rejects(api.submit(task, { objects: [] }), (err: unknown) => err instanceof ApiError && err.violations[0]?.rule === "min_size");
+});
+
 test("it gives up in the end", async () => {
   const { api, sent } = scripted();
   await assert.rejects(api.claim({}), TypeError);

@@ -103,6 +103,23 @@ test("keeping a label is an override, taken back by a second press, and goes wit
   assert.deepEqual(edit.annotation(edit.remove(kept, "o1")).overrides, []);
 });
 
+test("of two rules that an object breaks one is kept alone, and an attribute mends", () => {
+  const a = finding({ type: "rule", object_id: "o1", why: "too small" });
+  const b = finding({ type: "rule", object_id: "o1", why: "no color" });
+  const kept = edit.toggleKeep(begin(), a);
+  assert.deepEqual([edit.standing(kept, a), edit.standing(kept, b)], ["kept", "open"]);
+  const red = edit.setAttribute(begin(), "o1", "color", "red");
+  assert.deepEqual([red.doc.objects[0]?.attributes, edit.standing(red, b)], [{ color: "red" }, "fixed"]);
+  assert.equal(edit.setAttribute(red, "o1", "color", "red"), red);
+  assert.deepEqual(edit.setAttribute(red, "o1", "color", "").doc.objects[0]?.attributes, {});
+});
+
+test("a rule about the image is open until a box changes", () => {
+  const f = finding({ type: "rule", why: "no dog" });
+  assert.equal(edit.standing(begin(), f), "open");
+  assert.equal(edit.standing(edit.remove(begin(), "o1"), f), "fixed");
+});
+
 test("two places where something is missing are kept one by one", () => {
   const a = finding({ type: "missing", why: "a car at the left" });
   const b = finding({ type: "missing", why: "a car at the right" });
