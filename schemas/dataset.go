@@ -33,7 +33,7 @@ type Member struct {
 	Rank     Rank              `json:"rank"`
 	Revision uint64            `json:"revision"`
 	Objects  int               `json:"objects"`
-	Labels   Hash              `json:"labels"` // digest of the objects' classes and boxes, whatever their order
+	Labels   Hash              `json:"labels"` // digest of the objects' classes, boxes and attributes, whatever their order
 	Slices   map[string]string `json:"slices,omitempty"`
 }
 

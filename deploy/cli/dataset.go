@@ -16,7 +16,7 @@ import (
 
 func (a *app) datasetCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "dataset", Short: "Make, list and compare immutable versions of datasets", Args: cobra.NoArgs,
+		Use: "dataset", Short: "The rules of datasets, and immutable versions of their labels", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var note string
@@ -67,9 +67,14 @@ near-duplicate group alone, so twins are never on two sides and new samples move
 		},
 	}
 	diff := &cobra.Command{
-		Use: "diff FROM TO", Short: "Say what changed between two versions",
-		Example: "  gleaner dataset diff street@0a1b2c3d4e5f street@5f4e3d2c1b0a", Args: cobra.ExactArgs(2),
+		Use: "diff FILE | FROM TO", Short: "Say what a file of rules would change, or what changed between two versions",
+		Long: `With one argument, say what applying a file of rules would change of those in force. With two, which are versions of a
+dataset's labels, say which samples, labels and classes differ.`,
+		Example: "  gleaner dataset diff rules/street.yaml\n  gleaner dataset diff street@0a1b2c3d4e5f street@5f4e3d2c1b0a", Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.diffRules(c.Context(), c.OutOrStdout(), args[0])
+			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				d, err := conn.DiffVersions(ctx, args[0], args[1])
 				if err != nil {
@@ -95,10 +100,11 @@ near-duplicate group alone, so twins are never on two sides and new samples move
 			})
 		},
 	}
-	for _, sub := range []*cobra.Command{version, list, diff} {
+	for _, sub := range []*cobra.Command{a.applyCommand(), a.showCommand(), version, list, diff} {
 		a.jsonFlag(sub)
+		c.AddCommand(sub)
 	}
-	c.AddCommand(version, list, diff, a.conventionsCommand())
+	c.AddCommand(a.conventionsCommand())
 	return c
 }
 

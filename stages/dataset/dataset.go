@@ -76,7 +76,11 @@ func Build(name string, rule schemas.SplitRule, labels iter.Seq2[schemas.Label, 
 func objectsDigest(objects []schemas.Object) (schemas.Hash, error) {
 	lines := make([][]byte, len(objects))
 	for i, o := range objects {
-		line, err := json.Marshal([]any{o.Class, o.Box})
+		what := []any{o.Class, o.Box}
+		if len(o.Attributes) > 0 {
+			what = append(what, o.Attributes)
+		}
+		line, err := json.Marshal(what)
 		if err != nil {
 			return schemas.Hash{}, err
 		}

@@ -55,6 +55,11 @@ func TestVersionsAreTheirContent(t *testing.T) {
 	if b, _ := build(t, changed, schemas.DefaultSplitRule()); b.ID == a.ID {
 		t.Error("a moved box gives the same version")
 	}
+	changed = labels(50)
+	changed[7].Objects[0].Attributes = map[string]string{"color": "red"}
+	if b, _ := build(t, changed, schemas.DefaultSplitRule()); b.ID == a.ID {
+		t.Error("another attribute gives the same version")
+	}
 	reordered := labels(50)
 	for i := range reordered {
 		slices.Reverse(reordered[i].Objects)

@@ -58,11 +58,11 @@ type environments struct{ object, image *cel.Env }
 
 func newEnvironments() (environments, error) {
 	tags := types.ParseStructTags(true)
-	object := cel.ObjectType("object")
+	object := cel.ObjectType("Object")
 	pair := []*cel.Type{object, object}
 	shared, err := cel.NewEnv(
-		cel.Types(cel.NativeTypeFor[Object](cel.NativeTypeAlias("object"), tags), cel.NativeTypeFor[Image](cel.NativeTypeAlias("image"), tags)),
-		cel.Variable("image", cel.ObjectType("image")),
+		cel.Types(cel.NativeTypeFor[Object](cel.NativeTypeAlias("Object"), tags), cel.NativeTypeFor[Image](cel.NativeTypeAlias("Image"), tags)),
+		cel.Variable("image", cel.ObjectType("Image")),
 		cel.Function("iou", cel.Overload("iou_object_object", pair, cel.DoubleType, cel.BinaryBinding(ofBoxes(geometry.Box.IoU)))),
 		cel.Function("inside", cel.Overload("inside_object_object", pair, cel.DoubleType, cel.BinaryBinding(ofBoxes(inside)))),
 		cel.CrossTypeNumericComparisons(true),

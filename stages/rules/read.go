@@ -94,9 +94,16 @@ func (v *unshared) Visit(n ast.Node) ast.Visitor {
 	return v
 }
 
-// plain is an error of the YAML library with the position that it names and the line that it is about.
+// plain is an error of the YAML library with the position that it names and the line that it is about, cut where it is long.
 func plain(err error) error {
-	return errors.New(strings.TrimSpace(yaml.FormatError(err, false, true)))
+	const most = 200
+	lines := strings.Split(strings.TrimSpace(yaml.FormatError(err, false, true)), "\n")
+	for i, line := range lines {
+		if r := []rune(line); len(r) > most {
+			lines[i] = string(r[:most]) + " …"
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 func positioned(n ast.Node, message string) error {
