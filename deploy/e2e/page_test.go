@@ -29,6 +29,7 @@ import (
 	"gleaner/schemas/labelmap"
 	"gleaner/stages/humanlabel"
 	"gleaner/stages/pixels"
+	"gleaner/stages/rules"
 	"gleaner/stages/superpixel"
 )
 
@@ -39,7 +40,7 @@ func TestPageInBrowser(t *testing.T) {
 	browser := chromium(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	desk, store, url := startDesk(ctx, t, "")
+	desk, store, url := startDesk(ctx, t, "", &rules.Registry{})
 	for i := range 3 {
 		createTask(ctx, t, desk, store, i)
 	}
@@ -191,7 +192,7 @@ func TestPageSignsInAndTakesBack(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	const token = "correct horse battery"
-	desk, store, url := startDesk(ctx, t, token)
+	desk, store, url := startDesk(ctx, t, token, &rules.Registry{})
 	createTask(ctx, t, desk, store, 0)
 	tab := openBrowser(ctx, t, browser)
 	do, until := drive(tab, t)
@@ -214,6 +215,57 @@ func TestPageSignsInAndTakesBack(t *testing.T) {
 	}
 	if got := theTask(t, desk, schemas.TaskClaimed); got.Holder != "ana" || got.Draft == nil {
 		t.Errorf("task %+v, want ana's with a draft", got)
+	}
+}
+
+// Where a dataset has rules, the page says which of them a submission breaks, offers the classes that they name, and the
+// attributes of a class.
+func TestPageObeysRules(t *testing.T) {
+	browser := chromium(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var registry rules.Registry
+	err := registry.Put(schemas.DatasetRules{Dataset: "scenes", Objects: []schemas.ObjectRule{
+		{Class: "dragon", Attributes: []schemas.AttributeRule{{Name: "color", Values: []string{"red", "green"}, Required: true}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk, store, url := startDesk(ctx, t, "", &registry)
+	createTask(ctx, t, desk, store, 0)
+	tab := openBrowser(ctx, t, browser)
+	do, until := drive(tab, t)
+	do("open the labeling page", chromedp.Navigate(url+"label"), chromedp.WaitVisible("dialog input"), chromedp.SendKeys("dialog input", "ana\r"))
+	until("the task with its image", shown("scene-0"))
+	until("the class that the rules name is offered, alone", `[...document.querySelectorAll("#classes option")].map(o => o.value).join() === "dragon"`)
+
+	do("accept what is not wanted", chromedp.Click("#accept"))
+	until("refused", fmt.Sprintf(`!document.getElementById("message").hidden && document.querySelectorAll("#message li.error").length === %d`, objectsShown(tab, t)))
+	until("why", `document.querySelector("#message li").textContent.endsWith("is none of the classes wanted: dragon.")`)
+	shoot(tab, t, "rules")
+	do("close", chromedp.Click("#message button"))
+
+	at := onScreen(tab, t, geometry.Box{X1: 40, Y1: 300, X2: 140, Y2: 420})
+	do("draw a box", chromedp.DragAndDropXY(at[0], at[1], at[2], at[3]), chromedp.KeyEvent("dragon\r"))
+	until("the attribute of its class", `document.querySelectorAll("#objects .attribute select option").length === 3`)
+	if _, err := chromedp.Run(tab, chromedp.Evaluate[bool](`(() => { for (let b; (b = document.querySelector("#objects .object:not(.selected) button")); ) b.click(); return true; })()`)); err != nil {
+		t.Fatal(err)
+	}
+	do("submit without the attribute", chromedp.Click("#accept"))
+	until("refused again", `document.querySelector("#message li.error")?.textContent === "The attribute color is missing: want red, green."`)
+	do("close", chromedp.Click("#message button"))
+	if _, err := chromedp.Run(tab, chromedp.Evaluate[bool](`(() => { const s = document.querySelector("#objects .attribute select"); s.value = "red"; return s.dispatchEvent(new Event("change")); })()`)); err != nil {
+		t.Fatal(err)
+	}
+	do("submit", chromedp.Click("#accept"))
+	until("nothing is left", `document.getElementById("message").textContent.includes("Nothing is left")`)
+	data, err := store.Get(ctx, theTask(t, desk, schemas.TaskSubmitted).Result.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a schemas.Annotation
+	if err := json.Unmarshal(data, &a); err != nil || len(a.Objects) != 1 || a.Objects[0].Class != "dragon" || a.Objects[0].Attributes["color"] != "red" {
+		t.Errorf("submitted %s: %v", data, err)
 	}
 }
 
@@ -332,7 +384,7 @@ func objectsShown(tab context.Context, t *testing.T) int {
 }
 
 // startDesk runs Kafka, the desk and the server until the test ends.
-func startDesk(ctx context.Context, t *testing.T, token string) (*humanlabel.Desk, blob.Store, string) {
+func startDesk(ctx context.Context, t *testing.T, token string, rules *rules.Registry) (*humanlabel.Desk, blob.Store, string) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	run := func(name string, f func(context.Context) error) {
@@ -377,7 +429,7 @@ func startDesk(ctx context.Context, t *testing.T, token string) (*humanlabel.Des
 
 	wcfg := web.DefaultConfig()
 	wcfg.Address, wcfg.Token = "127.0.0.1:0", token
-	server, err := web.New(wcfg, web.Deps{Desk: desk, Blobs: store, Raw: client.Sink(), Status: fixedStatus}, log)
+	server, err := web.New(wcfg, web.Deps{Desk: desk, Blobs: store, Raw: client.Sink(), Status: fixedStatus, Rules: rules}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

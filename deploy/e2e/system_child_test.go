@@ -278,7 +278,7 @@ func (s *instance) sql(t *testing.T, query string) []string {
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
-// call is one request of the HTTP API. The error is that of the connection: a killed system's.
+// call is one request of the HTTP API; the answer is decoded where it is a success or says what is wrong with the body. The error is that of the connection: a killed system's.
 func (s *instance) call(method, path, key string, body, answer any) (status int, err error) {
 	var payload io.Reader
 	if body != nil {
@@ -303,7 +303,7 @@ func (s *instance) call(method, path, key string, body, answer any) (status int,
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err == nil && answer != nil && response.StatusCode == http.StatusOK {
+	if err == nil && answer != nil && (response.StatusCode == http.StatusOK || response.StatusCode == http.StatusUnprocessableEntity) {
 		err = json.Unmarshal(text, answer)
 	}
 	return response.StatusCode, err

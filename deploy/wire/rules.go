@@ -3,12 +3,10 @@ package wire
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"gleaner/connectors/kafka"
 	"gleaner/schemas"
 	"gleaner/stages/rules"
 )
@@ -77,51 +75,18 @@ func decodeRules(r schemas.Record) (entry schemas.DatasetRules, ok bool, err err
 	return entry, true, nil
 }
 
-// followRules keeps a registry at what the datasets topic says. It returns once the registry has what the topic held at the
-// call; what comes later is put into force in the background until ctx ends.
+// followRules keeps a registry at what the datasets topic says (followRegistry).
 func (c *Connections) followRules(ctx context.Context, into *rules.Registry) error {
-	put := func(r schemas.Record) error {
+	return c.followRegistry(ctx, schemas.Datasets, func(r schemas.Record) {
 		entry, ok, err := decodeRules(r)
 		if err == nil && ok {
-			if err = into.Put(entry); err == nil {
-				c.Log.Info("rules of a dataset are in force", "dataset", entry.Dataset, "rules", entry.ID)
-			}
+			err = into.Put(entry)
 		}
-		if err != nil {
-			c.Log.Error("rules of a dataset are not usable here: those before stay in force", "offset", r.Offset, "key", string(r.Key), "error", err)
+		switch {
+		case err != nil:
+			c.Log.Error("rules of a dataset are not usable here: those before stay in force", "key", string(r.Key), "error", err)
+		case ok:
+			c.Log.Info("rules of a dataset are in force", "rules", entry.ID)
 		}
-		return nil
-	}
-	bounds, err := c.Kafka.Bounds(ctx, schemas.Datasets)
-	if err != nil {
-		return fmt.Errorf("follow rules: %w", err)
-	}
-	next := bounds[0].End
-	err = c.Kafka.Scan(ctx, schemas.Datasets, func(r schemas.Record) error {
-		next = max(next, r.Offset+1)
-		return put(r)
 	})
-	if err != nil {
-		return fmt.Errorf("follow rules: %w", err)
-	}
-	go func() {
-		for ctx.Err() == nil {
-			err := c.Kafka.Follow(ctx, schemas.Datasets, 0, next, func(r schemas.Record) error {
-				next = r.Offset + 1
-				return put(r)
-			})
-			if ctx.Err() != nil {
-				return
-			}
-			c.Log.Error("rules of datasets are not followed for the moment", "error", err)
-			if lost := (*kafka.OffsetError)(nil); errors.As(err, &lost) {
-				next = lost.Bounds.First
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-			}
-		}
-	}()
-	return nil
 }

@@ -21,7 +21,7 @@ const MaxFile = 128 << 10
 const maxNesting = 100
 
 // Read decodes a file of rules strictly and compiles them. Errors have the [line:column] of the file. The file is one YAML
-// document without anchors and aliases, at most MaxFile bytes.
+// document without anchors, aliases and tags, at most MaxFile bytes.
 func Read(data []byte) (*Set, error) {
 	if len(data) > MaxFile {
 		return nil, fmt.Errorf("%d bytes: rules have at most %d", len(data), MaxFile)
@@ -40,7 +40,7 @@ func Read(data []byte) (*Set, error) {
 		var v unshared
 		ast.Walk(&v, doc.Body)
 		if v.found != nil {
-			return nil, positioned(v.found, "anchors, aliases and merge keys are not read: write the value out")
+			return nil, positioned(v.found, "anchors, aliases, merge keys and tags are not read: write the value out")
 		}
 	}
 	var r schemas.DatasetRules
@@ -80,12 +80,12 @@ func shallow(data []byte) error {
 	return nil
 }
 
-// unshared finds the first node that stands for another one.
+// unshared finds the first node that stands for another one, or for a type that rules have no use for.
 type unshared struct{ found ast.Node }
 
 func (v *unshared) Visit(n ast.Node) ast.Visitor {
 	switch n.(type) {
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
+	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode, *ast.TagNode:
 		v.found = n
 	}
 	if v.found != nil {

@@ -37,6 +37,7 @@ func TestBadFiles(t *testing.T) {
 		"misspelled within":  {object("minsize: {width: 3}"), []string{"[3:16]", `unknown field "minsize"`}},
 		"registry's field":   {"dataset: d\nid: d@1\n", []string{"[2:1]", `unknown field "id"`}},
 		"alias":              {"dataset: &d x\ntaxonomy: *d\n", []string{"[1:10]", "anchors"}},
+		"tag":                {"dataset: !name x\n", []string{"[1:10]", "tags"}},
 		"taxonomy":           {"dataset: d\ntaxonomy: animals\n", []string{"[2:11]", "name@version"}},
 		"class twice":        {"dataset: d\nobjects:\n  - class: a\n  - class: a\n", []string{"[4:12]", `"a" is there twice`}},
 		"no class":           {"dataset: d\nobjects:\n  - max_count: 3\n", []string{"[3:", "objects[0].class"}},
