@@ -276,6 +276,7 @@ func TestDatasetRules(t *testing.T) {
 	if status, no := doctor.submit(t, odd); status != http.StatusOK {
 		t.Errorf("after the rules were lifted: HTTP status %d, %+v", status, no)
 	}
+	labeled(t, s, "raccoon", 2)
 	i.ok(t, "dataset", "version", "raccoon")
 	if list := decode[[]schemas.DatasetVersion](t, i, "dataset", "list"); len(list) != 1 || list[0].Dataset != "raccoon" {
 		t.Errorf("versions %+v", list)
