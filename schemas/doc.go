@@ -18,4 +18,8 @@
 // and immutable: of several records under one key all say the same, and what changes has a key of its own. On models these are
 // what serves a dataset ("serving/dataset", a Serving) and which models are not to be used any more ("removed/name@version", a
 // ModelRemoval); there the last record of a key counts.
+//
+// On datasets the kind field tells entries apart: none for a DatasetVersion, KindRules for DatasetRules, whose keys are
+// "rules/dataset@version"; readers pass over kinds that they do not know. The rules appended last are in force, so going back to
+// earlier ones appends their entry again, with the time at which.
 package schemas

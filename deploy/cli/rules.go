@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -122,32 +124,29 @@ back, apply the old file again; a file with the dataset's name alone lifts all r
 	}
 }
 
-// registered returns the rules named DATASET or DATASET@VERSION, the ones in force where no version is named.
-func registered(ctx context.Context, conn *wire.Connections, name string) (schemas.DatasetRules, bool, error) {
-	dataset, version, _ := strings.Cut(name, "@")
-	list, err := conn.Rules(ctx, dataset)
-	if err != nil {
-		return schemas.DatasetRules{}, false, err
-	}
-	for i := len(list) - 1; i >= 0; i-- {
-		if version == "" || list[i].Version == version {
-			return list[i], true, nil
+// pick returns the entry of a version, or the one in force where version is empty.
+func pick(list []schemas.DatasetRules, version string) (schemas.DatasetRules, bool) {
+	for _, r := range slices.Backward(list) {
+		if version == "" || r.Version == version {
+			return r, true
 		}
 	}
-	return schemas.DatasetRules{}, false, nil
+	return schemas.DatasetRules{}, false
 }
 
 func (a *app) showCommand() *cobra.Command {
 	var asYAML bool
 	c := &cobra.Command{
-		Use: "show DATASET[@VERSION]", Short: "Print the rules of a dataset, those in force or an earlier version",
+		Use: "show DATASET[@VERSION]", Short: "Print the rules of a dataset: those in force, or an earlier version", Long: `Print the rules of a dataset that are in force, or an earlier version, and which others are registered.`,
 		Example: "  gleaner dataset show bccd\n  gleaner dataset show bccd@0a1b2c3d4e5f --yaml > bccd.yaml", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
-				r, ok, err := registered(ctx, conn, args[0])
+				dataset, version, _ := strings.Cut(args[0], "@")
+				list, err := conn.Rules(ctx, dataset)
 				if err != nil {
 					return err
 				}
+				r, ok := pick(list, version)
 				if !ok {
 					return fmt.Errorf("no rules of %s are registered: `gleaner dataset apply FILE` puts some in force", args[0])
 				}
@@ -162,7 +161,15 @@ func (a *app) showCommand() *cobra.Command {
 					_, err = c.OutOrStdout().Write(out)
 					return err
 				}
-				return printRules(c.OutOrStdout(), r)
+				if err := printRules(c.OutOrStdout(), r); err != nil {
+					return err
+				}
+				for _, o := range list {
+					if o.ID != r.ID {
+						fmt.Fprintf(c.OutOrStdout(), "\nalso registered: %s of %s\n", o.ID, moment(o.At))
+					}
+				}
+				return nil
 			})
 		},
 	}
@@ -170,8 +177,10 @@ func (a *app) showCommand() *cobra.Command {
 	return c
 }
 
+func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
 func printRules(w io.Writer, r schemas.DatasetRules) error {
-	fmt.Fprintf(w, "%s, in force since %s", r.ID, r.At.Local().Format("2006-01-02 15:04:05"))
+	fmt.Fprintf(w, "%s of %s", r.ID, moment(r.At))
 	if r.Taxonomy != "" {
 		fmt.Fprintf(w, ", taxonomy %s", r.Taxonomy)
 	}
@@ -257,10 +266,11 @@ func (a *app) diffRules(ctx context.Context, w io.Writer, path string) error {
 	}
 	r := sets[0].Rules()
 	return a.connected(ctx, func(ctx context.Context, conn *wire.Connections) error {
-		before, ok, err := registered(ctx, conn, r.Dataset)
+		list, err := conn.Rules(ctx, r.Dataset)
 		if err != nil {
 			return err
 		}
+		before, ok := pick(list, "")
 		changes, err := rules.Compare(before, r)
 		if err != nil {
 			return err

@@ -266,6 +266,10 @@ func TestDatasetRules(t *testing.T) {
 		t.Errorf("a raccoon that flies: HTTP status %d, %+v", status, no)
 	}
 
+	if out := i.ok(t, "dataset", "show", "raccoon"); strings.Contains(out, "also registered") {
+		t.Errorf("show of rules that never changed:\n%s", out)
+	}
+
 	// Rules are lifted as they came; versions of the labels have nothing to do with them.
 	if out := i.ok(t, "dataset", "diff", files["lifted"]); !strings.Contains(out, "- class RBC") || !strings.Contains(out, "- predicate platelet") {
 		t.Errorf("diff with what lifts the rules:\n%s", out)
@@ -275,6 +279,9 @@ func TestDatasetRules(t *testing.T) {
 	odd[0].Class = "raccoon"
 	if status, no := doctor.submit(t, odd); status != http.StatusOK {
 		t.Errorf("after the rules were lifted: HTTP status %d, %+v", status, no)
+	}
+	if out := i.ok(t, "dataset", "show", "bccd"); !strings.Contains(out, "every class is wanted") || strings.Count(out, "also registered: bccd@") != 1 {
+		t.Errorf("show of lifted rules:\n%s", out)
 	}
 	labeled(t, s, "raccoon", 2)
 	i.ok(t, "dataset", "version", "raccoon")

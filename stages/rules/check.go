@@ -49,11 +49,12 @@ func (s *Set) Check(ctx context.Context, sample *schemas.Sample, objects []schem
 		}
 		count[o.Class]++
 		all[i] = see(o, canonical)
+		vars := map[string]any{"object": all[i], "image": c.image}
 		for _, p := range s.object {
 			if p.Applies == schemas.AppliesProposal {
 				continue
 			}
-			if err := c.evaluate(ctx, p, o.ID, map[string]any{"object": all[i], "image": c.image}); err != nil {
+			if err := c.evaluate(ctx, p, o.ID, vars); err != nil {
 				return nil, err
 			}
 		}
@@ -90,11 +91,12 @@ next:
 				continue
 			}
 		}
+		vars := map[string]any{"object": see(o, canonical), "image": c.image}
 		for _, p := range s.object {
 			if p.Applies != schemas.AppliesProposal && p.Applies != schemas.AppliesBoth || c.left == 0 {
 				continue
 			}
-			yes, cost, _, err := violated(ctx, p.program, map[string]any{"object": see(o, canonical), "image": c.image})
+			yes, cost, _, err := violated(ctx, p.program, vars)
 			if err != nil {
 				return nil, err
 			}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -134,4 +135,64 @@ func (c *checkCase) read(word []string) (err error) {
 		return fmt.Errorf("unknown word %q", word[0])
 	}
 	return err
+}
+
+// TestKeepAgreesWithCheck holds what prelabel keeps to be what lint then has nothing against, as far as both judge alike.
+func TestKeepAgreesWithCheck(t *testing.T) {
+	set, err := Compile(schemas.DatasetRules{
+		Dataset: "d", Objects: []schemas.ObjectRule{
+			{Class: "a", MinSize: schemas.MinSize{Width: 20, Area: 600}}, {Class: "b", MinSize: schemas.MinSize{Height: 0.3, Unit: schemas.UnitShare}, Truncation: schemas.PolicySkip},
+		},
+		Predicates: []schemas.Predicate{{Name: "p", When: "object.x1 > 0.5 * image.width", Message: "m", Applies: schemas.AppliesBoth}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, dropped := 0, 0
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		x, y := 80*r.Float32(), 80*r.Float32()
+		s := schemas.Sample{Image: schemas.ImageRef{W: 100, H: 90}, Objects: []schemas.Object{{
+			ID: "o", Class: []string{"a", "b", "c"}[r.IntN(3)], Box: geometry.Box{X1: x, Y1: y, X2: x + 60*r.Float32(), Y2: y + 60*r.Float32()},
+		}}}
+		keeps, err := set.Keep(t.Context(), &s, s.Objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		violations, err := set.Check(t.Context(), &s, s.Objects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (len(keeps) == 1) != (len(violations) == 0) {
+			t.Fatalf("%+v: kept %d, violations %+v", s.Objects[0], len(keeps), violations)
+		}
+		kept += len(keeps)
+		dropped += 1 - len(keeps)
+	}
+	if kept < 100 || dropped < 100 {
+		t.Errorf("%d kept and %d dropped show little", kept, dropped)
+	}
+}
+
+// BenchmarkKeep is what prelabel pays for 300 proposals under rules with two predicates, ns a sample.
+func BenchmarkKeep(b *testing.B) {
+	set, err := Read([]byte(`dataset: d
+objects: [{class: car, min_size: {width: 8, height: 8}}, {class: person}]
+predicates:
+  - {name: flat, when: object.width > 5.0 * object.height, message: m, applies: both}
+  - {name: sky, when: object.class == "car" && object.y2 < 0.2 * image.height, message: m, applies: both}
+`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := schemas.Sample{Dataset: "d", Image: schemas.ImageRef{W: 640, H: 480}}
+	for i := range 300 {
+		x := float32(2 * i)
+		s.Objects = append(s.Objects, schemas.Object{ID: fmt.Sprint(i), Class: []string{"car", "person", "dog"}[i%3], Box: geometry.Box{X1: x, Y1: 100, X2: x + 40, Y2: 140}})
+	}
+	for b.Loop() {
+		if _, err := set.Keep(b.Context(), &s, s.Objects); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
