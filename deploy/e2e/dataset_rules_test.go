@@ -216,6 +216,7 @@ func TestDatasetRules(t *testing.T) {
 	if status, no = doctor.submit(t, odd); status != http.StatusUnprocessableEntity || len(no.Violations) != 1 || no.Violations[0].Message != "A platelet is never that large." {
 		t.Errorf("a large platelet: HTTP status %d, %+v", status, no)
 	}
+	odd[0].Box = geometry.Box{X1: 10, Y1: 10, X2: 60, Y2: 60}
 	if status, no = ranger.submit(t, odd); status != http.StatusUnprocessableEntity || len(no.Violations) != 1 || no.Violations[0].Message != "Platelets is none of the classes wanted: raccoon." {
 		t.Errorf("a platelet in the forest: HTTP status %d, %+v", status, no)
 	}
