@@ -39,13 +39,17 @@ func (s *Set) Check(ctx context.Context, sample *schemas.Sample, objects []schem
 	count := map[string]int{}
 	for i, o := range objects {
 		rule, wanted := s.wants(o.Class)
-		canonical := ""
+		canonical := o.Canonical
 		if rule != nil {
-			canonical = rule.Canonical
+			canonical = cmp.Or(canonical, rule.Canonical)
 			c.object(rule, o)
 		}
-		if !wanted {
-			c.add(o.ID, ruleClass, "", "%s is none of the classes wanted: %s.", o.Class, listed(s.rules.Objects, func(o schemas.ObjectRule) string { return o.Class }))
+		switch {
+		case wanted:
+		case o.Refine:
+			c.add(o.ID, ruleClass, "", "%s is to be refined to one of the classes wanted: %s.", o.Class, c.wantedClasses())
+		default:
+			c.add(o.ID, ruleClass, "", "%s is none of the classes wanted: %s.", o.Class, c.wantedClasses())
 		}
 		count[o.Class]++
 		all[i] = see(o, canonical)
@@ -72,7 +76,7 @@ func (s *Set) Check(ctx context.Context, sample *schemas.Sample, objects []schem
 	return c.out, nil
 }
 
-// Keep returns the proposals that the dataset wants as objects: of its classes, large enough, and dropped by no predicate that
+// Keep returns the proposals that the dataset wants as objects: of its classes or to be refined to one, large enough, and dropped by no predicate that
 // applies to proposals, whatever its severity. One that a predicate cannot be evaluated on is kept. It fails only when ctx
 // has ended.
 func (s *Set) Keep(ctx context.Context, sample *schemas.Sample, proposals []schemas.Object) ([]schemas.Object, error) {
@@ -81,12 +85,12 @@ func (s *Set) Keep(ctx context.Context, sample *schemas.Sample, proposals []sche
 next:
 	for _, o := range proposals {
 		rule, wanted := s.wants(o.Class)
-		if !wanted {
+		if !wanted && !o.Refine {
 			continue
 		}
-		canonical := ""
+		canonical := o.Canonical
 		if rule != nil {
-			canonical = rule.Canonical
+			canonical = cmp.Or(canonical, rule.Canonical)
 			if c.small(rule.MinSize, o.Box) != "" || rule.Truncation == schemas.PolicySkip && c.cut(o.Box) {
 				continue
 			}
@@ -108,6 +112,10 @@ next:
 		kept = append(kept, o)
 	}
 	return kept, nil
+}
+
+func (c *checking) wantedClasses() string {
+	return listed(c.rules.Objects, func(o schemas.ObjectRule) string { return o.Class })
 }
 
 func (c *checking) add(id, rule string, severity schemas.Severity, format string, args ...any) {

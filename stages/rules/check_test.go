@@ -124,6 +124,8 @@ func (c *checkCase) read(word []string) (err error) {
 			o.Score = number(score)
 			delete(o.Attributes, "score")
 		}
+		_, o.Refine = o.Attributes["refine"]
+		delete(o.Attributes, "refine")
 		s.Objects = append(s.Objects, o)
 	case "violation":
 		c.want = append(c.want, schemas.Violation{

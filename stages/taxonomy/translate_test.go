@@ -109,7 +109,7 @@ func TestObjects(t *testing.T) {
 	if got := tree.Lineage("den", "Waschbär") + tree.Lineage("den", "Hund") + tree.Lineage("coco", "crowd"); got != "test@1 den@1:Waschbär=raccoon" {
 		t.Errorf("lineage of people's classes: %q", got)
 	}
-	if d := cmp.Diff(want, tr.Objects(in)); d != "" || !slices.Equal(in, before) {
+	if d := cmp.Diff(want, tr.Objects(in)); d != "" || !cmp.Equal(in, before) {
 		t.Errorf("-want +got\n%s", d)
 	}
 }
