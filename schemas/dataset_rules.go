@@ -55,8 +55,8 @@ type SizeUnit string
 
 // The units.
 const (
-	UnitPixels SizeUnit = "pixels" // of the upright image; areas in square pixels
-	UnitShare  SizeUnit = "share"  // of the image's width, height or area, [0,1]
+	SizePixels SizeUnit = "pixels" // of the upright image; areas in square pixels
+	SizeShare  SizeUnit = "share"  // of the image's width, height or area, [0,1]
 )
 
 // AttributeRule is a property of the objects of a class beside their box.

@@ -47,7 +47,7 @@ func jsonCases() []jsonCase {
 		jsonOf("dataset_rules", DatasetRules{
 			Kind: KindRules, ID: "street@0123456789ab", Version: "0123456789ab", At: testTime, Dataset: "street", Taxonomy: "street@1",
 			Objects: []ObjectRule{{
-				Class: "car", Canonical: "vehicle", MinSize: MinSize{Width: 8, Height: 8, Area: 100, Unit: UnitPixels},
+				Class: "car", Canonical: "vehicle", MinSize: MinSize{Width: 8, Height: 8, Area: 100, Unit: SizePixels},
 				Attributes: []AttributeRule{{Name: "color", Values: []string{"red", "blue"}, Required: true}},
 				Occlusion:  Occlusion{Policy: PolicySkip, Above: 0.8}, Truncation: PolicyMark, MaxCount: 50, Severity: SeverityWarn,
 			}},

@@ -215,7 +215,7 @@ func printRules(w io.Writer, r schemas.DatasetRules) error {
 func sizeText(s schemas.MinSize) string {
 	var parts []string
 	scale, unit := 1.0, " px"
-	if s.Unit == schemas.UnitShare {
+	if s.Unit == schemas.SizeShare {
 		scale, unit = 100, " %"
 	}
 	for _, d := range []struct {

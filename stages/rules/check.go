@@ -197,7 +197,7 @@ func (c *checking) attributes(rule *schemas.ObjectRule, o schemas.Object) {
 func (c *checking) small(least schemas.MinSize, b geometry.Box) string {
 	unit, scale := " pixels", 1.0
 	size := [3]float64{float64(b.W()), float64(b.H()), b.Area()}
-	if least.Unit == schemas.UnitShare {
+	if least.Unit == schemas.SizeShare {
 		unit, scale = " % of the image", 100
 		size[0], size[1], size[2] = size[0]/c.image.Width, size[1]/c.image.Height, size[2]/(c.image.Width*c.image.Height)
 	}

@@ -143,7 +143,7 @@ func (c *checkCase) read(word []string) (err error) {
 func TestKeepAgreesWithCheck(t *testing.T) {
 	set, err := Compile(schemas.DatasetRules{
 		Dataset: "d", Objects: []schemas.ObjectRule{
-			{Class: "a", MinSize: schemas.MinSize{Width: 20, Area: 600}}, {Class: "b", MinSize: schemas.MinSize{Height: 0.3, Unit: schemas.UnitShare}, Truncation: schemas.PolicySkip},
+			{Class: "a", MinSize: schemas.MinSize{Width: 20, Area: 600}}, {Class: "b", MinSize: schemas.MinSize{Height: 0.3, Unit: schemas.SizeShare}, Truncation: schemas.PolicySkip},
 		},
 		Predicates: []schemas.Predicate{{Name: "p", When: "object.x1 > 0.5 * image.width", Message: "m", Applies: schemas.AppliesBoth}},
 	})

@@ -122,8 +122,8 @@ func checkObject(o *schemas.ObjectRule, path string, wrong func(path, format str
 	}
 	most := math.MaxFloat64
 	switch o.MinSize.Unit {
-	case "", schemas.UnitPixels:
-	case schemas.UnitShare:
+	case "", schemas.SizePixels:
+	case schemas.SizeShare:
 		most = 1
 	default:
 		wrong(path+".min_size.unit", "%.80q: want pixels or share", o.MinSize.Unit)
