@@ -24,12 +24,12 @@ func sharpness(p plane) float64 {
 	return float64(squares)/n - mean*mean
 }
 
-func blurred(m measures, t Thresholds) *reject {
-	if m.sharpness >= t.MinSharpness {
+func blurred(m Measures, t Thresholds) *reject {
+	if m.Sharpness >= t.MinSharpness {
 		return nil
 	}
 	return &reject{
-		reason: Blurred, measure: m.sharpness, threshold: t.MinSharpness,
-		detail: fmt.Sprintf("sharpness %.1f, at least %g is asked", m.sharpness, t.MinSharpness),
+		reason: Blurred, measure: m.Sharpness, threshold: t.MinSharpness,
+		detail: fmt.Sprintf("sharpness %.1f, at least %g is asked", m.Sharpness, t.MinSharpness),
 	}
 }

@@ -15,50 +15,44 @@ const (
 	brightLuma = 250
 )
 
-type exposure struct {
-	deviation    float64
-	dark, bright float64
-}
-
-func newExposure(p plane) exposure {
+// expose fills in the figures of exposure.
+func (m *Measures) expose(p plane) {
 	var l rows.Levels
 	for y := range p.h {
 		l.Add(p.row(y), darkLuma, brightLuma)
 	}
 	n := float64(len(p.pix))
-	mean := float64(l.Sum) / n
-	return exposure{
-		deviation: math.Sqrt(max(0, float64(l.Squares)/n-mean*mean)),
-		dark:      float64(l.Low) / n, bright: float64(l.High) / n,
-	}
+	m.Mean = float64(l.Sum) / n
+	m.Deviation = math.Sqrt(max(0, float64(l.Squares)/n-m.Mean*m.Mean))
+	m.Dark, m.Bright = float64(l.Low)/n, float64(l.High)/n
 }
 
-func underExposed(m measures, t Thresholds) *reject {
-	if m.dark <= t.MaxDark {
+func underExposed(m Measures, t Thresholds) *reject {
+	if m.Dark <= t.MaxDark {
 		return nil
 	}
 	return &reject{
-		reason: UnderExposed, measure: m.dark, threshold: t.MaxDark,
-		detail: fmt.Sprintf("%.1f%% of the pixels are all but black", 100*m.dark),
+		reason: UnderExposed, measure: m.Dark, threshold: t.MaxDark,
+		detail: fmt.Sprintf("%.1f%% of the pixels are all but black", 100*m.Dark),
 	}
 }
 
-func overExposed(m measures, t Thresholds) *reject {
-	if m.bright <= t.MaxBright {
+func overExposed(m Measures, t Thresholds) *reject {
+	if m.Bright <= t.MaxBright {
 		return nil
 	}
 	return &reject{
-		reason: OverExposed, measure: m.bright, threshold: t.MaxBright,
-		detail: fmt.Sprintf("%.1f%% of the pixels are all but white", 100*m.bright),
+		reason: OverExposed, measure: m.Bright, threshold: t.MaxBright,
+		detail: fmt.Sprintf("%.1f%% of the pixels are all but white", 100*m.Bright),
 	}
 }
 
-func nearUniform(m measures, t Thresholds) *reject {
-	if m.deviation >= t.MinDeviation {
+func nearUniform(m Measures, t Thresholds) *reject {
+	if m.Deviation >= t.MinDeviation {
 		return nil
 	}
 	return &reject{
-		reason: NearUniform, measure: m.deviation, threshold: t.MinDeviation,
-		detail: fmt.Sprintf("luma deviates by %.1f of 255 only", m.deviation),
+		reason: NearUniform, measure: m.Deviation, threshold: t.MinDeviation,
+		detail: fmt.Sprintf("luma deviates by %.1f of 255 only", m.Deviation),
 	}
 }

@@ -122,8 +122,8 @@ func (s *Ingest) judge(ctx context.Context, in *incoming) (*reject, error) {
 	if err != nil {
 		return undecodable(err)
 	}
-	m := measure(img)
-	in.sample.PHash = m.phash
+	m := Measure(img)
+	in.sample.PHash = m.PHash
 	if !in.takenBack {
 		if why := quality(img, info, m, t); why != nil {
 			return why, nil

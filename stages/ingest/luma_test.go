@@ -65,7 +65,7 @@ func BenchmarkMeasure(b *testing.B) {
 		img := noise(size[0], size[1], 1)
 		b.Run(fmt.Sprintf("%dx%d", img.W, img.H), func(b *testing.B) {
 			for b.Loop() {
-				measure(img)
+				Measure(img)
 			}
 		})
 	}

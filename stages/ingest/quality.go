@@ -24,27 +24,29 @@ type reject struct {
 	detail             string // for people
 }
 
-// measures are an image's photometric figures, all of one small luma plane.
-type measures struct {
-	deviation    float64
-	dark, bright float64 // shares, 0..1
-	sharpness    float64
-	phash        uint64
+// Measures are an image's photometric figures, all of one luma plane (BT.601, 0..255) of at most 512 pixels a side.
+type Measures struct {
+	Mean, Deviation float64
+	Dark, Bright    float64 // shares of the pixels, 0..1
+	Sharpness       float64 // variance of the Laplacian
+	PHash           uint64  // 64-bit DCT perceptual hash
 }
 
 // normalSide is the longer side, in pixels, at which images are measured: blur and noise are properties of a scale, and a
 // phone's 12 megapixels at their own scale are softer than a thumbnail.
 const normalSide = 512
 
-func measure(img *pixels.Image) measures {
+// Measure measures an upright image.
+func Measure(img *pixels.Image) Measures {
 	luma := newLuma(img, normalSide)
-	e := newExposure(luma)
-	return measures{deviation: e.deviation, dark: e.dark, bright: e.bright, sharpness: sharpness(luma), phash: phash(luma)}
+	m := Measures{Sharpness: sharpness(luma), PHash: phash(luma)}
+	m.expose(luma)
+	return m
 }
 
 // quality asks every check in turn; the first that fails names the reason. Darkness is asked before uniformity, and that
 // before blur, since a black image is all three and the first is what people would call it.
-func quality(img *pixels.Image, info pixels.Info, m measures, t Thresholds) *reject {
+func quality(img *pixels.Image, info pixels.Info, m Measures, t Thresholds) *reject {
 	for _, check := range []*reject{
 		animated(info, t), tooSmall(img, t), underExposed(m, t), overExposed(m, t), nearUniform(m, t), blurred(m, t),
 	} {
