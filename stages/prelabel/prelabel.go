@@ -56,7 +56,7 @@ func (p *Prelabel) label(ctx context.Context, s *schemas.Sample) error {
 	if err != nil {
 		return err
 	}
-	s.Proposals = suppress(found, p.cfg.ProposalIoU, p.cfg.MaxProposals)
+	s.Proposals = Suppress(found, p.cfg.ProposalIoU, p.cfg.MaxProposals)
 	for i := range s.Proposals {
 		s.Proposals[i].ID = fmt.Sprintf("p%d", i+1)
 	}
@@ -64,7 +64,7 @@ func (p *Prelabel) label(ctx context.Context, s *schemas.Sample) error {
 		return nil
 	}
 	s.Objects = nil
-	for _, o := range suppress(found, p.cfg.IoU, p.cfg.MaxProposals) {
+	for _, o := range Suppress(found, p.cfg.IoU, p.cfg.MaxProposals) {
 		if o.Score < p.cfg.accept(s.Dataset) {
 			break
 		}

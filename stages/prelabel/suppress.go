@@ -15,9 +15,9 @@ func sortByScore(objects []schemas.Object) {
 	})
 }
 
-// suppress is greedy non-maximum suppression within each class: of objects, best first, it keeps those whose IoU with
+// Suppress is greedy non-maximum suppression within each class: of objects, best first, it keeps those whose IoU with
 // every kept one of their class is at most iou, and at most limit of them. It returns a new slice, best first.
-func suppress(objects []schemas.Object, iou float64, limit int) []schemas.Object {
+func Suppress(objects []schemas.Object, iou float64, limit int) []schemas.Object {
 	var kept []schemas.Object
 next:
 	for _, o := range objects {

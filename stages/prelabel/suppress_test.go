@@ -16,7 +16,7 @@ func same(a, b schemas.Object) bool { return reflect.DeepEqual(a, b) }
 // one, and doing it again changes nothing.
 func thinned(t *testing.T, objects []schemas.Object, iou float64) {
 	t.Helper()
-	kept := suppress(objects, iou, len(objects))
+	kept := Suppress(objects, iou, len(objects))
 	for i, a := range kept {
 		for _, b := range kept[:i] {
 			if a.Class == b.Class && a.Box.IoU(b.Box) > iou {
@@ -31,10 +31,10 @@ func thinned(t *testing.T, objects []schemas.Object, iou float64) {
 			t.Errorf("%+v was dropped for nothing", o)
 		}
 	}
-	if again := suppress(kept, iou, len(kept)); !slices.EqualFunc(again, kept, same) {
+	if again := Suppress(kept, iou, len(kept)); !slices.EqualFunc(again, kept, same) {
 		t.Errorf("twice is not once: %d, %d", len(again), len(kept))
 	}
-	if limit := len(kept) / 2; !slices.EqualFunc(suppress(objects, iou, limit), kept[:limit], same) {
+	if limit := len(kept) / 2; !slices.EqualFunc(Suppress(objects, iou, limit), kept[:limit], same) {
 		t.Errorf("the limit does not keep the best %d", limit)
 	}
 }

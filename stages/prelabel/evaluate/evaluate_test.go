@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -161,5 +162,19 @@ func TestSlices(t *testing.T) {
 	}
 	if f := figures[2]; f.Name != "weather=sun" || f.Value != 5 || f.Low != 5 {
 		t.Errorf("%+v", figures)
+	}
+}
+
+func TestFolds(t *testing.T) {
+	ids := make([]string, 23)
+	for i := range ids {
+		ids[i] = fmt.Sprint(i)
+	}
+	sizes := make([]int, 5)
+	for _, k := range Folds(ids, 5) {
+		sizes[k]++
+	}
+	if !slices.Equal(sizes, []int{5, 5, 5, 4, 4}) {
+		t.Errorf("%v", sizes)
 	}
 }
