@@ -101,6 +101,10 @@ PEERS := deploy/bench/superpixel/requirements
 	.tools/peers/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -r $(PEERS)-built.txt
 	@touch $@
 
+.PHONY: bench-prelabel
+bench-prelabel: setup ## Measure what prelabel makes of models and write BENCHMARKS.md: ONLY=fusion,calibration,slices,conventions
+	go run ./deploy/bench/prelabel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+
 .PHONY: bench
 bench: setup ## Measure everything on an idle machine and write BENCHMARKS.md
 	go run ./deploy/bench -write BENCHMARKS.md

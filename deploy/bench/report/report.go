@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,20 @@ func Replace(path, name, target, results string) error {
 // Machine is a sentence about what the figures were taken on.
 func Machine() string {
 	return fmt.Sprintf("Machine: %s, %d cores, %s/%s.", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+}
+
+// Command is how the running program, a package of ours, was built and called: without GOEXPERIMENT=simd work on pixels is
+// several times slower.
+func Command(program string) string {
+	words := append([]string{"go run " + program}, os.Args[1:]...)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "GOEXPERIMENT" {
+				words = append([]string{"GOEXPERIMENT=" + s.Value}, words...)
+			}
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // processor is the model name that the kernel gives.

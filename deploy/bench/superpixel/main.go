@@ -14,7 +14,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -105,7 +104,7 @@ func run(ctx context.Context, o options) (err error) {
 	var results strings.Builder
 	out := io.MultiWriter(os.Stdout, &results)
 	fmt.Fprintln(out, report.Machine())
-	fmt.Fprintf(out, "Command: `%s`.\n", command())
+	fmt.Fprintf(out, "Command: `%s`.\n", report.Command("./deploy/bench/superpixel"))
 	for _, s := range sections() {
 		if !slices.Contains(wanted, s.name) {
 			continue
@@ -120,17 +119,4 @@ func run(ctx context.Context, o options) (err error) {
 		return report.Replace(o.write, "superpixel", "bench-superpixel", results.String())
 	}
 	return nil
-}
-
-// command is how this program was built and called: without GOEXPERIMENT=simd ours are several times slower.
-func command() string {
-	words := append([]string{"go run ./deploy/bench/superpixel"}, os.Args[1:]...)
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "GOEXPERIMENT" {
-				words = append([]string{"GOEXPERIMENT=" + s.Value}, words...)
-			}
-		}
-	}
-	return strings.Join(words, " ")
 }
