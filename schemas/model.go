@@ -72,3 +72,9 @@ type ModelRemoval struct {
 
 // ModelRemovalKey is the record key of a removal.
 func ModelRemovalKey(id string) string { return "removed/" + id }
+
+// Validate refuses a removal of what can be no model.
+func (r ModelRemoval) Validate() error {
+	_, _, err := ParseModelID(r.ID)
+	return err
+}

@@ -36,7 +36,7 @@ type view struct {
 	*schemas.Sample
 	Rules
 	seen       bool                // a model has looked at the image: Proposals, even if there are none, are its opinion
-	known      map[string]bool     // classes that the model knows
+	known      map[string]bool     // classes that the models which looked at it know
 	wanted     []schemas.Object    // proposals that the dataset wants labeled
 	violations []schemas.Violation // of the dataset's rules
 
@@ -46,24 +46,21 @@ type view struct {
 // Lint is the step. It is safe for concurrent use.
 type Lint struct {
 	cfg     Config
-	known   map[string]bool
 	demands Demands
 	version string
 
+	classes   func(*schemas.Sample) []string
 	unlabeled func(dataset, class string) bool
 }
 
-// New makes the step. classes are those that the prelabeling model knows; unlabeled tells whether a dataset is known never to
-// label a class, and is called by many goroutines at once; demands are the datasets' rules; version is the binary's, for provenance.
-func New(cfg Config, classes []string, unlabeled func(dataset, class string) bool, demands Demands, version string) (*Lint, error) {
+// New makes the step. classes gives those that the models which labeled a sample first know; unlabeled tells whether a dataset is
+// known never to label a class. Both are called by many goroutines at once. demands are the datasets' rules; version is the
+// binary's, for provenance.
+func New(cfg Config, classes func(*schemas.Sample) []string, unlabeled func(dataset, class string) bool, demands Demands, version string) (*Lint, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
 	}
-	known := make(map[string]bool, len(classes))
-	for _, c := range classes {
-		known[c] = true
-	}
-	return &Lint{cfg: cfg, known: known, unlabeled: unlabeled, demands: demands, version: version}, nil
+	return &Lint{cfg: cfg, classes: classes, unlabeled: unlabeled, demands: demands, version: version}, nil
 }
 
 // Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Findings that other
@@ -87,8 +84,11 @@ func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample
 
 func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Finding, error) {
 	v := &view{
-		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: l.known,
+		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{},
 		unlabeled: func(class string) bool { return l.unlabeled(s.Dataset, class) },
+	}
+	for _, c := range l.classes(s) {
+		v.known[c] = true
 	}
 	var err error
 	if v.violations, err = l.demands.Check(ctx, s, s.Objects); err != nil {

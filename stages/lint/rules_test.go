@@ -57,7 +57,7 @@ func TestRules(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l, err := New(c.cfg, []string{"cat", "dog"}, func(_, class string) bool { return slices.Contains(c.never, class) }, c.rules, "test")
+			l, err := New(c.cfg, of("cat", "dog"), func(_, class string) bool { return slices.Contains(c.never, class) }, c.rules, "test")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,6 +172,11 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 // labelsAll is unlabeled of a dataset of which no taxonomy tells.
 func labelsAll(string, string) bool { return false }
 
+// of says that a model which knows these classes has looked at every sample.
+func of(classes ...string) func(*schemas.Sample) []string {
+	return func(*schemas.Sample) []string { return classes }
+}
+
 // FuzzRules gives the rules boxes and scores of any kind: no panic, scores in [0,1], in order, few enough for a message.
 func FuzzRules(f *testing.F) {
 	f.Add(float32(0), float32(0), float32(10), float32(10), float32(0.5), uint8(3))
@@ -185,7 +190,7 @@ func FuzzRules(f *testing.F) {
 			o.Box.X1, o.Score = x-d, score/(d+1)
 			s.Proposals = append(s.Proposals, o)
 		}
-		l, err := New(DefaultConfig(), []string{"cat", "dog"}, labelsAll, demands{}, "test")
+		l, err := New(DefaultConfig(), of("cat", "dog"), labelsAll, demands{}, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +212,7 @@ func FuzzRules(f *testing.F) {
 
 // TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that a person submitted.
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
-	l, err := New(DefaultConfig(), nil, labelsAll, demands{}, "test")
+	l, err := New(DefaultConfig(), of(), labelsAll, demands{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +248,7 @@ func TestBadConfigs(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(cfg, nil, labelsAll, demands{}, "test"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(cfg, of(), labelsAll, demands{}, "test"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

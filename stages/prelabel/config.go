@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gleaner/schemas"
 )
 
 // Config sets the model and what becomes of its detections.
 type Config struct {
-	Model        string             `yaml:"model"`         // ONNX file; empty: samples pass unlabeled
+	Model        string             `yaml:"model"`         // ONNX file, registered at start; serves where no command has said otherwise
 	Classes      string             `yaml:"classes"`       // file with the names of the model's classes, one a line
 	Name         string             `yaml:"name"`          // of the model in provenance; empty: the file's name without its extension
 	Version      string             `yaml:"version"`       // of the model in provenance
@@ -27,7 +29,7 @@ type Dataset struct {
 	Accept float32 `yaml:"accept"` // [low,1]
 }
 
-// DefaultConfig has no model.
+// DefaultConfig names no model: those serve that the registry says.
 func DefaultConfig() Config {
 	return Config{Version: "1", Low: 0.05, Accept: 0.3, IoU: 0.5, ProposalIoU: 0.8, MaxProposals: 300}
 }
@@ -37,8 +39,6 @@ func (c Config) Validate() error {
 	switch {
 	case c.Model != "" && c.Classes == "":
 		return fmt.Errorf("classes: model %s needs a file with the names of its classes, one a line", c.Model)
-	case c.Version == "" || strings.Contains(c.Version+c.Name, "@"):
-		return fmt.Errorf("name %q, version %q: the version must be set and neither may hold @", c.Name, c.Version)
 	case !(c.Low > 0 && c.Low <= 1):
 		return fmt.Errorf("low: %g: must be above 0 and at most 1", c.Low)
 	case !(c.Accept >= c.Low && c.Accept <= 1):
@@ -50,6 +50,11 @@ func (c Config) Validate() error {
 	case c.MaxProposals < 1 || c.MaxProposals > maxCandidates:
 		return fmt.Errorf("max_proposals: %d: must lie between 1 and %d", c.MaxProposals, maxCandidates)
 	}
+	if c.Model != "" {
+		if _, _, err := schemas.ParseModelID(c.ModelID()); err != nil {
+			return fmt.Errorf("name, version: %w", err)
+		}
+	}
 	for name, d := range c.Datasets {
 		if !(d.Accept >= c.Low && d.Accept <= 1) {
 			return fmt.Errorf("datasets: %s: accept: %g: must lie between low (%g) and 1", name, d.Accept, c.Low)
@@ -58,7 +63,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// ModelID is name@version of the configured model, for Recognize.
+// ModelID is name@version of the configured model.
 func (c Config) ModelID() string {
 	name := c.Name
 	if name == "" {

@@ -11,15 +11,14 @@ import (
 func TestBadConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"classes: model m.onnx needs a file":        func(c *Config) { c.Model = "m.onnx" },
-		"the version must be set":                   func(c *Config) { c.Version = "" },
-		"neither may hold @":                        func(c *Config) { c.Name = "a@b" },
+		`version: model "m@": want name@version`:    func(c *Config) { c.Model, c.Classes, c.Version = "m.onnx", "m.names", "" },
+		`name, version: model "a@b@1"`:              func(c *Config) { c.Model, c.Classes, c.Name = "m.onnx", "m.names", "a@b" },
 		"low: 0: must be above 0":                   func(c *Config) { c.Low = 0 },
 		"accept: 0.01: must lie between low (0.05)": func(c *Config) { c.Accept = 0.01 },
 		"iou: 1.5": func(c *Config) { c.IoU = 1.5 },
 		"proposal_iou: 0.4: must lie between iou":      func(c *Config) { c.ProposalIoU = 0.4 },
 		"max_proposals: 0":                             func(c *Config) { c.MaxProposals = 0 },
 		"datasets: d: accept: 2: must lie between low": func(c *Config) { c.Datasets = map[string]Dataset{"d": {Accept: 2}} },
-		"model m.onnx is configured but not loaded":    func(c *Config) { c.Model, c.Classes = "m.onnx", "m.names" },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)

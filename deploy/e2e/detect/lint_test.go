@@ -60,7 +60,7 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 
 	names := classes(t)
 	labeler := step(t, prelabel.DefaultConfig(), recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"), images...)
-	linter, err := lint.New(lint.DefaultConfig(), names, func(string, string) bool { return false }, &rules.Registry{}, "test")
+	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return names }, func(string, string) bool { return false }, &rules.Registry{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

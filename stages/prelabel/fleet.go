@@ -1,0 +1,269 @@
+package prelabel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"gleaner/schemas"
+)
+
+// Models gives the detectors that look at a sample.
+type Models interface {
+	// Take returns the detectors that serve the sample, none where no model does. They stay usable until release, which is
+	// called once. The error says that models should serve it and do not yet: trying again later helps.
+	Take(dataset string, id schemas.SampleID) (detectors []Detector, release func(), err error)
+}
+
+// Fixed are detectors that serve every sample.
+type Fixed []Detector
+
+// Take implements Models.
+func (f Fixed) Take(string, schemas.SampleID) ([]Detector, func(), error) { return f, func() {}, nil }
+
+// Loaded is a model in memory. Close frees it; it is called once, when nobody uses the model any more.
+type Loaded interface {
+	Detector
+	Close() error
+}
+
+// Fleet holds the models that serve, as the registry says, and swaps them between two samples: a sample sees one set of models,
+// complete and tried out, and a model is freed when the last sample that sees it is done. A set that cannot be loaded is
+// refused, and what served before goes on. All methods but Update may be called by many goroutines at once.
+type Fleet struct {
+	load func(context.Context, schemas.Model) (Loaded, error)
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	lineups map[string]*lineup // by dataset
+	members map[string]*member // by model id: what lineups and samples hold
+	samples map[string]uint64  // by model id: how many have seen it
+	refused Refused
+	closed  bool
+}
+
+// Refused counts the sets of models that were not let in since the fleet was made.
+type Refused struct {
+	Count uint64
+	Last  error     // why the last one was not; nil: none yet
+	At    time.Time // when that was
+}
+
+// lineup is what serves a dataset.
+type lineup struct {
+	answers schemas.Serving    // the record that this comes of
+	open    bool               // the answer is not final: loading failed, and another try may help
+	set     schemas.ModelSet   // what serves: what was asked for, or what served before where that was refused
+	members map[string]*member // of the set, by model id; nil: none serves
+	err     error              // why, then
+}
+
+// member is a loaded model. uses counts the lineups and samples that hold it, under the fleet's lock.
+type member struct {
+	Loaded
+	id   string
+	uses int
+}
+
+// NewFleet makes a fleet of no models. load brings a registry entry's model into memory; its error is a schemas.Fault where
+// another try would not help, as with a file that is corrupt or not the one that was registered.
+func NewFleet(load func(context.Context, schemas.Model) (Loaded, error), log *slog.Logger) *Fleet {
+	return &Fleet{load: load, log: log, lineups: map[string]*lineup{}, members: map[string]*member{}, samples: map[string]uint64{}}
+}
+
+// Take implements Models.
+func (f *Fleet) Take(dataset string, id schemas.SampleID) ([]Detector, func(), error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l, ok := f.lineups[dataset]
+	if !ok {
+		l, ok = f.lineups[schemas.AnyDataset]
+	}
+	switch {
+	case f.closed:
+		return nil, nil, errors.New("the models are closed")
+	case !ok:
+		return nil, func() {}, nil
+	case l.members == nil:
+		return nil, nil, fmt.Errorf("the models of dataset %s do not serve: %w", l.answers.Dataset, l.err)
+	}
+	var detectors []Detector
+	var held []*member
+	for _, model := range l.set.For(id) {
+		m := l.members[model]
+		m.uses++
+		f.samples[model]++
+		detectors, held = append(detectors, m.Loaded), append(held, m)
+	}
+	return detectors, func() { f.release(held) }, nil
+}
+
+// Update makes the fleet serve what the registry says. It blocks while models are loaded and tried, beside which Take goes on,
+// and is called by one goroutine at a time. What is refused for good is logged and counted, and tried again when the registry
+// says something new of its dataset. The error is of what is worth another try at once.
+func (f *Fleet) Update(ctx context.Context, r Registry) error {
+	f.mu.Lock()
+	datasets := slices.Collect(maps.Keys(f.lineups))
+	f.mu.Unlock()
+	datasets = slices.AppendSeq(datasets, maps.Keys(r.Serving))
+	slices.Sort(datasets)
+	var errs []error
+	for _, dataset := range slices.Compact(datasets) {
+		if err := f.update(ctx, dataset, r); err != nil {
+			errs = append(errs, fmt.Errorf("models of dataset %s: %w", dataset, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
+	want := r.Serving[dataset]
+	f.mu.Lock()
+	now := f.lineups[dataset]
+	f.mu.Unlock()
+	if now != nil && !now.open && now.answers.At.Equal(want.At) && now.answers.Equal(want.ModelSet) {
+		return nil
+	}
+	if len(want.Models) == 0 {
+		f.swap(dataset, nil)
+		return nil
+	}
+	serving := now != nil && now.members != nil
+	next := &lineup{answers: want, set: want.ModelSet}
+	next.members, next.err = f.gather(ctx, want.ModelSet, r)
+	_, final := schemas.AsFault(next.err)
+	switch {
+	case next.err == nil:
+		f.log.Info("models serve from the next sample on", "dataset", dataset, "models", want.Models, "canary", want.Canary, "share", want.Share)
+	case final:
+		f.refuse(want, next.err)
+		if serving {
+			next.set, next.members = now.set, f.hold(now.members)
+		} else if want.Previous != nil && len(want.Previous.Models) > 0 {
+			if members, err := f.gather(ctx, *want.Previous, r); err == nil {
+				next.set, next.members = *want.Previous, members
+			}
+		}
+	case serving:
+		return next.err
+	default:
+		next.open = true
+		f.swap(dataset, next)
+		return next.err
+	}
+	f.swap(dataset, next)
+	return nil
+}
+
+// refuse notes that a set of models is not let in.
+func (f *Fleet) refuse(s schemas.Serving, err error) {
+	f.log.Error("models are refused: what served before goes on", "dataset", s.Dataset, "models", s.All(), "error", err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused = Refused{f.refused.Count + 1, fmt.Errorf("models %v of dataset %s are refused: %w", s.All(), s.Dataset, err), time.Now()}
+}
+
+// gather holds every model of a set, and loads those that nobody holds.
+func (f *Fleet) gather(ctx context.Context, set schemas.ModelSet, r Registry) (map[string]*member, error) {
+	got := map[string]*member{}
+	for _, id := range set.All() {
+		m, err := f.member(ctx, id, r)
+		if err != nil {
+			f.release(slices.Collect(maps.Values(got)))
+			return nil, err
+		}
+		got[id] = m
+	}
+	return got, nil
+}
+
+func (f *Fleet) member(ctx context.Context, id string, r Registry) (*member, error) {
+	f.mu.Lock()
+	m, ok := f.members[id]
+	if ok {
+		m.uses++
+	}
+	f.mu.Unlock()
+	if ok {
+		return m, nil
+	}
+	entry, ok := r.Models[id]
+	if !ok {
+		return nil, schemas.NewFault("unknown-model", fmt.Errorf("model %s is not registered", id))
+	}
+	loaded, err := f.try(ctx, entry)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", id, err)
+	}
+	m = &member{Loaded: loaded, id: id, uses: 1}
+	f.mu.Lock()
+	f.members[id] = m
+	f.mu.Unlock()
+	return m, nil
+}
+
+// hold takes every member once more.
+func (f *Fleet) hold(members map[string]*member) map[string]*member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range members {
+		m.uses++
+	}
+	return members
+}
+
+// release gives members back and closes those that nobody holds any more.
+func (f *Fleet) release(members []*member) {
+	var idle []*member
+	f.mu.Lock()
+	for _, m := range members {
+		if m.uses--; m.uses == 0 {
+			delete(f.members, m.id)
+			idle = append(idle, m)
+		}
+	}
+	f.mu.Unlock()
+	for _, m := range idle {
+		if err := m.Close(); err != nil {
+			f.log.Warn("a model that no longer serves was not freed", "model", m.id, "error", err)
+		}
+	}
+}
+
+// swap puts a lineup in the place of a dataset's last one; nil takes that away.
+func (f *Fleet) swap(dataset string, next *lineup) {
+	f.mu.Lock()
+	last := f.lineups[dataset]
+	if next == nil {
+		delete(f.lineups, dataset)
+	} else {
+		f.lineups[dataset] = next
+	}
+	f.mu.Unlock()
+	if last != nil {
+		f.release(slices.Collect(maps.Values(last.members)))
+	}
+}
+
+// Close lets no more samples in; no Update may follow. Models are freed when the last sample that sees them is done.
+func (f *Fleet) Close() {
+	f.mu.Lock()
+	f.closed = true
+	datasets := slices.Collect(maps.Keys(f.lineups))
+	f.mu.Unlock()
+	for _, d := range datasets {
+		f.swap(d, nil)
+	}
+}
+
+// Refused returns what was not let in.
+func (f *Fleet) Refused() Refused {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refused
+}

@@ -1,0 +1,42 @@
+package prelabel
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"gleaner/schemas"
+	"gleaner/stages/pixels"
+)
+
+// try loads a model, checks that it is the one that its entry describes, and lets it look at a gray image, so that it has
+// worked once before a sample depends on it. A panic of a decoder on outputs that nobody foresaw is a fault.
+func (f *Fleet) try(ctx context.Context, entry schemas.Model) (l Loaded, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = schemas.NewFault("panic", fmt.Errorf("panic: %v", p))
+		}
+		if err != nil && l != nil {
+			_ = l.Close()
+			l = nil
+		}
+	}()
+	if l, err = f.load(ctx, entry); err != nil {
+		return nil, err
+	}
+	if m := l.Model(); m.ID != entry.ID || m.SHA256 != entry.SHA256 || !slices.Equal(m.Classes, entry.Classes) {
+		return l, schemas.NewFault("other-model", fmt.Errorf("what was loaded is %s with digest %s and %d classes, the entry says digest %s and %d classes",
+			m.ID, m.SHA256, len(m.Classes), entry.SHA256, len(entry.Classes)))
+	}
+	if _, err = l.Detect(ctx, trialImage(), 0.5); err != nil && ctx.Err() == nil {
+		err = schemas.NewFault("trial-run", fmt.Errorf("trial run: %w", err))
+	}
+	return l, err
+}
+
+// trialImage is gray, and of sides that are no multiple of anything.
+func trialImage() *pixels.Image {
+	img := &pixels.Image{W: 97, H: 61}
+	img.Pix = slices.Repeat([]uint8{128}, 3*img.W*img.H)
+	return img
+}
