@@ -23,7 +23,7 @@ type Sample struct {
 	Superpixels Superpixels `json:"superpixels"`
 	Findings    []Finding   `json:"findings,omitempty"`
 	Overrides   []Override  `json:"overrides,omitempty"` // findings that people have settled
-	Stamps      []Stamp     `json:"stamps"`              // provenance, one a step, oldest first
+	Stamps      []Stamp     `json:"stamps"`              // provenance, oldest first: one a step, of prelabel one a model
 	Actor       string      `json:"actor,omitempty"`     // who submitted: "alice", or "simulated:<name>"
 }
 

@@ -1,54 +1,56 @@
 package wire
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"gleaner/connectors/onnx"
-	"gleaner/deploy/config"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
 )
 
-// model is a detector with what must be closed after it.
+// model is a detector with its session.
 type model struct {
 	prelabel.Detector
 	session *onnx.Session
-	runtime *onnx.Runtime
 }
 
-// loadModel opens the model that prelabel is configured with. It returns nil where there is none.
-func loadModel(cfg config.Config) (*model, error) {
-	if cfg.Prelabel.Model == "" {
-		return nil, nil
-	}
-	names, err := prelabel.ReadClasses(cfg.Prelabel.Classes)
+// Close frees the session.
+func (m *model) Close() error { return m.session.Close() }
+
+// openModel makes a detector of an ONNX file, as its entry describes it: by id, classes and decode spec. A file that the
+// runtime cannot load, or that has no decoder, is a schemas.Fault.
+func (c *Connections) openModel(data []byte, entry schemas.Model) (*model, error) {
+	runtime, err := onnx.Open()
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", cfg.Prelabel.Model, err)
-	}
-	m := &model{}
-	if m.runtime, err = onnx.Open(); err != nil {
 		return nil, err
 	}
-	if m.session, err = m.runtime.Load(cfg.Prelabel.Model, cfg.ONNX); err != nil {
-		return nil, errors.Join(err, m.close())
+	defer runtime.Close() // the session keeps a hold of its own
+	session, err := runtime.LoadBytes(entry.ID, data, c.Config.ONNX)
+	if err != nil {
+		return nil, schemas.NewFault("corrupt", err)
 	}
-	if m.Detector, err = prelabel.Recognize(m.session, cfg.Prelabel.ModelID(), names, schemas.Decode{}); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.Prelabel.Model, err), m.close())
+	detector, err := prelabel.Recognize(session, entry.ID, entry.Classes, entry.Decode)
+	if err != nil {
+		return nil, errors.Join(schemas.NewFault("no-decoder", err), session.Close())
 	}
-	return m, nil
+	return &model{detector, session}, nil
 }
 
-func (m *model) close() error {
-	if m == nil {
-		return nil
+// loadModel opens a registered model. A file that is not there, or is not the one that was registered, is a schemas.Fault.
+func (c *Connections) loadModel(ctx context.Context, entry schemas.Model) (*model, error) {
+	data, err := c.Blobs.Get(ctx, entry.File.Key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, schemas.NewFault("missing-file", err)
 	}
-	var errs []error
-	if m.session != nil {
-		errs = append(errs, m.session.Close())
+	if err != nil {
+		return nil, err
 	}
-	if m.runtime != nil {
-		errs = append(errs, m.runtime.Close())
+	if got := schemas.Hash(sha256.Sum256(data)); got != entry.SHA256 {
+		return nil, schemas.NewFault("corrupt", fmt.Errorf("file %s holds other bytes than were registered, of digest %s", entry.File.Key, got))
 	}
-	return errors.Join(errs...)
+	return c.openModel(data, entry)
 }

@@ -32,7 +32,7 @@ import (
 // shared is what the steps of one process have in common.
 type shared struct {
 	images  *pixels.Cache
-	model   *model // nil: prelabel passes samples on
+	models  *roster
 	classes *taxonomy.Registry
 	rules   *rules.Registry
 	guard   *runner.Guard
@@ -41,27 +41,37 @@ type shared struct {
 	conventions *conventions // nil: no prelabel runs here
 }
 
-func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
+func (c *Connections) newShared(ctx context.Context, names []string, metrics *prometheus.Registry) (*shared, error) {
 	s := &shared{images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), classes: &taxonomy.Registry{}, rules: &rules.Registry{}, metrics: metrics}
 	var err error
-	if s.model, err = loadModel(c.Config); err != nil {
+	if s.models, err = c.newRoster(ctx, names); err != nil {
 		return nil, err
 	}
 	if s.guard, err = runner.OpenGuard(filepath.Join(c.Config.DataDir, "state"), c.Log); err != nil {
+		s.models.close()
 		return nil, err
 	}
 	if slices.Contains(names, "prelabel") {
 		s.conventions = newConventions(c.DB, "", s.classes.Path, c.Log)
 	}
+	s.models.updated = func() { s.await(names) }
+	s.await(names)
+	if s.models.fleet != nil {
+		metrics.MustRegister(s.models.fleet)
+	}
+	return s, nil
+}
+
+// await lets ingest wait for the steps that look at images.
+func (s *shared) await(names []string) {
 	users := 0
-	if s.model != nil && slices.Contains(names, "prelabel") {
+	if s.models.fleet != nil && s.models.fleet.Serving() {
 		users++
 	}
 	if slices.Contains(names, "superpixel") {
 		users++
 	}
 	s.images.Await(users)
-	return s, nil
 }
 
 // step makes the runner of one step of the flow.
@@ -106,11 +116,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		h, err := ingest.New(c.Config.Ingest, ingest.Deps{Blobs: c.Blobs, Twins: clickhouse.NewTwins(c.DB), Users: c.DB, Fetcher: fetcher, Images: s.images, Version: c.Version})
 		return h, nil, err
 	case "prelabel":
-		var detector prelabel.Detector
-		if s.model != nil {
-			detector = s.model
-		}
-		p, err := prelabel.New(c.Config.Prelabel, detector, s.images, c.Version)
+		p, err := prelabel.New(c.Config.Prelabel, s.models.fleet, s.images, c.Version)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -122,11 +128,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		}
 		return runner.Samples(p, schemas.Segmented, c.Blobs), nil, nil
 	case "lint":
-		var classes []string
-		if s.model != nil {
-			classes = s.model.Model().Classes
-		}
-		p, err := lint.New(c.Config.Lint, classes, s.classes.Unlabeled, s.rules, c.Version)
+		p, err := lint.New(c.Config.Lint, s.models.known, s.classes.Unlabeled, s.rules, c.Version)
 		if err != nil {
 			return nil, nil, err
 		}

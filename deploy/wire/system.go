@@ -65,11 +65,11 @@ func AllSteps() []string {
 	return names
 }
 
-// NewSystem makes the named steps. Nothing runs before Run.
-func (c *Connections) NewSystem(names []string) (*System, error) {
+// NewSystem makes the named steps, with the models that serve now. Nothing runs before Run.
+func (c *Connections) NewSystem(ctx context.Context, names []string) (*System, error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.Kafka)
-	sh, err := c.newShared(names, metrics)
+	sh, err := c.newShared(ctx, names, metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (c *Connections) NewSystem(names []string) (*System, error) {
 		}
 		s.web, err = web.New(cfg, web.Deps{
 			Desk: s.desk, Blobs: c.Blobs, Raw: c.Kafka.Sink(), Catalog: c.DB,
-			Status: s.Status, Classes: s.classes, Rules: sh.rules,
+			Status: s.Status, Classes: sh.models.classes, Rules: sh.rules,
 			Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		}, c.Log)
 		if err != nil {
@@ -104,15 +104,9 @@ func (c *Connections) NewSystem(names []string) (*System, error) {
 	return s, nil
 }
 
-func (s *System) classes(string) []string {
-	if s.shared.model == nil {
-		return nil
-	}
-	return s.shared.model.Model().Classes
-}
-
 func (s *System) release() error {
-	return errors.Join(s.shared.model.close(), s.shared.guard.Close())
+	s.shared.models.close()
+	return s.shared.guard.Close()
 }
 
 // Web returns the http address of the page once it listens, or "" when this process has none.
@@ -145,6 +139,8 @@ func (s *System) Run(ctx context.Context) error {
 		return errors.Join(err, s.release())
 	}
 	var wait sync.WaitGroup
+	var following sync.WaitGroup
+	following.Go(func() { s.shared.models.run(ctx) })
 	errs := make([]error, len(s.steps)+2)
 	for i, r := range s.steps {
 		r.set("running", nil)
@@ -214,6 +210,11 @@ func (s *System) Status(ctx context.Context) (web.Status, error) {
 			Step: step.Name, State: state, In: stats.In, Out: stats.Out, Rejected: stats.Rejected, Dead: stats.Dead,
 			Lag: stats.Lag, InFlight: int64(stats.InFlight), Rate: stats.Rate,
 			P50: millis(stats.P50), P95: millis(stats.P95), LastError: stats.LastError, LastErrorAt: stats.ErrorAt,
+		}
+		if step.Name == "prelabel" {
+			if f := s.shared.models.fleet.Failures(); f.At.After(status.LastErrorAt) {
+				status.LastError, status.LastErrorAt = f.Last.Error(), f.At
+			}
 		}
 		if failed != nil {
 			status.LastError = failed.Error()

@@ -141,10 +141,20 @@ func describe(s schemas.Sample) string {
 		fmt.Fprintf(&b, ", %d findings, worst: %s %.2f", len(s.Findings), s.Findings[0].Type, s.Findings[0].Score)
 	}
 	if n := len(s.Stamps); n > 0 {
-		last := s.Stamps[n-1]
-		fmt.Fprintf(&b, "; %s %.1f ms", last.Step, last.Millis)
-		if last.Model != "" {
-			fmt.Fprintf(&b, " with %s", last.Model)
+		step, millis := s.Stamps[n-1].Step, float32(0)
+		var models []string
+		for _, stamp := range slices.Backward(s.Stamps) {
+			if stamp.Step != step {
+				break
+			}
+			millis += stamp.Millis
+			if stamp.Model != "" {
+				models = append([]string{stamp.Model}, models...)
+			}
+		}
+		fmt.Fprintf(&b, "; %s %.1f ms", step, millis)
+		if len(models) > 0 {
+			fmt.Fprintf(&b, " with %s", strings.Join(models, ", "))
 		}
 	}
 	return b.String()

@@ -20,7 +20,8 @@ var ErrNoLabels = dataset.ErrEmpty
 
 // TrainProbe makes a version of the dataset's labels as they stand and trains a probe on it. Losses go to the losses topic
 // as training goes on. Training the same version with the same seed and features is another attempt of the same run.
-// progress may be nil; the features are those of the configured model, or the pixels' where there is none.
+// progress may be nil; the features are those of the first model that serves the dataset, or the pixels' where none
+// does.
 func (c *Connections) TrainProbe(ctx context.Context, name string, progress func(done, total int, what string)) (schemas.Run, error) {
 	run, _, err := c.trainProbe(ctx, name, false, progress)
 	return run, err
@@ -36,13 +37,17 @@ func (c *Connections) trainProbe(ctx context.Context, name string, once bool, pr
 	if err != nil {
 		return run, false, err
 	}
-	m, err := loadModel(c.Config)
+	registry, err := c.Registry(ctx)
 	if err != nil {
 		return run, false, err
 	}
-	defer m.close()
 	features := probe.Pixels()
-	if m != nil {
+	if serving := registry.Serves(name).Models; len(serving) > 0 {
+		m, err := c.loadModel(ctx, registry.Models[serving[0]])
+		if err != nil {
+			return run, false, fmt.Errorf("features of model %s: %w", serving[0], err)
+		}
+		defer m.Close()
 		features = probe.Deep(m.Model().ID, m.Embed)
 	}
 	run = schemas.Run{

@@ -27,11 +27,11 @@ import (
 // samples, or not at all, nobody is waited for in the half minute after it: then an image may be decoded again.
 type Cache struct {
 	limit  int64
-	users  int
 	fetch  func(ctx context.Context, key string) ([]byte, error)
 	flight singleflight.Group
 
 	mu      sync.Mutex
+	users   int // of each image that is put
 	size    int64
 	recent  *list.List // of *cached that nobody is waited for, most recently used first
 	due     *list.List // of *cached whose users have not all come, oldest first
@@ -66,9 +66,12 @@ func NewCache(limit schemas.ByteSize, fetch func(ctx context.Context, key string
 	}
 }
 
-// Await says how many steps of this process ask for each image that is put. It is called before any other method; without it
-// nobody is waited for.
-func (c *Cache) Await(users int) { c.users = users }
+// Await says how many steps of this process ask for each image that is put from now on; without it nobody is waited for.
+func (c *Cache) Await(users int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.users = users
+}
 
 // Image returns the decoded image of a reference: the kept one, else decoded from the inline bytes, else fetched. The
 // image is shared and read-only. A caller whose context ends leaves; the fetch goes on for the others. Errors are not

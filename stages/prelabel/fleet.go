@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,15 +44,15 @@ type Fleet struct {
 	lineups map[string]*lineup // by dataset
 	members map[string]*member // by model id: what lineups and samples hold
 	samples map[string]uint64  // by model id: how many have seen it
-	refused Refused
+	failed  Failures
 	closed  bool
 }
 
-// Refused counts the sets of models that were not let in since the fleet was made.
-type Refused struct {
-	Count uint64
-	Last  error     // why the last one was not; nil: none yet
-	At    time.Time // when that was
+// Failures are what went wrong since the fleet was made.
+type Failures struct {
+	Refused uint64    // sets of models that were not let in
+	Last    error     // why models that should serve did not, last; nil: none failed yet
+	At      time.Time // when that was
 }
 
 // lineup is what serves a dataset.
@@ -90,7 +91,7 @@ func (f *Fleet) Take(dataset string, id schemas.SampleID) ([]Detector, func(), e
 	case !ok:
 		return nil, func() {}, nil
 	case l.members == nil:
-		return nil, nil, fmt.Errorf("the models of dataset %s do not serve: %w", l.answers.Dataset, l.err)
+		return nil, nil, fmt.Errorf("no model serves: %w", l.err)
 	}
 	var detectors []Detector
 	var held []*member
@@ -114,9 +115,7 @@ func (f *Fleet) Update(ctx context.Context, r Registry) error {
 	slices.Sort(datasets)
 	var errs []error
 	for _, dataset := range slices.Compact(datasets) {
-		if err := f.update(ctx, dataset, r); err != nil {
-			errs = append(errs, fmt.Errorf("models of dataset %s: %w", dataset, err))
-		}
+		errs = append(errs, f.update(ctx, dataset, r))
 	}
 	return errors.Join(errs...)
 }
@@ -133,39 +132,41 @@ func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
 		f.swap(dataset, nil)
 		return nil
 	}
-	serving := now != nil && now.members != nil
-	next := &lineup{answers: want, set: want.ModelSet}
-	next.members, next.err = f.gather(ctx, want.ModelSet, r)
-	_, final := schemas.AsFault(next.err)
-	switch {
-	case next.err == nil:
+	members, err := f.gather(ctx, want.ModelSet, r)
+	if err == nil {
+		f.swap(dataset, &lineup{answers: want, set: want.ModelSet, members: members})
 		f.log.Info("models serve from the next sample on", "dataset", dataset, "models", want.Models, "canary", want.Canary, "share", want.Share)
-	case final:
-		f.refuse(want, next.err)
-		if serving {
-			next.set, next.members = now.set, f.hold(now.members)
-		} else if want.Previous != nil && len(want.Previous.Models) > 0 {
-			if members, err := f.gather(ctx, *want.Previous, r); err == nil {
-				next.set, next.members = *want.Previous, members
-			}
+		return nil
+	}
+	_, final := schemas.AsFault(err)
+	err = f.note(want, err, final)
+	next := &lineup{answers: want, open: !final, set: want.ModelSet, err: err}
+	switch {
+	case now != nil && now.members != nil:
+		next.set, next.members = now.set, f.hold(now.members)
+	case final && want.Previous != nil && len(want.Previous.Models) > 0:
+		if members, err := f.gather(ctx, *want.Previous, r); err == nil {
+			next.set, next.members = *want.Previous, members
 		}
-	case serving:
-		return next.err
-	default:
-		next.open = true
-		f.swap(dataset, next)
-		return next.err
 	}
 	f.swap(dataset, next)
-	return nil
+	if final {
+		return nil
+	}
+	return err
 }
 
-// refuse notes that a set of models is not let in.
-func (f *Fleet) refuse(s schemas.Serving, err error) {
-	f.log.Error("models are refused: what served before goes on", "dataset", s.Dataset, "models", s.All(), "error", err)
+// note remembers why models that should serve do not.
+func (f *Fleet) note(s schemas.Serving, err error, final bool) error {
+	err = fmt.Errorf("models %s of dataset %s: %w", strings.Join(s.All(), ", "), s.Dataset, err)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.refused = Refused{f.refused.Count + 1, fmt.Errorf("models %v of dataset %s are refused: %w", s.All(), s.Dataset, err), time.Now()}
+	f.failed.Last, f.failed.At = err, time.Now()
+	if final {
+		f.failed.Refused++
+		f.log.Error("models are refused: what served before goes on", "error", err)
+	}
+	return err
 }
 
 // gather holds every model of a set, and loads those that nobody holds.
@@ -261,9 +262,16 @@ func (f *Fleet) Close() {
 	}
 }
 
-// Refused returns what was not let in.
-func (f *Fleet) Refused() Refused {
+// Failures returns what went wrong.
+func (f *Fleet) Failures() Failures {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.refused
+	return f.failed
+}
+
+// Serving tells whether models serve any dataset.
+func (f *Fleet) Serving() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.lineups) > 0
 }

@@ -22,7 +22,7 @@ func (f *Fleet) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (f *Fleet) Collect(ch chan<- prometheus.Metric) {
 	f.mu.Lock()
-	lineups, samples, refused := maps.Clone(f.lineups), maps.Clone(f.samples), f.refused.Count
+	lineups, samples, refused := maps.Clone(f.lineups), maps.Clone(f.samples), f.failed.Refused
 	f.mu.Unlock()
 	for dataset, l := range lineups { // lineups never change
 		for _, role := range []struct {

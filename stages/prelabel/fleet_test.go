@@ -217,8 +217,8 @@ func TestFleetRefuses(t *testing.T) {
 			if got := y.opened(); !slices.Equal(got, []string{"a@1"}) && !strings.Contains(want, "panic") {
 				t.Errorf("in memory: %v", got)
 			}
-			got := f.Refused()
-			if got.Count != 1 || got.At.IsZero() || got.Last == nil || !strings.Contains(got.Last.Error(), want) || !strings.Contains(got.Last.Error(), "[a@2 b@1] of dataset * are refused: ") {
+			got := f.Failures()
+			if got.Refused != 1 || got.At.IsZero() || got.Last == nil || !strings.Contains(got.Last.Error(), want) || !strings.HasPrefix(got.Last.Error(), "models a@2, b@1 of dataset *: ") {
 				t.Errorf("%+v, want %q", got, want)
 			}
 			delete(y.fail, "a@2")
@@ -241,14 +241,14 @@ func TestFleetStartsRefused(t *testing.T) {
 
 	f := y.fleet()
 	update(t, f, r.serve(bad))
-	if got := taken(t, f, "street", schemas.SampleID{}); got != "error: the models of dataset * do not serve: model a@2: corrupt: short" {
+	if got := taken(t, f, "street", schemas.SampleID{}); got != "error: no model serves: models a@2 of dataset *: model a@2: corrupt: short" {
 		t.Errorf("without earlier models a sample gets %q", got)
 	}
 	bad.Previous = &schemas.ModelSet{Models: []string{"a@1"}}
 	f = y.fleet()
 	update(t, f, r.serve(bad))
-	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Refused().Count != 1 {
-		t.Errorf("with earlier models a sample gets %q, %+v", got, f.Refused())
+	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Failures().Refused != 1 {
+		t.Errorf("with earlier models a sample gets %q, %+v", got, f.Failures())
 	}
 }
 
@@ -260,7 +260,7 @@ func TestFleetTriesAgain(t *testing.T) {
 	f := y.fleet()
 	r := registered("a@1", "a@2")
 	first := r.serve(serving("*", "a@1"))
-	if err := f.Update(t.Context(), first); err == nil || !strings.Contains(err.Error(), "models of dataset *: model a@1: connection refused") {
+	if err := f.Update(t.Context(), first); err == nil || !strings.Contains(err.Error(), "models a@1 of dataset *: model a@1: connection refused") {
 		t.Fatal(err)
 	}
 	if got := taken(t, f, "street", schemas.SampleID{}); !strings.HasPrefix(got, "error: ") {
@@ -274,8 +274,8 @@ func TestFleetTriesAgain(t *testing.T) {
 	if err := f.Update(t.Context(), r.serve(second)); err == nil {
 		t.Error("no error")
 	}
-	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Refused().Count != 0 {
-		t.Errorf("a sample gets %q, refused %+v", got, f.Refused())
+	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Failures().Refused != 0 {
+		t.Errorf("a sample gets %q, refused %+v", got, f.Failures())
 	}
 	delete(y.fail, "a@2")
 	update(t, f, r.serve(second))

@@ -59,7 +59,7 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 		"--images", realdata.Need(t, "coco128", "images"), "--out", dir, "--seed", "1", "--rate", "0.05", "--groups", "coco")
 
 	names := classes(t)
-	labeler := step(t, prelabel.DefaultConfig(), recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"), images...)
+	labeler := step(t, prelabel.DefaultConfig(), prelabel.Fixed{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")}, images...)
 	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return names }, func(string, string) bool { return false }, &rules.Registry{}, "test")
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,7 @@ func dump(t *testing.T, dir string, session *recorder, detector prelabel.Detecto
 	// Objects down to the lowest score, for average precision.
 	cfg := prelabel.DefaultConfig()
 	cfg.Accept, cfg.ProposalIoU = cfg.Low, cfg.IoU
-	labeler := step(t, cfg, detector, images...)
+	labeler := step(t, cfg, prelabel.Fixed{detector}, images...)
 	var index []dumped
 	for _, p := range images {
 		d := dumped{Name: p.name, W: p.img.W, H: p.img.H, Tensor: p.name + ".f32"}

@@ -27,7 +27,7 @@ func sample(p photo) schemas.Sample {
 }
 
 // step is the prelabel step, with some photos decoded beforehand.
-func step(tb testing.TB, cfg prelabel.Config, d prelabel.Detector, decoded ...photo) *prelabel.Prelabel {
+func step(tb testing.TB, cfg prelabel.Config, models prelabel.Models, decoded ...photo) *prelabel.Prelabel {
 	tb.Helper()
 	cache := pixels.NewCache(1<<28, func(_ context.Context, key string) ([]byte, error) {
 		return nil, fmt.Errorf("%s was fetched although the sample carries its image", key)
@@ -35,7 +35,7 @@ func step(tb testing.TB, cfg prelabel.Config, d prelabel.Detector, decoded ...ph
 	for _, p := range decoded {
 		cache.Put(tb.Context(), sha256.Sum256(p.data), p.img)
 	}
-	p, err := prelabel.New(cfg, d, cache, "test")
+	p, err := prelabel.New(cfg, models, cache, "test")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestPrelabel(t *testing.T) {
 	images := photos(t, 12)
 	cfg := prelabel.DefaultConfig()
 	cfg.Datasets = map[string]prelabel.Dataset{"strict": {Accept: 0.6}}
-	p := step(t, cfg, recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"))
+	p := step(t, cfg, prelabel.Fixed{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")})
 	got := make([]schemas.Sample, len(images))
 	var wg sync.WaitGroup
 	for i, img := range images {
@@ -107,7 +107,7 @@ func TestPrelabel(t *testing.T) {
 }
 
 func TestPrelabelKeepsLabelsOfPeople(t *testing.T) {
-	p := step(t, prelabel.DefaultConfig(), recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"))
+	p := step(t, prelabel.DefaultConfig(), prelabel.Fixed{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")})
 	in := sample(photos(t, 1)[0])
 	in.Rank, in.Revision = schemas.RankHuman, 3
 	in.Objects = []schemas.Object{{ID: "a", Class: "bowl", Box: geometry.Box{X2: 10, Y2: 10}, Source: "person:ann"}}
@@ -118,14 +118,14 @@ func TestPrelabelKeepsLabelsOfPeople(t *testing.T) {
 }
 
 func TestPrelabelWithoutModel(t *testing.T) {
-	out := process(t, step(t, prelabel.DefaultConfig(), nil), sample(photos(t, 1)[0]))
+	out := process(t, step(t, prelabel.DefaultConfig(), prelabel.Fixed{}), sample(photos(t, 1)[0]))
 	if len(out.Objects)+len(out.Proposals) != 0 || out.Rank != schemas.RankNone || out.Stamps[0].Model != "" || out.Stamps[0].Hash != "" {
 		t.Errorf("%+v", out)
 	}
 }
 
 func TestPrelabelRefusesBrokenImages(t *testing.T) {
-	p := step(t, prelabel.DefaultConfig(), recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx"))
+	p := step(t, prelabel.DefaultConfig(), prelabel.Fixed{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")})
 	in := sample(photos(t, 1)[0])
 	in.Image.Inline = in.Image.Inline[:100]
 	_, err := p.Process(t.Context(), in)
