@@ -47,8 +47,12 @@ func (c FetchConfig) Validate() error {
 	return nil
 }
 
-// Fetcher reads the images that claim checks name. It is safe for concurrent use.
+// Fetcher reads what claim checks name. It is safe for concurrent use.
 type Fetcher struct {
+	// Progress, where it is set before the first call, is told how many bytes of a fetch have come, of how many; of -1 where
+	// that is not known.
+	Progress func(done, total int64)
+
 	cfg    FetchConfig
 	client *http.Client
 }
@@ -180,6 +184,9 @@ func (f *Fetcher) read(r io.Reader, size int64) ([]byte, error) {
 	if size > limit {
 		return nil, schemas.NewFault("too-large", fmt.Errorf("%d bytes, the limit is %d", size, limit))
 	}
+	if f.Progress != nil {
+		r = &watched{Reader: r, total: size, progress: f.Progress}
+	}
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, err
@@ -188,4 +195,18 @@ func (f *Fetcher) read(r io.Reader, size int64) ([]byte, error) {
 		return nil, schemas.NewFault("too-large", fmt.Errorf("more than the limit of %d bytes", limit))
 	}
 	return data, nil
+}
+
+// watched is a reader that tells how far it is.
+type watched struct {
+	io.Reader
+	done, total int64
+	progress    func(done, total int64)
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	w.done += int64(n)
+	w.progress(w.done, w.total)
+	return n, err
 }

@@ -76,7 +76,12 @@ func TestFetch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			var done, total int64
+			f.Progress = func(d, t int64) { done, total = d, t }
 			data, err := f.Fetch(t.Context(), c.url)
+			if err == nil && (done != int64(len(data)) || total != done) {
+				t.Errorf("of %d bytes the last progress is %d of %d", len(data), done, total)
+			}
 			switch fault, ok := schemas.AsFault(err); {
 			case c.want == "":
 				if err != nil || !bytes.Equal(data, image) {

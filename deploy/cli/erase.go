@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os/user"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -22,17 +21,13 @@ Kafka cannot remove single records: what the topics hold until their retention e
   gleaner erase 000000000049.jpg --dataset coco128`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			actor := "operator"
-			if u, err := user.Current(); err == nil {
-				actor = "operator:" + u.Username
-			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				id, err := conn.ResolveSample(dataset, args[0])
 				if err != nil {
 					return usageError{err}
 				}
 				var all []wire.Erased
-				if err := conn.Erase(ctx, id, actor, reason, func(e wire.Erased) { all = append(all, e) }); err != nil {
+				if err := conn.Erase(ctx, id, operator(), reason, func(e wire.Erased) { all = append(all, e) }); err != nil {
 					return err
 				}
 				if a.asJSON {

@@ -255,14 +255,11 @@ func (c *Config) findClasses() error {
 	if _, err := os.Stat(model); err != nil {
 		return fmt.Errorf("prelabel.model: %w", err)
 	}
-	found, err := filepath.Glob(filepath.Join(filepath.Dir(model), "*.names"))
+	found, err := prelabel.ClassesBeside(model)
 	if err != nil {
-		return err
+		return fmt.Errorf("prelabel.classes: %w", err)
 	}
-	if len(found) != 1 {
-		return fmt.Errorf("prelabel.classes: the names of the classes of %s are needed, one a line: name the file, or put one *.names beside the model (there are %d)", model, len(found))
-	}
-	c.Prelabel.Classes = found[0]
+	c.Prelabel.Classes = found
 	return nil
 }
 

@@ -80,6 +80,18 @@ func (c Config) accept(dataset string) float32 {
 	return c.Accept
 }
 
+// ClassesBeside finds the one *.names file in the folder of a model.
+func ClassesBeside(model string) (string, error) {
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(model), "*.names"))
+	if err != nil {
+		return "", err
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("the names of the classes of %s are needed, one a line: name the file, or put one *.names beside the model (there are %d)", model, len(found))
+	}
+	return found[0], nil
+}
+
 // ReadClasses reads a file of class names, one a line in the order of the model's outputs; empty lines are passed over.
 func ReadClasses(path string) ([]string, error) {
 	f, err := os.Open(path)

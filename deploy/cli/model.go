@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gleaner/deploy/wire"
+	"gleaner/schemas"
+	"gleaner/stages/prelabel"
+)
+
+func (a *app) modelCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "model", Short: "Register models, and choose which of them label which dataset first", Args: cobra.NoArgs,
+		Long: `A model is an ONNX file with the names of its classes, registered for ever under name@version. Those that serve a dataset label its
+samples first; a change takes effect between two samples, in every process that runs prelabel, and loses none. A model that
+cannot be loaded is refused, which gleaner status shows, and those before it go on.`,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	for _, sub := range []*cobra.Command{
+		a.modelAdd(), a.modelPull(), a.modelList(), a.modelShow(), a.modelServe(), a.modelRollback(), a.modelRemove(),
+	} {
+		a.jsonFlag(sub)
+		c.AddCommand(sub)
+	}
+	return c
+}
+
+// newModel is what add and pull say of a file.
+type newModel struct {
+	wire.ModelSpec
+	classes string // file
+	serve   string // dataset; empty: none
+}
+
+func (n *newModel) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&n.Name, "name", "", "name of the model (default: the file's, without its extension)")
+	f.StringVar(&n.Version, "version", "", "version of the model (default: the next number)")
+	f.StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: the one *.names beside the file)")
+	f.StringVar(&n.License, "license", "", "license of the model, such as Apache-2.0")
+	f.StringVar(&n.LabelSpace, "label-space", "", "dataset@version whose class names the model uses, such as coco@2017")
+	f.StringVar(&n.serve, "serve", "", "let it serve this dataset at once; --serve alone: every dataset without models of its own")
+	f.Lookup("serve").NoOptDefVal = schemas.AnyDataset
+}
+
+// register registers a file that is in memory, and lets it serve where that was asked for.
+func (n *newModel) register(ctx context.Context, a *app, w io.Writer, conn *wire.Connections, file string, data []byte) error {
+	if n.Name == "" {
+		n.Name = strings.TrimSuffix(path.Base(filepath.ToSlash(file)), path.Ext(file))
+	}
+	m, added, err := conn.AddModel(ctx, data, n.ModelSpec)
+	if err != nil {
+		return err
+	}
+	if n.serve != "" {
+		if _, err := conn.ServeModels(ctx, n.serve, []string{m.ID}, 0, operator()); err != nil {
+			return err
+		}
+	}
+	if a.asJSON {
+		return printJSON(w, m)
+	}
+	verb := "registered"
+	if !added {
+		verb = "was registered before:"
+	}
+	fmt.Fprintf(w, "%s %s: %s by %s, %d classes, %.1f MB\n", verb, m.ID, m.Task, m.Decode.Decoder, len(m.Classes), float64(m.File.Size)/1e6)
+	if n.serve != "" {
+		fmt.Fprintf(w, "it serves %s from the next samples on\n", datasetText(n.serve))
+	}
+	return nil
+}
+
+func (a *app) modelAdd() *cobra.Command {
+	var n newModel
+	c := &cobra.Command{
+		Use: "add FILE", Short: "Register an ONNX file, after a trial on the runtime that serves",
+		Long: `Load the file, recognize what its outputs mean, store it by its content and register it. Adding the same file under the same
+name again changes nothing. A model of unknown shape is refused: the error says which outputs it has and which decoders there are.`,
+		Example: `  gleaner model add yolox_nano.onnx --classes coco.names --license Apache-2.0 --label-space coco@2017
+  gleaner model add runs/7/best.onnx --name street --serve=street`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			data, err := os.ReadFile(args[0])
+			if err != nil {
+				return fmt.Errorf("model add: %w", err)
+			}
+			if n.classes == "" {
+				if n.classes, err = prelabel.ClassesBeside(args[0]); err != nil {
+					return usageError{fmt.Errorf("model add: --classes: %w", err)}
+				}
+			}
+			if n.Classes, err = prelabel.ReadClasses(n.classes); err != nil {
+				return fmt.Errorf("model add: %w", err)
+			}
+			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
+				return n.register(ctx, a, c.OutOrStdout(), conn, args[0], data)
+			})
+		},
+	}
+	n.flags(c)
+	return c
+}
+
+func (a *app) modelPull() *cobra.Command {
+	var n newModel
+	var digest, limit string
+	c := &cobra.Command{
+		Use: "pull URL", Short: "Fetch an ONNX file over https, check its digest and register it",
+		Example: `  gleaner model pull https://example.org/models/street.onnx --sha256 695e750a… --classes street.names
+  gleaner model pull https://example.org/best.onnx --sha256 695e750a… --classes coco.names --name street --serve=street`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			var want schemas.Hash
+			if err := want.UnmarshalText([]byte(digest)); err != nil {
+				return usageError{fmt.Errorf("model pull: --sha256: %w", err)}
+			}
+			most, err := schemas.ParseByteSize(limit)
+			if err != nil {
+				return usageError{fmt.Errorf("model pull: --max-size: %w", err)}
+			}
+			if n.classes == "" {
+				return usageError{fmt.Errorf("model pull: --classes: name the file with the names of its classes, one a line")}
+			}
+			if n.Classes, err = prelabel.ReadClasses(n.classes); err != nil {
+				return fmt.Errorf("model pull: %w", err)
+			}
+			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
+				var b *progress
+				data, err := conn.PullModel(ctx, args[0], want, most, func(done, total int64) {
+					if b == nil {
+						b = bar(total, "bytes pulled")
+					}
+					b.Set(int(done))
+				})
+				if b != nil {
+					b.End()
+				}
+				if err != nil {
+					return fmt.Errorf("model %w", err)
+				}
+				return n.register(ctx, a, c.OutOrStdout(), conn, args[0], data)
+			})
+		},
+	}
+	n.flags(c)
+	c.Flags().StringVar(&digest, "sha256", "", "SHA-256 of the file, 64 hex digits (required)")
+	c.Flags().StringVar(&limit, "max-size", "2GiB", "a larger file is refused")
+	return c
+}
