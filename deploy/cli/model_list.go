@@ -69,7 +69,7 @@ func (a *app) modelList() *cobra.Command {
 					return err
 				}
 				for _, dataset := range slices.Sorted(maps.Keys(r.Serving)) {
-					fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", datasetText(dataset), setText(r.Serving[dataset].ModelSet))
+					fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", datasetText(dataset), setText(r.Serving[dataset]))
 				}
 				return nil
 			})

@@ -102,7 +102,7 @@ func (a *app) printServing(w io.Writer, s schemas.Serving) error {
 	if a.asJSON {
 		return printJSON(w, s)
 	}
-	_, err := fmt.Fprintf(w, "%s: from the next samples on %s\n", datasetText(s.Dataset), setText(s.ModelSet))
+	_, err := fmt.Fprintf(w, "from the next samples on %s: %s\n", datasetText(s.Dataset), setText(s))
 	return err
 }
 
@@ -113,8 +113,10 @@ func datasetText(dataset string) string {
 	return "dataset " + dataset
 }
 
-func setText(s schemas.ModelSet) string {
+func setText(s schemas.Serving) string {
 	switch {
+	case len(s.Models) == 0 && s.Dataset == schemas.AnyDataset:
+		return "no models, samples pass unlabeled"
 	case len(s.Models) == 0:
 		return "no models of its own"
 	case s.Share > 0:

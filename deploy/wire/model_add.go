@@ -44,7 +44,7 @@ func (c *Connections) AddModel(ctx context.Context, data []byte, spec ModelSpec)
 	}
 	tried, err := c.openModel(data, m)
 	if err != nil {
-		return m, false, fmt.Errorf("model %s: %w", m.ID, err)
+		return m, false, err
 	}
 	seen := tried.Model()
 	m.Name, m.Version, m.SHA256, m.Task, m.Decode, m.Classes = seen.Name, seen.Version, seen.SHA256, seen.Task, seen.Decode, seen.Classes

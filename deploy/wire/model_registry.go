@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"gleaner/schemas"
@@ -31,19 +32,26 @@ func FindModel(r prelabel.Registry, name string) (schemas.Model, error) {
 	if m, ok := r.Models[name]; ok {
 		return m, nil
 	}
-	var found []string
+	var found, gone []string
 	for _, id := range slices.Sorted(maps.Keys(r.Models)) {
-		if _, removed := r.Removed[id]; r.Models[id].Name == name && !removed {
+		_, removed := r.Removed[id]
+		switch {
+		case r.Models[id].Name != name:
+		case removed:
+			gone = append(gone, id)
+		default:
 			found = append(found, id)
 		}
 	}
-	switch len(found) {
-	case 0:
+	switch {
+	case len(found) == 0 && len(gone) > 0:
+		return schemas.Model{}, fmt.Errorf("model %q has no version that was not removed: %s", name, strings.Join(gone, ", "))
+	case len(found) == 0:
 		return schemas.Model{}, fmt.Errorf("model %q is not registered: `gleaner model list` lists them", name)
-	case 1:
-		return r.Models[found[0]], nil
+	case len(found) > 1:
+		return schemas.Model{}, fmt.Errorf("model %q has several versions: name one of %s", name, strings.Join(found, ", "))
 	}
-	return schemas.Model{}, fmt.Errorf("model %q has several versions: name one of %v", name, found)
+	return r.Models[found[0]], nil
 }
 
 // ServedBy lists the datasets that a model serves, in order.

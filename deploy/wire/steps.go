@@ -65,7 +65,7 @@ func (c *Connections) newShared(ctx context.Context, names []string, metrics *pr
 // await lets ingest wait for the steps that look at images.
 func (s *shared) await(names []string) {
 	users := 0
-	if s.models.fleet != nil && s.models.fleet.Serving() {
+	if s.models.fleet != nil && len(s.models.fleet.Serving()) > 0 {
 		users++
 	}
 	if slices.Contains(names, "superpixel") {

@@ -269,9 +269,15 @@ func (f *Fleet) Failures() Failures {
 	return f.failed
 }
 
-// Serving tells whether models serve any dataset.
-func (f *Fleet) Serving() bool {
+// Serving returns the models that serve, by dataset.
+func (f *Fleet) Serving() map[string]schemas.ModelSet {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.lineups) > 0
+	sets := map[string]schemas.ModelSet{}
+	for dataset, l := range f.lineups {
+		if l.members != nil {
+			sets[dataset] = l.set
+		}
+	}
+	return sets
 }

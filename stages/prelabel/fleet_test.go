@@ -352,7 +352,7 @@ func TestFleetCanary(t *testing.T) {
 			got = append(got, strings.Join(append([]string{family.GetName()}, labels...), " "))
 		}
 	}
-	if want := []string{"gleaner_model_refused_total", "gleaner_model_serving * a@1 all", "gleaner_model_serving * a@2 canary"}; !slices.Equal(got, want) || samples != 2*n {
+	if want := []string{"gleaner_model_refused_total", "gleaner_model_serving * a@1 models", "gleaner_model_serving * a@2 canary"}; !slices.Equal(got, want) || samples != 2*n {
 		t.Errorf("metrics %q with %g samples, want %q with %d", got, samples, want, 2*n)
 	}
 }

@@ -1,0 +1,159 @@
+package e2e
+
+import (
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gleaner/deploy/e2e/realdata"
+	"gleaner/schemas"
+)
+
+// TestModels goes through the life of models by the commands that people type, on a system that is killed meanwhile.
+func TestModels(t *testing.T) {
+	yolox, fast, names := realdata.Need(t, "models", "yolox_nano.onnx"), realdata.Need(t, "models", "FastestDet.onnx"), realdata.Need(t, "models", "coco.names")
+	i := install(t)
+	usual := must(os.ReadFile(i.config))(t)
+	if err := os.WriteFile(i.config, append(usual, "prelabel: {model: "+yolox+"}\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := i.up(t)
+	model := func(args ...string) []string { return append([]string{"model"}, args...) }
+	refused := func(code int, want string, args ...string) {
+		t.Helper()
+		if _, errs, got := i.run(t, model(args...)...); got != code || !strings.Contains(errs, want) {
+			t.Errorf("gleaner model %s: exit code %d, want %d and %q:\n%s", strings.Join(args, " "), got, code, want, errs)
+		}
+	}
+	metrics := func() string {
+		t.Helper()
+		answer := must(http.Get(s.at.Web + "/metrics"))(t)
+		defer answer.Body.Close()
+		return string(must(io.ReadAll(answer.Body))(t))
+	}
+	// serves waits until the running system has loaded a model for a dataset.
+	serves := func(dataset, id, role string) {
+		t.Helper()
+		eventually(t, patience, id+" serves "+dataset, func() bool {
+			return strings.Contains(metrics(), `gleaner_model_serving{dataset="`+dataset+`",model="`+id+`",role="`+role+`"}`)
+		})
+	}
+	// labeledBy pushes images and waits until all of them are stamped by these models.
+	labeledBy := func(dataset string, seed uint64, want ...string) {
+		t.Helper()
+		images := drawn(t, 4, seed)
+		i.ok(t, "push", images, "--dataset", dataset)
+		conn := s.connect(t)
+		eventually(t, patience, "the images of "+dataset+" are prelabeled", func() bool {
+			found, rejected := 0, s.sql(t, "SELECT count() FROM rejected FINAL WHERE dataset = '"+dataset+"'")[0]
+			err := conn.Kafka.Scan(t.Context(), schemas.Prelabeled, func(r schemas.Record) error {
+				sample, err := schemas.DecodeSample(r.Value)
+				if err != nil || sample.Dataset != dataset {
+					return err
+				}
+				var by []string
+				for _, stamp := range sample.Stamps {
+					if stamp.Step == "prelabel" {
+						by = append(by, stamp.Model)
+					}
+				}
+				if !slices.Equal(by, want) {
+					t.Errorf("%s of %s is labeled by %v, want %v", sample.UniqueID, dataset, by, want)
+				}
+				found++
+				return nil
+			})
+			return err == nil && found > 0 && found+int(rejected[0]-'0') == 4
+		})
+	}
+
+	serves("*", "yolox_nano@1", "models") // the configuration's
+	labeledBy("street", 1, "yolox_nano@1")
+
+	m := decode[schemas.Model](t, i, model("add", fast, "--name", "fast", "--license", "BSD-3-Clause", "--label-space", "coco@2017")...)
+	if m.ID != "fast@1" || m.Task != schemas.TaskDetect || m.Decode.Decoder != "fastestdet" || len(m.Classes) != 80 || m.LabelSpace != "coco@2017" {
+		t.Errorf("%+v", m)
+	}
+	if out := i.ok(t, model("add", fast, "--name", "fast")...); !strings.Contains(out, "was registered before: fast@1") {
+		t.Errorf("added again: %s", out)
+	}
+	if out := i.ok(t, model("show", "fast")...); !strings.Contains(out, "BSD-3-Clause") || !strings.Contains(out, m.SHA256.String()) {
+		t.Errorf("shown: %s", out)
+	}
+	junk := filepath.Join(t.TempDir(), "junk.onnx")
+	if err := os.WriteFile(junk, []byte("no model"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refused(1, "not a model that this runtime can load", "add", junk, "--classes", names)
+	refused(1, "registered already, and entries never change", "add", yolox, "--name", "fast", "--version", "1")
+	refused(2, "*.names beside the model (there are 0)", "add", junk)
+	refused(1, `model "slow" is not registered`, "serve", "slow")
+	refused(2, "want one list of models", "serve")
+	refused(2, "want a share between 0 and 100%", "serve", "fast", "--canary", "100%")
+	refused(1, "nothing to roll back to", "rollback", "--dataset", "cells")
+	refused(1, "yolox_nano@1 serves dataset *", "remove", "yolox_nano")
+
+	i.ok(t, model("serve", "yolox_nano,fast", "--dataset", "cells")...)
+	i.ok(t, model("serve", "fast,yolox_nano", "--dataset", "tissue")...)
+	serves("cells", "fast@1", "models")
+	labeledBy("cells", 2, "yolox_nano@1", "fast@1")
+	i.ok(t, model("serve", "fast", "--canary", "20%")...)
+	serves("*", "fast@1", "canary")
+
+	s.kill()
+	s.orphans(t)
+	s = i.up(t)
+	serves("*", "fast@1", "canary")
+	labeledBy("tissue", 3, "fast@1", "yolox_nano@1")
+	if out := i.ok(t, model("rollback")...); !strings.Contains(out, "every dataset without models of its own: yolox_nano@1") {
+		t.Errorf("rolled back: %s", out)
+	}
+
+	// A file that changed in the store does not serve, and people see why.
+	path := filepath.Join(i.dir, "blobs", filepath.FromSlash(m.File.Key))
+	for _, dataset := range []string{"cells", "tissue"} {
+		i.ok(t, model("serve", "--none", "--dataset", dataset)...)
+	}
+	eventually(t, patience, "fast@1 is out of memory", func() bool { return !strings.Contains(metrics(), `model="fast@1",role=`) })
+	if err := os.WriteFile(path, []byte("other bytes"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	i.ok(t, model("serve", "fast", "--dataset", "roads")...)
+	eventually(t, patience, "the status says why", func() bool {
+		return strings.Contains(i.ok(t, "status"), "holds other bytes than were registered")
+	})
+	labeledBy("roads", 4, "yolox_nano@1")
+
+	t.Run("pull", func(t *testing.T) {
+		server := httptest.NewTLSServer(http.FileServer(http.Dir(filepath.Dir(fast))))
+		defer server.Close()
+		ca := filepath.Join(t.TempDir(), "ca.pem")
+		if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("SSL_CERT_FILE", ca) // of the commands
+		address, digest := server.URL+"/FastestDet.onnx", m.SHA256.String()
+		refused(1, "not the one that was asked for", "pull", address, "--classes", names, "--sha256", strings.Repeat("0", 64))
+		refused(1, "the limit is 1000", "pull", address, "--classes", names, "--sha256", digest, "--max-size", "1000")
+		refused(1, "want an https address", "pull", strings.Replace(address, "https", "http", 1), "--classes", names, "--sha256", digest)
+		refused(2, "--sha256: digest", "pull", address, "--classes", names)
+		if got := decode[schemas.Model](t, i, model("pull", address, "--classes", names, "--sha256", digest, "--name", "fast", "--serve=roads")...); got.ID != "fast@1" {
+			t.Errorf("pulled %+v", got)
+		}
+		serves("roads", "fast@1", "models") // the file is mended, and asked for again
+	})
+	i.ok(t, model("rollback", "--dataset", "roads")...)
+	i.ok(t, model("serve", "--none", "--dataset", "roads")...)
+	i.ok(t, model("remove", "fast")...)
+	refused(1, "no version that was not removed: fast@1", "serve", "fast")
+	refused(1, "fast@1 was removed by operator", "serve", "fast@1")
+	if out := i.ok(t, model("list")...); !strings.Contains(out, "removed") || !strings.Contains(out, "every dataset without models of its own: yolox_nano@1") {
+		t.Errorf("list:\n%s", out)
+	}
+}
