@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gleaner/deploy/config"
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
@@ -37,6 +38,7 @@ cannot be loaded is refused, which gleaner status shows, and those before it go 
 type newModel struct {
 	wire.ModelSpec
 	classes string // file
+	decode  string // file; empty: recognized
 	serve   string // dataset; empty: none
 }
 
@@ -45,10 +47,19 @@ func (n *newModel) flags(c *cobra.Command) {
 	f.StringVar(&n.Name, "name", "", "name of the model (default: the file's, without its extension)")
 	f.StringVar(&n.Version, "version", "", "version of the model (default: the next number)")
 	f.StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: the one *.names beside the file)")
+	f.StringVar(&n.decode, "decode", "", "YAML file that says how images become its input and what its outputs mean (default: recognized)")
 	f.StringVar(&n.License, "license", "", "license of the model, such as Apache-2.0")
 	f.StringVar(&n.LabelSpace, "label-space", "", "dataset@version whose class names the model uses, such as coco@2017")
 	f.StringVar(&n.serve, "serve", "", "let it serve this dataset at once; --serve alone: every dataset without models of its own")
 	f.Lookup("serve").NoOptDefVal = schemas.AnyDataset
+}
+
+// read reads the files that the flags name.
+func (n *newModel) read() (err error) {
+	if n.Classes, err = prelabel.ReadClasses(n.classes); err == nil && n.decode != "" {
+		n.Decode, err = config.ReadDecode(n.decode)
+	}
+	return err
 }
 
 // register registers a file that is in memory, and lets it serve where that was asked for.
@@ -86,7 +97,8 @@ func (a *app) modelAdd() *cobra.Command {
 		Long: `Load the file, recognize what its outputs mean, store it by its content and register it. Adding the same file under the same
 name again changes nothing. A model of unknown shape is refused: the error says which outputs it has and which decoders there are.`,
 		Example: `  gleaner model add yolox_nano.onnx --classes coco.names --license Apache-2.0 --label-space coco@2017
-  gleaner model add runs/7/best.onnx --name street --serve=street`,
+  gleaner model add runs/7/best.onnx --name street --serve=street
+  gleaner model add odd.onnx --decode odd.yaml      decoder: yolov5, input: {channels: bgr}, ...`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			data, err := os.ReadFile(args[0])
@@ -98,7 +110,7 @@ name again changes nothing. A model of unknown shape is refused: the error says 
 					return usageError{fmt.Errorf("model add: --classes: %w", err)}
 				}
 			}
-			if n.Classes, err = prelabel.ReadClasses(n.classes); err != nil {
+			if err := n.read(); err != nil {
 				return fmt.Errorf("model add: %w", err)
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
@@ -130,7 +142,7 @@ func (a *app) modelPull() *cobra.Command {
 			if n.classes == "" {
 				return usageError{fmt.Errorf("model pull: --classes: name the file with the names of its classes, one a line")}
 			}
-			if n.Classes, err = prelabel.ReadClasses(n.classes); err != nil {
+			if err := n.read(); err != nil {
 				return fmt.Errorf("model pull: %w", err)
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {

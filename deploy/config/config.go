@@ -375,3 +375,18 @@ func (c Config) Print(w io.Writer) error {
 	_, err = w.Write(out)
 	return err
 }
+
+// ReadDecode reads a file that says how a model's tensors are made and read.
+func ReadDecode(path string) (d schemas.Decode, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return d, err
+	}
+	if err = decode(data, &d); err == nil {
+		err = d.Validate()
+	}
+	if err != nil {
+		return d, fmt.Errorf("%s: %w", path, err)
+	}
+	return d, nil
+}

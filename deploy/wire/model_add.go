@@ -1,12 +1,12 @@
 package wire
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -20,8 +20,9 @@ var ErrRegistered = errors.New("registered already, and entries never change: ch
 // ModelSpec is what a person says of a model file.
 type ModelSpec struct {
 	Name       string
-	Version    string // empty: that of the same file under this name, or else the next number
+	Version    string // empty: that of an entry of this name which says the same, or else the next number
 	Classes    []string
+	Decode     schemas.Decode // what is left out is recognized
 	LabelSpace string
 	License    string
 }
@@ -33,32 +34,28 @@ func (c *Connections) AddModel(ctx context.Context, data []byte, spec ModelSpec)
 	if err != nil {
 		return m, false, err
 	}
-	digest := schemas.Hash(sha256.Sum256(data))
-	version := spec.Version
-	if version == "" {
-		version = nextVersion(r, spec.Name, digest)
-	}
-	m = schemas.Model{
-		ID: spec.Name + "@" + version, Classes: spec.Classes, LabelSpace: spec.LabelSpace, License: spec.License,
-		File: schemas.BlobRef{Key: schemas.ModelKey(digest), Size: int64(len(data))}, At: now(),
-	}
-	tried, err := c.openModel(data, m)
+	tried, err := c.openModel(data, schemas.Model{ID: spec.Name + "@" + cmp.Or(spec.Version, "new"), Classes: spec.Classes, Decode: spec.Decode})
 	if err != nil {
 		return m, false, err
 	}
-	seen := tried.Model()
-	m.Name, m.Version, m.SHA256, m.Task, m.Decode, m.Classes = seen.Name, seen.Version, seen.SHA256, seen.Task, seen.Decode, seen.Classes
-	if err := errors.Join(tried.Close(), m.Validate()); err != nil {
+	m = tried.Model()
+	if err := tried.Close(); err != nil {
+		return m, false, err
+	}
+	m.Version = cmp.Or(spec.Version, nextVersion(r, m, spec))
+	m.ID, m.LabelSpace, m.License, m.At = m.Name+"@"+m.Version, spec.LabelSpace, spec.License, now()
+	m.File = schemas.BlobRef{Key: schemas.ModelKey(m.SHA256), Size: int64(len(data))}
+	if err := m.Validate(); err != nil {
 		return m, false, err
 	}
 	if err := c.Blobs.Put(ctx, m.File.Key, data); err != nil {
 		return m, false, fmt.Errorf("model %s: file: %w", m.ID, err)
 	}
-	return c.register(ctx, m, r)
+	return c.register(ctx, m, spec, r)
 }
 
 // register puts an entry on the topic. The blob store decides between racing writers, so that an id has one meaning for ever.
-func (c *Connections) register(ctx context.Context, m schemas.Model, r prelabel.Registry) (schemas.Model, bool, error) {
+func (c *Connections) register(ctx context.Context, m schemas.Model, spec ModelSpec, r prelabel.Registry) (schemas.Model, bool, error) {
 	fail := func(err error) (schemas.Model, bool, error) {
 		return m, false, fmt.Errorf("model %s: register: %w", m.ID, err)
 	}
@@ -79,13 +76,12 @@ func (c *Connections) register(ctx context.Context, m schemas.Model, r prelabel.
 			}
 		}
 	}
-	if _, removed := r.Removed[m.ID]; removed {
-		return fail(fmt.Errorf("it was removed: choose another version"))
-	}
-	if !sameModel(first, m) {
+	switch _, removed := r.Removed[m.ID]; {
+	case removed:
+		return fail(errors.New("it was removed: choose another version"))
+	case !sameModel(first, m, spec):
 		return first, false, fmt.Errorf("model %s: %w", m.ID, ErrRegistered)
-	}
-	if known {
+	case known:
 		return first, false, nil
 	}
 	if err := c.Kafka.Append(ctx, schemas.Record{Topic: schemas.Models, Key: []byte(m.ID), Value: value}); err != nil {
@@ -94,27 +90,25 @@ func (c *Connections) register(ctx context.Context, m schemas.Model, r prelabel.
 	return first, true, nil
 }
 
-// sameModel tells whether an entry stands for what is to be registered: of the file, its classes and its decoding, and of all
-// else that is said.
-func sameModel(first, m schemas.Model) bool {
+// sameModel tells whether an entry stands for m: for its file and classes, and for all else that is said of it.
+func sameModel(entry, m schemas.Model, spec ModelSpec) bool {
 	said := func(was, is string) bool { return is == "" || is == was }
-	return first.SHA256 == m.SHA256 && slices.Equal(first.Classes, m.Classes) && first.Decode.Decoder == m.Decode.Decoder &&
-		said(first.LabelSpace, m.LabelSpace) && said(first.License, m.License)
+	return entry.SHA256 == m.SHA256 && slices.Equal(entry.Classes, m.Classes) &&
+		(reflect.DeepEqual(spec.Decode, schemas.Decode{}) || reflect.DeepEqual(entry.Decode, m.Decode)) &&
+		said(entry.LabelSpace, spec.LabelSpace) && said(entry.License, spec.License)
 }
 
-// nextVersion is the version that the file has under this name already, or the number after the highest.
-func nextVersion(r prelabel.Registry, name string, file schemas.Hash) string {
+// nextVersion is that of the entry which says the same under m's name, or the number after the highest.
+func nextVersion(r prelabel.Registry, m schemas.Model, spec ModelSpec) string {
 	last := 0
-	for _, id := range slices.Sorted(maps.Keys(r.Models)) {
-		m := r.Models[id]
-		_, removed := r.Removed[id]
-		if m.Name != name {
+	for id, entry := range r.Models {
+		if entry.Name != m.Name {
 			continue
 		}
-		if m.SHA256 == file && !removed {
-			return m.Version
+		if _, removed := r.Removed[id]; !removed && sameModel(entry, m, spec) {
+			return entry.Version
 		}
-		if n, err := strconv.Atoi(m.Version); err == nil {
+		if n, err := strconv.Atoi(entry.Version); err == nil {
 			last = max(last, n)
 		}
 	}

@@ -292,12 +292,12 @@ func TestModelsRefused(t *testing.T) {
 	broken := fast
 	broken.ID, broken.Name, broken.SHA256 = "broken@1", "broken", sha256.Sum256(noise)
 	broken.File.Key = schemas.ModelKey(broken.SHA256)
-	if _, _, err := b.register(t.Context(), broken, r); err != nil {
+	if _, _, err := b.register(t.Context(), broken, ModelSpec{}, r); err != nil {
 		t.Fatal(err)
 	}
 	other := fast // its file is sound, and its classes are those of another
 	other.ID, other.Name, other.Classes = "other@1", "other", []string{"cat", "dog"}
-	if _, _, err := b.register(t.Context(), other, r); err != nil {
+	if _, _, err := b.register(t.Context(), other, ModelSpec{}, r); err != nil {
 		t.Fatal(err)
 	}
 	for i, c := range []struct {

@@ -45,6 +45,7 @@ type Fleet struct {
 	members map[string]*member // by model id: what lineups and samples hold
 	samples map[string]uint64  // by model id: how many have seen it
 	failed  Failures
+	begun   bool // the first Update is over
 	closed  bool
 }
 
@@ -55,14 +56,16 @@ type Failures struct {
 	At      time.Time // when that was
 }
 
-// lineup is what serves a dataset.
+// lineup is what serves a dataset. One with neither members nor an error is none: the dataset has no models of its own.
 type lineup struct {
 	answers schemas.Serving    // the record that this comes of
 	open    bool               // the answer is not final: loading failed, and another try may help
-	set     schemas.ModelSet   // what serves: what was asked for, or what served before where that was refused
-	members map[string]*member // of the set, by model id; nil: none serves
-	err     error              // why, then
+	set     schemas.ModelSet   // what was asked for, or what served before where that was refused
+	members map[string]*member // of the set, by model id
+	err     error              // why there are no members, where samples must wait for them
 }
+
+func (l *lineup) none() bool { return l == nil || l.members == nil && l.err == nil }
 
 // member is a loaded model. uses counts the lineups and samples that hold it, under the fleet's lock.
 type member struct {
@@ -81,17 +84,17 @@ func NewFleet(load func(context.Context, schemas.Model) (Loaded, error), log *sl
 func (f *Fleet) Take(dataset string, id schemas.SampleID) ([]Detector, func(), error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	l, ok := f.lineups[dataset]
-	if !ok {
-		l, ok = f.lineups[schemas.AnyDataset]
+	l := f.lineups[dataset]
+	if l.none() {
+		l = f.lineups[schemas.AnyDataset]
 	}
 	switch {
 	case f.closed:
 		return nil, nil, errors.New("the models are closed")
-	case !ok:
+	case l.none():
 		return nil, func() {}, nil
-	case l.members == nil:
-		return nil, nil, fmt.Errorf("no model serves: %w", l.err)
+	case l.err != nil:
+		return nil, nil, errors.New("no model serves yet: " + l.err.Error()) // which may be a fault, and the sample has none
 	}
 	var detectors []Detector
 	var held []*member
@@ -117,43 +120,62 @@ func (f *Fleet) Update(ctx context.Context, r Registry) error {
 	for _, dataset := range slices.Compact(datasets) {
 		errs = append(errs, f.update(ctx, dataset, r))
 	}
+	f.mu.Lock()
+	f.begun = true
+	f.mu.Unlock()
 	return errors.Join(errs...)
 }
 
 func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
 	want := r.Serving[dataset]
 	f.mu.Lock()
-	now := f.lineups[dataset]
+	now, begun := f.lineups[dataset], f.begun
 	f.mu.Unlock()
 	if now != nil && !now.open && now.answers.At.Equal(want.At) && now.answers.Equal(want.ModelSet) {
 		return nil
 	}
+	next := &lineup{answers: want, set: want.ModelSet}
 	if len(want.Models) == 0 {
-		f.swap(dataset, nil)
+		f.swap(dataset, next)
 		return nil
 	}
-	members, err := f.gather(ctx, want.ModelSet, r)
-	if err == nil {
-		f.swap(dataset, &lineup{answers: want, set: want.ModelSet, members: members})
+	var err error
+	if next.members, err = f.gather(ctx, want.ModelSet, r); err == nil {
+		f.swap(dataset, next)
 		f.log.Info("models serve from the next sample on", "dataset", dataset, "models", want.Models, "canary", want.Canary, "share", want.Share)
 		return nil
 	}
 	_, final := schemas.AsFault(err)
 	err = f.note(want, err, final)
-	next := &lineup{answers: want, open: !final, set: want.ModelSet, err: err}
-	switch {
-	case now != nil && now.members != nil:
+	next.open = !final
+	switch waits := now == nil && !begun || now != nil && now.err != nil; {
+	case waits && final:
+		f.fallBack(ctx, next, r, err)
+	case waits:
+		next.err = err
+	case now != nil:
 		next.set, next.members = now.set, f.hold(now.members)
-	case final && want.Previous != nil && len(want.Previous.Models) > 0:
-		if members, err := f.gather(ctx, *want.Previous, r); err == nil {
-			next.set, next.members = *want.Previous, members
-		}
 	}
 	f.swap(dataset, next)
 	if final {
 		return nil
 	}
 	return err
+}
+
+// fallBack chooses what serves where a process begins with a set that is refused: the set before. Where that cannot be loaded
+// either, or there was none at all, samples wait rather than pass unlabeled.
+func (f *Fleet) fallBack(ctx context.Context, next *lineup, r Registry, why error) {
+	before := next.answers.Previous
+	switch {
+	case before != nil && len(before.Models) > 0:
+		next.set = *before
+		if next.members, _ = f.gather(ctx, *before, r); next.members == nil {
+			next.err = why
+		}
+	case next.answers.Dataset == schemas.AnyDataset:
+		next.err = why
+	}
 }
 
 // note remembers why models that should serve do not.

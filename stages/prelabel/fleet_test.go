@@ -109,6 +109,9 @@ func taken(t *testing.T, f *Fleet, dataset string, id schemas.SampleID) string {
 	t.Helper()
 	detectors, release, err := f.Take(dataset, id)
 	if err != nil {
+		if _, fault := schemas.AsFault(err); fault {
+			t.Errorf("the sample is blamed: %v", err)
+		}
 		return "error: " + err.Error()
 	}
 	defer release()
@@ -241,7 +244,7 @@ func TestFleetStartsRefused(t *testing.T) {
 
 	f := y.fleet()
 	update(t, f, r.serve(bad))
-	if got := taken(t, f, "street", schemas.SampleID{}); got != "error: no model serves: models a@2 of dataset *: model a@2: corrupt: short" {
+	if got := taken(t, f, "street", schemas.SampleID{}); got != "error: no model serves yet: models a@2 of dataset *: model a@2: corrupt: short" {
 		t.Errorf("without earlier models a sample gets %q", got)
 	}
 	bad.Previous = &schemas.ModelSet{Models: []string{"a@1"}}
@@ -249,6 +252,31 @@ func TestFleetStartsRefused(t *testing.T) {
 	update(t, f, r.serve(bad))
 	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Failures().Refused != 1 {
 		t.Errorf("with earlier models a sample gets %q, %+v", got, f.Failures())
+	}
+}
+
+// TestFleetRefusesOwn lets a dataset that others' models serve get broken ones of its own, in a running fleet and in one that
+// begins: others' models go on.
+func TestFleetRefusesOwn(t *testing.T) {
+	y := newYard(t)
+	y.fail["b@1"] = func(*yardModel) error { return schemas.NewFault("corrupt", errors.New("short")) }
+	r := registered("a@1", "b@1").serve(serving("*", "a@1"))
+	own := serving("cells", "b@1")
+	own.Previous = &schemas.ModelSet{}
+	running := y.fleet()
+	update(t, running, r)
+	for name, f := range map[string]*Fleet{"running": running, "new": y.fleet()} {
+		update(t, f, r.serve(own))
+		if got := taken(t, f, "cells", schemas.SampleID{}); got != "a@1" || f.Failures().Refused != 1 {
+			t.Errorf("%s: cells are served by %q, %+v", name, got, f.Failures())
+		}
+	}
+	// The first models ever are refused: samples pass as they did.
+	f := y.fleet()
+	update(t, f, registered("b@1"))
+	update(t, f, registered("b@1").serve(serving("*", "b@1")))
+	if got := taken(t, f, "cells", schemas.SampleID{}); got != "" {
+		t.Errorf("samples that passed unlabeled get %q", got)
 	}
 }
 
