@@ -38,7 +38,7 @@ func Flow() []Step {
 		},
 		{
 			Name: "prelabel", In: topics{schemas.Samples}, Out: topics{schemas.Prelabeled}, Dead: schemas.Dead,
-			About: "a detector labels first",
+			About: "the models that serve the dataset label first",
 		},
 		{
 			Name: "superpixel", In: topics{schemas.Prelabeled}, Out: topics{schemas.Segmented}, Dead: schemas.Dead,

@@ -1,4 +1,4 @@
-// Package prelabel is the step that lets a model label first. It turns an image into a model's input tensor, decodes what
+// Package prelabel is the step that lets models label first. It turns an image into a model's input tensor, decodes what
 // comes out, and puts the boxes on the sample: those worth accepting as Objects, all the others as Proposals for lint.
 //
 // A family of models is one file with a decoder; Recognize tells them apart by the shapes of the graph, never by names, so
@@ -14,4 +14,6 @@
 //
 // What no output shows, such as the order of channels, their normalization and whether labels count from 1, is as the family's
 // reference has it. A schemas.Decode overrides each part, and the completed one, in Model, says by what it was recognized.
+//
+// Which models look at a sample says the Fleet, which follows the Registry.
 package prelabel
