@@ -77,7 +77,7 @@ Without --images, the images are those of GLEANER_DATA or ../shared/data, if the
 			if cfg.Prelabel.Model != "" {
 				fmt.Fprintf(out, ", labeled first by %s\n", cfg.Prelabel.Model)
 			} else {
-				fmt.Fprintln(out, ", without a model")
+				fmt.Fprintln(out)
 			}
 			return wire.Up(c.Context(), cfg, a.version, log, func(ctx context.Context, conn *wire.Connections, s *wire.System) (bool, error) {
 				r, err := demo.Run(ctx, conn, s, options)

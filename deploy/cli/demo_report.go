@@ -68,7 +68,7 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 	if r.Sheet {
 		fmt.Fprintf(w, "\nContact sheet: %s\n", o.SheetPath)
 	}
-	if c.Config.Prelabel.Model == "" {
+	if len(r.Models) == 0 {
 		fmt.Fprintln(w, "\nNo model labeled first. Bring your own images and a detector:\n  make demo IMAGES=folder MODEL=detector.onnx      (class names in a *.names file beside it)")
 	}
 	printAddresses(w, c)

@@ -38,7 +38,8 @@ type Counter interface {
 
 // Report is what there is to tell at the end.
 type Report struct {
-	Images    int // that could be pushed
+	Images    int      // that could be pushed
+	Models    []string // that label the dataset first
 	Push      wire.PushResult
 	Flow      time.Duration // from the first push until every image was accounted for
 	Rates     web.Status    // the steps as they stood then
@@ -63,6 +64,11 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 		return r, err
 	}
 	r.Images = len(files)
+	registry, err := c.Registry(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.Models = registry.Serves(o.Dataset).Models
 	began := time.Now()
 	bar := o.Progress(int64(len(files)), "push")
 	pushed := 0
@@ -102,7 +108,7 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 	if err := train(ctx, c, s, o, &r); err != nil {
 		return r, err
 	}
-	if c.Config.Prelabel.Model == "" {
+	if len(r.Models) == 0 {
 		// Nothing labeled first, so the sheet so far shows bare images: show what people labeled, and what is doubted of it.
 		if samples, err = mostDoubtful(ctx, c, ids); err != nil {
 			return r, err

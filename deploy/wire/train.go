@@ -43,9 +43,13 @@ func (c *Connections) trainProbe(ctx context.Context, name string, once bool, pr
 	}
 	features := probe.Pixels()
 	if serving := registry.Serves(name).Models; len(serving) > 0 {
-		m, err := c.loadModel(ctx, registry.Models[serving[0]])
+		entry, err := FindModel(registry, serving[0])
 		if err != nil {
-			return run, false, fmt.Errorf("features of model %s: %w", serving[0], err)
+			return run, false, err
+		}
+		m, err := c.loadModel(ctx, entry)
+		if err != nil {
+			return run, false, fmt.Errorf("features of model %s: %w", entry.ID, err)
 		}
 		defer m.Close()
 		features = probe.Deep(m.Model().ID, m.Embed)
