@@ -139,8 +139,6 @@ func (s *System) Run(ctx context.Context) error {
 		return errors.Join(err, s.release())
 	}
 	var wait sync.WaitGroup
-	var following sync.WaitGroup
-	following.Go(func() { s.shared.models.run(ctx) })
 	errs := make([]error, len(s.steps)+2)
 	for i, r := range s.steps {
 		r.set("running", nil)
@@ -168,6 +166,7 @@ func (s *System) Run(ctx context.Context) error {
 		whole(1, "page", s.web.Run)
 	}
 	var following sync.WaitGroup
+	following.Go(func() { s.shared.models.run(ctx) })
 	if s.shared.conventions != nil {
 		following.Go(func() { s.shared.conventions.run(ctx) })
 	}
