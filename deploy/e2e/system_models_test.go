@@ -33,7 +33,10 @@ func TestModels(t *testing.T) {
 	}
 	metrics := func() string {
 		t.Helper()
-		answer := must(http.Get(s.at.Web + "/metrics"))(t)
+		answer, err := http.Get(s.at.Web + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer answer.Body.Close()
 		return string(must(io.ReadAll(answer.Body))(t))
 	}
