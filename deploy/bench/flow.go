@@ -104,7 +104,7 @@ func medianOf(costs []cost, of func(cost) time.Duration) time.Duration {
 
 // start runs some steps; stop ends them.
 func (b *bench) start(ctx context.Context, steps []string) (s *wire.System, stop func(), err error) {
-	if s, err = b.conn.NewSystem(ctx, steps); err != nil {
+	if s, err = b.conn.NewSystem(steps); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -24,7 +24,7 @@ func TestStepsAloneServeMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Config.Metrics.Address = free.Addr().String()
-	taken, err := c.NewSystem(t.Context(), []string{"superpixel"})
+	taken, err := c.NewSystem([]string{"superpixel"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestStepsAloneServeMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s, err := c.NewSystem(t.Context(), []string{"superpixel"})
+	s, err := c.NewSystem([]string{"superpixel"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,31 +17,17 @@ type roster struct {
 	follows bool            // a step of this process asks for models, or for their classes
 	fleet   *prelabel.Fleet // nil: prelabel runs elsewhere
 	changed chan struct{}   // holds one, when the fleet has not seen the registry's last change
-	updated func()          // is called after each update of the fleet; nil: nothing is
+	updated func()          // is called after each update of the fleet
 
 	mu       sync.RWMutex
 	registry prelabel.Registry
-	next     int64 // offset of the topic's next record
 }
 
-// newRoster reads the registry to its present end. Where prelabel is among the steps it registers the configured model first,
-// and when it returns what serves is loaded; what cannot be is logged, and samples wait for it.
-func (c *Connections) newRoster(ctx context.Context, names []string) (*roster, error) {
-	r := &roster{c: c, changed: make(chan struct{}, 1), registry: prelabel.NewRegistry()}
+// newRoster makes an empty roster; start fills it.
+func (c *Connections) newRoster(names []string) *roster {
+	r := &roster{c: c, changed: make(chan struct{}, 1), updated: func() {}, registry: prelabel.NewRegistry()}
 	r.follows = slices.ContainsFunc(names, func(n string) bool { return n == "prelabel" || n == "lint" || n == DeskStep })
-	if !r.follows {
-		return r, nil
-	}
-	prelabels := slices.Contains(names, "prelabel")
-	if prelabels {
-		if err := c.serveConfigured(ctx); err != nil {
-			return nil, fmt.Errorf("prelabel.model: %w", err)
-		}
-	}
-	if err := r.read(ctx); err != nil {
-		return nil, err
-	}
-	if prelabels {
+	if slices.Contains(names, "prelabel") {
 		r.fleet = prelabel.NewFleet(func(ctx context.Context, entry schemas.Model) (prelabel.Loaded, error) {
 			m, err := c.loadModel(ctx, entry)
 			if err != nil {
@@ -49,78 +35,50 @@ func (c *Connections) newRoster(ctx context.Context, names []string) (*roster, e
 			}
 			return m, nil
 		}, c.Log)
-		r.update(ctx)
 	}
-	return r, nil
+	return r
 }
 
-// read takes the registry anew from what the topic holds.
-func (r *roster) read(ctx context.Context) error {
-	bounds, err := r.c.Kafka.Bounds(ctx, schemas.Models)
-	if err != nil {
-		return fmt.Errorf("model registry: %w", err)
+// start reads the registry to its present end and follows it until ctx ends. Where prelabel runs it registers the configured
+// model first, and when it returns what serves is loaded; what cannot be is logged, and samples wait for it.
+func (r *roster) start(ctx context.Context) error {
+	if !r.follows {
+		return nil
 	}
-	fresh := roster{c: r.c, registry: prelabel.NewRegistry(), next: bounds[0].End}
-	if err := r.c.Kafka.Scan(ctx, schemas.Models, fresh.apply); err != nil {
-		return fmt.Errorf("model registry: %w", err)
+	if r.fleet != nil {
+		if err := r.c.serveConfigured(ctx); err != nil {
+			return fmt.Errorf("prelabel.model: %w", err)
+		}
 	}
-	r.mu.Lock()
-	r.registry, r.next = fresh.registry, fresh.next
-	r.mu.Unlock()
-	r.poke()
+	if err := r.c.followRegistry(ctx, schemas.Models, r.apply); err != nil {
+		return err
+	}
+	if r.fleet != nil {
+		r.update(ctx)
+	}
 	return nil
 }
 
 // apply takes in a record of the topic.
-func (r *roster) apply(rec schemas.Record) error {
+func (r *roster) apply(rec schemas.Record) {
 	r.mu.Lock()
-	r.next = max(r.next, rec.Offset+1)
 	err := r.registry.Apply(rec)
 	r.mu.Unlock()
 	if err != nil {
 		r.c.Log.Warn("a record of the model registry is left out", "error", err)
-		return nil
+		return
 	}
-	r.poke()
-	return nil
-}
-
-// poke says that the registry has changed.
-func (r *roster) poke() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
 	}
 }
 
-// run follows the topic until ctx ends, and lets the fleet follow. A log that was cut or replaced is read anew.
+// run updates the fleet after every change, and for as long as that fails, until ctx ends.
 func (r *roster) run(ctx context.Context) {
-	if !r.follows {
+	if r.fleet == nil {
 		return
 	}
-	var wait sync.WaitGroup
-	defer wait.Wait()
-	if r.fleet != nil {
-		wait.Go(func() { r.keepUpdated(ctx) })
-	}
-	for ctx.Err() == nil {
-		r.mu.RLock()
-		next := r.next
-		r.mu.RUnlock()
-		err := r.c.Kafka.Follow(ctx, schemas.Models, 0, next, r.apply)
-		for ctx.Err() == nil && err != nil {
-			r.c.Log.Error("the model registry cannot be followed: it is read anew", "error", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-				err = r.read(ctx)
-			}
-		}
-	}
-}
-
-// keepUpdated updates the fleet after every change, and for as long as that fails.
-func (r *roster) keepUpdated(ctx context.Context) {
 	const shortest, longest = time.Second, time.Minute
 	pause, again := shortest, time.NewTimer(0)
 	for {
@@ -147,9 +105,7 @@ func (r *roster) update(ctx context.Context) bool {
 	if err != nil && ctx.Err() == nil {
 		r.c.Log.Error("models cannot be loaded and will be tried again", "error", err)
 	}
-	if r.updated != nil {
-		r.updated()
-	}
+	r.updated()
 	return err == nil
 }
 

@@ -76,7 +76,7 @@ func (b *bay) start() {
 	b.Log = slog.New(slog.NewTextHandler(b.log, nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	var err error
-	if b.system, err = b.NewSystem(ctx, []string{"prelabel"}); err != nil {
+	if b.system, err = b.NewSystem([]string{"prelabel"}); err != nil {
 		cancel()
 		b.t.Fatal(err)
 	}
@@ -90,6 +90,7 @@ func (b *bay) start() {
 		}
 		b.stop = func() {}
 	}
+	b.until("models serve", func() bool { return len(b.system.shared.models.fleet.Serving()) > 0 })
 }
 
 // push sends so many samples of a dataset, and returns their ids with the photo of each.

@@ -41,14 +41,13 @@ type shared struct {
 	conventions *conventions // nil: no prelabel runs here
 }
 
-func (c *Connections) newShared(ctx context.Context, names []string, metrics *prometheus.Registry) (*shared, error) {
-	s := &shared{images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), classes: &taxonomy.Registry{}, rules: &rules.Registry{}, metrics: metrics}
-	var err error
-	if s.models, err = c.newRoster(ctx, names); err != nil {
-		return nil, err
+func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
+	s := &shared{
+		images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), models: c.newRoster(names),
+		classes: &taxonomy.Registry{}, rules: &rules.Registry{}, metrics: metrics,
 	}
+	var err error
 	if s.guard, err = runner.OpenGuard(filepath.Join(c.Config.DataDir, "state"), c.Log); err != nil {
-		s.models.close()
 		return nil, err
 	}
 	if slices.Contains(names, "prelabel") {

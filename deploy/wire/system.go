@@ -65,11 +65,11 @@ func AllSteps() []string {
 	return names
 }
 
-// NewSystem makes the named steps, with the models that serve now. Nothing runs before Run.
-func (c *Connections) NewSystem(ctx context.Context, names []string) (*System, error) {
+// NewSystem makes the named steps. Nothing runs before Run.
+func (c *Connections) NewSystem(names []string) (*System, error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), c.Kafka)
-	sh, err := c.newShared(ctx, names, metrics)
+	sh, err := c.newShared(names, metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (s *System) Run(ctx context.Context) error {
 	defer stopMetrics()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := s.c.followTaxonomies(ctx, s.shared.classes); err != nil {
+	if err := errors.Join(s.c.followTaxonomies(ctx, s.shared.classes), s.shared.models.start(ctx)); err != nil {
 		return errors.Join(err, s.release())
 	}
 	if err := s.c.followRules(ctx, s.shared.rules); err != nil {

@@ -55,7 +55,7 @@ func RunSteps(ctx context.Context, cfg config.Config, version string, log *slog.
 
 // run runs the named steps until ctx ends, or failed is closed, or what started does is done.
 func (c *Connections) run(ctx context.Context, failed <-chan struct{}, names []string, started func(context.Context, *Connections, *System) (bool, error)) error {
-	s, err := c.NewSystem(ctx, names)
+	s, err := c.NewSystem(names)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func TestRaccoonsAreAnimals(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")
-	p := step(t, prelabel.DefaultConfig(), translated{d, translator})
+	p := step(t, prelabel.DefaultConfig(), prelabel.Fixed{translated{d, translator}})
 	var labels, objects, proposals, found, among int
 	for _, file := range files {
 		truth, img := photographed(t, file)
