@@ -1,0 +1,74 @@
+package wire
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+
+	"gleaner/connectors/blob"
+	"gleaner/deploy/e2e/realdata"
+	"gleaner/schemas"
+	"gleaner/stages/prelabel"
+)
+
+// TestModelIDHasOneMeaning lets two files race for one id: one of them gets it, and the topic has no other entry.
+func TestModelIDHasOneMeaning(t *testing.T) {
+	c := overKafka(t)
+	var err error
+	if c.Blobs, err = blob.Open(t.Context(), c.Config.Blob); err != nil {
+		t.Fatal(err)
+	}
+	classes, err := prelabel.ReadClasses(realdata.Need(t, "models", "coco.names"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	var entries [2]schemas.Model
+	var errs [2]error
+	for i, file := range []string{"yolox_nano.onnx", "FastestDet.onnx"} {
+		data, err := os.ReadFile(realdata.Need(t, "models", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait.Go(func() {
+			entries[i], _, errs[i] = c.AddModel(t.Context(), data, ModelSpec{Name: "m", Version: "1", Classes: classes})
+		})
+	}
+	wait.Wait()
+	won := slices.IndexFunc(errs[:], func(err error) bool { return err == nil })
+	if won < 0 || !errors.Is(errs[1-won], ErrRegistered) {
+		t.Fatalf("%v: want one to succeed and the other to be told", errs)
+	}
+	records := 0
+	if err := c.Kafka.Scan(t.Context(), schemas.Models, func(schemas.Record) error { records++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Registry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Models["m@1"]; records != 1 || got.SHA256 != entries[won].SHA256 || got.Decode.Decoder != entries[won].Decode.Decoder {
+		t.Errorf("%d records, entry %+v, want %+v", records, got, entries[won])
+	}
+}
+
+// TestLintKnowsWhatLabeled: the classes that lint goes by are those of the models that stamped the sample, not of those that
+// serve by now.
+func TestLintKnowsWhatLabeled(t *testing.T) {
+	r := roster{registry: prelabel.NewRegistry()}
+	for id, classes := range map[string][]string{"old@1": {"cat"}, "beside@1": {"dog"}, "new@1": {"eel"}} {
+		r.registry.Models[id] = schemas.Model{ID: id, Classes: classes}
+	}
+	r.registry.Serving[schemas.AnyDataset] = schemas.Serving{ModelSet: schemas.ModelSet{Models: []string{"new@1"}}}
+	s := schemas.Sample{Dataset: "street", Stamps: []schemas.Stamp{
+		{Step: "ingest"}, {Step: "prelabel", Model: "old@1", Hash: "01"}, {Step: "prelabel", Model: "beside@1", Hash: "02"}, {Step: "desk", Model: "new@1"},
+	}}
+	if got := r.known(&s); !slices.Equal(got, []string{"cat", "dog"}) {
+		t.Errorf("%v", got)
+	}
+	if got := r.classes("street"); !slices.Equal(got, []string{"eel"}) {
+		t.Errorf("the page offers %v", got)
+	}
+}
