@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"gleaner/schemas"
 )
 
 func TestBadFiles(t *testing.T) {
@@ -159,4 +162,27 @@ func read(t *testing.T, file string) Config {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func TestReadDecode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "decode.yaml")
+	for text, want := range map[string]string{
+		"decoder: yolov5\ninput: {channels: bgr}": "",
+		"decoder: yolov5\nchannels: bgr":          "channels",
+		"input: {resize: crop}":                   path + `: decode: input.resize: "crop": want one of`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := ReadDecode(path)
+		switch {
+		case want == "" && (err != nil || d.Decoder != "yolov5" || d.Input.Channels != schemas.ChannelsBGR):
+			t.Errorf("%q: %+v, %v", text, d, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+	if _, err := ReadDecode(filepath.Join(t.TempDir(), "absent")); err == nil {
+		t.Error("an absent file was read")
+	}
 }
