@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -245,7 +246,7 @@ func TestHotSwap(t *testing.T) {
 			}
 			want[key] = once[0]
 		}
-		if w := want[key]; !slices.Equal(s.Objects, w.Objects) || !slices.Equal(s.Proposals, w.Proposals) || len(s.Proposals) == 0 {
+		if w := want[key]; !reflect.DeepEqual(s.Objects, w.Objects) || !reflect.DeepEqual(s.Proposals, w.Proposals) || len(s.Proposals) == 0 {
 			t.Errorf("sample %s, by %q: %d proposals, want %d: other than these models give alone", s.ID, set, len(s.Proposals), len(w.Proposals))
 		}
 	}

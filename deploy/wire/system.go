@@ -132,10 +132,8 @@ func (s *System) Run(ctx context.Context) error {
 	defer stopMetrics()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := errors.Join(s.c.followTaxonomies(ctx, s.shared.classes), s.shared.models.start(ctx)); err != nil {
-		return errors.Join(err, s.release())
-	}
-	if err := s.c.followRules(ctx, s.shared.rules); err != nil {
+	err = errors.Join(s.c.followTaxonomies(ctx, s.shared.classes), s.c.followRules(ctx, s.shared.rules), s.shared.models.start(ctx))
+	if err != nil {
 		return errors.Join(err, s.release())
 	}
 	var wait sync.WaitGroup
@@ -165,14 +163,14 @@ func (s *System) Run(ctx context.Context) error {
 		whole(0, "desk", s.desk.Run)
 		whole(1, "page", s.web.Run)
 	}
-	var following sync.WaitGroup
-	following.Go(func() { s.shared.models.run(ctx) })
+	var beside sync.WaitGroup
+	beside.Go(func() { s.shared.models.run(ctx) })
 	if s.shared.conventions != nil {
-		following.Go(func() { s.shared.conventions.run(ctx) })
+		beside.Go(func() { s.shared.conventions.run(ctx) })
 	}
 	wait.Wait()
 	cancel()
-	following.Wait()
+	beside.Wait()
 	return errors.Join(append(errs, s.release())...)
 }
 
