@@ -36,7 +36,7 @@ func (b *bench) stages(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	pre, err := prelabel.New(b.cfg.Prelabel, prelabel.Fixed{k.detector}, images, "")
+	pre, err := prelabel.New(b.cfg.Prelabel, prelabel.Deps{Models: prelabel.Fixed{k.detector}, Images: images})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,14 @@ import (
 type model struct {
 	prelabel.Detector
 	session *onnx.Session
+	space   string
+}
+
+// Model is the detector's, with the label space that the registry has.
+func (m *model) Model() schemas.Model {
+	model := m.Detector.Model()
+	model.LabelSpace = m.space
+	return model
 }
 
 // Close frees the session.
@@ -29,7 +37,9 @@ func (c *Connections) openModel(data []byte, entry schemas.Model) (*model, error
 		return nil, err
 	}
 	defer runtime.Close() // the session keeps a hold of its own
-	session, err := runtime.LoadBytes(entry.ID, data, c.Config.ONNX)
+	cfg := c.Config.ONNX
+	cfg.Width, cfg.Height = entry.Decode.Input.Width, entry.Decode.Input.Height
+	session, err := runtime.LoadBytes(entry.ID, data, cfg)
 	if err != nil {
 		return nil, schemas.NewFault("corrupt", err)
 	}
@@ -37,7 +47,7 @@ func (c *Connections) openModel(data []byte, entry schemas.Model) (*model, error
 	if err != nil {
 		return nil, errors.Join(schemas.NewFault("no-decoder", err), session.Close())
 	}
-	return &model{detector, session}, nil
+	return &model{detector, session, entry.LabelSpace}, nil
 }
 
 // loadModel opens a registered model. A file that is not there, or is not the one that was registered, is a schemas.Fault.

@@ -9,11 +9,13 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
+	"gleaner/stages/taxonomy"
 )
 
 // roster is the model registry as this process sees it, and the fleet that follows it where the process runs prelabel.
 type roster struct {
 	c       *Connections
+	spaces  *taxonomy.Translations
 	follows bool            // a step of this process asks for models, or for their classes
 	fleet   *prelabel.Fleet // nil: prelabel runs elsewhere
 	changed chan struct{}   // holds one, when the fleet has not seen the registry's last change
@@ -24,8 +26,8 @@ type roster struct {
 }
 
 // newRoster makes an empty roster; start fills it.
-func (c *Connections) newRoster(names []string) *roster {
-	r := &roster{c: c, changed: make(chan struct{}, 1), updated: func() {}, registry: prelabel.NewRegistry()}
+func (c *Connections) newRoster(names []string, spaces *taxonomy.Translations) *roster {
+	r := &roster{c: c, spaces: spaces, changed: make(chan struct{}, 1), updated: func() {}, registry: prelabel.NewRegistry()}
 	r.follows = slices.ContainsFunc(names, func(n string) bool { return n == "prelabel" || n == "lint" || n == DeskStep })
 	if slices.Contains(names, "prelabel") {
 		r.fleet = prelabel.NewFleet(func(ctx context.Context, entry schemas.Model) (prelabel.Loaded, error) {
@@ -109,14 +111,15 @@ func (r *roster) update(ctx context.Context) bool {
 	return err == nil
 }
 
-// classes returns the classes that the models of a dataset know.
+// classes returns the classes that the models of a dataset can give it.
 func (r *roster) classes(dataset string) []string {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.registry.Classes(r.registry.Serves(dataset).All())
+	ids := r.registry.Serves(dataset).All()
+	r.mu.RUnlock()
+	return r.translated(dataset, ids)
 }
 
-// known returns the classes that the models which labeled a sample first know.
+// known returns the classes that the models which labeled a sample first can give its dataset.
 func (r *roster) known(s *schemas.Sample) []string {
 	var ids []string
 	for _, stamp := range s.Stamps {
@@ -124,9 +127,20 @@ func (r *roster) known(s *schemas.Sample) []string {
 			ids = append(ids, stamp.Model)
 		}
 	}
+	return r.translated(s.Dataset, ids)
+}
+
+// translated are the classes of some models in those that a dataset wants.
+func (r *roster) translated(dataset string, ids []string) []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.registry.Classes(ids)
+	var all []string
+	for _, id := range ids {
+		_, classes := r.spaces.Translate(dataset, r.registry.Models[id], nil)
+		all = append(all, classes...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (r *roster) close() {

@@ -271,7 +271,7 @@ func (b *bay) alone(r prelabel.Registry, ids []string) *prelabel.Prelabel {
 		b.t.Cleanup(func() { m.Close() })
 		fixed = append(fixed, m)
 	}
-	p, err := prelabel.New(b.Config.Prelabel, fixed, pixels.NewCache(1<<26, b.Blobs.Get), "test")
+	p, err := prelabel.New(b.Config.Prelabel, prelabel.Deps{Models: fixed, Images: pixels.NewCache(1<<26, b.Blobs.Get), Version: "test"})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -43,9 +43,10 @@ type shared struct {
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
 	s := &shared{
-		images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), models: c.newRoster(names),
+		images:  pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get),
 		classes: &taxonomy.Registry{}, rules: &rules.Registry{}, metrics: metrics,
 	}
+	s.models = c.newRoster(names, taxonomy.NewTranslations(s.classes, s.rules.Rules, c.Log))
 	var err error
 	if s.guard, err = runner.OpenGuard(filepath.Join(c.Config.DataDir, "state"), c.Log); err != nil {
 		return nil, err
@@ -115,7 +116,9 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		h, err := ingest.New(c.Config.Ingest, ingest.Deps{Blobs: c.Blobs, Twins: clickhouse.NewTwins(c.DB), Users: c.DB, Fetcher: fetcher, Images: s.images, Version: c.Version})
 		return h, nil, err
 	case "prelabel":
-		p, err := prelabel.New(c.Config.Prelabel, s.models.fleet, s.images, c.Version)
+		p, err := prelabel.New(c.Config.Prelabel, prelabel.Deps{
+			Models: s.models.fleet, Images: s.images, Classes: s.models.spaces, Rules: s.rules, Version: c.Version,
+		})
 		if err != nil {
 			return nil, nil, err
 		}

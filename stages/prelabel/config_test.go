@@ -22,7 +22,7 @@ func TestBadConfigs(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(cfg, nil, nil, "test"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(cfg, Deps{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

@@ -7,47 +7,82 @@ import (
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/schemas/geometry"
 	"gleaner/stages/pixels"
+	"gleaner/stages/prelabel/fuse"
 )
+
+// Deps is what the step works with. Only Models and Images are required.
+type Deps struct {
+	Models  Models
+	Images  *pixels.Cache
+	Classes Classes // nil: every dataset has the models' classes
+	Learned Learned // nil: nothing has been learned
+	Rules   Rules   // nil: no dataset has rules
+	Version string  // of the binary, for provenance
+}
+
+// Classes knows what the models' classes are to datasets.
+type Classes interface {
+	// Translate returns detections of a model by the classes that a dataset wants, without those that it has no use for, and the
+	// classes that this model can give the dataset. It may return found itself, but does not change it.
+	Translate(dataset string, m schemas.Model, found []schemas.Object) (objects []schemas.Object, classes []string)
+}
+
+// Learned is what corrections have taught of datasets. Where they have taught nothing, Move returns the box and Probability the
+// score that it was given.
+type Learned interface {
+	// Fuse makes one list of the detections of several models: perModel[i] are those of models[i], suppressed within each class.
+	Fuse(dataset string, models []fuse.Model, perModel [][]schemas.Object) []schemas.Object
+	// Move returns a model's box as the dataset's people would draw it, in an image of w by h pixels.
+	Move(dataset, class, source string, box geometry.Box, w, h int) geometry.Box
+	// Probability is the chance, (0,1), that people accept a detection with this score.
+	Probability(dataset, class, source string, score float32) float32
+}
+
+// Rules keeps what a dataset's rules let in; without rules all.
+type Rules interface {
+	Keep(ctx context.Context, s *schemas.Sample, objects []schemas.Object) ([]schemas.Object, error)
+}
 
 // Prelabel is the step. It is safe for concurrent use.
 type Prelabel struct {
-	cfg     Config
-	models  Models
-	images  *pixels.Cache
-	version string
+	cfg Config
+	Deps
 }
 
-// New makes the step. version is the binary's, for provenance.
-func New(cfg Config, models Models, images *pixels.Cache, version string) (*Prelabel, error) {
+// New makes the step.
+func New(cfg Config, deps Deps) (*Prelabel, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("prelabel: %w", err)
 	}
-	return &Prelabel{cfg: cfg, models: models, images: images, version: version}, nil
+	return &Prelabel{cfg, deps}, nil
 }
 
 // Process labels a sample by all models that serve it, with a stamp for each. Where none does, everything but stage and stamp
 // stays as it is. Labels made by people are kept: such a sample gets proposals only. Errors come from models that do not serve
-// yet, from fetching or decoding the image and from the runtime.
+// yet, from fetching or decoding the image, from the runtime, and from rules that cannot be asked.
 func (p *Prelabel) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample, error) {
 	start := time.Now()
-	detectors, release, err := p.models.Take(in.Dataset, in.ID)
+	detectors, release, err := p.Models.Take(in.Dataset, in.ID)
 	if err != nil {
 		return nil, fmt.Errorf("prelabel: sample %s: %w", in.ID, err)
 	}
 	defer release()
 	stamps := []schemas.Stamp{{}}
 	if len(detectors) > 0 {
-		var found []schemas.Object
-		if found, stamps, err = p.detect(ctx, in.Image, detectors); err != nil {
+		var found []opinion
+		if found, stamps, err = p.ask(ctx, &in, detectors); err == nil {
+			err = p.label(ctx, &in, found)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("prelabel: sample %s: %w", in.ID, err)
 		}
-		p.label(&in, found)
 	}
 	in.Stage = schemas.StagePrelabeled
 	rest := millis(start)
 	for i := range stamps {
-		stamps[i].Step, stamps[i].Version, stamps[i].At = "prelabel", p.version, time.Now().UTC().Truncate(time.Microsecond)
+		stamps[i].Step, stamps[i].Version, stamps[i].At = "prelabel", p.Version, time.Now().UTC().Truncate(time.Microsecond)
 		rest -= stamps[i].Millis
 	}
 	stamps[0].Millis += rest // the image, and what became of the detections
@@ -55,45 +90,33 @@ func (p *Prelabel) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sa
 	return []schemas.Sample{in}, nil
 }
 
-// detect returns what all detectors find, best first, and a stamp for each of them with the time that it took.
-func (p *Prelabel) detect(ctx context.Context, ref schemas.ImageRef, detectors []Detector) ([]schemas.Object, []schemas.Stamp, error) {
-	img, err := p.images.Image(ctx, ref)
+// opinion is what one model found in an image, best first, in the dataset's classes.
+type opinion struct {
+	model fuse.Model
+	found []schemas.Object
+}
+
+// ask returns what each detector finds, and a stamp for each with the time that it took.
+func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detector) ([]opinion, []schemas.Stamp, error) {
+	img, err := p.Images.Image(ctx, s.Image)
 	if err != nil {
 		return nil, nil, err
 	}
-	var found []schemas.Object
-	var stamps []schemas.Stamp
-	for _, d := range detectors {
+	opinions, stamps := make([]opinion, len(detectors)), make([]schemas.Stamp, len(detectors))
+	for i, d := range detectors {
 		start, m := time.Now(), d.Model()
-		objects, err := d.Detect(ctx, img, p.cfg.Low)
+		found, err := d.Detect(ctx, img, p.cfg.Low)
 		if err != nil {
 			return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
 		}
-		found = append(found, objects...)
-		stamps = append(stamps, schemas.Stamp{Model: m.ID, Hash: m.SHA256.String(), Millis: millis(start)})
-	}
-	sortByScore(found)
-	return found, stamps, nil
-}
-
-// label makes proposals of detections, and objects of the sure ones unless people have labeled the sample.
-func (p *Prelabel) label(s *schemas.Sample, found []schemas.Object) {
-	s.Proposals = Suppress(found, p.cfg.ProposalIoU, p.cfg.MaxProposals)
-	for i := range s.Proposals {
-		s.Proposals[i].ID = fmt.Sprintf("p%d", i+1)
-	}
-	if s.Rank >= schemas.RankHuman {
-		return
-	}
-	s.Objects = nil
-	for _, o := range Suppress(found, p.cfg.IoU, p.cfg.MaxProposals) {
-		if o.Score < p.cfg.accept(s.Dataset) {
-			break
+		classes := m.Classes
+		if p.Classes != nil {
+			found, classes = p.Classes.Translate(s.Dataset, m, found)
 		}
-		o.ID = fmt.Sprintf("o%d", len(s.Objects)+1)
-		s.Objects = append(s.Objects, o)
+		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found}
+		stamps[i] = schemas.Stamp{Model: m.ID, Hash: m.SHA256.String(), Millis: millis(start)}
 	}
-	s.Rank = schemas.RankAutomatic
+	return opinions, stamps, nil
 }
 
 func millis(since time.Time) float32 { return float32(time.Since(since).Seconds() * 1000) }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"gleaner/schemas"
@@ -74,14 +73,4 @@ func (r Registry) Serves(dataset string) schemas.ModelSet {
 		return own.ModelSet
 	}
 	return r.Serving[schemas.AnyDataset].ModelSet
-}
-
-// Classes returns every class that one of the models knows, in order.
-func (r Registry) Classes(ids []string) []string {
-	var classes []string
-	for _, id := range ids {
-		classes = append(classes, r.Models[id].Classes...)
-	}
-	slices.Sort(classes)
-	return slices.Compact(classes)
 }

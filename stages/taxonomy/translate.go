@@ -131,7 +131,10 @@ type Proposal struct {
 
 // Translator turns the classes of one label space into those that one dataset wants. It is immutable and safe for
 // concurrent use.
-type Translator struct{ proposals map[string]Proposal }
+type Translator struct {
+	proposals map[string]Proposal
+	classes   []string // of the proposals, in the order of their names
+}
 
 // Translator makes one from a model's label space to a dataset, by name or by label space (Space), that wants some classes,
 // all of its own if none are named. A class that serves several wanted ones is proposed as the one that it fits best, of
@@ -148,8 +151,11 @@ func (t *Tree) Translator(space, dataset string, wanted []Want) (*Translator, er
 	for class, found := range t.mapped[space] {
 		if p, fit := t.propose(dataset, found, wants); fit != FitNone {
 			tr.proposals[class] = p
+			tr.classes = append(tr.classes, p.Class)
 		}
 	}
+	slices.Sort(tr.classes)
+	tr.classes = slices.Compact(tr.classes)
 	return tr, nil
 }
 

@@ -35,7 +35,7 @@ func step(tb testing.TB, cfg prelabel.Config, models prelabel.Models, decoded ..
 	for _, p := range decoded {
 		cache.Put(tb.Context(), sha256.Sum256(p.data), p.img)
 	}
-	p, err := prelabel.New(cfg, models, cache, "test")
+	p, err := prelabel.New(cfg, prelabel.Deps{Models: models, Images: cache, Version: "test"})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 package detect
 
 import (
-	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,20 +27,25 @@ func TestRaccoonsAreAnimals(t *testing.T) {
 	}
 	tax.Nodes = append(tax.Nodes, schemas.TaxonomyNode{Name: "raccoon", Parent: "animal"})
 	tax.Mappings = append(tax.Mappings, schemas.ClassMapping{Dataset: "raccoon@1", Class: "raccoon", Canonical: "raccoon", Relation: schemas.RelationExact})
-	tree, err := taxonomy.Build(tax)
+	var trees taxonomy.Registry
+	if err := trees.Put(tax); err != nil {
+		t.Fatal(err)
+	}
+	noRules := func(string) (schemas.DatasetRules, bool) { return schemas.DatasetRules{}, false }
+	d := darknet{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")}
+	p, err := prelabel.New(prelabel.DefaultConfig(), prelabel.Deps{
+		Models: prelabel.Fixed{d}, Images: pixels.NewCache(1<<28, nil), Version: "test",
+		Classes: taxonomy.NewTranslations(&trees, noRules, slog.New(slog.NewTextHandler(t.Output(), nil))),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	translator, err := tree.Translator("coco@darknet", "raccoon", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")
-	p := step(t, prelabel.DefaultConfig(), prelabel.Fixed{translated{d, translator}})
 	var labels, objects, proposals, found, among int
 	for _, file := range files {
 		truth, img := photographed(t, file)
-		s := process(t, p, sample(img))
+		in := sample(img)
+		in.Dataset = "raccoon"
+		s := process(t, p, in)
 		for _, o := range append(s.Objects, s.Proposals...) {
 			if o.Class != "animal" || o.Canonical != "animal" || !o.Refine || !strings.HasPrefix(o.Lineage, tax.ID+" coco@darknet:") || !strings.HasSuffix(o.Lineage, "<animal") {
 				t.Fatalf("%s: %+v", file, o)
@@ -57,15 +62,13 @@ func TestRaccoonsAreAnimals(t *testing.T) {
 	}
 }
 
-// translated is a detector whose classes become those that a dataset wants.
-type translated struct {
-	prelabel.Detector
-	to *taxonomy.Translator
-}
+// darknet is a detector whose classes are spelled as in coco.names.
+type darknet struct{ prelabel.Detector }
 
-func (d translated) Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error) {
-	found, err := d.Detector.Detect(ctx, img, low)
-	return d.to.Objects(found), err
+func (d darknet) Model() schemas.Model {
+	m := d.Detector.Model()
+	m.LabelSpace = "coco@darknet"
+	return m
 }
 
 // matched is how many labels have an object, best first, of their own with an IoU of 0.5.

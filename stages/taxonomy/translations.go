@@ -1,0 +1,78 @@
+package taxonomy
+
+import (
+	"cmp"
+	"log/slog"
+	"sync"
+
+	"gleaner/schemas"
+)
+
+// Translations translate in a running system: by the taxonomy that a dataset's rules name, else by the newest that maps the
+// dataset, into the classes that its rules want, else into all of its own. It is safe for concurrent use.
+type Translations struct {
+	trees *Registry
+	rules func(dataset string) (schemas.DatasetRules, bool)
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	made map[translation]*Translator // nil: the classes stay as they are
+}
+
+// translation is what a translator is made of.
+type translation struct {
+	dataset, space string
+	tree           *Tree
+	rules          string // id
+}
+
+// maxTranslators bounds those that are kept; a new taxonomy or new rules leave old ones behind.
+const maxTranslators = 1000
+
+// NewTranslations makes none yet. rules returns those in force for a dataset.
+func NewTranslations(trees *Registry, rules func(dataset string) (schemas.DatasetRules, bool), log *slog.Logger) *Translations {
+	return &Translations{trees: trees, rules: rules, log: log, made: map[translation]*Translator{}}
+}
+
+// Translate returns a model's detections by the classes that a dataset wants, without those that it has no use for, and the
+// classes that the model can give the dataset. Both are the model's own where no taxonomy maps the dataset, the model's label
+// space is not known, or the dataset's rules want what their taxonomy does not know, which is logged once.
+func (t *Translations) Translate(dataset string, m schemas.Model, found []schemas.Object) (objects []schemas.Object, classes []string) {
+	tr := t.translator(dataset, m.LabelSpace)
+	if tr == nil {
+		return found, m.Classes
+	}
+	return tr.Objects(found), tr.classes
+}
+
+func (t *Translations) translator(dataset, space string) *Translator {
+	rules, _ := t.rules(dataset)
+	tree, ok := t.trees.For(dataset, rules.Taxonomy)
+	if space == "" || !ok && rules.Taxonomy == "" {
+		return nil
+	}
+	key := translation{dataset, space, tree, rules.ID}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tr, known := t.made[key]
+	if known {
+		return tr
+	}
+	if len(t.made) >= maxTranslators {
+		clear(t.made)
+	}
+	if !ok {
+		t.log.Warn("models' classes stay as they are: the taxonomy that the rules name is not registered", "dataset", dataset, "taxonomy", rules.Taxonomy)
+	} else {
+		wanted := make([]Want, len(rules.Objects))
+		for i, o := range rules.Objects {
+			wanted[i] = Want{Class: o.Class, Canonical: cmp.Or(o.Canonical, o.Class)}
+		}
+		var err error
+		if tr, err = tree.Translator(space, dataset, wanted); err != nil {
+			t.log.Warn("models' classes stay as they are", "dataset", dataset, "label_space", space, "error", err)
+		}
+	}
+	t.made[key] = tr
+	return tr
+}
