@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"gleaner/deploy/e2e/realdata"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
+	"gleaner/stages/rules"
+	"gleaner/stages/taxonomy"
 )
 
 // TestModelIDHasOneMeaning lets two files race for one id: one of them gets it, and the topic has no other entry.
@@ -57,7 +60,8 @@ func TestModelIDHasOneMeaning(t *testing.T) {
 // TestLintKnowsWhatLabeled: the classes that lint goes by are those of the models that stamped the sample, not of those that
 // serve by now.
 func TestLintKnowsWhatLabeled(t *testing.T) {
-	r := roster{registry: prelabel.NewRegistry()}
+	var trees taxonomy.Registry
+	r := roster{registry: prelabel.NewRegistry(), spaces: taxonomy.NewTranslations(&trees, new(rules.Registry).Rules, slog.Default())}
 	for id, classes := range map[string][]string{"old@1": {"cat"}, "beside@1": {"dog"}, "new@1": {"eel"}} {
 		r.registry.Models[id] = schemas.Model{ID: id, Classes: classes}
 	}
@@ -70,5 +74,18 @@ func TestLintKnowsWhatLabeled(t *testing.T) {
 	}
 	if got := r.classes("street"); !slices.Equal(got, []string{"eel"}) {
 		t.Errorf("the page offers %v", got)
+	}
+
+	coco, err := taxonomy.COCO()
+	if err != nil {
+		t.Fatal(err)
+	}
+	coco.Mappings = append(coco.Mappings, schemas.ClassMapping{Dataset: "street@1", Class: "katze", Canonical: "cat", Relation: schemas.RelationExact})
+	if err := trees.Put(coco); err != nil {
+		t.Fatal(err)
+	}
+	r.registry.Models["old@1"] = schemas.Model{ID: "old@1", Classes: []string{"cat", "dog"}, LabelSpace: "coco@2017"}
+	if got := r.known(&s); !slices.Equal(got, []string{"animal", "dog", "katze"}) {
+		t.Errorf("%v: want what a taxonomy makes of the first model's, and the other's own", got)
 	}
 }

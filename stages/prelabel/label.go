@@ -3,7 +3,6 @@ package prelabel
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"gleaner/schemas"
 	"gleaner/stages/prelabel/fuse"
@@ -50,19 +49,22 @@ func (p *Prelabel) objects(ctx context.Context, s *schemas.Sample, opinions []op
 		}
 	}
 	sortByScore(found)
-	found = Suppress(found, p.cfg.IoU, p.cfg.MaxProposals)
-	accept := p.cfg.accept(s.Dataset)
-	found = slices.DeleteFunc(found, func(o schemas.Object) bool { return o.Score < accept })
+	var sure []schemas.Object
+	for _, o := range Suppress(found, p.cfg.IoU, p.cfg.MaxProposals) {
+		if o.Score >= p.cfg.accept(s.Dataset) {
+			sure = append(sure, o)
+		}
+	}
 	if p.Rules != nil {
 		var err error
-		if found, err = p.Rules.Keep(ctx, s, found); err != nil {
+		if sure, err = p.Rules.Keep(ctx, s, sure); err != nil {
 			return nil, err
 		}
 	}
-	for i := range found {
-		found[i].ID = fmt.Sprintf("o%d", i+1)
+	for i := range sure {
+		sure[i].ID = fmt.Sprintf("o%d", i+1)
 	}
-	return found, nil
+	return sure, nil
 }
 
 // fused is one new list of all opinions.
