@@ -57,10 +57,10 @@ func (c *Connections) registerConfigured(ctx context.Context) (id string, err er
 	if err != nil {
 		return "", err
 	}
-	if m, ok := r.Models[cfg.ModelID()]; ok && m.SHA256 == sha256.Sum256(data) && slices.Equal(m.Classes, names) {
+	if m, ok := r.Models[cfg.ModelID()]; ok && m.SHA256 == sha256.Sum256(data) && slices.Equal(m.Classes, names) && m.LabelSpace == cfg.LabelSpace {
 		return m.ID, nil
 	}
-	m, _, err := c.AddModel(ctx, data, ModelSpec{Name: name, Version: version, Classes: names})
+	m, _, err := c.AddModel(ctx, data, ModelSpec{Name: name, Version: version, Classes: names, LabelSpace: cfg.LabelSpace})
 	if errors.Is(err, ErrRegistered) {
 		err = fmt.Errorf("%w (prelabel.version)", err)
 	}

@@ -16,6 +16,7 @@ type Config struct {
 	Classes      string             `yaml:"classes"`       // file with the names of the model's classes, one a line
 	Name         string             `yaml:"name"`          // of the model in provenance; empty: the file's name without its extension
 	Version      string             `yaml:"version"`       // of the model in provenance
+	LabelSpace   string             `yaml:"label_space"`   // dataset@version whose class names the model uses, such as coco@2017; empty: its classes are not translated
 	Low          float32            `yaml:"low"`           // proposals score at least this, (0,1]
 	Accept       float32            `yaml:"accept"`        // objects score at least this, [low,1]
 	IoU          float64            `yaml:"iou"`           // of two objects of a class that overlap more, the better stays
