@@ -138,7 +138,8 @@ type Translator struct {
 
 // Translator makes one from a model's label space to a dataset, by name or by label space (Space), that wants some classes,
 // all of its own if none are named. A class that serves several wanted ones is proposed as the one that it fits best, of
-// equals as the nearest in the tree, then as the one wanted first.
+// equals as the nearest in the tree, then as the one wanted first. A super-class stands only for wanted classes that the label
+// space does not have: where a model tells dogs from horses, its horse is no dog to be refined.
 func (t *Tree) Translator(space, dataset string, wanted []Want) (*Translator, error) {
 	wants, err := t.wants(dataset, wanted)
 	if err != nil {
@@ -147,9 +148,17 @@ func (t *Tree) Translator(space, dataset string, wanted []Want) (*Translator, er
 	if t.mapped[space] == nil {
 		return nil, t.errSpace(space)
 	}
+	exact := map[string]bool{} // wanted classes that the model knows: what it calls otherwise is none of them
+	for _, found := range t.mapped[space] {
+		for _, w := range wants {
+			if fit, _ := t.fit(found, w); fit == FitExact {
+				exact[w.Class] = true
+			}
+		}
+	}
 	tr := &Translator{proposals: map[string]Proposal{}}
 	for class, found := range t.mapped[space] {
-		if p, fit := t.propose(dataset, found, wants); fit != FitNone {
+		if p, fit := t.propose(dataset, found, wants, exact); fit != FitNone {
 			tr.proposals[class] = p
 			tr.classes = append(tr.classes, p.Class)
 		}
@@ -164,12 +173,15 @@ func (t *Tree) errSpace(space string) error {
 	return fmt.Errorf("label space %q is not mapped in taxonomy %s; %s", space, t.id, cmp.Or(known, "none")+" is")
 }
 
-// propose is what a class found is proposed as.
-func (t *Tree) propose(dataset string, found schemas.ClassMapping, wants []schemas.ClassMapping) (Proposal, Fit) {
+// propose is what a class found is proposed as. For those of wants that are exact a class beside them does not stand in.
+func (t *Tree) propose(dataset string, found schemas.ClassMapping, wants []schemas.ClassMapping, exact map[string]bool) (Proposal, Fit) {
 	var best Fit
 	var canonical, class string
 	for _, w := range wants {
 		fit, to := t.fit(found, w)
+		if fit == FitSuper && exact[w.Class] && !t.within(w.Canonical, found.Canonical) {
+			continue
+		}
 		if fit > best || fit == best && fit != FitNone && t.depth(to) > t.depth(canonical) {
 			best, canonical, class = fit, to, w.Class
 		}
