@@ -130,7 +130,7 @@ func TestHostileModel(t *testing.T) {
 		model string
 		want  []string
 	}{
-		"wrong input":    {write("a/affine.onnx", affine), []string{"affine.onnx", "no decoder for inputs"}},
+		"wrong input":    {write("a/affine.onnx", affine), []string{"affine.onnx", "x float32[1,3] is neither an image"}},
 		"no model":       {write("a/text.onnx", []byte("this is no model")), []string{"text.onnx", "not a model"}},
 		"no class names": {write("b/affine.onnx", affine), []string{"affine.onnx", "*.names"}},
 		"no such file":   {filepath.Join(dir, "a", "absent.onnx"), []string{"absent.onnx", "no such file"}},

@@ -61,8 +61,11 @@ func (c *Connections) registerConfigured(ctx context.Context) (id string, err er
 		return m.ID, nil
 	}
 	m, _, err := c.AddModel(ctx, data, ModelSpec{Name: name, Version: version, Classes: names, LabelSpace: cfg.LabelSpace})
-	if errors.Is(err, ErrRegistered) {
-		err = fmt.Errorf("%w (prelabel.version)", err)
+	switch {
+	case errors.Is(err, ErrRegistered):
+		return "", fmt.Errorf("%w (prelabel.version)", err)
+	case err != nil:
+		return "", fmt.Errorf("%s: %w", cfg.Model, err)
 	}
-	return m.ID, err
+	return m.ID, nil
 }
