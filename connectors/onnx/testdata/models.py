@@ -38,3 +38,35 @@ write("rows", [("x", FLOAT, [4, 2])], [("kept", FLOAT, ["n", 2]), ("index", INT,
     helper.make_node("Compress", ["x", "above"], ["kept"], axis=0),
     helper.make_node("NonZero", ["above"], ["index"]),
 ], [helper.make_tensor("zero", INT, [], [0]), helper.make_tensor("half", FLOAT, [], [0.5])])
+
+
+def detector():
+    """Two heads over maps of strides 8 and 32. The features are "p5", the last map of 6 channels before the heads."""
+    weights, nodes = [], []
+
+    def conv(x, y, inputs, outputs, stride):
+        values = [((i * 7919) % 31 - 15) / (31 * inputs) for i in range(outputs * inputs * stride * stride)]
+        weights.append(helper.make_tensor("w_" + y, FLOAT, [outputs, inputs, stride, stride], values))
+        nodes.append(helper.make_node("Conv", [x, "w_" + y], [y], strides=[stride, stride]))
+
+    def node(kind, inputs, output, **attributes):
+        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+
+    weights.append(helper.make_tensor("rows", INT, [3], [1, 9, -1]))
+    conv("x", "c3_linear", 3, 4, 8)
+    node("Relu", ["c3_linear"], "c3")
+    conv("c3", "c5_linear", 4, 6, 4)
+    node("Relu", ["c5_linear"], "c5")
+    node("Concat", ["c5", "c5"], "twice", axis=1)
+    conv("twice", "c5_mixed", 12, 6, 1)
+    node("Add", ["c5", "c5_mixed"], "p5")
+    for level, channels in {"c3": 4, "p5": 6}.items():
+        conv(level, "stem_" + level, channels, 5, 1)
+        conv("stem_" + level, "head_" + level, 5, 9, 1)
+        node("Reshape", ["head_" + level, "rows"], "rows_" + level)
+    node("Shape", ["rows_p5"], "shape")
+    node("Concat", ["rows_c3", "rows_p5"], "y", axis=2)
+    write("detector", [("x", FLOAT, ["batch", 3, 64, 96])], [("y", FLOAT, [1, 9, 8 * 12 + 2 * 3])], nodes, weights)
+
+
+detector()
