@@ -1,6 +1,7 @@
 package schemas
 
-// Embeddings is a table of feature vectors in columns; one message is one table of one model and layer.
+// Embeddings is a table of feature vectors in columns, of length 1 each, so that the cosine tells how alike two are; one
+// message is one table of one sample, model and layer.
 type Embeddings struct {
 	Dataset  []string
 	SampleID []SampleID

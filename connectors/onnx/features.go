@@ -14,7 +14,7 @@ import (
 )
 
 // ErrNoFeatures is returned by LoadFeatures where a graph has no feature map to choose.
-var ErrNoFeatures = errors.New("the graph has no feature map: no float32 tensor of the form 1,C,h,w, of at least 2x2 cells, that a later layer reads")
+var ErrNoFeatures = errors.New("the graph has no feature map: no float32 tensor of a known shape 1,C,h,w, of at least 2x2 cells, that a later layer reads")
 
 // maxStride bounds how coarse a feature map is chosen, in pixels of the input between its cells: maps for very large objects
 // alone, as of stride 64 and 128, have too few cells for boxes.

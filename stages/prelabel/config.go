@@ -22,7 +22,14 @@ type Config struct {
 	IoU          float64            `yaml:"iou"`           // of two objects of a class that overlap more, the better stays
 	ProposalIoU  float64            `yaml:"proposal_iou"`  // the same of proposals: looser, so that lint sees how far boxes of one thing scatter
 	MaxProposals int                `yaml:"max_proposals"` // the best are kept
+	Embeddings   Embeddings         `yaml:"embeddings"`    // of images and objects
 	Datasets     map[string]Dataset `yaml:"datasets"`      // exceptions by dataset
+}
+
+// Embeddings sets which features of a model describe images and objects.
+type Embeddings struct {
+	Enabled bool              `yaml:"enabled"`
+	Layers  map[string]string `yaml:"layers"` // by the model's name, the tensor of its graph; one that is not named is chosen
 }
 
 // Dataset is what one dataset has differently.
@@ -32,7 +39,7 @@ type Dataset struct {
 
 // DefaultConfig names no model: those serve that the registry says.
 func DefaultConfig() Config {
-	return Config{Version: "1", Low: 0.05, Accept: 0.3, IoU: 0.5, ProposalIoU: 0.8, MaxProposals: 300}
+	return Config{Version: "1", Low: 0.05, Accept: 0.3, IoU: 0.5, ProposalIoU: 0.8, MaxProposals: 300, Embeddings: Embeddings{Enabled: true}}
 }
 
 // Validate refuses thresholds out of range and a model without names.

@@ -46,10 +46,10 @@ func found(source, class string, score, x float32) schemas.Object {
 
 // TestLabel follows the detections of two models to proposals and objects.
 func TestLabel(t *testing.T) {
-	a := opinion{fuse.Model{ID: "a@1", Classes: []string{"cat", "dog"}}, []schemas.Object{
+	a := opinion{model: fuse.Model{ID: "a@1", Classes: []string{"cat", "dog"}}, found: []schemas.Object{
 		found("a@1", "dog", 0.9, 0), found("a@1", "dog", 0.8, 5), found("a@1", "cat", 0.7, 50),
 	}}
-	b := opinion{fuse.Model{ID: "b@1", Classes: []string{"dog", "fox"}}, []schemas.Object{
+	b := opinion{model: fuse.Model{ID: "b@1", Classes: []string{"dog", "fox"}}, found: []schemas.Object{
 		found("b@1", "dog", 0.95, 2), found("b@1", "fox", 0.9, 50), found("b@1", "fox", 0.5, 80),
 	}}
 	moved := func(id string, o schemas.Object, score float32) schemas.Object {

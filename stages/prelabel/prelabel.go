@@ -59,24 +59,34 @@ func New(cfg Config, deps Deps) (*Prelabel, error) {
 	return &Prelabel{cfg, deps}, nil
 }
 
-// Process labels a sample by all models that serve it, with a stamp for each. Where none does, everything but stage and stamp
-// stays as it is. Labels made by people are kept: such a sample gets proposals only. Errors come from models that do not serve
-// yet, from fetching or decoding the image, from the runtime, and from rules that cannot be asked.
+// Process is ProcessAndEmbed without embeddings.
 func (p *Prelabel) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample, error) {
+	out, _, err := p.ProcessAndEmbed(ctx, in)
+	return out, err
+}
+
+// ProcessAndEmbed labels a sample by all models that serve it, with a stamp for each, and gives the embeddings of its image and
+// objects by each that has features. Where no model serves, everything but stage and stamp stays as it is. Labels made by people are kept: such a sample gets proposals only. Errors come from models that do not serve
+// yet, from fetching or decoding the image, from the runtime, and from rules that cannot be asked.
+func (p *Prelabel) ProcessAndEmbed(ctx context.Context, in schemas.Sample) ([]schemas.Sample, []schemas.Emit, error) {
 	start := time.Now()
 	detectors, release, err := p.Models.Take(in.Dataset, in.ID)
 	if err != nil {
-		return nil, fmt.Errorf("prelabel: sample %s: %w", in.ID, err)
+		return nil, nil, fmt.Errorf("prelabel: sample %s: %w", in.ID, err)
 	}
 	defer release()
 	stamps := []schemas.Stamp{{}}
+	var embeddings []schemas.Emit
 	if len(detectors) > 0 {
 		var found []opinion
 		if found, stamps, err = p.ask(ctx, &in, detectors); err == nil {
 			err = p.label(ctx, &in, found)
 		}
+		if err == nil {
+			embeddings, err = embed(&in, found)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("prelabel: sample %s: %w", in.ID, err)
+			return nil, nil, fmt.Errorf("prelabel: sample %s: %w", in.ID, err)
 		}
 	}
 	in.Stage = schemas.StagePrelabeled
@@ -87,13 +97,15 @@ func (p *Prelabel) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sa
 	}
 	stamps[0].Millis += rest // the image, and what became of the detections
 	in.Stamps = slices.Concat(in.Stamps, stamps)
-	return []schemas.Sample{in}, nil
+	return []schemas.Sample{in}, embeddings, nil
 }
 
 // opinion is what one model found in an image, best first, in the dataset's classes.
 type opinion struct {
-	model fuse.Model
-	found []schemas.Object
+	model    fuse.Model
+	found    []schemas.Object
+	by       schemas.Model
+	features *featureMap
 }
 
 // ask returns what each detector finds, and a stamp for each with the time that it took.
@@ -105,7 +117,8 @@ func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detec
 	opinions, stamps := make([]opinion, len(detectors)), make([]schemas.Stamp, len(detectors))
 	for i, d := range detectors {
 		start, m := time.Now(), d.Model()
-		found, err := d.Detect(ctx, img, p.cfg.Low)
+		watching, features := watch(ctx)
+		found, err := d.Detect(watching, img, p.cfg.Low)
 		if err != nil {
 			return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
 		}
@@ -113,7 +126,7 @@ func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detec
 		if p.Classes != nil {
 			found, classes = p.Classes.Translate(s.Dataset, m, found)
 		}
-		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found}
+		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found, m, features}
 		stamps[i] = schemas.Stamp{Model: m.ID, Hash: m.SHA256.String(), Millis: millis(start)}
 	}
 	return opinions, stamps, nil

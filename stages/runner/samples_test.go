@@ -101,3 +101,24 @@ func TestSamples(t *testing.T) {
 		t.Errorf("bytes that are no sample: %v", err)
 	}
 }
+
+// What a step has to say on other topics goes along with its samples, and not when the sample is erased.
+func TestSamplesAnd(t *testing.T) {
+	in := schemas.Sample{ID: schemas.NewSampleID("d", "a", schemas.Hash{}), Dataset: "d"}
+	value, err := schemas.EncodeSample(&in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	also := schemas.Emit{Topic: schemas.Embedded, Record: schemas.Record{Key: []byte("k"), Value: []byte("v")}}
+	process := func(_ context.Context, s schemas.Sample) ([]schemas.Sample, []schemas.Emit, error) {
+		return []schemas.Sample{s}, []schemas.Emit{also}, nil
+	}
+	emits, err := SamplesAnd(process, schemas.Prelabeled, tombstones{}).Handle(t.Context(), schemas.Record{Value: value})
+	if err != nil || len(emits) != 2 || !cmp.Equal(emits[0], also) || emits[1].Topic != schemas.Prelabeled {
+		t.Errorf("%+v, %v", emits, err)
+	}
+	emits, err = SamplesAnd(process, schemas.Prelabeled, tombstones{schemas.TombstoneKey(in.ID): true}).Handle(t.Context(), schemas.Record{Value: value})
+	if err != nil || len(emits) != 0 {
+		t.Errorf("of an erased sample: %+v, %v", emits, err)
+	}
+}
