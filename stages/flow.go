@@ -37,8 +37,8 @@ func Flow() []Step {
 			About: "stores the image, measures it, and keeps bad ones and duplicates out",
 		},
 		{
-			Name: "prelabel", In: topics{schemas.Samples}, Out: topics{schemas.Prelabeled}, Dead: schemas.Dead,
-			About: "the models that serve the dataset label first",
+			Name: "prelabel", In: topics{schemas.Samples}, Out: topics{schemas.Prelabeled, schemas.Embedded}, Dead: schemas.Dead,
+			About: "the models that serve the dataset label first, and describe images and objects by their features",
 		},
 		{
 			Name: "superpixel", In: topics{schemas.Prelabeled}, Out: topics{schemas.Segmented}, Dead: schemas.Dead,
@@ -76,10 +76,10 @@ func Flow() []Step {
 			Name: "catalog",
 			In: topics{
 				schemas.Samples, schemas.Prelabeled, schemas.Segmented, schemas.Linted,
-				schemas.Submitted, schemas.Labels, schemas.Rejects,
+				schemas.Submitted, schemas.Labels, schemas.Rejects, schemas.Embedded,
 			},
 			Dead: schemas.Dead, Store: clickhouse,
-			About: "keeps the latest record of every sample, pixels apart",
+			About: "keeps the latest record of every sample, pixels apart, and its embeddings",
 		},
 	}
 }

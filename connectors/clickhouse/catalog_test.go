@@ -167,6 +167,9 @@ func TestCountsAndErase(t *testing.T) {
 		if err := db.PutRejected(t.Context(), token, []schemas.Rejected{reject(3, "blurred"), reject(4, "blurred"), reject(5, "too-small"), conflict}); err != nil {
 			t.Fatal(err)
 		}
+		if err := db.PutEmbeddings(t.Context(), token, []schemas.Embeddings{table(1, vectors(2, 8))}); err != nil {
+			t.Fatal(err)
+		}
 		insertStory(t, db, token, func(l *schemas.Losses) { story(l, "run", 1, 1, "", 0, "cc") })
 		putCorrections(t, db, token, correction(1, 1, "p1", "o1"))
 		if err := db.PutSelection(t.Context(), schemas.Selection{

@@ -29,9 +29,10 @@ type Config struct {
 	TLS          TLS           `yaml:"tls"`
 	Connections  int           `yaml:"connections"` // most at a time
 	DialTimeout  time.Duration `yaml:"dial_timeout"`
-	Timeout      time.Duration `yaml:"timeout"`   // of one try of a query or an insert; schema changes and erasures have none
-	RetryFor     time.Duration `yaml:"retry_for"` // how long a passing fault is retried before it is returned
-	Twins        TwinsConfig   `yaml:"twins"`     // the search for near duplicates
+	Timeout      time.Duration `yaml:"timeout"`    // of one try of a query or an insert; schema changes and erasures have none
+	RetryFor     time.Duration `yaml:"retry_for"`  // how long a passing fault is retried before it is returned
+	Twins        TwinsConfig   `yaml:"twins"`      // the search for near duplicates
+	Exhaustive   uint64        `yaml:"exhaustive"` // up to so many embeddings of a kind a search compares with all of them, above by the index
 }
 
 // TLS secures the connection.
@@ -53,6 +54,7 @@ func DefaultConfig() Config {
 		Timeout:     time.Minute,
 		RetryFor:    30 * time.Second,
 		Twins:       DefaultTwinsConfig(),
+		Exhaustive:  100_000,
 	}
 }
 

@@ -46,8 +46,9 @@ func (db *DB) insert(ctx context.Context, table, token string, columns []column)
 		names[i] = c.name
 	}
 	query := "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ")"
-	// Folding the block before it is written would cost as much as sorting it, and reads fold anyway.
-	settings := ch.Settings{"async_insert": 0, "optimize_on_insert": 0}
+	// Folding the block before it is written would cost as much as sorting it, and reads fold anyway. An index of vectors costs
+	// more than all else; merges build it.
+	settings := ch.Settings{"async_insert": 0, "optimize_on_insert": 0, "exclude_materialize_skip_indexes_on_insert": "by_code"}
 	return db.retry(ctx, "insert into "+table, func(ctx context.Context) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, db.cfg.Timeout)
 		defer cancel()

@@ -1,11 +1,13 @@
 // Package catalog is the step that keeps the latest record of every sample, label and reject in a database, pixels apart, so
-// that a sample can be found by its id when the topics have long forgotten it.
+// that a sample can be found by its id when the topics have long forgotten it, and the embeddings, so that it can be found by
+// what it looks like.
 package catalog
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/stages"
@@ -17,6 +19,7 @@ type Store interface {
 	PutSamples(ctx context.Context, token string, rows []schemas.Sample) error
 	PutLabels(ctx context.Context, token string, rows []schemas.Label) error
 	PutRejected(ctx context.Context, token string, rows []schemas.Rejected) error
+	PutEmbeddings(ctx context.Context, token string, tables []schemas.Embeddings) error
 }
 
 // Catalog writes batches of records to the store. It may be called from many goroutines.
@@ -35,14 +38,15 @@ func New(store Store, blobs stages.Blobs, log *slog.Logger) *Catalog {
 }
 
 // HandleBatch puts records of any of the topics that Flow gives the catalog, with their inline pixels removed: one put for all
-// samples, whatever their topic, one for labels and one for rejects. It emits nothing. In its *schemas.WriteError bytes that
-// cannot be decoded are a Fault, and records of erased samples schemas.ErrDropped; all others are durable then. After any other
-// error none is known to be.
+// samples, whatever their topic, one for labels, one for rejects and one for embeddings. It emits nothing. In its
+// *schemas.WriteError bytes that cannot be decoded are a Fault, and records of erased samples schemas.ErrDropped; all others are
+// durable then. After any other error none is known to be.
 func (c *Catalog) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schemas.Emit, error) {
 	var (
 		samples  = table[schemas.Sample]{decode: schemas.DecodeSample, put: c.store.PutSamples}
 		labels   = table[schemas.Label]{decode: schemas.DecodeLabel, put: c.store.PutLabels}
 		rejected = table[schemas.Rejected]{decode: schemas.DecodeRejected, put: c.store.PutRejected}
+		embedded = table[schemas.Embeddings]{decode: decodeEmbeddings, put: c.store.PutEmbeddings}
 		ids      = make([]schemas.SampleID, len(recs))
 		failed   = map[int]error{}
 	)
@@ -64,6 +68,11 @@ func (c *Catalog) HandleBatch(ctx context.Context, recs []schemas.Record) ([]sch
 			if r, err = rejected.add(i, rec); err == nil {
 				r.Sample.Image.Inline, ids[i] = nil, r.Sample.ID
 			}
+		case schemas.Embedded:
+			var e *schemas.Embeddings
+			if e, err = embedded.add(i, rec); err == nil {
+				ids[i] = e.SampleID[0]
+			}
 		default:
 			err = schemas.NewFault("unknown-topic", fmt.Errorf("the catalog has no table for topic %s", rec.Topic))
 		}
@@ -74,7 +83,7 @@ func (c *Catalog) HandleBatch(ctx context.Context, recs []schemas.Record) ([]sch
 	if err := c.drop(ctx, recs, ids, failed); err != nil {
 		return nil, err
 	}
-	for _, store := range []func(context.Context, []schemas.Record, map[int]error) error{samples.store, labels.store, rejected.store} {
+	for _, store := range []func(context.Context, []schemas.Record, map[int]error) error{samples.store, labels.store, rejected.store, embedded.store} {
 		if err := store(ctx, recs, failed); err != nil {
 			return nil, err
 		}
@@ -83,6 +92,15 @@ func (c *Catalog) HandleBatch(ctx context.Context, recs []schemas.Record) ([]sch
 		return nil, &schemas.WriteError{Failed: failed}
 	}
 	return nil, nil
+}
+
+// decodeEmbeddings decodes a table of one sample, which can be left out as a whole when that is erased.
+func decodeEmbeddings(b []byte) (schemas.Embeddings, error) {
+	e, err := schemas.DecodeEmbeddings(b)
+	if err == nil && (e.Len() == 0 || len(slices.Compact(slices.Clone(e.SampleID))) > 1) {
+		err = fmt.Errorf("a table of embeddings has %d rows, not all of one sample", e.Len())
+	}
+	return e, err
 }
 
 // table is the rows of a batch that go to one table.

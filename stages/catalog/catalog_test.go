@@ -19,6 +19,7 @@ type memory struct {
 	samples  []schemas.Sample
 	labels   []schemas.Label
 	rejected []schemas.Rejected
+	embedded []schemas.Embeddings
 	blobs    map[string][]byte
 	putErr   error
 	getErr   error
@@ -36,6 +37,11 @@ func (m *memory) PutLabels(_ context.Context, token string, rows []schemas.Label
 
 func (m *memory) PutRejected(_ context.Context, token string, rows []schemas.Rejected) error {
 	m.tokens, m.rejected = append(m.tokens, token), append(m.rejected, rows...)
+	return m.putErr
+}
+
+func (m *memory) PutEmbeddings(_ context.Context, token string, tables []schemas.Embeddings) error {
+	m.tokens, m.embedded = append(m.tokens, token), append(m.embedded, tables...)
 	return m.putErr
 }
 
@@ -91,6 +97,16 @@ func TestTopicsAndPixels(t *testing.T) {
 	if err := handle(m, schemas.Record{Topic: schemas.Rejects, Value: encode(t, schemas.EncodeRejected, rejected)}); err != nil {
 		t.Fatal(err)
 	}
+	embeddings := schemas.Embeddings{
+		Dataset: []string{"d", "d"}, SampleID: []schemas.SampleID{s.ID, s.ID}, ObjectID: []string{"", "o1"}, Model: []string{"m@1", "m@1"}, Layer: []string{"c5", "c5"},
+		Dim: 2, Vector: []float32{1, 0, 0, 1},
+	}
+	if err := handle(m, schemas.Record{Topic: schemas.Embedded, Value: encode(t, schemas.EncodeEmbeddings, embeddings)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.embedded) != 1 || !cmp.Equal(m.embedded[0], embeddings) {
+		t.Errorf("embeddings: %+v", m.embedded)
+	}
 	if len(m.labels) != 1 || m.labels[0].SampleID != s.ID || m.labels[0].Image.Inline != nil {
 		t.Errorf("labels: %+v", m.labels)
 	}
@@ -99,6 +115,31 @@ func TestTopicsAndPixels(t *testing.T) {
 	}
 	if f, ok := schemas.AsFault(handle(m, schemas.Record{Topic: schemas.Raw})); !ok || f.Reason != "unknown-topic" {
 		t.Error("raw has no table")
+	}
+}
+
+// A table of embeddings is of one sample, since it is left out as a whole when that is erased.
+func TestEmbeddingsOfOneSample(t *testing.T) {
+	s, gone := sample("a"), sample("gone")
+	of := func(ids ...schemas.SampleID) schemas.Record {
+		e := schemas.Embeddings{Dim: 1, SampleID: ids}
+		for range ids {
+			e.Dataset, e.ObjectID, e.Model, e.Layer, e.Vector = append(e.Dataset, "d"), append(e.ObjectID, ""), append(e.Model, "m@1"), append(e.Layer, ""), append(e.Vector, 1)
+		}
+		return schemas.Record{Topic: schemas.Embedded, Value: encode(t, schemas.EncodeEmbeddings, e)}
+	}
+	m := &memory{blobs: map[string][]byte{schemas.TombstoneKey(gone.ID): []byte("{}")}}
+	var some *schemas.WriteError
+	if err := handle(m, of(), of(s.ID, gone.ID), of(gone.ID), of(s.ID)); !errors.As(err, &some) || len(some.Failed) != 3 {
+		t.Fatalf("%v", err)
+	}
+	for i, reason := range map[int]string{0: "undecodable", 1: "undecodable", 2: ""} {
+		if f, ok := schemas.AsFault(some.Failed[i]); ok != (reason != "") || ok && f.Reason != reason {
+			t.Errorf("record %d: %v", i, some.Failed[i])
+		}
+	}
+	if !errors.Is(some.Failed[2], schemas.ErrDropped) || len(m.embedded) != 1 || m.embedded[0].SampleID[0] != s.ID {
+		t.Errorf("%v, stored %+v", some.Failed[2], m.embedded)
 	}
 }
 
