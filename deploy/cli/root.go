@@ -101,7 +101,7 @@ Exit codes:  0 done, 1 failed, 2 wrong command line, 3 no system runs on the dat
 	flags.StringVar(&a.logLevel, "log-level", "", "debug, info, warn or error (default: the configuration's)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		a.upCommand(), a.runCommand(), a.demoCommand(), a.pushCommand(), a.statusCommand(), a.traceCommand(), a.flowCommand(),
+		a.upCommand(), a.runCommand(), a.demoCommand(), a.pushCommand(), a.statusCommand(), a.traceCommand(), a.similarCommand(), a.flowCommand(),
 		a.exportCommand(), a.scenesCommand(), a.configCommand(), a.datasetCommand(), a.modelCommand(), a.eraseCommand(), a.replayCommand(),
 		a.lossesCommand(), a.trainCommand(), a.superpixelCommand(), a.taxonomyCommand(), a.versionCommand(),
 	)

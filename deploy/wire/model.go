@@ -39,11 +39,11 @@ func (c *Connections) openModel(data []byte, entry schemas.Model) (*model, error
 	defer runtime.Close() // the session keeps a hold of its own
 	cfg := c.Config.ONNX
 	cfg.Width, cfg.Height = entry.Decode.Input.Width, entry.Decode.Input.Height
-	session, err := runtime.LoadBytes(entry.ID, data, cfg)
+	session, seen, err := c.openSession(runtime, cfg, entry.ID, data)
 	if err != nil {
 		return nil, schemas.NewFault("corrupt", err)
 	}
-	detector, err := prelabel.Recognize(session, entry.ID, entry.Classes, entry.Decode)
+	detector, err := prelabel.Recognize(seen, entry.ID, entry.Classes, entry.Decode)
 	if err != nil {
 		return nil, errors.Join(schemas.NewFault("no-decoder", err), session.Close())
 	}

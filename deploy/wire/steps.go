@@ -122,7 +122,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		if err != nil {
 			return nil, nil, err
 		}
-		return runner.Samples(p, schemas.Prelabeled, c.Blobs), nil, nil
+		return runner.SamplesAnd(p.ProcessAndEmbed, schemas.Prelabeled, c.Blobs), nil, nil
 	case "superpixel":
 		p, err := superpixel.New(c.Config.Superpixel, s.images, c.Version)
 		if err != nil {

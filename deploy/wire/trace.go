@@ -71,6 +71,15 @@ func mention(r schemas.Record, id schemas.SampleID) string {
 			return "undecodable: " + err.Error()
 		}
 		return strings.TrimSpace(fmt.Sprintf("rejected: %s, measured %.4g against %.4g %s", j.Reason, j.Measure, j.Threshold, j.Detail))
+	case schemas.Embedded:
+		if string(r.Key) != name {
+			return ""
+		}
+		e, err := schemas.DecodeEmbeddings(r.Value)
+		if err != nil || e.Len() == 0 {
+			return fmt.Sprintf("undecodable: %v", err)
+		}
+		return fmt.Sprintf("%d embeddings of %d numbers, layer %s of %s", e.Len(), e.Dim, e.Layer[0], e.Model[0])
 	case schemas.Labels:
 		if string(r.Key) != name {
 			return ""
