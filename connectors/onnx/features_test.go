@@ -85,9 +85,9 @@ func TestLoadFeaturesRefusals(t *testing.T) {
 		"integers":    {model, "shape", `layer "shape" is none`},
 		"an output":   {model, "y", `layer "y" is none`},
 		"no maps":     {read(t, "testdata/affine.onnx"), "", onnx.ErrNoFeatures.Error()},
-		"truncated":   {model[:len(model)/2], "", "not an ONNX file"},
-		"no protobuf": {[]byte("<html>"), "", "not an ONNX file"},
-		"empty":       {nil, "", "not an ONNX file: it has no graph"},
+		"truncated":   {model[:len(model)/2], "", "not a model"},
+		"no protobuf": {[]byte("<html>"), "", "not a model"},
+		"empty":       {nil, "", "not a model: it has no graph"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := open(t).LoadFeatures("m", c.model, c.layer, onnx.DefaultConfig())

@@ -66,10 +66,10 @@ func parseGraph(model []byte) (graph, error) {
 		})
 	})
 	if err != nil {
-		return graph{}, fmt.Errorf("not an ONNX file: %w", err)
+		return graph{}, fmt.Errorf("not a model: %w", err)
 	}
 	if len(g.nodes) == 0 {
-		return graph{}, errors.New("not an ONNX file: it has no graph")
+		return graph{}, errors.New("not a model: it has no graph")
 	}
 	return g, nil
 }
