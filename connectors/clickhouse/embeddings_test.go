@@ -49,14 +49,13 @@ func table(first int, vectors [][]float32) schemas.Embeddings {
 
 // nearest is the order by brute force.
 func nearest(vectors [][]float32, to, n int, keep func(i int) bool) (order []int) {
-	for i := range vectors {
+	distances := make([]float64, len(vectors))
+	for i, v := range vectors {
 		if i != to && keep(i) {
-			order = append(order, i)
+			distances[i], order = distance(v, vectors[to]), append(order, i)
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Compare(distance(vectors[a], vectors[to]), distance(vectors[b], vectors[to]))
-	})
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(distances[a], distances[b]) })
 	return order[:min(n, len(order))]
 }
 
