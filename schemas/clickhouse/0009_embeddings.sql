@@ -17,6 +17,6 @@ CREATE TABLE IF NOT EXISTS embeddings
 )
 ENGINE = ReplacingMergeTree(updated)
 PARTITION BY (model, layer, object_id = '')
-ORDER BY (dataset, sample_id, object_id)
+ORDER BY (model, layer, dataset, sample_id, object_id)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024
 COMMENT 'What images and objects look like to a model, doubles included: read with FINAL';
