@@ -87,7 +87,7 @@ func TestLoadFeaturesRefusals(t *testing.T) {
 		"no maps":     {read(t, "testdata/affine.onnx"), "", onnx.ErrNoFeatures.Error()},
 		"truncated":   {model[:len(model)/2], "", "not a model"},
 		"no protobuf": {[]byte("<html>"), "", "not a model"},
-		"empty":       {nil, "", "not a model: it has no graph"},
+		"empty":       {nil, "", "not a model that this runtime can load: it has no graph"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := open(t).LoadFeatures("m", c.model, c.layer, onnx.DefaultConfig())

@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -66,10 +65,10 @@ func parseGraph(model []byte) (graph, error) {
 		})
 	})
 	if err != nil {
-		return graph{}, fmt.Errorf("not a model: %w", err)
+		return graph{}, errors.New("not a model that this runtime can load: it is corrupt, or no ONNX file") // protobuf's errors vary
 	}
 	if len(g.nodes) == 0 {
-		return graph{}, errors.New("not a model: it has no graph")
+		return graph{}, errors.New("not a model that this runtime can load: it has no graph")
 	}
 	return g, nil
 }

@@ -43,7 +43,7 @@ func loadFeatures(tb testing.TB, file string) prelabel.Session {
 func TestNeighbors(t *testing.T) {
 	const each, n = 50, 10
 	cache := pixels.NewCache(1<<28, func(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist })
-	p, err := prelabel.New(prelabel.DefaultConfig(), recognize(t, loadFeatures(t, "yolox_nano.onnx"), "yolox_nano.onnx"), cache, "test")
+	p, err := prelabel.New(prelabel.DefaultConfig(), prelabel.Deps{Models: prelabel.Fixed{recognize(t, loadFeatures(t, "yolox_nano.onnx"), "yolox_nano.onnx")}, Images: cache, Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +113,8 @@ func BenchmarkEmbed(b *testing.B) {
 	for _, m := range models {
 		b.Run(m.decoder, func(b *testing.B) {
 			cfg := prelabel.DefaultConfig()
-			plain := step(b, cfg, recognize(b, load(b, m.file), m.file), images...)
-			embeds := step(b, cfg, recognize(b, loadFeatures(b, m.file), m.file), images...)
+			plain := step(b, cfg, prelabel.Fixed{recognize(b, load(b, m.file), m.file)}, images...)
+			embeds := step(b, cfg, prelabel.Fixed{recognize(b, loadFeatures(b, m.file), m.file)}, images...)
 			var without, with time.Duration
 			n := 0
 			for b.Loop() {
