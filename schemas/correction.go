@@ -6,7 +6,7 @@ import (
 	"gleaner/schemas/geometry"
 )
 
-// Correction is how one proposal of a model fared with a person, or one label that no proposal found. The corrections of a
+// Correction is how one proposal of a model fared with a person, or one label that no model's proposal found. The corrections of a
 // sample are those of its latest submission, all of them written by one insert: a later Revision replaces them as a whole.
 type Correction struct {
 	SampleID   SampleID          `json:"sample_id"`
@@ -15,6 +15,7 @@ type Correction struct {
 	ProposalID string            `json:"proposal_id,omitempty"` // empty: the label was missed by every model
 	ObjectID   string            `json:"object_id,omitempty"`   // of the label; empty: the proposal was rejected
 	Source     string            `json:"source,omitempty"`      // the proposal's model, name@version; empty when missed
+	Models     []string          `json:"models,omitempty"`      // all that looked at the sample, ordered: one without rows found nothing
 	Class      string            `json:"class"`                 // of the proposal; of the label when missed
 	Canonical  string            `json:"canonical"`             // Class by the taxonomy's name; Class itself where it has none
 	Labeled    string            `json:"labeled,omitempty"`     // class of the label, which may be narrower or broader than Class

@@ -23,7 +23,7 @@ func (db *DB) PutCorrections(ctx context.Context, token string, rows []schemas.C
 		ids                           = make([]schemas.SampleID, n)
 		datasets, actors              = make([]string, n), make([]string, n)
 		proposalIDs, objectIDs        = make([]string, n), make([]string, n)
-		sources                       = make([]string, n)
+		sources, models               = make([]string, n), make([][]string, n)
 		classes, canonicals, labeleds = make([]string, n), make([]string, n), make([]string, n)
 		revisions                     = make([]uint64, n)
 		scores                        = make([]float32, n)
@@ -35,7 +35,7 @@ func (db *DB) PutCorrections(ctx context.Context, token string, rows []schemas.C
 	)
 	for i, c := range rows {
 		ids[i], datasets[i], actors[i], revisions[i] = c.SampleID, c.Dataset, c.Actor, c.Revision
-		proposalIDs[i], objectIDs[i], sources[i] = c.ProposalID, c.ObjectID, c.Source
+		proposalIDs[i], objectIDs[i], sources[i], models[i] = c.ProposalID, c.ObjectID, c.Source, c.Models
 		classes[i], canonicals[i], labeleds[i] = c.Class, c.Canonical, c.Labeled
 		scores[i], accepted[i], proposals[i], labels[i] = c.Score, c.Accepted, tuple(c.Proposal), tuple(c.Label)
 		widths[i], heights[i] = uint32(max(c.W, 0)), uint32(max(c.H, 0))
@@ -48,6 +48,7 @@ func (db *DB) PutCorrections(ctx context.Context, token string, rows []schemas.C
 		{"proposal_id", proposalIDs},
 		{"object_id", objectIDs},
 		{"source", sources},
+		{"models", models},
 		{"class", classes},
 		{"canonical", canonicals},
 		{"labeled", labeleds},
@@ -99,7 +100,7 @@ func (db *DB) Corrections(ctx context.Context, dataset string, within time.Durat
 				c, err := scanCorrection(rows)
 				page = append(page, c)
 				return err
-			}, "SELECT dataset, sample_id, revision, proposal_id, object_id, source, class, canonical, labeled, score, accepted,"+
+			}, "SELECT dataset, sample_id, revision, proposal_id, object_id, source, models, class, canonical, labeled, score, accepted,"+
 				" proposal.x1, proposal.y1, proposal.x2, proposal.y2, label.x1, label.y1, label.x2, label.y2, w, h, slices, actor, at"+
 				" FROM corrections FINAL WHERE "+where+
 				" AND (sample_id, revision) IN (SELECT sample_id, max(revision) FROM corrections WHERE "+where+" GROUP BY sample_id)"+
@@ -122,7 +123,7 @@ func scanCorrection(rows driver.Rows) (schemas.Correction, error) {
 	var id []byte
 	var w, h uint32
 	p, l := &c.Proposal, &c.Label
-	err := rows.Scan(&c.Dataset, &id, &c.Revision, &c.ProposalID, &c.ObjectID, &c.Source, &c.Class, &c.Canonical, &c.Labeled, &c.Score, &c.Accepted,
+	err := rows.Scan(&c.Dataset, &id, &c.Revision, &c.ProposalID, &c.ObjectID, &c.Source, &c.Models, &c.Class, &c.Canonical, &c.Labeled, &c.Score, &c.Accepted,
 		&p.X1, &p.Y1, &p.X2, &p.Y2, &l.X1, &l.Y1, &l.X2, &l.Y2, &w, &h, &c.Slices, &c.Actor, &c.At)
 	copy(c.SampleID[:], id)
 	c.W, c.H = int(w), int(h)

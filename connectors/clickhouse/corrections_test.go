@@ -16,7 +16,7 @@ import (
 func correction(sample int, revision uint64, proposal, object string) schemas.Correction {
 	c := schemas.Correction{
 		SampleID: sampleID(sample), Dataset: "roads", Revision: revision, ProposalID: proposal, ObjectID: object,
-		Class: "animal", Canonical: "animal", W: 640, H: 480, Slices: map[string]string{"weather": "rain"}, Actor: "ana",
+		Models: []string{"fast@1", "yolox_nano@1"}, Class: "animal", Canonical: "animal", W: 640, H: 480, Slices: map[string]string{"weather": "rain"}, Actor: "ana",
 		At: time.Date(2026, 3, 4, 5, 6, int(revision), 1000, time.UTC),
 	}
 	if proposal != "" {

@@ -5,9 +5,10 @@ CREATE TABLE IF NOT EXISTS corrections
     dataset LowCardinality(String),
     sample_id FixedString(16) COMMENT 'hex(sample_id) for people',
     revision UInt64 COMMENT 'of the submission',
-    proposal_id String COMMENT 'empty: a label that no proposal found',
+    proposal_id String COMMENT 'empty: a label that no model''s proposal found',
     object_id String COMMENT 'of the label; empty: the proposal was rejected',
     source LowCardinality(String) COMMENT 'model of the proposal, name@version',
+    models Array(LowCardinality(String)) COMMENT 'all models that looked at the sample, ordered: one without rows found nothing',
     class LowCardinality(String) COMMENT 'of the proposal; of the label when missed',
     canonical LowCardinality(String) COMMENT 'the class by the taxonomy''s name',
     labeled LowCardinality(String) COMMENT 'class of the label',
@@ -32,7 +33,7 @@ CREATE VIEW IF NOT EXISTS correction_latest AS
 SELECT
     dataset, sample_id, lower(hex(sample_id)) AS sample, revision,
     multiIf(proposal_id = '', 'missed', accepted, 'accepted', 'rejected') AS outcome,
-    proposal_id, object_id, source, class, canonical, labeled, score, accepted, proposal, label, w, h, slices, actor, at
+    proposal_id, object_id, source, models, class, canonical, labeled, score, accepted, proposal, label, w, h, slices, actor, at
 FROM corrections FINAL
 WHERE (sample_id, revision) IN (SELECT sample_id, max(revision) FROM corrections GROUP BY sample_id)
 COMMENT 'How each proposal fared in the latest submission of its sample: accepted (a label stands there), rejected, or missed (a label without a proposal)';

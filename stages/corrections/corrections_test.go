@@ -36,6 +36,11 @@ func proposal(id, class string, score float32, b geometry.Box) schemas.Object {
 	return schemas.Object{ID: id, Class: class, Score: score, Box: b, Source: "m@1"}
 }
 
+func by(model string, o schemas.Object) schemas.Object {
+	o.Source = model
+	return o
+}
+
 func label(id, class string, b geometry.Box) schemas.Object {
 	return schemas.Object{ID: id, Class: class, Box: b, Source: "person:ana"}
 }
@@ -47,7 +52,7 @@ func sample(name string, proposals, objects []schemas.Object) schemas.Sample {
 		ID: schemas.NewSampleID("zoo", name, schemas.Hash{}), Dataset: "zoo", Revision: 4, Rank: schemas.RankHuman, Actor: "ana",
 		Image: schemas.ImageRef{W: 640, H: 480}, Slices: map[string]string{"night": "yes"}, Stage: schemas.StageSubmitted,
 		Proposals: proposals, Objects: objects,
-		Stamps: []schemas.Stamp{{Step: "prelabel", Model: "m@1"}, {Step: "desk", At: submitted}},
+		Stamps: []schemas.Stamp{{Step: "prelabel", Model: "n@1"}, {Step: "prelabel", Model: "m@1"}, {Step: "desk", At: submitted}},
 	}
 }
 
@@ -78,7 +83,17 @@ func TestJudge(t *testing.T) {
 		"the nearest pair first":               {objects{proposal("p1", "dog", 0.5, a), proposal("p2", "animal", 0.9, b)}, objects{label("o1", "dog", a)}, []string{"p2 -", "p1 o1"}},
 		"one label, one proposal":              {objects{proposal("p1", "dog", 0.9, a), proposal("p2", "animal", 0.8, a)}, objects{label("o1", "dog", a)}, []string{"p1 o1", "p2 -"}},
 		"doubles of a better one do not count": {objects{proposal("p1", "dog", 0.9, b), proposal("p2", "dog", 0.2, a)}, objects{label("o1", "dog", a)}, []string{"p1 o1"}},
-		"nothing at all":                       {nil, nil, []string{}},
+		"each model is judged by itself": {
+			objects{proposal("p1", "dog", 0.9, b), by("n@1", proposal("p2", "dog", 0.8, a)), by("n@1", proposal("p3", "dog", 0.7, b)), by("n@1", proposal("p4", "dog", 0.6, far))},
+			objects{label("o1", "dog", a)},
+			[]string{"p1 o1", "p2 o1", "p4 -"},
+		},
+		"missed is what no model found": {
+			objects{proposal("p1", "dog", 0.9, a), by("n@1", proposal("p2", "dog", 0.8, far))},
+			objects{label("o1", "dog", a), label("o2", "dog", far), label("o3", "dog", box(0, 0, 50, 50))},
+			[]string{"p1 o1", "p2 o2", "- o3"},
+		},
+		"nothing at all": {nil, nil, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sample("a", c.proposals, c.labels)
@@ -108,7 +123,7 @@ func TestJudgeRows(t *testing.T) {
 	p.Raw = box(100, 100, 200, 200)
 	s := sample("a", []schemas.Object{p}, []schemas.Object{label("o1", "raccoon", box(91, 100, 211, 200))})
 	want := []schemas.Correction{{
-		SampleID: s.ID, Dataset: "zoo", Revision: 4, ProposalID: "p1", ObjectID: "o1", Source: "m@1", Class: "waschbär", Canonical: "raccoon", Labeled: "raccoon",
+		SampleID: s.ID, Dataset: "zoo", Revision: 4, ProposalID: "p1", ObjectID: "o1", Source: "m@1", Models: []string{"m@1", "n@1"}, Class: "waschbär", Canonical: "raccoon", Labeled: "raccoon",
 		Score: 0.75, Accepted: true, Proposal: p.Raw, Label: box(91, 100, 211, 200), W: 640, H: 480, Slices: map[string]string{"night": "yes"}, Actor: "ana", At: submitted,
 	}}
 	if diff := cmp.Diff(want, Judge(&s, zoo)); diff != "" {
@@ -116,13 +131,14 @@ func TestJudgeRows(t *testing.T) {
 	}
 	automatic, unseen := s, s
 	automatic.Rank = schemas.RankAutomatic
-	unseen.Stamps = s.Stamps[1:]
+	unseen.Stamps = s.Stamps[2:]
 	if rows := append(Judge(&automatic, zoo), Judge(&unseen, zoo)...); len(rows) != 0 {
 		t.Errorf("without a person, or without a model, there is nothing to judge: %+v", rows)
 	}
 }
 
-// TestJudgeIsOneToOne: every label is in one row, every proposal in at most one, whatever the boxes.
+// TestJudgeIsOneToOne: every proposal is in at most one row, and every label in one of each model, or in one alone, whatever the
+// boxes.
 func TestJudgeIsOneToOne(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	random := func() geometry.Box {
@@ -133,16 +149,19 @@ func TestJudgeIsOneToOne(t *testing.T) {
 	for range 200 {
 		var s schemas.Sample
 		for n := range rng.IntN(12) {
-			s.Proposals = append(s.Proposals, proposal(fmt.Sprint("p", n), classes[rng.IntN(4)], rng.Float32(), random()))
+			s.Proposals = append(s.Proposals, by([]string{"m@1", "n@1"}[rng.IntN(2)], proposal(fmt.Sprint("p", n), classes[rng.IntN(4)], rng.Float32(), random())))
 		}
 		for n := range rng.IntN(12) {
 			s.Objects = append(s.Objects, label(fmt.Sprint("o", n), classes[rng.IntN(4)], random()))
 		}
 		s = sample("a", s.Proposals, s.Objects)
-		proposals, labels := map[string]int{}, map[string]int{}
+		proposals, labels := map[string]int{}, map[string]map[string]int{} // by label and source
 		for _, r := range Judge(&s, zoo) {
 			proposals[r.ProposalID]++
-			labels[r.ObjectID]++
+			if labels[r.ObjectID] == nil {
+				labels[r.ObjectID] = map[string]int{}
+			}
+			labels[r.ObjectID][r.Source]++
 		}
 		for id, n := range proposals {
 			if id != "" && n > 1 {
@@ -150,8 +169,9 @@ func TestJudgeIsOneToOne(t *testing.T) {
 			}
 		}
 		for _, o := range s.Objects {
-			if labels[o.ID] != 1 {
-				t.Fatalf("label %s is in %d rows of %+v", o.ID, labels[o.ID], s)
+			of := labels[o.ID]
+			if _, missed := of[""]; len(of) == 0 || of["m@1"] > 1 || of["n@1"] > 1 || missed && (of[""] > 1 || len(of) > 1) {
+				t.Fatalf("label %s is in rows %v of %+v", o.ID, of, s)
 			}
 		}
 	}

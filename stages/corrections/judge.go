@@ -16,13 +16,15 @@ type Path func(dataset, class string) []string
 const match = 0.5
 
 // Judge says how the proposals of a submitted sample fared: those that a label stands for were accepted, the others rejected, and
-// labels without a proposal were missed. Pairs of a label and a proposal whose classes are equal or one above the other are
-// joined one to one, those that overlap most first. A nil path means that classes are as they are called. Of proposals of one class that overlap by match or more only the best counts: the
-// others are there for lint to see how boxes scatter, and were never put before people.
+// labels that no model proposed were missed. Each model is judged by itself: pairs of a label and one of its proposals whose
+// classes are equal or one above the other are joined one to one, those that overlap most first. A nil path means that classes
+// are as they are called. Of a model's proposals of one class that overlap by match or more only the best counts: the others are
+// there for lint to see how boxes scatter, and were never put before people.
 //
 // It returns nothing where no model has looked at the sample, or no person. The rows are in the order of proposals, then labels.
 func Judge(s *schemas.Sample, path Path) []schemas.Correction {
-	if s.Rank < schemas.RankHuman || !slices.ContainsFunc(s.Stamps, func(st schemas.Stamp) bool { return st.Model != "" }) {
+	models := looked(s.Stamps)
+	if s.Rank < schemas.RankHuman || len(models) == 0 {
 		return nil
 	}
 	if path == nil {
@@ -44,18 +46,22 @@ func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 	slices.SortFunc(pairs, func(a, b pair) int {
 		return cmp.Or(cmp.Compare(b.iou, a.iou), cmp.Compare(a.proposal, b.proposal), cmp.Compare(a.label, b.label))
 	})
-	labelOf, taken := make([]int, len(proposals)), make([]bool, len(s.Objects))
+	type claim struct {
+		source string
+		label  int
+	}
+	labelOf, taken, found := make([]int, len(proposals)), map[claim]bool{}, make([]bool, len(s.Objects))
 	for i := range labelOf {
 		labelOf[i] = -1
 	}
 	for _, p := range pairs {
-		if labelOf[p.proposal] < 0 && !taken[p.label] {
-			labelOf[p.proposal], taken[p.label] = p.label, true
+		if c := (claim{proposals[p.proposal].Source, p.label}); labelOf[p.proposal] < 0 && !taken[c] {
+			labelOf[p.proposal], taken[c], found[p.label] = p.label, true, true
 		}
 	}
 	row := func(class string) schemas.Correction {
 		return schemas.Correction{
-			SampleID: s.ID, Dataset: s.Dataset, Revision: s.Revision, Class: class, Canonical: path(s.Dataset, class)[0],
+			SampleID: s.ID, Dataset: s.Dataset, Revision: s.Revision, Models: models, Class: class, Canonical: path(s.Dataset, class)[0],
 			W: s.Image.W, H: s.Image.H, Slices: s.Slices, Actor: s.Actor, At: s.Stamps[len(s.Stamps)-1].At,
 		}
 	}
@@ -70,7 +76,7 @@ func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 		out = append(out, c)
 	}
 	for j, l := range s.Objects {
-		if !taken[j] {
+		if !found[j] {
 			c := row(l.Class)
 			c.ObjectID, c.Labeled, c.Label = l.ID, l.Class, l.Box
 			out = append(out, c)
@@ -79,12 +85,26 @@ func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 	return out
 }
 
-// distinct leaves out proposals that overlap a better one of their class.
+// looked are the models that looked at a sample, ordered.
+func looked(stamps []schemas.Stamp) []string {
+	var models []string
+	for _, s := range stamps {
+		if s.Model != "" {
+			models = append(models, s.Model)
+		}
+	}
+	slices.Sort(models)
+	return slices.Compact(models)
+}
+
+// distinct leaves out proposals that overlap a better one of their class by their model.
 func distinct(proposals []schemas.Object) []schemas.Object {
 	sorted := slices.SortedStableFunc(slices.Values(proposals), func(a, b schemas.Object) int { return cmp.Compare(b.Score, a.Score) })
 	var kept []schemas.Object
 	for _, p := range sorted {
-		if !slices.ContainsFunc(kept, func(k schemas.Object) bool { return k.Class == p.Class && k.Box.IoU(p.Box) >= match }) {
+		if !slices.ContainsFunc(kept, func(k schemas.Object) bool {
+			return k.Source == p.Source && k.Class == p.Class && k.Box.IoU(p.Box) >= match
+		}) {
 			kept = append(kept, p)
 		}
 	}
