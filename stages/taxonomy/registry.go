@@ -58,13 +58,20 @@ func (r *Registry) Path(dataset, class string) []string {
 	return []string{class}
 }
 
+// Annotated tells whether a dataset labels a class, its own or a canonical one, or kinds of it; known is false where no taxonomy
+// can tell.
+func (r *Registry) Annotated(dataset, class string) (yes, known bool) {
+	tree, ok := r.For(dataset, "")
+	if !ok {
+		return false, false
+	}
+	c, known := tree.Annotated(dataset, class)
+	return c != CoverageNo, known
+}
+
 // Unlabeled tells whether a dataset is known never to label a class, its own or a canonical one: such things are neither
 // missing nor background.
 func (r *Registry) Unlabeled(dataset, class string) bool {
-	tree, ok := r.For(dataset, "")
-	if !ok {
-		return false
-	}
-	c, ok := tree.Annotated(dataset, class)
-	return ok && c == CoverageNo
+	yes, known := r.Annotated(dataset, class)
+	return known && !yes
 }

@@ -1,0 +1,101 @@
+package learned
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+// maxSamples is how many corrected samples of a dataset are held, some 150 bytes for each proposal.
+const maxSamples = 1000
+
+// window holds the newest corrected samples of a dataset.
+type window struct {
+	samples map[schemas.SampleID]sample
+	names   map[string]string // of classes and models, so that each is in memory once
+	changed int               // samples put since the last fit
+}
+
+// sample is what models found in an image and what people labeled.
+type sample struct {
+	id     schemas.SampleID
+	at     time.Time
+	models []string // that looked, ordered
+	found  []detection
+	labels []label
+}
+
+type detection struct {
+	model, class string
+	score        float32
+	box          geometry.Box
+	label        int // place among the labels; -1: rejected
+}
+
+type label struct {
+	class string
+	box   geometry.Box
+}
+
+func newWindow() *window {
+	return &window{samples: map[schemas.SampleID]sample{}, names: map[string]string{}}
+}
+
+func (w *window) name(s string) string {
+	if known, ok := w.names[s]; ok {
+		return known
+	}
+	w.names[s] = strings.Clone(s)
+	return w.names[s]
+}
+
+// put replaces a sample by what its corrections say.
+func (w *window) put(rows []schemas.Correction) {
+	rows = slices.SortedFunc(slices.Values(rows), func(a, b schemas.Correction) int {
+		return cmp.Or(strings.Compare(a.ProposalID, b.ProposalID), strings.Compare(a.ObjectID, b.ObjectID))
+	})
+	s := sample{id: rows[0].SampleID, at: rows[0].At}
+	for _, m := range rows[0].Models {
+		s.models = append(s.models, w.name(m))
+	}
+	places := map[string]int{}
+	for _, r := range rows {
+		at := -1
+		if r.ObjectID != "" {
+			known, ok := places[r.ObjectID]
+			if at = known; !ok {
+				at = len(s.labels)
+				places[r.ObjectID] = at
+				s.labels = append(s.labels, label{w.name(r.Labeled), r.Label})
+			}
+		}
+		if r.ProposalID != "" {
+			s.found = append(s.found, detection{w.name(r.Source), w.name(r.Class), r.Score, r.Proposal, at})
+		}
+	}
+	s.found, s.labels = slices.Clip(s.found), slices.Clip(s.labels)
+	w.samples[s.id] = s
+	w.changed++
+}
+
+// cut keeps the newest samples.
+func (w *window) cut() {
+	if len(w.samples) <= maxSamples {
+		return
+	}
+	for _, s := range w.newest()[maxSamples:] {
+		delete(w.samples, s.id)
+	}
+}
+
+// newest are the samples, the newest first.
+func (w *window) newest() []sample {
+	return slices.SortedFunc(maps.Values(w.samples), func(a, b sample) int {
+		return cmp.Or(b.at.Compare(a.at), slices.Compare(a.id[:], b.id[:]))
+	})
+}
