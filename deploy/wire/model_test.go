@@ -81,7 +81,7 @@ func (b *bay) start() {
 		cancel()
 		b.t.Fatal(err)
 	}
-	b.system.shared.conventions = nil // there is no database here
+	b.system.shared.learner = nil // there is no database here
 	ended := make(chan error, 1)
 	go func() { ended <- b.system.Run(ctx) }()
 	b.stop = func() {

@@ -38,7 +38,7 @@ type shared struct {
 	guard   *runner.Guard
 	metrics *prometheus.Registry
 
-	conventions *conventions // nil: no prelabel runs here
+	learner *learner // nil: no prelabel runs here
 }
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
@@ -52,7 +52,7 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 		return nil, err
 	}
 	if slices.Contains(names, "prelabel") {
-		s.conventions = newConventions(c.DB, "", s.classes.Path, c.Log)
+		s.learner = newLearner(c.DB, "", s.classes, c.Log)
 	}
 	s.models.updated = func() { s.await(names) }
 	s.await(names)

@@ -165,8 +165,8 @@ func (s *System) Run(ctx context.Context) error {
 	}
 	var beside sync.WaitGroup
 	beside.Go(func() { s.shared.models.run(ctx) })
-	if s.shared.conventions != nil {
-		beside.Go(func() { s.shared.conventions.run(ctx) })
+	if s.shared.learner != nil {
+		beside.Go(func() { s.shared.learner.run(ctx) })
 	}
 	wait.Wait()
 	cancel()

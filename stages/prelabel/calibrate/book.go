@@ -49,7 +49,12 @@ func (b *Book) Probability(class, super, model string, score float32) float32 {
 		}
 		line = below
 	}
-	p := logistic.Sigmoid(line.Shift + line.Slope*logistic.Logit(float64(score)))
+	return line.Probability(score)
+}
+
+// Probability is the chance, (0,1), that a proposal with this score is accepted, by this line.
+func (l *Line) Probability(score float32) float32 {
+	p := logistic.Sigmoid(l.Shift + l.Slope*logistic.Logit(float64(score)))
 	return float32(min(max(p, least), 1-least))
 }
 

@@ -57,8 +57,8 @@ type fitted struct {
 // Known is what has been learned of a dataset.
 type Known struct {
 	Samples     int                   `json:"samples"` // that calibration and fusion were learned from
-	Conventions []convention.Estimate `json:"conventions"`
-	Calibration *calibrate.Book       `json:"calibration"`
+	Conventions []convention.Estimate `json:"conventions,omitempty"`
+	Calibration *calibrate.Book       `json:"calibration,omitempty"`
 	Fusion      []Fusion              `json:"fusion"` // of each set of models that served, ordered
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
-	"gleaner/stages/prelabel/convention"
+	"gleaner/stages/prelabel/learned"
 )
 
 // written is a store of corrections with a clock of its own.
@@ -48,16 +48,16 @@ func wide(n int, revision uint64, at time.Time) schemas.Correction {
 	jitter := float32(n%5) - 2
 	return schemas.Correction{
 		SampleID: schemas.NewSampleID("street", fmt.Sprint(n), schemas.Hash{}), Dataset: "street", Revision: revision, ProposalID: "p1", ObjectID: "o1",
-		Source: "m@1", Class: "car", Labeled: "car", Accepted: true, W: 640, H: 480, At: at,
+		Source: "m@1", Models: []string{"m@1"}, Class: "car", Labeled: "car", Score: 0.2, Accepted: true, W: 640, H: 480, At: at,
 		Proposal: geometry.Box{X1: 100, Y1: 100, X2: 200, Y2: 200}, Label: geometry.Box{X1: 100 + jitter, Y1: 100 - jitter, X2: 220 + jitter, Y2: 200 - jitter},
 	}
 }
 
-// TestConventionsFollow: a book that is refreshed as corrections come knows what one does that reads them all at once, and what
-// comes again costs no new estimate.
-func TestConventionsFollow(t *testing.T) {
+// TestLearnerFollows: a book that is refreshed as corrections come knows of conventions what one does that reads them all at once,
+// has learned the rest from nearly all of them, and what comes again teaches nothing.
+func TestLearnerFollows(t *testing.T) {
 	store := &written{now: epoch}
-	follow := newConventions(store, "", nil, slog.New(slog.DiscardHandler))
+	follow := newLearner(store, "", nil, slog.New(slog.DiscardHandler))
 	refresh := func() {
 		t.Helper()
 		if err := follow.refresh(t.Context()); err != nil {
@@ -80,49 +80,57 @@ func TestConventionsFollow(t *testing.T) {
 	store.rows = append(store.rows, late)
 	refresh()
 
-	whole := convention.New(nil)
+	whole := learned.New(nil)
 	whole.Update(store.rows)
-	if diff := cmp.Diff(whole.Estimates("street"), follow.book.Estimates("street")); diff != "" {
+	whole.Fit()
+	known := follow.book.Known("street")
+	if diff := cmp.Diff(whole.Known("street").Conventions, known.Conventions); diff != "" {
 		t.Errorf("-read at once +followed\n%s", diff)
 	}
+	if n := len(store.rows); known.Samples < n*9/10 || known.Samples > n || known.Calibration.All.N != known.Samples {
+		t.Errorf("scores are calibrated by %d of %d samples, %d proposals", known.Samples, n, known.Calibration.All.N)
+	}
+	if p := follow.book.Probability("street", "car", "m@1", 0.2); p < 0.5 {
+		t.Errorf("a score that nearly always was accepted stands for %g", p)
+	}
 	box := geometry.Box{X1: 300, Y1: 300, X2: 400, Y2: 400}
-	if moved := follow.book.Apply("street", "car", "m@1", box, 640, 480); moved.X2 < 415 || moved.X2 > 425 || moved.X1 != 300 || moved.Y2 != 400 {
+	if moved := follow.book.Move("street", "car", "m@1", box, 640, 480); moved.X2 < 415 || moved.X2 > 425 || moved.X1 != 300 || moved.Y2 != 400 {
 		t.Errorf("the box is moved to %+v, want its right edge near 420", moved)
 	}
-	before, known := store.yielded, follow.book.Estimates("street")
+	before := store.yielded
 	refresh()
 	if n := store.yielded - before; n == 0 || n > 15 {
 		t.Errorf("%d corrections are read again, want the last few", n)
 	}
-	if diff := cmp.Diff(known, follow.book.Estimates("street")); diff != "" {
-		t.Errorf("what comes again changes the estimates:\n%s", diff)
+	if diff := cmp.Diff(known, follow.book.Known("street")); diff != "" {
+		t.Errorf("what comes again teaches something:\n%s", diff)
 	}
 }
 
-// TestConventionsForget: what the store has no more is forgotten when all is read again, and an error changes nothing.
-func TestConventionsForget(t *testing.T) {
+// TestLearnerForgets: what the store has no more is forgotten when all is read again, and an error changes nothing.
+func TestLearnerForgets(t *testing.T) {
 	store := &written{}
 	for n := range 40 {
 		store.rows = append(store.rows, wide(n, 1, epoch))
 	}
-	c := newConventions(store, "", nil, slog.New(slog.DiscardHandler))
-	if err := c.refresh(t.Context()); err != nil {
+	l := newLearner(store, "", nil, slog.New(slog.DiscardHandler))
+	if err := l.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	known := c.book.Estimates("street")
-	c.anew = time.Time{}
+	known := l.book.Known("street")
+	l.anew = time.Time{}
 	store.err = errors.New("the server is gone")
-	if err := c.refresh(t.Context()); !errors.Is(err, store.err) {
+	if err := l.refresh(t.Context()); !errors.Is(err, store.err) {
 		t.Fatalf("error %v, want the store's", err)
 	}
-	if diff := cmp.Diff(known, c.book.Estimates("street")); diff != "" {
-		t.Errorf("an error changes the estimates:\n%s", diff)
+	if diff := cmp.Diff(known, l.book.Known("street")); diff != "" {
+		t.Errorf("an error changes what is known:\n%s", diff)
 	}
 	store.err, store.rows = nil, store.rows[:30]
-	if err := c.refresh(t.Context()); err != nil {
+	if err := l.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := c.book.Estimates("street")[0].N; n != 30 {
-		t.Errorf("%d corrections are held after an erasure, want 30", n)
+	if k := l.book.Known("street"); k.Conventions[0].N != 30 || k.Samples != 30 {
+		t.Errorf("%d corrections of %d samples are held after an erasure, want 30", k.Conventions[0].N, k.Samples)
 	}
 }
