@@ -10,10 +10,12 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/prelabel/convention"
+	"gleaner/stages/prelabel/learned"
 )
 
-// TestCorrections: what people make of a model's proposals comes from the desk into ClickHouse, and the dataset's convention out of
-// it, measured against the model's own boxes; an erased sample's part in it goes.
+// TestCorrections: what people make of two models' proposals comes from the desk into ClickHouse, and out of it the dataset's
+// convention, measured against the models' own boxes, what scores are worth, and how to fuse the two; an erased sample's part in
+// it goes.
 func TestCorrections(t *testing.T) {
 	const count = 24
 	i := install(t)
@@ -31,9 +33,9 @@ func TestCorrections(t *testing.T) {
 		sample := schemas.Sample{
 			ID: id, Group: id, Dataset: "street", UniqueID: strconv.Itoa(n), Task: "detect", Stage: schemas.StageLinted, Rank: schemas.RankAutomatic,
 			Image:     schemas.ImageRef{SHA256: schemas.Hash{byte(n)}, Size: 10, MediaType: "image/jpeg", W: 320, H: 240},
-			Proposals: []schemas.Object{p, {ID: "p2", Class: "bus", Score: 0.1, Source: "m@1", Box: model}},
+			Proposals: []schemas.Object{p, {ID: "p2", Class: "bus", Score: 0.1, Source: "m@1", Box: model}, {ID: "p3", Class: "car", Score: 0.3, Source: "n@1", Box: drawn}},
 			Objects:   []schemas.Object{p},
-			Stamps:    []schemas.Stamp{{Step: "prelabel", Model: "m@1"}},
+			Stamps:    []schemas.Stamp{{Step: "prelabel", Model: "m@1"}, {Step: "prelabel", Model: "n@1"}},
 		}
 		value, err := schemas.EncodeSample(&sample)
 		if err != nil {
@@ -52,10 +54,11 @@ func TestCorrections(t *testing.T) {
 	outcomes := func() string {
 		return strings.Join(s.sql(t, "SELECT class, outcome, count() FROM correction_latest WHERE dataset = 'street' AND actor = 'ana' GROUP BY class, outcome ORDER BY class"), ", ")
 	}
-	want := fmt.Sprintf("bus\trejected\t%d, car\taccepted\t%d", count, count)
+	want := fmt.Sprintf("bus\trejected\t%d, car\taccepted\t%d", count, 2*count)
 	eventually(t, patience, "the corrections are stored", func() bool { return outcomes() == want })
 
-	estimates := decode[[]convention.Estimate](t, i, "dataset", "conventions", "street")
+	known := decode[learned.Known](t, i, "dataset", "learned", "street")
+	estimates := known.Conventions
 	at := slices.IndexFunc(estimates, func(e convention.Estimate) bool { return e.Class == "car" && e.Model == "m@1" })
 	if at < 0 || estimates[at].N != count {
 		t.Fatalf("estimates %+v, want one of %d cars", estimates, count)
@@ -65,14 +68,22 @@ func TestCorrections(t *testing.T) {
 			t.Errorf("%s: %+v; only right is moved, by a quarter", convention.Edges[edge], o)
 		}
 	}
-	if text := i.ok(t, "dataset", "conventions", "street"); !strings.Contains(text, "applied") {
-		t.Errorf("conventions for people:\n%s", text)
+	for _, model := range []string{"m@1", "n@1"} {
+		if l := known.Calibration.All.Below[model]; l == nil || l.Below[""].Below["car"].N != count {
+			t.Errorf("calibration of %s: %+v", model, l)
+		}
 	}
-	if text := i.ok(t, "dataset", "conventions", "nowhere"); !strings.Contains(text, "nothing is known of nowhere") {
-		t.Errorf("conventions of an unknown dataset:\n%s", text)
+	if len(known.Fusion) != 1 || known.Fusion[0].Images != count || len(known.Fusion[0].Trials) != 3 || len(known.Fusion[0].Models) != 2 {
+		t.Errorf("fusion %+v, want one of both models by %d images", known.Fusion, count)
+	}
+	if text := i.ok(t, "dataset", "learned", "street"); !strings.Contains(text, "applied") || !strings.Contains(text, "FUSION of m@1 and n@1") {
+		t.Errorf("for people:\n%s", text)
+	}
+	if text := i.ok(t, "dataset", "learned", "nowhere"); !strings.Contains(text, "nothing is known of nowhere") {
+		t.Errorf("of an unknown dataset:\n%s", text)
 	}
 	i.ok(t, "erase", "0", "--dataset", "street")
-	if got, want := outcomes(), fmt.Sprintf("bus\trejected\t%d, car\taccepted\t%d", count-1, count-1); got != want {
+	if got, want := outcomes(), fmt.Sprintf("bus\trejected\t%d, car\taccepted\t%d", count-1, 2*(count-1)); got != want {
 		t.Errorf("after an erasure %q, want %q", got, want)
 	}
 }

@@ -117,7 +117,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		return h, nil, err
 	case "prelabel":
 		p, err := prelabel.New(c.Config.Prelabel, prelabel.Deps{
-			Models: s.models.fleet, Images: s.images, Classes: s.models.spaces, Rules: s.rules, Version: c.Version,
+			Models: s.models.fleet, Images: s.images, Classes: s.models.spaces, Learned: s.learner.book, Rules: s.rules, Version: c.Version,
 		})
 		if err != nil {
 			return nil, nil, err

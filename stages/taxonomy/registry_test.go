@@ -36,9 +36,12 @@ func TestRegistry(t *testing.T) {
 	}
 	for _, c := range []struct {
 		dataset, class string
-		want           bool
-	}{{"d", "dog", false}, {"d", "car", true}, {"d", "ship", false}, {"f", "car", false}} {
-		if got := r.Unlabeled(c.dataset, c.class); got != c.want {
+		yes, known     bool
+	}{{"d", "dog", true, true}, {"d", "car", false, true}, {"d", "ship", false, false}, {"f", "car", false, false}} {
+		if yes, known := r.Annotated(c.dataset, c.class); yes != c.yes || known != c.known {
+			t.Errorf("%s in %s: annotated %v, known %v", c.class, c.dataset, yes, known)
+		}
+		if got, want := r.Unlabeled(c.dataset, c.class), c.known && !c.yes; got != want {
 			t.Errorf("%s in %s: unlabeled %v", c.class, c.dataset, got)
 		}
 	}

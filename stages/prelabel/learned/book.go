@@ -128,12 +128,9 @@ func (b *Book) Become(other *Book) {
 }
 
 // Fuse returns one list of the detections of an image, best first: perModel[i] are those of models[i], suppressed within each
-// class. What has been learned of exactly these models decides; where that is nothing, each class has the first model that knows
-// it. A single model's detections pass as they are.
+// class. What has been learned of exactly these models decides; where that is nothing, as of a single model, each class has the
+// first model that knows it.
 func (b *Book) Fuse(dataset string, models []fuse.Model, perModel [][]schemas.Object) []schemas.Object {
-	if len(models) == 1 {
-		return perModel[0]
-	}
 	ids := make([]string, len(models))
 	for i, m := range models {
 		ids[i] = m.ID
