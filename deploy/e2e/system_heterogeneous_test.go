@@ -35,6 +35,8 @@ func TestHeterogeneousDatasets(t *testing.T) {
 	i.ok(t, "model", "add", realdata.Need(t, "models", "yolox_nano.onnx"), "--classes", realdata.Need(t, "models", "coco.names"), "--label-space", "coco@darknet", "--serve")
 	i.ok(t, "taxonomy", "apply", table, "--name", "things")
 	i.ok(t, "dataset", "apply", people)
+	s.kill() // what was said holds from the first sample on when the system starts again
+	s = i.up(t)
 
 	forest, raccoons := some(t, "raccoon", 12)
 	blood, _ := some(t, "bccd", 4)
