@@ -52,13 +52,13 @@ func (m Model) Validate() error {
 // maxModelID is how many bytes an id may have: escaped in whatever way, it fits the name of a file.
 const maxModelID = 80
 
-// ParseModelID splits name@version, at most 80 bytes. Neither part may be empty or hold "@", "/", "," or control characters,
+// ParseModelID splits name@version, at most 80 bytes. Neither part may be empty or hold "@", "/", ",", "+" or control characters,
 // since ids stand in keys and in lists.
 func ParseModelID(id string) (name, version string, err error) {
 	name, version, _ = strings.Cut(id, "@")
-	bad := func(r rune) bool { return strings.ContainsRune("@/,", r) || unicode.IsControl(r) }
+	bad := func(r rune) bool { return strings.ContainsRune("@/,+", r) || unicode.IsControl(r) }
 	if name == "" || version == "" || len(id) > maxModelID || strings.ContainsFunc(name+version, bad) {
-		return "", "", fmt.Errorf("model %q: want name@version, at most %d bytes, without @, / and commas in either", id, maxModelID)
+		return "", "", fmt.Errorf("model %q: want name@version, at most %d bytes, without @, /, + and commas in either", id, maxModelID)
 	}
 	return name, version, nil
 }

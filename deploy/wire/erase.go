@@ -57,6 +57,7 @@ func (c *Connections) Erase(ctx context.Context, id schemas.SampleID, actor, rea
 		return fmt.Errorf("erase %s: tombstone: %w", id, err)
 	}
 	report(Erased{Where: "blob store", What: "tombstone written: every step and the page refuse this sample from now on", Count: 1, Remain: true})
+	report(Erased{Where: "memory of prelabel", What: "boxes that corrections were learned from: gone within an hour, or when it starts again", Remain: true})
 
 	tasks, err := c.desk(ctx, id)
 	if err != nil {

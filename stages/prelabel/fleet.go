@@ -219,6 +219,9 @@ func (f *Fleet) member(ctx context.Context, id string, r Registry) (*member, err
 	if !ok {
 		return nil, schemas.NewFault("unknown-model", fmt.Errorf("model %s is not registered", id))
 	}
+	if _, removed := r.Removed[id]; removed {
+		return nil, schemas.NewFault("removed-model", fmt.Errorf("model %s was removed", id))
+	}
 	loaded, err := f.try(ctx, entry)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", id, err)

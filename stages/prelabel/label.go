@@ -3,6 +3,7 @@ package prelabel
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/stages/prelabel/fuse"
@@ -26,13 +27,13 @@ func (p *Prelabel) label(ctx context.Context, s *schemas.Sample, opinions []opin
 	return nil
 }
 
+// proposals gives every model an equal part of their number: one with higher scores must not silence the others.
 func (p *Prelabel) proposals(s *schemas.Sample, opinions []opinion) []schemas.Object {
 	var all []schemas.Object
 	for _, o := range opinions {
-		all = append(all, Suppress(o.found, p.cfg.ProposalIoU, p.cfg.MaxProposals)...)
+		all = append(all, Suppress(o.found, p.cfg.ProposalIoU, max(p.cfg.MaxProposals/len(opinions), 1))...)
 	}
 	sortByScore(all)
-	all = all[:min(len(all), p.cfg.MaxProposals)]
 	for i := range all {
 		p.move(s, &all[i])
 		all[i].ID = fmt.Sprintf("p%d", i+1)
@@ -41,17 +42,18 @@ func (p *Prelabel) proposals(s *schemas.Sample, opinions []opinion) []schemas.Ob
 }
 
 func (p *Prelabel) objects(ctx context.Context, s *schemas.Sample, opinions []opinion) ([]schemas.Object, error) {
-	found := p.fused(s.Dataset, opinions)
+	found := p.fused(s, opinions)
 	for i := range found {
-		p.move(s, &found[i])
 		if o := &found[i]; p.Learned != nil {
 			o.Score = p.Learned.Probability(s.Dataset, o.Class, o.Source, o.Score)
 		}
 	}
 	sortByScore(found)
+	found = Suppress(found, p.cfg.IoU, p.cfg.MaxProposals)
+	found = slices.DeleteFunc(found, func(o schemas.Object) bool { return o.Score < p.cfg.accept(s.Dataset) })
 	var sure []schemas.Object
-	for _, o := range Suppress(found, p.cfg.IoU, p.cfg.MaxProposals) {
-		if o.Score >= p.cfg.accept(s.Dataset) {
+	for _, o := range found {
+		if !o.Refine || !slices.ContainsFunc(found, func(by schemas.Object) bool { return p.refines(s.Dataset, by, o) }) {
 			sure = append(sure, o)
 		}
 	}
@@ -67,11 +69,19 @@ func (p *Prelabel) objects(ctx context.Context, s *schemas.Sample, opinions []op
 	return sure, nil
 }
 
-// fused is one new list of all opinions.
-func (p *Prelabel) fused(dataset string, opinions []opinion) []schemas.Object {
+// refines tells whether an object is what another, of a super-class only, has to be refined to.
+func (p *Prelabel) refines(dataset string, by, o schemas.Object) bool {
+	return !by.Refine && by.Box.IoU(o.Box) >= p.cfg.IoU && slices.Contains(p.Classes.Path(dataset, by.Class), o.Canonical)
+}
+
+// fused is one new list of all opinions, at the boxes that the dataset's people would draw.
+func (p *Prelabel) fused(s *schemas.Sample, opinions []opinion) []schemas.Object {
 	perModel, models := make([][]schemas.Object, len(opinions)), make([]fuse.Model, len(opinions))
 	for i, o := range opinions {
 		perModel[i], models[i] = Suppress(o.found, p.cfg.IoU, p.cfg.MaxProposals), o.model
+		for j := range perModel[i] {
+			p.move(s, &perModel[i][j])
+		}
 	}
 	switch {
 	case len(opinions) == 1:
@@ -79,7 +89,7 @@ func (p *Prelabel) fused(dataset string, opinions []opinion) []schemas.Object {
 	case p.Learned == nil:
 		return fuse.New(models).Fuse(perModel)
 	}
-	return p.Learned.Fuse(dataset, models, perModel)
+	return p.Learned.Fuse(s.Dataset, models, perModel)
 }
 
 // move puts a box to where the dataset's people would draw it.

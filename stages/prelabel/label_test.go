@@ -2,6 +2,7 @@ package prelabel
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -38,6 +39,65 @@ func (noCats) Keep(_ context.Context, _ *schemas.Sample, objects []schemas.Objec
 		}
 	}
 	return out, nil
+}
+
+// zoo knows that raccoons and dogs are animals, and no more.
+type zoo struct{ Classes }
+
+func (zoo) Path(_, class string) []string {
+	if class == "raccoon" || class == "dog" {
+		return []string{class, "animal"}
+	}
+	return []string{class}
+}
+
+// TestSuperClassesGiveWay: what one model names needs nobody to refine what another calls by a super-class.
+func TestSuperClassesGiveWay(t *testing.T) {
+	super := func(x float32) schemas.Object {
+		o := found("coco@1", "animal", 0.9, x)
+		o.Canonical, o.Refine = "animal", true
+		return o
+	}
+	coco := opinion{model: fuse.Model{ID: "coco@1", Classes: []string{"animal"}}, found: []schemas.Object{super(0), super(50), super(100)}}
+	own := opinion{model: fuse.Model{ID: "own@1", Classes: []string{"raccoon", "bin"}}, found: []schemas.Object{found("own@1", "raccoon", 0.8, 1), found("own@1", "bin", 0.7, 50)}}
+	p, err := New(DefaultConfig(), Deps{Classes: zoo{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := schemas.Sample{Image: schemas.ImageRef{W: 200, H: 100}}
+	if err := p.label(t.Context(), &s, []opinion{coco, own}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range s.Objects {
+		got = append(got, fmt.Sprintf("%s %.0f", o.Class, o.Box.X1))
+	}
+	if diff := cmp.Diff([]string{"animal 50", "animal 100", "raccoon 1", "bin 50"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestProposalsOfAllModels: a model with high scores does not silence another.
+func TestProposalsOfAllModels(t *testing.T) {
+	crowd, few := opinion{model: fuse.Model{ID: "a@1"}}, opinion{model: fuse.Model{ID: "b@1"}}
+	for i := range 1000 {
+		crowd.found = append(crowd.found, found("a@1", "dog", 0.9, float32(30*i)))
+	}
+	for i := range 5 {
+		few.found = append(few.found, found("b@1", "dog", 0.1, float32(30*i)))
+	}
+	cfg := DefaultConfig()
+	p, err := New(cfg, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, o := range p.proposals(&schemas.Sample{}, []opinion{crowd, few}) {
+		count[o.Source]++
+	}
+	if count["a@1"] != cfg.MaxProposals/2 || count["b@1"] != 5 {
+		t.Errorf("%v", count)
+	}
 }
 
 func found(source, class string, score, x float32) schemas.Object {

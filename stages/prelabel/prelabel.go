@@ -27,6 +27,8 @@ type Classes interface {
 	// Translate returns detections of a model by the classes that a dataset wants, without those that it has no use for, and the
 	// classes that this model can give the dataset. It may return found itself, but does not change it.
 	Translate(dataset string, m schemas.Model, found []schemas.Object) (objects []schemas.Object, classes []string)
+	// Path lists a class of a dataset and the canonical classes above it, the nearest first.
+	Path(dataset, class string) []string
 }
 
 // Learned is what corrections have taught of datasets. Where they have taught nothing, Move returns the box and Probability the

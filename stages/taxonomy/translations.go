@@ -45,6 +45,9 @@ func (t *Translations) Translate(dataset string, m schemas.Model, found []schema
 	return tr.Objects(found), tr.classes
 }
 
+// Path is that of the dataset's taxonomy (Registry).
+func (t *Translations) Path(dataset, class string) []string { return t.trees.Path(dataset, class) }
+
 func (t *Translations) translator(dataset, space string) *Translator {
 	rules, _ := t.rules(dataset)
 	tree, ok := t.trees.For(dataset, rules.Taxonomy)

@@ -4,7 +4,7 @@
 // Filho and Flach, 2017, those with equal exponents). Lines are learned in a tree: one of all corrections; below it one of each
 // model; below that one of each of the model's super-classes; and last one of each class. Each is drawn to its parent's, the
 // more so the fewer corrections it has, and how far the lines of one level scatter around their parents' is estimated from
-// them. Before there are corrections the score itself is the probability.
+// them. Before a model has corrections its score itself is the probability.
 package calibrate
 
 import "gleaner/stages/prelabel/logistic"
@@ -36,10 +36,11 @@ type Line struct {
 }
 
 // Probability is the chance, (0,1), that a proposal of this class and super-class by this model with this score is accepted, by
-// the narrowest line that there is. It does not fall as the score rises. A score that is NaN counts as 0.
+// the narrowest line that there is. It does not fall as the score rises. A score that is NaN counts as 0. A model without
+// corrections, such as a new version, keeps its score: what others are worth says nothing of it.
 func (b *Book) Probability(class, super, model string, score float32) float32 {
 	line := b.All
-	if line == nil {
+	if line == nil || line.Below[model] == nil {
 		line = &Line{Slope: 1}
 	}
 	for _, name := range (Correction{Model: model, Super: super, Class: class}).path() {

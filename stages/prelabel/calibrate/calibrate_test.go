@@ -120,7 +120,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	}
 }
 
-// TestNewClassesTakeTheirParents asks for what was never corrected.
+// TestNewClassesTakeTheirParents asks for what was never corrected. A new model keeps its score.
 func TestNewClassesTakeTheirParents(t *testing.T) {
 	corrections, _ := draw(1, 400)
 	b := Fit(corrections)
@@ -131,7 +131,7 @@ func TestNewClassesTakeTheirParents(t *testing.T) {
 	}{
 		{"new", "super 1", "a@1", root.Below["a@1"].Below["super 1"]},
 		{"new", "new", "a@1", root.Below["a@1"]},
-		{"class 0", "super 0", "new@1", root},
+		{"class 0", "super 0", "new@1", &Line{Slope: 1}},
 	} {
 		want := logistic.Sigmoid(c.line.Shift + c.line.Slope*logistic.Logit(0.25))
 		if got := b.Probability(c.class, c.super, c.model, 0.25); math.Abs(float64(got)-want) > 1e-6 {

@@ -49,7 +49,13 @@ type Book struct {
 
 	updating sync.Mutex
 	windows  map[string]map[key][]observation // by dataset; newest first
-	known    atomic.Pointer[map[string]map[key]Estimate]
+	known    atomic.Pointer[map[string]estimates]
+}
+
+// estimates is what is known of a dataset.
+type estimates struct {
+	byKey  map[key]Estimate
+	models map[string]bool // that have corrections
 }
 
 // key says what an estimate is of; model is empty for what is pooled over models and the classes below.
@@ -62,7 +68,7 @@ func New(path func(dataset, class string) []string) *Book {
 		path = func(_, class string) []string { return []string{class} }
 	}
 	b := &Book{path: path, windows: map[string]map[key][]observation{}}
-	b.known.Store(&map[string]map[key]Estimate{})
+	b.known.Store(&map[string]estimates{})
 	return b
 }
 
@@ -104,7 +110,11 @@ func (b *Book) Update(corrections []schemas.Correction) {
 				windows[k] = slices.Clone(w[:maxWindow])
 			}
 		}
-		known[dataset] = estimate(windows, func(class string) []string { return b.path(dataset, class) })
+		of := estimates{byKey: estimate(windows, func(class string) []string { return b.path(dataset, class) }), models: map[string]bool{}}
+		for k := range windows {
+			of.models[k.model] = true
+		}
+		known[dataset] = of
 	}
 	b.known.Store(&known)
 }
@@ -118,28 +128,29 @@ func (b *Book) Become(other *Book) {
 }
 
 // Apply moves the edges of a model's box in an image of w by h pixels to where the dataset's people would draw them, as far as
-// they have shown it, and cuts it to the image. A class or model of which nothing is known follows the class above.
+// they have shown it, and cuts it to the image. A class of which nothing is known follows the class above. A model without
+// corrections keeps its boxes: a new version may have learned the convention from the labels.
 func (b *Book) Apply(dataset, class, model string, box geometry.Box, w, h int) geometry.Box {
-	estimates := (*b.known.Load())[dataset]
-	if len(estimates) == 0 {
+	of := (*b.known.Load())[dataset]
+	if !of.models[model] {
 		return box
 	}
-	e, ok := estimates[key{class, model}]
+	e, ok := of.byKey[key{class, model}]
 	if !ok {
-		e, ok = estimates[key{class: class}]
+		e, ok = of.byKey[key{class: class}]
 	}
 	for _, above := range b.path(dataset, class) {
 		if ok {
 			break
 		}
-		e, ok = estimates[key{class: above}]
+		e, ok = of.byKey[key{class: above}]
 	}
 	return move(box, e.Edges, w, h)
 }
 
 // Estimates returns what is known of a dataset, by class and model.
 func (b *Book) Estimates(dataset string) []Estimate {
-	return slices.SortedFunc(maps.Values((*b.known.Load())[dataset]), func(x, y Estimate) int {
+	return slices.SortedFunc(maps.Values((*b.known.Load())[dataset].byKey), func(x, y Estimate) int {
 		return cmp.Or(cmp.Compare(x.Class, y.Class), cmp.Compare(x.Model, y.Model))
 	})
 }

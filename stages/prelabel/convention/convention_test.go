@@ -221,8 +221,8 @@ func TestReplacement(t *testing.T) {
 	}
 }
 
-// TestParents: a class with few corrections leans on its siblings; one with many goes its own way; one without any, and a model
-// without any, follow when the others agree.
+// TestParents: a class with few corrections leans on its siblings; one with many goes its own way; one without any follows when
+// the others agree. A model without any stays as it is.
 func TestParents(t *testing.T) {
 	w := newWorld(11, 0.05)
 	rule := [4]float64{0.15, 0, 0.15, 0}
@@ -232,12 +232,12 @@ func TestParents(t *testing.T) {
 		t.Errorf("with few corrections of its own, bus is %.3f among its siblings and %.3f alone", with, without)
 	}
 	box := geometry.Box{X1: 100, Y1: 100, X2: 200, Y2: 200}
-	for _, c := range [][2]string{{"tram", "m@1"}, {"car", "m@2"}, {"vehicle", "m@1"}} {
+	for _, c := range [][2]string{{"tram", "m@1"}, {"vehicle", "m@1"}} {
 		if got := b.Apply("d", c[0], c[1], box, width, height); got.X1 > 95 || got.X2 < 205 || got.Y1 != 100 || got.Y2 != 200 {
 			t.Errorf("%s by %s becomes %+v, want some 15 wider on both sides", c[0], c[1], got)
 		}
 	}
-	for _, c := range [][2]string{{"dog", "m@1"}, {"", ""}} {
+	for _, c := range [][2]string{{"dog", "m@1"}, {"car", "m@2"}, {"", ""}} {
 		if got := b.Apply("d", c[0], c[1], box, width, height); got != box {
 			t.Errorf("%q by %q is moved to %+v", c[0], c[1], got)
 		}

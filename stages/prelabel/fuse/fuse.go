@@ -125,7 +125,7 @@ func (f *Fuser) class(class string, found [][]schemas.Object) []schemas.Object {
 	var out []schemas.Object
 	for _, c := range f.clusters(knowing, found) {
 		o := c.object()
-		o.Source = source
+		o.Source, o.Raw = source, geometry.Box{}
 		odds := f.stacked(c, knowing)
 		if m, ok := c.of(best); ok && f.Method == Extend {
 			o.Box, odds = m.object.Box, m.odds
