@@ -4,12 +4,11 @@ package segment
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"gleaner/connectors/formats"
+	"gleaner/deploy/batch"
 	"gleaner/stages/pixels"
 	"gleaner/stages/superpixel"
 )
@@ -43,7 +42,7 @@ func (j Job) outputs() []string { return slices.Concat(slices.Concat(j.maps...),
 // It touches nothing, and refuses two images that would write one file, and to overwrite an image, whatever names and links
 // lead to it.
 func Plan(paths []string, o Options) ([]Job, error) {
-	images, err := list(paths)
+	images, err := batch.List(paths)
 	if err != nil {
 		return nil, err
 	}
@@ -58,52 +57,15 @@ func Plan(paths []string, o Options) ([]Job, error) {
 			from[out] = image
 		}
 	}
-	known := filesOf(images)
+	known := batch.FilesOf(images)
 	for _, j := range jobs {
 		for _, out := range j.outputs() {
-			if image := known.name(out); image != "" {
+			if image := known.Name(out); image != "" {
 				return nil, fmt.Errorf("%s would be overwritten by what comes of %s, %s: write to another folder", image, j.Image, out)
 			}
 		}
 	}
 	return jobs, nil
-}
-
-// files finds a file by any of its names. What is one file has one size and one time, by which few others are compared.
-type files map[stamp][]file
-
-type stamp struct{ size, modified int64 }
-
-type file struct {
-	name string
-	info os.FileInfo
-}
-
-func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime().UnixNano()} }
-
-func filesOf(names []string) files {
-	fs := files{}
-	for _, name := range names {
-		if info, err := os.Stat(name); err == nil {
-			at := stampOf(info)
-			fs[at] = append(fs[at], file{name, info})
-		}
-	}
-	return fs
-}
-
-// name is what the file is called here that a path leads to, through links too; empty when it is none of these.
-func (fs files) name(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return ""
-	}
-	for _, f := range fs[stampOf(info)] {
-		if os.SameFile(f.info, info) {
-			return f.name
-		}
-	}
-	return ""
 }
 
 func (o Options) job(image string) Job {
@@ -127,35 +89,4 @@ func (o Options) job(image string) Job {
 		}
 	}
 	return j
-}
-
-// list is the image files among the paths: files as given, whatever their extension, and the images below folders. A file
-// that is named twice counts once.
-func list(paths []string) ([]string, error) {
-	var images []string
-	seen := map[string]bool{}
-	add := func(path string) {
-		if path = filepath.Clean(path); !seen[path] {
-			seen[path] = true
-			images = append(images, path)
-		}
-	}
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			add(path)
-			continue
-		}
-		names, err := formats.Images(path)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			add(filepath.Join(path, filepath.FromSlash(name)))
-		}
-	}
-	return images, nil
 }

@@ -2,14 +2,11 @@ package segment
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"gleaner/deploy/batch"
 	"gleaner/schemas/labelmap"
 	"gleaner/stages/pixels"
 	"gleaner/stages/superpixel"
@@ -34,28 +31,7 @@ func Run(ctx context.Context, jobs []Job, o Options, done func(Result)) error {
 		return err
 	}
 	var segmenter superpixel.Segmenter
-	results := make(chan Result)
-	var group errgroup.Group
-	group.SetLimit(o.Jobs)
-	go func() {
-		defer close(results)
-		for _, j := range jobs {
-			if ctx.Err() != nil {
-				break
-			}
-			group.Go(func() error {
-				if ctx.Err() == nil {
-					results <- j.run(&segmenter, o)
-				}
-				return nil
-			})
-		}
-		_ = group.Wait() // no job returns an error
-	}()
-	for r := range results {
-		done(r)
-	}
-	return ctx.Err()
+	return batch.Each(ctx, len(jobs), o.Jobs, func(i int) Result { return jobs[i].run(&segmenter, o) }, func(_ int, r Result) { done(r) })
 }
 
 func (j Job) run(s *superpixel.Segmenter, o Options) (r Result) {
@@ -66,7 +42,7 @@ func (j Job) run(s *superpixel.Segmenter, o Options) (r Result) {
 		lap = time.Now()
 		return lap.Sub(from)
 	}
-	img, err := read(j.Image, o.Limits)
+	img, _, _, err := batch.Read(j.Image, o.Limits)
 	r.Read = since()
 	if err != nil {
 		r.Err = err
@@ -79,24 +55,6 @@ func (j Job) run(s *superpixel.Segmenter, o Options) (r Result) {
 	r.Err = j.write(img, m)
 	r.Write = since()
 	return r
-}
-
-// read decodes a file, of which it reads no more than the limits admit.
-func read(path string, limits pixels.Limits) (*pixels.Image, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limits.MaxBytes)+1))
-	if err != nil {
-		return nil, err
-	}
-	img, _, err := pixels.Decode(data, limits)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return img, nil
 }
 
 func (j Job) write(img *pixels.Image, m *labelmap.Map) error {
@@ -123,24 +81,9 @@ func (j Job) write(img *pixels.Image, m *labelmap.Map) error {
 	return nil
 }
 
-// create writes a file under a name of its own first, so that it is whole as soon as it is there.
 func create(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
+	return batch.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the error that led here says more
-	}
-	return err
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -16,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/sync/errgroup"
 
 	"gleaner/deploy/scenes"
 	"gleaner/stages/pixels"
@@ -275,43 +273,6 @@ func TestRunStops(t *testing.T) {
 	}
 	if err := Run(ctx, jobs, o, func(r Result) { t.Errorf("%s was begun after the end", r.Image) }); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want that the context ended", err)
-	}
-}
-
-// TestConcurrentWriters lets many write one file, as several processes do.
-func TestConcurrentWriters(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.png")
-	var group errgroup.Group
-	for i := range 16 {
-		group.Go(func() error {
-			for range 20 {
-				data := bytes.Repeat([]byte{byte(i)}, 1<<16+i)
-				if err := create(path, data); err != nil {
-					return err
-				}
-				got, err := os.ReadFile(path)
-				if err != nil {
-					return err
-				}
-				if n := len(got) - 1<<16; n < 0 || bytes.Count(got, []byte{byte(n)}) != len(got) {
-					return fmt.Errorf("the file has %d bytes of several writers", len(got))
-				}
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		t.Error(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode() != 0o644 {
-		t.Errorf("%v, %v, want what others can read", info, err)
-	}
-	if err := create(filepath.Dir(path), nil); err == nil {
-		t.Error("a folder was replaced by a file")
-	}
-	if got := listing(t, filepath.Dir(path)); len(got) != 1 {
-		t.Errorf("files %v, want one", got)
 	}
 }
 

@@ -1,0 +1,86 @@
+package batch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+)
+
+func create(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// TestFailedWrite leaves what was there.
+func TestFailedWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.json")
+	if err := create(path, []byte("before")); err != nil {
+		t.Fatal(err)
+	}
+	why := errors.New("half way")
+	err := Write(path, func(w io.Writer) error {
+		fmt.Fprint(w, "af")
+		return why
+	})
+	data, read := os.ReadFile(path)
+	if !errors.Is(err, why) || read != nil || string(data) != "before" {
+		t.Errorf("%v; the file holds %q, %v", err, data, read)
+	}
+	if got := listing(t, filepath.Dir(path)); len(got) != 1 {
+		t.Errorf("files %v, want one", got)
+	}
+}
+
+func listing(t *testing.T, dir string) []os.DirEntry {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries
+}
+
+// TestConcurrentWriters lets many write one file, as several processes do.
+func TestConcurrentWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.png")
+	var group errgroup.Group
+	for i := range 16 {
+		group.Go(func() error {
+			for range 20 {
+				data := bytes.Repeat([]byte{byte(i)}, 1<<16+i)
+				if err := create(path, data); err != nil {
+					return err
+				}
+				got, err := os.ReadFile(path)
+				if err != nil {
+					return err
+				}
+				if n := len(got) - 1<<16; n < 0 || bytes.Count(got, []byte{byte(n)}) != len(got) {
+					return fmt.Errorf("the file has %d bytes of several writers", len(got))
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o644 {
+		t.Errorf("%v, %v, want what others can read", info, err)
+	}
+	if err := create(filepath.Dir(path), nil); err == nil {
+		t.Error("a folder was replaced by a file")
+	}
+	if got := listing(t, filepath.Dir(path)); len(got) != 1 {
+		t.Errorf("files %v, want one", got)
+	}
+}

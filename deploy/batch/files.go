@@ -1,0 +1,67 @@
+package batch
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Files finds a file by any of its names. What is one file has one size and one time, by which few others are compared.
+type Files map[stamp][]file
+
+type stamp struct{ size, modified int64 }
+
+type file struct {
+	name string
+	info os.FileInfo
+}
+
+func stampOf(info os.FileInfo) stamp { return stamp{info.Size(), info.ModTime().UnixNano()} }
+
+// FilesOf are the files of some names that there are.
+func FilesOf(names []string) Files {
+	fs := Files{}
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil {
+			at := stampOf(info)
+			fs[at] = append(fs[at], file{name, info})
+		}
+	}
+	return fs
+}
+
+// Name is what the file is called here that a path leads to, through links too; empty when it is none of these.
+func (fs Files) Name(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	for _, f := range fs[stampOf(info)] {
+		if os.SameFile(f.info, info) {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// Write puts what fill writes into a file, under a name of its own first, so that the file is whole as soon as it is there. When
+// fill fails, whatever was there before stays.
+func Write(path string, fill func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	err = fill(f)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the error that led here says more
+	}
+	return err
+}
