@@ -10,9 +10,11 @@ import (
 	"gleaner/schemas/geometry"
 )
 
-// File is what a COCO file says of each image, by file name.
+// File is what a COCO file says.
 type File struct {
-	Objects map[string][]schemas.Object
+	Objects    map[string][]schemas.Object // of each image, by file name
+	Images     map[int64]string            // file names by id
+	Categories map[int64]string            // names by id
 }
 
 // Read decodes a COCO file. It streams over the lists and holds the boxes, about 150 bytes each, not the masks. Objects get
@@ -73,7 +75,7 @@ func Read(r io.Reader) (*File, error) {
 			return nil, fmt.Errorf("not COCO JSON: %v: %w", key, err)
 		}
 	}
-	f := &File{Objects: make(map[string][]schemas.Object, len(files))}
+	f := &File{Objects: make(map[string][]schemas.Object, len(files)), Images: files, Categories: names}
 	for _, name := range files {
 		f.Objects[name] = nil
 	}
