@@ -1,9 +1,11 @@
 package prelabel
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -102,6 +104,7 @@ func (a *adapter) run(ctx context.Context, img *pixels.Image, at placement, use 
 // objects makes detections of candidates in pixels of a w by h image: what is not finite, lies outside it or scores below
 // low is dropped.
 func (a *adapter) objects(found []candidate, w, h int, low float32) []schemas.Object {
+	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(b.score, a.score) }) // which are small: objects are then almost in order
 	out := make([]schemas.Object, 0, len(found))
 	for _, c := range found {
 		b := c.box

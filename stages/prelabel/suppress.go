@@ -10,7 +10,10 @@ import (
 // sortByScore puts the best first; equals are ordered by place and class, so that the result does not depend on the order given.
 func sortByScore(objects []schemas.Object) {
 	slices.SortFunc(objects, func(a, b schemas.Object) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Box.X1, b.Box.X1), cmp.Compare(a.Box.Y1, b.Box.Y1),
+		if c := cmp.Compare(b.Score, a.Score); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.Box.X1, b.Box.X1), cmp.Compare(a.Box.Y1, b.Box.Y1),
 			cmp.Compare(a.Box.X2, b.Box.X2), cmp.Compare(a.Box.Y2, b.Box.Y2), cmp.Compare(a.Class, b.Class))
 	})
 }
@@ -18,18 +21,22 @@ func sortByScore(objects []schemas.Object) {
 // Suppress is greedy non-maximum suppression within each class: of objects, best first, it keeps those whose IoU with
 // every kept one of their class is at most iou, and at most limit of them. It returns a new slice, best first.
 func Suppress(objects []schemas.Object, iou float64, limit int) []schemas.Object {
-	var kept []schemas.Object
+	kept := make([]int, 0, min(len(objects), limit)) // indices, since objects are large
 next:
-	for _, o := range objects {
+	for i := range objects {
 		if len(kept) == limit {
 			break
 		}
-		for i := range kept {
-			if kept[i].Class == o.Class && kept[i].Box.IoU(o.Box) > iou {
+		for _, k := range kept {
+			if objects[k].Class == objects[i].Class && objects[k].Box.IoU(objects[i].Box) > iou {
 				continue next
 			}
 		}
-		kept = append(kept, o)
+		kept = append(kept, i)
 	}
-	return kept
+	out := slices.Grow([]schemas.Object(nil), len(kept)) // nil for none
+	for _, k := range kept {
+		out = append(out, objects[k])
+	}
+	return out
 }
