@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 
 	"gleaner/connectors/onnx"
@@ -10,8 +11,8 @@ import (
 
 // openSession loads a model, id is its name@version, with the features that the configuration wants: the session to close, and
 // as Recognize is to see it. A model that has no feature map, and of which none was named, goes without.
-func (c *Connections) openSession(r *onnx.Runtime, cfg onnx.Config, id string, data []byte) (*onnx.Session, prelabel.Session, error) {
-	if e := c.Config.Prelabel.Embeddings; e.Enabled {
+func openSession(r *onnx.Runtime, cfg onnx.Config, e prelabel.Embeddings, log *slog.Logger, id string, data []byte) (*onnx.Session, prelabel.Session, error) {
+	if e.Enabled {
 		name, _, _ := strings.Cut(id, "@")
 		s, err := r.LoadFeatures(id, data, e.Layers[name], cfg)
 		switch {
@@ -20,7 +21,7 @@ func (c *Connections) openSession(r *onnx.Runtime, cfg onnx.Config, id string, d
 		case !errors.Is(err, onnx.ErrNoFeatures):
 			return nil, nil, err
 		}
-		c.Log.Warn("samples get no embeddings from this model", "model", id, "error", err)
+		log.Warn("samples get no embeddings from this model", "model", id, "error", err)
 	}
 	s, err := r.LoadBytes(id, data, cfg)
 	return s, s, err

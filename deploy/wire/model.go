@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"gleaner/connectors/onnx"
+	"gleaner/deploy/config"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
 )
@@ -29,17 +31,17 @@ func (m *model) Model() schemas.Model {
 // Close frees the session.
 func (m *model) Close() error { return m.session.Close() }
 
-// openModel makes a detector of an ONNX file, as its entry describes it: by id, classes and decode spec. A file that the
+// OpenModel makes a detector of an ONNX file, as its entry describes it: by id, classes and decode spec. A file that the
 // runtime cannot load, or that has no decoder, is a schemas.Fault.
-func (c *Connections) openModel(data []byte, entry schemas.Model) (*model, error) {
+func OpenModel(data []byte, entry schemas.Model, cfg config.Config, log *slog.Logger) (prelabel.Loaded, error) {
 	runtime, err := onnx.Open()
 	if err != nil {
 		return nil, err
 	}
 	defer runtime.Close() // the session keeps a hold of its own
-	cfg := c.Config.ONNX
-	cfg.Width, cfg.Height = entry.Decode.Input.Width, entry.Decode.Input.Height
-	session, seen, err := c.openSession(runtime, cfg, entry.ID, data)
+	sized := cfg.ONNX
+	sized.Width, sized.Height = entry.Decode.Input.Width, entry.Decode.Input.Height
+	session, seen, err := openSession(runtime, sized, cfg.Prelabel.Embeddings, log, entry.ID, data)
 	if err != nil {
 		return nil, schemas.NewFault("corrupt", err)
 	}
@@ -51,7 +53,7 @@ func (c *Connections) openModel(data []byte, entry schemas.Model) (*model, error
 }
 
 // loadModel opens a registered model. A file that is not there, or is not the one that was registered, is a schemas.Fault.
-func (c *Connections) loadModel(ctx context.Context, entry schemas.Model) (*model, error) {
+func (c *Connections) loadModel(ctx context.Context, entry schemas.Model) (prelabel.Loaded, error) {
 	data, err := c.Blobs.Get(ctx, entry.File.Key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, schemas.NewFault("missing-file", err)
@@ -62,5 +64,22 @@ func (c *Connections) loadModel(ctx context.Context, entry schemas.Model) (*mode
 	if got := schemas.Hash(sha256.Sum256(data)); got != entry.SHA256 {
 		return nil, schemas.NewFault("corrupt", fmt.Errorf("file %s holds other bytes than were registered, of digest %s", entry.File.Key, got))
 	}
-	return c.openModel(data, entry)
+	return OpenModel(data, entry, c.Config, c.Log)
+}
+
+// OpenRegistered opens the model that name@version stands for, or the only version of a name.
+func (c *Connections) OpenRegistered(ctx context.Context, name string) (prelabel.Loaded, error) {
+	r, err := c.Registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := FindModel(r, name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.loadModel(ctx, entry)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", entry.ID, err)
+	}
+	return m, nil
 }

@@ -34,7 +34,7 @@ func (c *Connections) AddModel(ctx context.Context, data []byte, spec ModelSpec)
 	if err != nil {
 		return m, false, err
 	}
-	tried, err := c.openModel(data, schemas.Model{ID: spec.Name + "@" + cmp.Or(spec.Version, "new"), Classes: spec.Classes, Decode: spec.Decode})
+	tried, err := OpenModel(data, schemas.Model{ID: spec.Name + "@" + cmp.Or(spec.Version, "new"), Classes: spec.Classes, Decode: spec.Decode}, c.Config, c.Log)
 	if err != nil {
 		return m, false, err
 	}

@@ -30,13 +30,7 @@ func (c *Connections) newRoster(names []string, spaces *taxonomy.Translations) *
 	r := &roster{c: c, spaces: spaces, changed: make(chan struct{}, 1), updated: func() {}, registry: prelabel.NewRegistry()}
 	r.follows = slices.ContainsFunc(names, func(n string) bool { return n == "prelabel" || n == "lint" || n == DeskStep })
 	if slices.Contains(names, "prelabel") {
-		r.fleet = prelabel.NewFleet(func(ctx context.Context, entry schemas.Model) (prelabel.Loaded, error) {
-			m, err := c.loadModel(ctx, entry)
-			if err != nil {
-				return nil, err // not m, which as a Loaded would be more than nil
-			}
-			return m, nil
-		}, c.Log)
+		r.fleet = prelabel.NewFleet(c.loadModel, c.Log)
 	}
 	return r
 }

@@ -84,6 +84,15 @@ func Wants(classes ...string) []Want {
 	return out
 }
 
+// WantsOf are the classes that a dataset's rules want.
+func WantsOf(rules schemas.DatasetRules) []Want {
+	out := make([]Want, len(rules.Objects))
+	for i, o := range rules.Objects {
+		out[i] = Want{Class: o.Class, Canonical: o.Canonical}
+	}
+	return out
+}
+
 // wants finds out what wanted classes mean. None are all classes of the dataset's label space.
 func (t *Tree) wants(dataset string, wanted []Want) ([]schemas.ClassMapping, error) {
 	space, mapped := t.Space(dataset)

@@ -1,7 +1,6 @@
 package taxonomy
 
 import (
-	"cmp"
 	"log/slog"
 	"sync"
 
@@ -67,12 +66,8 @@ func (t *Translations) translator(dataset, space string) *Translator {
 	if !ok {
 		t.log.Warn("models' classes stay as they are: the taxonomy that the rules name is not registered", "dataset", dataset, "taxonomy", rules.Taxonomy)
 	} else {
-		wanted := make([]Want, len(rules.Objects))
-		for i, o := range rules.Objects {
-			wanted[i] = Want{Class: o.Class, Canonical: cmp.Or(o.Canonical, o.Class)}
-		}
 		var err error
-		if tr, err = tree.Translator(space, dataset, wanted); err != nil {
+		if tr, err = tree.Translator(space, dataset, WantsOf(rules)); err != nil {
 			t.log.Warn("models' classes stay as they are", "dataset", dataset, "label_space", space, "error", err)
 		}
 	}

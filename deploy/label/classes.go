@@ -1,0 +1,68 @@
+package label
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"gleaner/schemas"
+	"gleaner/stages/prelabel"
+	"gleaner/stages/rules"
+	"gleaner/stages/taxonomy"
+)
+
+// Wishes are what a dataset wants of what models find.
+type Wishes struct {
+	Rules    schemas.DatasetRules // of the dataset that it names; without objects every class is wanted
+	Taxonomy *schemas.Taxonomy    // translates the models' classes; nil: they stay as they are
+}
+
+// Deps are what the step works with to fulfill wishes by some models, and the classes that results may have, those wanted first.
+// The error says which model the taxonomy cannot translate, and why.
+func (w Wishes) Deps(models []prelabel.Detector, log *slog.Logger) (with prelabel.Deps, classes []string, err error) {
+	with.Models = prelabel.Fixed(models)
+	if w.Taxonomy != nil {
+		w.Rules.Taxonomy = w.Taxonomy.ID
+	}
+	var inForce rules.Registry
+	if err := inForce.Put(w.Rules); err != nil {
+		return with, nil, err
+	}
+	with.Rules = &inForce
+	wanted := taxonomy.WantsOf(w.Rules)
+	for _, o := range wanted {
+		classes = append(classes, o.Class)
+	}
+	if w.Taxonomy == nil {
+		for _, m := range models {
+			if len(wanted) == 0 {
+				classes = append(classes, m.Model().Classes...)
+			}
+		}
+		return with, classes, nil
+	}
+	tree, err := taxonomy.Build(*w.Taxonomy)
+	if err != nil {
+		return with, nil, err
+	}
+	var trees taxonomy.Registry
+	if err := trees.Put(*w.Taxonomy); err != nil {
+		return with, nil, err
+	}
+	translations := taxonomy.NewTranslations(&trees, inForce.Rules, log)
+	with.Classes = translations
+	var given []string
+	for _, d := range models {
+		m := d.Model()
+		if m.LabelSpace == "" {
+			return with, nil, fmt.Errorf("model %s: its label space is not known: --label-space names it, dataset@version as taxonomy %s maps it", m.ID, w.Taxonomy.ID)
+		}
+		if _, err := tree.Translator(m.LabelSpace, w.Rules.Dataset, wanted); err != nil {
+			return with, nil, fmt.Errorf("model %s: %w", m.ID, err)
+		}
+		_, can := translations.Translate(w.Rules.Dataset, m, nil)
+		given = append(given, can...)
+	}
+	slices.Sort(given)
+	return with, append(classes, given...), nil
+}
