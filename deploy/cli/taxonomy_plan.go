@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,30 +20,32 @@ func (a *app) taxonomyPlan() *cobra.Command {
 	c := &cobra.Command{
 		Use: "plan", Short: "Choose the fewest models that label what a dataset wants, and say why",
 		Long: `Choose the fewest models that label what a dataset wants: a class is left to a model that knows it, else to one that knows kinds
-of it, else to one that knows what lies below the same parent, to be refined by people. What nobody knows is named.`,
-		Example: "  gleaner taxonomy plan --dataset raccoon --classes raccoon --model yolox_nano@1=coco@darknet:models/coco.names", Args: cobra.NoArgs,
+of it, else to one that knows what lies below the same parent, to be refined by people. What nobody knows is named.
+
+Models, taxonomies and the dataset's rules, which say what it wants, are those of the running system. With both --model and
+--taxonomy none is needed.`,
+		Example: `  gleaner taxonomy plan --dataset raccoon
+  gleaner taxonomy plan --dataset raccoon --taxonomy mine.tsv --classes raccoon --model yolox_nano@1=coco@darknet:models/coco.names`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			switch {
-			case dataset == "":
+			if dataset == "" {
 				return usageError{fmt.Errorf("taxonomy plan: --dataset is required")}
-			case len(models) == 0:
-				return usageError{fmt.Errorf("taxonomy plan: --model is required")}
 			}
-			fleet := make([]taxonomy.Model, len(models))
-			for i, m := range models {
-				var err error
-				if fleet[i], err = plannedModel(m); err != nil {
+			p := planning{wanted: taxonomy.Wants(classes...), source: source}
+			for _, m := range models {
+				model, err := plannedModel(m)
+				if err != nil {
 					return err
 				}
+				p.models = append(p.models, model)
 			}
-			tree, err := a.taxonomyOf(c.Context(), dataset, source)
-			if err != nil {
-				return err
+			if err := p.complete(c.Context(), a, dataset); err != nil {
+				return fmt.Errorf("taxonomy plan: %w", err)
 			}
-			plan, err := tree.Plan(dataset, taxonomy.Wants(classes...), fleet)
+			plan, err := p.tree.Plan(dataset, p.wanted, p.models)
 			switch {
 			case err != nil:
-				return err
+				return fmt.Errorf("taxonomy plan: %w", err)
 			case a.asJSON:
 				return printJSON(c.OutOrStdout(), plan)
 			}
@@ -50,30 +54,64 @@ of it, else to one that knows what lies below the same parent, to be refined by 
 	}
 	f := c.Flags()
 	f.StringVar(&dataset, "dataset", "", "dataset to label, by name or as name@version (required)")
-	f.StringSliceVar(&classes, "classes", nil, "classes wanted, of the dataset or canonical ones (default: all that the taxonomy maps of the dataset)")
-	f.StringArrayVar(&models, "model", nil, "name@version=dataset@version:FILE: a model, its label space and the file with its classes, one a line; may be repeated")
-	f.StringVar(&source, "taxonomy", "", "taxonomy: name@version, name, coco or FILE.tsv (default: the newest registered that maps the dataset)")
+	f.StringSliceVar(&classes, "classes", nil, "classes wanted, of the dataset or canonical ones (default: those of its rules, else all that the taxonomy maps of it)")
+	f.StringArrayVar(&models, "model", nil, "name@version=dataset@version:FILE: a model, its label space and the file with its classes, one a line; may be repeated (default: all that are registered)")
+	f.StringVar(&source, "taxonomy", "", "taxonomy: name@version, name, coco or FILE.tsv (default: the one that the dataset's rules name, else the newest registered that maps it)")
 	a.jsonFlag(c)
 	return c
 }
 
-// taxonomyOf is the taxonomy named, or where none is the dataset's.
-func (a *app) taxonomyOf(ctx context.Context, dataset, source string) (tree *taxonomy.Tree, err error) {
-	if source != "" {
-		t, err := a.findTaxonomy(ctx, source)
-		if err != nil {
-			return nil, err
+// planning is what a plan is made of.
+type planning struct {
+	source string // of the tree
+	tree   *taxonomy.Tree
+	wanted []taxonomy.Want
+	models []taxonomy.Model
+}
+
+// complete asks the running system for what no flag says.
+func (p *planning) complete(ctx context.Context, a *app, dataset string) error {
+	if len(p.models) == 0 || p.source == "" {
+		if err := a.connected(ctx, func(ctx context.Context, conn *wire.Connections) error { return p.ask(ctx, conn, dataset) }); err != nil {
+			return err
 		}
-		return taxonomy.Build(t)
 	}
-	err = a.connected(ctx, func(ctx context.Context, conn *wire.Connections) error {
-		var ok bool
-		if tree, ok, err = conn.TaxonomyOf(ctx, dataset); err == nil && !ok {
-			err = fmt.Errorf("no registered taxonomy maps dataset %s: name one with --taxonomy", dataset)
-		}
+	if p.tree != nil {
+		return nil
+	}
+	t, err := a.findTaxonomy(ctx, p.source)
+	if err != nil {
 		return err
-	})
-	return tree, err
+	}
+	p.tree, err = taxonomy.Build(t)
+	return err
+}
+
+func (p *planning) ask(ctx context.Context, conn *wire.Connections, dataset string) (err error) {
+	if len(p.models) == 0 {
+		if p.models, err = conn.PlannableModels(ctx); err != nil {
+			return err
+		}
+		if len(p.models) == 0 {
+			return errors.New("no model is registered: gleaner model add registers one, and --model names others")
+		}
+	}
+	name, _, _ := strings.Cut(dataset, "@")
+	rules, err := conn.RulesInForce(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(p.wanted) == 0 {
+		p.wanted = taxonomy.WantsOf(rules)
+	}
+	if p.source = cmp.Or(p.source, rules.Taxonomy); p.source != "" {
+		return nil
+	}
+	var ok bool
+	if p.tree, ok, err = conn.TaxonomyOf(ctx, dataset); err == nil && !ok {
+		err = fmt.Errorf("no registered taxonomy maps dataset %s: name one with --taxonomy", dataset)
+	}
+	return err
 }
 
 // plannedModel reads a --model of plan.

@@ -89,6 +89,12 @@ func TestModels(t *testing.T) {
 	if out := i.ok(t, model("show", "fast")...); !strings.Contains(out, "BSD-3-Clause") || !strings.Contains(out, m.SHA256.String()) {
 		t.Errorf("shown: %s", out)
 	}
+	registeredModelsArePlanned(t, i)
+	results := filepath.Join(t.TempDir(), "results.json")
+	i.ok(t, "prelabel", realdata.Need(t, "coco128", "images", "000000000009.jpg"), "--model", "fast@1", "--out", results)
+	if data := must(os.ReadFile(results))(t); !strings.Contains(string(data), `"gleaner_source":"fast@1"`) {
+		t.Errorf("results of a registered model: %s", data)
+	}
 	junk := filepath.Join(t.TempDir(), "junk.onnx")
 	if err := os.WriteFile(junk, []byte("no model"), 0o644); err != nil {
 		t.Fatal(err)
@@ -158,5 +164,33 @@ func TestModels(t *testing.T) {
 	refused(1, "fast@1 was removed by operator", "serve", "fast@1")
 	if out := i.ok(t, model("list")...); !strings.Contains(out, "removed") || !strings.Contains(out, "every dataset without models of its own: yolox_nano@1") {
 		t.Errorf("list:\n%s", out)
+	}
+}
+
+// registeredModelsArePlanned plans with fast@1, whose label space is known, and yolox_nano@1, whose is not, by registered rules.
+func registeredModelsArePlanned(t *testing.T, i *installation) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	if _, errs, code := i.run(t, "taxonomy", "plan", "--dataset", "zoo"); code != 1 || !strings.Contains(errs, "no registered taxonomy maps dataset zoo") {
+		t.Errorf("plan without a taxonomy: %d %s", code, errs)
+	}
+	table := i.ok(t, "taxonomy", "show", "coco", "--tsv") + "raccoon\tchild\tanimal\nzoo@1:coon\texact\traccoon\nzoo@1:cat\texact\tcat\n"
+	i.ok(t, "taxonomy", "apply", write("zoo.tsv", table), "--name", "zoo")
+	plan := i.ok(t, "taxonomy", "plan", "--dataset", "zoo")
+	for _, want := range []string{"\ncoon ", "\ncat ", "fast@1", "animal, to be refined", "note: yolox_nano@1 serves nothing: whose class names it uses"} {
+		if !strings.Contains(plan, want) {
+			t.Errorf("plan without %q:\n%s", want, plan)
+		}
+	}
+	i.ok(t, "dataset", "apply", write("zoo.yaml", "dataset: zoo\nobjects: [{class: coon}]\n"))
+	if plan := i.ok(t, "taxonomy", "plan", "--dataset", "zoo"); strings.Contains(plan, "\ncat ") || !strings.Contains(plan, "\ncoon ") {
+		t.Errorf("plan by the rules:\n%s", plan)
 	}
 }

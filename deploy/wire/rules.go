@@ -60,6 +60,15 @@ func (c *Connections) Rules(ctx context.Context, name string) ([]schemas.Dataset
 	return list, nil
 }
 
+// RulesInForce returns the rules of a dataset, zero where it has none.
+func (c *Connections) RulesInForce(ctx context.Context, dataset string) (schemas.DatasetRules, error) {
+	known, err := c.Rules(ctx, dataset)
+	if err != nil || len(known) == 0 {
+		return schemas.DatasetRules{}, err
+	}
+	return known[len(known)-1], nil
+}
+
 // decodeRules reads an entry of the datasets topic; ok is false where it is of another kind.
 func decodeRules(r schemas.Record) (entry schemas.DatasetRules, ok bool, err error) {
 	var kind schemas.DatasetEntry

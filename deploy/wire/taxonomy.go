@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -93,6 +94,22 @@ func (c *Connections) TaxonomyOf(ctx context.Context, dataset string) (*taxonomy
 	}
 	tree, ok := r.For(dataset, "")
 	return tree, ok, nil
+}
+
+// PlannableModels are the registered models, in order, for taxonomy.Tree.Plan. What no label space is known of serves nothing there.
+func (c *Connections) PlannableModels(ctx context.Context) ([]taxonomy.Model, error) {
+	r, err := c.Registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var models []taxonomy.Model
+	for _, id := range slices.Sorted(maps.Keys(r.Models)) {
+		if _, removed := r.Removed[id]; !removed {
+			m := r.Models[id]
+			models = append(models, taxonomy.Model{ID: id, Space: m.LabelSpace, Classes: m.Classes})
+		}
+	}
+	return models, nil
 }
 
 // taxonomyRegistry holds what is registered now.
