@@ -55,7 +55,7 @@ parity: setup .tools/python/bin/python ## Compare detections and lint with indep
 	GLEANER_PYTHON=$(CURDIR)/.tools/python/bin/python go test -count=1 -timeout 20m ./deploy/e2e/detect -run 'Parity|Lint' -v
 
 .tools/python/bin/python: deploy/e2e/detect/testdata/requirements.txt
-	@command -v python3 >/dev/null || { echo "parity: python3 is missing: install it, then run make again" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "python3 is missing: install it, then run make again" >&2; exit 1; }
 	python3 -m venv .tools/python
 	.tools/python/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
@@ -102,7 +102,7 @@ PEERS := deploy/bench/superpixel/requirements
 	@touch $@
 
 .PHONY: bench-prelabel
-bench-prelabel: setup ## Measure what prelabel makes of models and write BENCHMARKS.md: ONLY=fusion,calibration,slices,conventions
+bench-prelabel: setup .tools/python/bin/python ## Measure what prelabel makes of models and write BENCHMARKS.md: ONLY=fusion,calibration,slices,conventions,heterogeneous,throughput
 	go run ./deploy/bench/prelabel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench

@@ -5,8 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
+
+	"gleaner/deploy/bench/report"
 )
 
 // reading is a moment's clock and processor time so far.
@@ -24,9 +25,7 @@ type cost struct {
 func (c cost) cpu() time.Duration { return c.own + c.children }
 
 func read() reading {
-	var self syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &self) // cannot fail for this argument
-	return reading{time.Now(), time.Duration(self.Utime.Nano() + self.Stime.Nano()), childrenTime()}
+	return reading{time.Now(), report.ProcessorTime(), childrenTime()}
 }
 
 func (r reading) since() cost {

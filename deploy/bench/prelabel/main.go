@@ -1,6 +1,7 @@
 // Command prelabel measures what prelabel makes of models: fusion of several, calibration of their scores, where they are
-// worst, and what is learned of labeling rules. It writes its figures as markdown and its plots as SVG files. `make bench-prelabel` runs it; models and images are
-// those of GLEANER_DATA or ../shared/data.
+// worst, what is learned of labeling rules, what becomes of datasets with different objects, and what the step costs. It writes
+// its figures as markdown and its plots as SVG files. `make bench-prelabel` runs it; models and images are those of GLEANER_DATA
+// or ../shared/data.
 package main
 
 import (
@@ -31,6 +32,7 @@ type options struct {
 	seeds     int    // of what is drawn by chance
 	plots     string // folder of the plots
 	write     string // file that holds the results between two marks
+	python    string // interpreter that has libjpeg-turbo
 }
 
 // bench is what the sections share.
@@ -56,6 +58,8 @@ func sections() []section {
 		{"calibration", (*bench).calibration},
 		{"slices", (*bench).slices},
 		{"conventions", (*bench).conventions},
+		{"heterogeneous", (*bench).heterogeneous},
+		{"throughput", (*bench).throughput},
 	}
 }
 
@@ -70,6 +74,7 @@ func main() {
 	flag.IntVar(&o.seeds, "seeds", 5, "times that what chance decides is done over")
 	flag.StringVar(&o.plots, "plots", "deploy/bench/prelabel/plots", "folder that the plots are written to")
 	flag.StringVar(&o.write, "write", "", "markdown file whose part between the prelabel marks is replaced by the results")
+	flag.StringVar(&o.python, "python", ".tools/python/bin/python", "Python that has Pillow and OpenCV, for their JPEG decoders")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)

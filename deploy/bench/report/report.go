@@ -1,4 +1,4 @@
-// Package report holds what the benchmarks share: where results stand in a markdown file, the machine, and quantiles.
+// Package report holds what the benchmarks share: where results stand in a markdown file, the machine, its processor time, and quantiles.
 package report
 
 import (
@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -63,6 +64,13 @@ func processor() string {
 		}
 	}
 	return "unknown processor"
+}
+
+// ProcessorTime is what this process has had of processors so far, user and system.
+func ProcessorTime() time.Duration {
+	var self syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &self) // cannot fail for this argument
+	return time.Duration(self.Utime.Nano() + self.Stime.Nano())
 }
 
 // Quantile returns the value below which a share q of values lies, [0,1]; there must be values.
