@@ -58,6 +58,25 @@ func TestWeightedBoxesFusion(t *testing.T) {
 	}
 }
 
+func TestHits(t *testing.T) {
+	at := func(x float32, class string, refine bool) schemas.Object {
+		return schemas.Object{Class: class, Refine: refine, Score: 0.5, Box: geometry.Box{X1: x, X2: x + 10, Y2: 10}}
+	}
+	labels := []schemas.Object{at(0, "raccoon", false), at(50, "dog", false), at(100, "cat", false)}
+	for want, objects := range map[int][]schemas.Object{
+		0: {at(0, "cat", false), at(20, "animal", true)},
+		1: {at(0, "animal", true), at(1, "animal", true)},
+		2: {at(1, "animal", true), at(51, "dog", false), at(101, "animal", false)},
+	} {
+		if got := hits(labels, objects); got != want {
+			t.Errorf("%d labels found by %+v, want %d", got, objects, want)
+		}
+	}
+	if got := hits(nil, labels); got != 0 {
+		t.Errorf("%d found of none", got)
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	for want, overs := range map[string][]evaluate.Interval{
 		"met, it is better by every interval":               {{Value: .02, Low: .01}, {Value: .03, Low: .02}},
