@@ -52,7 +52,8 @@ What is written is what the step accepts: of a score of --accept or more, and of
 --proposals it is all that lint looks at, of a score of --low or more. To measure average precision, let both be 0.01.
 
 A dataset wants what --wanted or --rules says. With --taxonomy the models' classes become those that the dataset wants, or the
-super-class of one, to be refined by people (gleaner taxonomy --help); models from files need --label-space.
+super-class of one, to be refined by people (gleaner taxonomy --help); models from files need --label-space. What corrections
+have taught a running system does not count here.
 
 At most --jobs images are decoded at a time. Files that cannot be labeled are named at the end and make the command fail; the
 others are labeled all the same. An interrupted command leaves the results of the images that were done. Times are by the clock,
