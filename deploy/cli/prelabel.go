@@ -69,7 +69,7 @@ of one image among those that are labeled at the same time: --jobs 1 leaves each
 				return err
 			}
 			cfg.Prelabel.Model, cfg.Prelabel.Embeddings.Enabled = "", false // --model says it, and nobody asks for features
-			p.Limits, p.Cache, p.Prelabel = cfg.Pixels.Limits, cfg.Pixels.Cache, cfg.Prelabel
+			p.Limits, p.Prelabel = cfg.Pixels.Limits, cfg.Prelabel
 			if c.Flags().Changed("low") {
 				p.Prelabel.Low = p.low
 			}

@@ -19,11 +19,10 @@ import (
 // Options say how images are labeled.
 type Options struct {
 	Prelabel  prelabel.Config
-	Dataset   string           // whose settings count; may be empty
-	Proposals bool             // results are the step's proposals rather than its objects
-	Jobs      int              // images at a time, at least 1
-	Limits    pixels.Limits    // of each image
-	Cache     schemas.ByteSize // of decoded images, at most
+	Dataset   string        // whose settings count; may be empty
+	Proposals bool          // results are the step's proposals rather than its objects
+	Jobs      int           // images at a time, at least 1
+	Limits    pixels.Limits // of each image
 }
 
 // Result is what became of one image.
@@ -37,18 +36,14 @@ type Result struct {
 	Err       error            // why nothing was found; the durations are then those of what was done
 }
 
-// Run does the jobs, Options.Jobs at a time, by the step with what it works with but for Images, which are the jobs' own, and hands each result to done, one at a time and in the order of the jobs. An image
-// that fails does not keep the others from being labeled. When ctx ends, Run finishes the images that it has begun and
-// returns why ctx ended.
+// Run does the jobs, Options.Jobs at a time, by the step with what it works with but for Images, and hands each result to done,
+// one at a time and in the order of the jobs. It holds at most as many decoded images as there are jobs at a time. An image that
+// fails does not keep the others from being labeled. When ctx ends, Run finishes the images that it has begun and returns why
+// ctx ended.
 func Run(ctx context.Context, jobs []Job, with prelabel.Deps, o Options, done func(Result)) error {
-	with.Images = pixels.NewCache(o.Cache, func(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist }) // samples carry their bytes
-	step, err := prelabel.New(o.Prelabel, with)
-	if err != nil {
-		return err
-	}
-	l := labeler{step, with.Images, o}
+	l := labeler{with, o}
 	next, waiting := 0, map[int]Result{}
-	err = batch.Each(ctx, len(jobs), o.Jobs, func(i int) Result { return l.label(context.WithoutCancel(ctx), jobs[i]) }, func(i int, r Result) {
+	err := batch.Each(ctx, len(jobs), o.Jobs, func(i int) Result { return l.label(context.WithoutCancel(ctx), jobs[i]) }, func(i int, r Result) {
 		waiting[i] = r
 		for r, ok := waiting[next]; ok; r, ok = waiting[next] {
 			delete(waiting, next)
@@ -66,8 +61,7 @@ func Run(ctx context.Context, jobs []Job, with prelabel.Deps, o Options, done fu
 }
 
 type labeler struct {
-	step   *prelabel.Prelabel
-	images *pixels.Cache
+	with prelabel.Deps
 	Options
 }
 
@@ -85,10 +79,17 @@ func (l labeler) label(ctx context.Context, job Job) Result {
 	}
 	r.W, r.H = img.W, img.H
 	sum := schemas.Hash(sha256.Sum256(data))
-	l.images.Put(ctx, sum, img)
 	start = time.Now()
+	with := l.with
+	with.Images = pixels.NewCache(schemas.ByteSize(len(img.Pix)), func(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist })
+	with.Images.Put(ctx, sum, img)
+	step, err := prelabel.New(l.Prelabel, with)
+	if err != nil {
+		r.Err = err
+		return r
+	}
 	var inference atomic.Int64
-	out, err := l.step.Process(onnx.Clocked(ctx, &inference), schemas.Sample{
+	out, err := step.Process(onnx.Clocked(ctx, &inference), schemas.Sample{
 		ID: schemas.NewSampleID(l.Dataset, job.Image, sum), Dataset: l.Dataset, UniqueID: job.Image, Task: "detect",
 		Image: schemas.ImageRef{SHA256: sum, Size: int64(len(data)), MediaType: info.MediaType, W: img.W, H: img.H, Inline: data},
 	})

@@ -26,7 +26,7 @@ import (
 )
 
 func options() Options {
-	return Options{Prelabel: prelabel.DefaultConfig(), Dataset: "images", Jobs: 3, Limits: pixels.DefaultLimits(), Cache: 64 << 20}
+	return Options{Prelabel: prelabel.DefaultConfig(), Dataset: "images", Jobs: 3, Limits: pixels.DefaultLimits()}
 }
 
 // model opens one of the real models on the real runtime.
