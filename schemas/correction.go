@@ -6,8 +6,9 @@ import (
 	"gleaner/schemas/geometry"
 )
 
-// Correction is how one proposal of a model fared with a person, or one label that no model's proposal found. The corrections of a
-// sample are those of its latest submission, all of them written by one insert: a later Revision replaces them as a whole.
+// Correction is how one proposal of a model fared with a person, of those that the dataset's rules let in, or one label that none
+// of these found. The corrections of a sample are those of its latest submission, all of them written by one insert: a later
+// Revision replaces them as a whole.
 type Correction struct {
 	SampleID   SampleID          `json:"sample_id"`
 	Dataset    string            `json:"dataset"`

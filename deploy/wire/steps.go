@@ -143,7 +143,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 	case "catalog":
 		return nil, catalog.New(c.DB, c.Blobs, c.Log), nil
 	case "corrections":
-		return nil, corrections.New(c.DB, c.Blobs, s.classes.Path, c.Log), nil
+		return nil, corrections.New(c.DB, c.Blobs, s.classes.Path, s.rules, c.Log), nil
 	case "analysis":
 		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, c.Log)
 		return nil, h, err

@@ -17,20 +17,27 @@ type Store interface {
 	PutCorrections(ctx context.Context, token string, rows []schemas.Correction) error
 }
 
+// Rules keeps the proposals that a dataset's rules let in; without rules all. It fails only when ctx has ended.
+type Rules interface {
+	Keep(ctx context.Context, s *schemas.Sample, proposals []schemas.Object) ([]schemas.Object, error)
+}
+
 // Step writes batches of submissions to the store. It may be called from many goroutines.
 type Step struct {
 	store Store
 	blobs stages.Blobs
 	path  Path
+	rules Rules
 	log   *slog.Logger
 }
 
 // New returns the step; nothing runs before HandleBatch. path may be nil, where there is no taxonomy.
-func New(store Store, blobs stages.Blobs, path Path, log *slog.Logger) *Step {
-	return &Step{store: store, blobs: blobs, path: path, log: log}
+func New(store Store, blobs stages.Blobs, path Path, rules Rules, log *slog.Logger) *Step {
+	return &Step{store: store, blobs: blobs, path: path, rules: rules, log: log}
 }
 
-// HandleBatch judges the submitted samples of a batch and puts their corrections by one call. It emits nothing. In its
+// HandleBatch judges the submitted samples of a batch and puts their corrections by one call. Proposals that the rules do not let
+// in are not judged: they were never put before people, who are not to label such things. It emits nothing. In its
 // *schemas.WriteError bytes that cannot be decoded are a Fault, and erased samples schemas.ErrDropped; all others are durable
 // then. After any other error none is known to be.
 func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schemas.Emit, error) {
@@ -60,6 +67,9 @@ func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schema
 			failed[i] = schemas.ErrDropped
 			s.log.Info("left out a record of an erased sample", "step", "corrections", "sample", id, "topic", recs[i].Topic)
 		default:
+			if samples[i].Proposals, err = s.rules.Keep(ctx, &samples[i], samples[i].Proposals); err != nil {
+				return nil, fmt.Errorf("corrections: sample %s: %w", id, err)
+			}
 			rows, from = append(rows, Judge(&samples[i], s.path)...), append(from, i)
 		}
 	}

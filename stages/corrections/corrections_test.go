@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
+	"gleaner/stages/rules"
 )
 
 // zoo is a taxonomy: raccoons and dogs are animals, a waschbär is what the dataset calls a raccoon, and a pup is a kind of dog.
@@ -197,19 +199,21 @@ func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
 	return nil, fmt.Errorf("get %s: %w", key, fs.ErrNotExist)
 }
 
-func TestHandleBatch(t *testing.T) {
-	record := func(offset int64, s schemas.Sample) schemas.Record {
-		value, err := schemas.EncodeSample(&s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return schemas.Record{Topic: schemas.Submitted, Offset: offset, Value: value}
+func record(t *testing.T, offset int64, s schemas.Sample) schemas.Record {
+	t.Helper()
+	value, err := schemas.EncodeSample(&s)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return schemas.Record{Topic: schemas.Submitted, Offset: offset, Value: value}
+}
+
+func TestHandleBatch(t *testing.T) {
 	one := []schemas.Object{proposal("p1", "dog", 0.5, box(0, 0, 9, 9))}
 	a, b, gone := sample("a", one, nil), sample("b", one, nil), sample("gone", one, nil)
-	records := []schemas.Record{record(0, a), {Topic: schemas.Submitted, Offset: 1, Value: []byte("no sample")}, record(2, gone), record(3, b)}
+	records := []schemas.Record{record(t, 0, a), {Topic: schemas.Submitted, Offset: 1, Value: []byte("no sample")}, record(t, 2, gone), record(t, 3, b)}
 	m := &memory{erased: gone.ID}
-	step := New(m, m, zoo, slog.New(slog.DiscardHandler))
+	step := New(m, m, zoo, &rules.Registry{}, slog.New(slog.DiscardHandler))
 	for range 2 {
 		emits, err := step.HandleBatch(t.Context(), records)
 		var failed *schemas.WriteError
@@ -228,7 +232,41 @@ func TestHandleBatch(t *testing.T) {
 		t.Errorf("error %v, want the store's", err)
 	}
 	quiet := &memory{}
-	if _, err := New(quiet, quiet, zoo, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(0, sample("c", nil, nil))}); err != nil || len(quiet.tokens) != 0 {
+	if _, err := New(quiet, quiet, zoo, &rules.Registry{}, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(t, 0, sample("c", nil, nil))}); err != nil || len(quiet.tokens) != 0 {
 		t.Errorf("a sample with nothing to judge: %v, %v", quiet.tokens, err)
+	}
+}
+
+// TestForbiddenIsNotJudged: proposals of what the dataset's rules do not want, or want larger, make no corrections, nor do they
+// stand in the way of those that do.
+func TestForbiddenIsNotJudged(t *testing.T) {
+	wanted := &rules.Registry{}
+	if err := wanted.Put(schemas.DatasetRules{Dataset: "zoo", Objects: []schemas.ObjectRule{{Class: "dog", MinSize: schemas.MinSize{Height: 100}}}}); err != nil {
+		t.Fatal(err)
+	}
+	labels := []schemas.Object{label("o1", "dog", box(100, 100, 200, 210))}
+	allowed := []schemas.Object{proposal("p1", "dog", 0.5, box(100, 100, 200, 200)), proposal("p2", "dog", 0.4, box(300, 100, 400, 200))}
+	broader := proposal("p3", "animal", 0.3, box(450, 100, 550, 200))
+	broader.Refine = true
+	allowed = append(allowed, broader)
+	all := slices.Concat(allowed, []schemas.Object{
+		proposal("p4", "dog", 0.9, box(100, 100, 200, 190)), proposal("p5", "dog", 0.9, box(10, 10, 30, 30)), proposal("p6", "cat", 0.9, box(300, 300, 450, 450)),
+	})
+	judged := func(r Rules, proposals []schemas.Object) []schemas.Correction {
+		m := &memory{}
+		if _, err := New(m, m, zoo, r, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(t, 0, sample("a", proposals, labels))}); err != nil {
+			t.Fatal(err)
+		}
+		return m.rows
+	}
+	want := judged(&rules.Registry{}, allowed)
+	if len(want) != 3 || !want[0].Accepted || want[1].Accepted || want[2].Accepted {
+		t.Fatalf("%+v", want)
+	}
+	if diff := cmp.Diff(want, judged(wanted, all)); diff != "" {
+		t.Errorf("-without forbidden proposals +with\n%s", diff)
+	}
+	if got := judged(&rules.Registry{}, all); len(got) != 5 {
+		t.Errorf("without rules all are judged but the double of one: %+v", got)
 	}
 }

@@ -1,6 +1,6 @@
 // Package rules checks labels and proposals against the rules of their dataset: which classes are wanted, how small they may be,
-// which attributes they carry, and predicates in the Common Expression Language (https://cel.dev). Prelabel, lint and the page
-// ask the same Registry. A dataset without rules wants everything.
+// which attributes they carry, and predicates in the Common Expression Language (https://cel.dev). Prelabel, corrections,
+// lint and the page ask the same Registry. A dataset without rules wants everything.
 //
 // A predicate sees these variables; it is violated where its expression is true.
 //

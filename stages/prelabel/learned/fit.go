@@ -30,8 +30,8 @@ func (l lookup) super(class string) string {
 
 func (w *window) fit(classes lookup) fitted {
 	newest := w.newest()
-	f := fitted{samples: len(newest), calibration: calibrate.Fit(outcomes(newest, classes)), fusions: map[string]Fusion{}}
 	wrong := refutable(newest, classes)
+	f := fitted{samples: len(newest), calibration: calibrate.Fit(outcomes(newest, wrong, classes)), fusions: map[string]Fusion{}}
 	for _, s := range newest {
 		if set := setOf(s.models); len(s.models) > 1 && len(f.fusions) < maxSets {
 			if _, done := f.fusions[set]; !done {
@@ -42,13 +42,12 @@ func (w *window) fit(classes lookup) fitted {
 	return f
 }
 
-// outcomes are the corrections that calibration is learned from. A rejected proposal says nothing of its kind where the taxonomy
-// knows that such things are never labeled.
-func outcomes(samples []sample, classes lookup) []calibrate.Correction {
+// outcomes are the corrections that calibration is learned from: those of classes of which a rejected detection is wrong.
+func outcomes(samples []sample, wrong map[string]bool, classes lookup) []calibrate.Correction {
 	var out []calibrate.Correction
 	for _, s := range samples {
 		for _, d := range s.found {
-			if yes, known := classes.Annotated(classes.dataset, d.class); !known || yes {
+			if wrong[d.class] {
 				out = append(out, calibrate.Correction{Model: d.model, Super: classes.super(d.class), Class: d.class, Score: d.score, Accepted: d.label >= 0})
 			}
 		}
