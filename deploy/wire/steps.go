@@ -130,7 +130,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		}
 		return runner.Samples(p, schemas.Segmented, c.Blobs), nil, nil
 	case "lint":
-		p, err := lint.New(c.Config.Lint, s.models.known, s.classes.Unlabeled, s.rules, c.Version)
+		p, err := lint.New(c.Config.Lint, s.models.known, s.classes, s.rules, c.Version)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -40,27 +40,48 @@ type view struct {
 	wanted     []schemas.Object    // proposals that the dataset wants labeled
 	violations []schemas.Violation // of the dataset's rules
 
-	unlabeled func(class string) bool // whether the dataset is known never to label such things
+	taxonomy Taxonomy
+	paths    map[string][]string // of the classes met so far
+}
+
+// related tells whether two classes may name one thing: they are the same, or one is above the other.
+func (v *view) related(a, b string) bool {
+	return a == b || slices.Contains(v.path(a), v.path(b)[0]) || slices.Contains(v.path(b), v.path(a)[0])
+}
+
+func (v *view) path(class string) []string {
+	path, ok := v.paths[class]
+	if !ok {
+		path = v.taxonomy.Path(v.Dataset, class)
+		v.paths[class] = path
+	}
+	return path
+}
+
+// Taxonomy tells how the classes of datasets relate. It is safe for concurrent use.
+type Taxonomy interface {
+	// Path lists a class and those above it, the nearest first; a class of which nothing is known stands alone.
+	Path(dataset, class string) []string
+	// Unlabeled tells whether a dataset is known never to label a class.
+	Unlabeled(dataset, class string) bool
 }
 
 // Lint is the step. It is safe for concurrent use.
 type Lint struct {
-	cfg     Config
-	demands Demands
-	version string
-
-	classes   func(*schemas.Sample) []string
-	unlabeled func(dataset, class string) bool
+	cfg      Config
+	classes  func(*schemas.Sample) []string
+	taxonomy Taxonomy
+	demands  Demands
+	version  string
 }
 
-// New makes the step. classes gives those that the models which labeled a sample first know; unlabeled tells whether a dataset is
-// known never to label a class. Both are called by many goroutines at once. demands are the datasets' rules; version is the
-// binary's, for provenance.
-func New(cfg Config, classes func(*schemas.Sample) []string, unlabeled func(dataset, class string) bool, demands Demands, version string) (*Lint, error) {
+// New makes the step. classes gives those that the models which labeled a sample first know, and is called by many goroutines at
+// once. demands are the datasets' rules; version is the binary's, for provenance.
+func New(cfg Config, classes func(*schemas.Sample) []string, taxonomy Taxonomy, demands Demands, version string) (*Lint, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
 	}
-	return &Lint{cfg: cfg, classes: classes, unlabeled: unlabeled, demands: demands, version: version}, nil
+	return &Lint{cfg: cfg, classes: classes, taxonomy: taxonomy, demands: demands, version: version}, nil
 }
 
 // Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Findings that other
@@ -85,7 +106,7 @@ func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample
 func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Finding, error) {
 	v := &view{
 		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{},
-		unlabeled: func(class string) bool { return l.unlabeled(s.Dataset, class) },
+		taxonomy: l.taxonomy, paths: map[string][]string{},
 	}
 	for _, c := range l.classes(s) {
 		v.known[c] = true

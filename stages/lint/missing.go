@@ -10,31 +10,30 @@ import (
 )
 
 // missing looks for objects that the model sees and no label covers. The score is the model's own, halved for a proposal
-// within a label of its class, which is more likely a part or a crowd. Objects that the model itself proposed leave
-// only what it was unsure of, so that the scores stay below the threshold of acceptance. Where there are labels and none
-// of their classes is the model's, the dataset is about other things and the rule is silent, as it is about classes that the
-// dataset never labels, where it says nothing that no label covers such a thing, and about what its rules do not want.
+// within a label of its class, or of one above or below, which is more likely a part or a crowd. Where there are labels and none
+// of their classes is related to the model's, the dataset is about other things and the rule is silent, as it is about classes
+// that the dataset never labels, where it says nothing that no label covers such a thing, and about what its rules do not want.
 func missing(v *view) []schemas.Finding {
-	if !v.seen || len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, func(o schemas.Object) bool { return v.known[o.Class] }) {
+	if !v.seen || len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, v.familiar) {
 		return nil
 	}
 	var out []schemas.Finding
 next:
 	for _, p := range v.wanted {
-		if v.unlabeled(cmp.Or(p.Canonical, p.Class)) {
+		if v.taxonomy.Unlabeled(v.Dataset, cmp.Or(p.Canonical, p.Class)) {
 			continue
 		}
 		score := p.Score
 		for _, o := range v.Objects {
-			if covers(o.Box, o.Class == p.Class || !v.known[o.Class], p.Box, v.MatchIoU) {
+			if covers(o.Box, v.related(o.Class, p.Class) || !v.known[o.Class], p.Box, v.MatchIoU) {
 				continue next
 			}
-			if o.Class == p.Class && max(inside(p.Box, o.Box), inside(o.Box, p.Box)) > 0.8 {
+			if v.related(o.Class, p.Class) && max(inside(p.Box, o.Box), inside(o.Box, p.Box)) > 0.8 {
 				score = min(score, p.Score/2)
 			}
 		}
 		for _, f := range out {
-			if covers(f.Box, f.Class == p.Class, p.Box, v.MatchIoU) {
+			if covers(f.Box, v.related(f.Class, p.Class), p.Box, v.MatchIoU) {
 				continue next
 			}
 		}
@@ -45,6 +44,16 @@ next:
 		})
 	}
 	return out
+}
+
+// familiar tells whether the model knows a label's class, one above it or one below.
+func (v *view) familiar(label schemas.Object) bool {
+	for class := range v.known {
+		if v.related(label.Class, class) {
+			return true
+		}
+	}
+	return false
 }
 
 // sameThing is the IoU from which on two boxes are about one object whatever their classes.

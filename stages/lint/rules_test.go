@@ -26,10 +26,20 @@ type ruleCase struct {
 	name   string
 	sample schemas.Sample
 	cfg    Config
-	never  []string // classes that the dataset never labels
+	tree   tree
 	rules  demands
 	want   []wanted
 }
+
+// tree is a taxonomy; its zero value knows nothing.
+type tree struct {
+	above map[string][]string
+	never []string // classes that the dataset never labels
+}
+
+func (t tree) Path(_, class string) []string { return append([]string{class}, t.above[class]...) }
+
+func (t tree) Unlabeled(_, class string) bool { return slices.Contains(t.never, class) }
 
 // demands are rules that say what they are told to.
 type demands struct {
@@ -57,7 +67,7 @@ func TestRules(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l, err := New(c.cfg, of("cat", "dog"), func(_, class string) bool { return slices.Contains(c.never, class) }, c.rules, "test")
+			l, err := New(c.cfg, of("cat", "dog"), c.tree, c.rules, "test")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +102,7 @@ func parse(text string) (cases []ruleCase, err error) {
 			continue
 		}
 		if word[0] == "case" {
-			cases = append(cases, ruleCase{name: strings.Join(word[1:], " "), cfg: DefaultConfig()})
+			cases = append(cases, ruleCase{name: strings.Join(word[1:], " "), cfg: DefaultConfig(), tree: tree{above: map[string][]string{}}})
 			continue
 		}
 		if len(cases) == 0 {
@@ -142,7 +152,9 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 	case "proposal":
 		s.Proposals = append(s.Proposals, schemas.Object{Class: word[1], Score: float32(number(word[2])), Box: box(word[3])})
 	case "unlabeled":
-		c.never = append(c.never, word[1])
+		c.tree.never = append(c.tree.never, word[1])
+	case "above":
+		c.tree.above[word[1]] = word[2:]
 	case "off":
 		c.cfg.Datasets = map[string]Rules{"": {Off: []schemas.FindingType{schemas.FindingType(word[1])}}}
 	case "violation":
@@ -169,9 +181,6 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 	return err
 }
 
-// labelsAll is unlabeled of a dataset of which no taxonomy tells.
-func labelsAll(string, string) bool { return false }
-
 // of says that a model which knows these classes has looked at every sample.
 func of(classes ...string) func(*schemas.Sample) []string {
 	return func(*schemas.Sample) []string { return classes }
@@ -190,7 +199,7 @@ func FuzzRules(f *testing.F) {
 			o.Box.X1, o.Score = x-d, score/(d+1)
 			s.Proposals = append(s.Proposals, o)
 		}
-		l, err := New(DefaultConfig(), of("cat", "dog"), labelsAll, demands{}, "test")
+		l, err := New(DefaultConfig(), of("cat", "dog"), tree{above: map[string][]string{"dog": {"cat"}}}, demands{}, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +221,7 @@ func FuzzRules(f *testing.F) {
 
 // TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that a person submitted.
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
-	l, err := New(DefaultConfig(), of(), labelsAll, demands{}, "test")
+	l, err := New(DefaultConfig(), of(), tree{}, demands{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +257,7 @@ func TestBadConfigs(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(cfg, of(), labelsAll, demands{}, "test"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(cfg, of(), tree{}, demands{}, "test"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

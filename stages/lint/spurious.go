@@ -9,7 +9,8 @@ import (
 
 // spurious doubts labels that the model does not see at all, or sees as something else. Small things escape a model, so
 // its silence weighs less the smaller the box is against the image. Where a person vouches for a label, a glimpse of it is
-// support enough; a label that the model itself made needs a good score.
+// support enough; a label that the model itself made needs a good score. To see a class above the label's, or below, is support,
+// too; but to know only such a class is not to know the label's, and silence proves nothing.
 func spurious(v *view) []schemas.Finding {
 	if !v.seen {
 		return nil
@@ -30,7 +31,7 @@ func spurious(v *view) []schemas.Finding {
 				continue
 			}
 			switch s := float64(p.Score); {
-			case p.Class == o.Class:
+			case v.related(p.Class, o.Class):
 				same = max(same, s)
 			case s > other:
 				other, instead = s, p.Class

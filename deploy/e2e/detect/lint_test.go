@@ -16,6 +16,7 @@ import (
 	"gleaner/stages/lint"
 	"gleaner/stages/prelabel"
 	"gleaner/stages/rules"
+	"gleaner/stages/taxonomy"
 )
 
 // yolo reads a label file of normalized class, center and size.
@@ -60,7 +61,7 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 
 	names := classes(t)
 	labeler := step(t, prelabel.DefaultConfig(), prelabel.Fixed{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")}, images...)
-	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return names }, func(string, string) bool { return false }, &rules.Registry{}, "test")
+	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return names }, &taxonomy.Registry{}, &rules.Registry{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
