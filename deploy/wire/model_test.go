@@ -213,6 +213,11 @@ func TestHotSwap(t *testing.T) {
 			b.until("samples come out", func() bool { return b.count() > before })
 		}
 	}
+	for _, set := range sets { // where samples are slow, swaps may have passed over one
+		b.serving(schemas.AnyDataset, b.serve(schemas.AnyDataset, 0, set...))
+		b.push("street", 4)
+		b.until("all samples come out", func() bool { return b.count() >= b.sent })
+	}
 	out := b.prelabeled()
 	r, err := b.Registry(t.Context())
 	if err != nil {
