@@ -162,7 +162,7 @@ func (b *bench) pass(ctx context.Context, s *wire.System, dataset string, photos
 		}
 	}
 	p.desk = from.since()
-	records := uint64(4*(len(photos)-rejected) + rejected) // samples, prelabeled, segmented and linted, or rejected
+	records := uint64(5*(len(photos)-rejected) + rejected) // samples, prelabeled, embeddings, segmented and linted, or rejected
 	err = b.until(ctx, s, func(now web.Status) bool {
 		c := step(now, "catalog")
 		return c.In-step(before, "catalog").In == records && c.InFlight == 0
