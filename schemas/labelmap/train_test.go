@@ -16,7 +16,7 @@ var train = flag.String("train", "", "folder of label maps, as gleaner superpixe
 // TestTrain writes the models that contours begin with: those by which a map of the folder takes the fewest bits on average.
 func TestTrain(t *testing.T) {
 	if *train == "" {
-		t.Skip("needs -train DIR")
+		t.Skip("trains priors.txt, and tests nothing: it needs -train DIR")
 	}
 	names, err := filepath.Glob(filepath.Join(*train, "*.png"))
 	if err != nil || len(names) == 0 {
