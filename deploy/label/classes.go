@@ -45,11 +45,11 @@ func (w Wishes) Deps(models []prelabel.Detector, log *slog.Logger) (with prelabe
 	if err != nil {
 		return with, nil, err
 	}
-	var trees taxonomy.Registry
+	trees := taxonomy.NewRegistry(inForce.Rules)
 	if err := trees.Put(*w.Taxonomy); err != nil {
 		return with, nil, err
 	}
-	translations := taxonomy.NewTranslations(&trees, inForce.Rules, log)
+	translations := taxonomy.NewTranslations(trees, log)
 	with.Classes = translations
 	var given []string
 	for _, d := range models {

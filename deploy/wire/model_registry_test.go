@@ -12,7 +12,6 @@ import (
 	"gleaner/deploy/e2e/realdata"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
-	"gleaner/stages/rules"
 	"gleaner/stages/taxonomy"
 )
 
@@ -61,7 +60,7 @@ func TestModelIDHasOneMeaning(t *testing.T) {
 // serve by now.
 func TestLintKnowsWhatLabeled(t *testing.T) {
 	var trees taxonomy.Registry
-	r := roster{registry: prelabel.NewRegistry(), spaces: taxonomy.NewTranslations(&trees, new(rules.Registry).Rules, slog.Default())}
+	r := roster{registry: prelabel.NewRegistry(), spaces: taxonomy.NewTranslations(&trees, slog.Default())}
 	for id, classes := range map[string][]string{"old@1": {"cat"}, "beside@1": {"dog"}, "new@1": {"eel"}} {
 		r.registry.Models[id] = schemas.Model{ID: id, Classes: classes}
 	}

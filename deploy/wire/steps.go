@@ -43,10 +43,10 @@ type shared struct {
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
 	s := &shared{
-		images:  pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get),
-		classes: &taxonomy.Registry{}, rules: &rules.Registry{}, metrics: metrics,
+		images: pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get), rules: &rules.Registry{}, metrics: metrics,
 	}
-	s.models = c.newRoster(names, taxonomy.NewTranslations(s.classes, s.rules.Rules, c.Log))
+	s.classes = taxonomy.NewRegistry(s.rules.Rules)
+	s.models = c.newRoster(names, taxonomy.NewTranslations(s.classes, c.Log))
 	var err error
 	if s.guard, err = runner.OpenGuard(filepath.Join(c.Config.DataDir, "state"), c.Log); err != nil {
 		return nil, err

@@ -86,13 +86,13 @@ func (c *Connections) Taxonomy(ctx context.Context, id string) (schemas.Taxonomy
 	return schemas.Taxonomy{}, fmt.Errorf("taxonomy %q is not registered: `gleaner taxonomy list` lists them", id)
 }
 
-// TaxonomyOf returns the newest registered taxonomy that maps a label space of the dataset.
+// TaxonomyOf returns the taxonomy that a dataset's rules name, or else the newest registered one that maps a label space of it.
 func (c *Connections) TaxonomyOf(ctx context.Context, dataset string) (*taxonomy.Tree, bool, error) {
 	r, err := c.taxonomyRegistry(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	tree, ok := r.For(dataset, "")
+	tree, ok := r.For(dataset)
 	return tree, ok, nil
 }
 
@@ -112,9 +112,20 @@ func (c *Connections) PlannableModels(ctx context.Context) ([]taxonomy.Model, er
 	return models, nil
 }
 
-// taxonomyRegistry holds what is registered now.
+// taxonomyRegistry holds what is registered now, by the rules in force now.
 func (c *Connections) taxonomyRegistry(ctx context.Context) (*taxonomy.Registry, error) {
-	r := &taxonomy.Registry{}
+	entries, err := c.Rules(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	inForce := map[string]schemas.DatasetRules{}
+	for _, e := range entries {
+		inForce[e.Dataset] = e
+	}
+	r := taxonomy.NewRegistry(func(dataset string) (schemas.DatasetRules, bool) {
+		rules, ok := inForce[dataset]
+		return rules, ok
+	})
 	known, err := c.Taxonomies(ctx, "")
 	for _, t := range known {
 		c.know(r, t)

@@ -9,8 +9,10 @@ import (
 	"gleaner/schemas"
 )
 
-// Registry holds the taxonomies of a running system. It is safe for concurrent use; its zero value is empty.
+// Registry holds the taxonomies of a running system. It is safe for concurrent use; its zero value is empty, and knows no rules.
 type Registry struct {
+	rules func(dataset string) (schemas.DatasetRules, bool)
+
 	mu    sync.RWMutex
 	known []entry // the oldest first
 }
@@ -18,6 +20,19 @@ type Registry struct {
 type entry struct {
 	taxonomy schemas.Taxonomy
 	tree     *Tree
+}
+
+// NewRegistry makes an empty one. rules returns those in force for a dataset, which may name the taxonomy that counts, and say
+// what classes mean that it does not map.
+func NewRegistry(rules func(dataset string) (schemas.DatasetRules, bool)) *Registry {
+	return &Registry{rules: rules}
+}
+
+func (r *Registry) rulesOf(dataset string) (rules schemas.DatasetRules) {
+	if r.rules != nil {
+		rules, _ = r.rules(dataset)
+	}
+	return rules
 }
 
 // Put adds a taxonomy. One whose id is known changes nothing: entries are immutable.
@@ -38,8 +53,9 @@ func (r *Registry) Put(t schemas.Taxonomy) error {
 	return nil
 }
 
-// For is the taxonomy of an id, or where id is empty the newest that maps a label space of the dataset.
-func (r *Registry) For(dataset, id string) (*Tree, bool) {
+// For is the taxonomy that a dataset's rules name, or else the newest that maps a label space of the dataset.
+func (r *Registry) For(dataset string) (*Tree, bool) {
+	id := r.rulesOf(dataset).Taxonomy
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, e := range slices.Backward(r.known) {
@@ -52,20 +68,36 @@ func (r *Registry) For(dataset, id string) (*Tree, bool) {
 
 // Path is that of the dataset's taxonomy (Tree); without one a class stands alone.
 func (r *Registry) Path(dataset, class string) []string {
-	if tree, ok := r.For(dataset, ""); ok {
-		return tree.Path(dataset, class)
+	tree, ok := r.For(dataset)
+	if !ok {
+		return []string{class}
 	}
-	return []string{class}
+	return tree.Path(dataset, r.meaning(tree, dataset, class))
+}
+
+// meaning is the canonical class that a dataset's rules give to one of its classes where the taxonomy does not map it, else the
+// class.
+func (r *Registry) meaning(tree *Tree, dataset, class string) string {
+	space, _ := tree.Space(dataset)
+	if _, mapped := tree.mapped[space][class]; mapped {
+		return class
+	}
+	for _, o := range r.rulesOf(dataset).Objects {
+		if o.Class == class && o.Canonical != "" {
+			return o.Canonical
+		}
+	}
+	return class
 }
 
 // Annotated tells whether a dataset labels a class, its own or a canonical one, or kinds of it; known is false where no taxonomy
 // can tell.
 func (r *Registry) Annotated(dataset, class string) (yes, known bool) {
-	tree, ok := r.For(dataset, "")
+	tree, ok := r.For(dataset)
 	if !ok {
 		return false, false
 	}
-	c, known := tree.Annotated(dataset, class)
+	c, known := tree.Annotated(dataset, r.meaning(tree, dataset, class))
 	return c != CoverageNo, known
 }
 

@@ -10,7 +10,14 @@ import (
 )
 
 func TestRegistry(t *testing.T) {
-	var r Registry
+	rules := map[string]schemas.DatasetRules{
+		"pinned": {Taxonomy: "a@1"}, "gone": {Taxonomy: "a@3"},
+		"named": {Taxonomy: "a@2", Objects: []schemas.ObjectRule{{Class: "Hund", Canonical: "dog"}, {Class: "sheep"}}},
+	}
+	r := NewRegistry(func(dataset string) (schemas.DatasetRules, bool) {
+		of, ok := rules[dataset]
+		return of, ok
+	})
 	put := func(id string, day int, table string) {
 		t.Helper()
 		tax, err := ReadTSV(strings.NewReader(header + "\n" + strings.ReplaceAll(table, "|", "\t")))
@@ -26,12 +33,15 @@ func TestRegistry(t *testing.T) {
 	put("a@1", 1, "dog|root\nd@1:dog|exact|dog\n")
 	put("b@1", 3, "cat|root\ne@1:cat|exact|cat\n")
 	put("a@2", 4, "dog|root\n")
-	for _, c := range []struct{ dataset, id, want string }{
-		{"d", "", "a@2"}, {"d", "a@1", "a@1"}, {"e", "", "b@1"}, {"e", "a@2", "a@2"}, {"f", "", ""}, {"d", "a@3", ""},
-	} {
-		tree, ok := r.For(c.dataset, c.id)
-		if ok != (c.want != "") || ok && tree.ID() != c.want {
-			t.Errorf("%s %s: %v, want %q", c.dataset, c.id, tree, c.want)
+	for dataset, want := range map[string]string{"d": "a@2", "e": "b@1", "f": "", "pinned": "a@1", "gone": "", "named": "a@2"} {
+		tree, ok := r.For(dataset)
+		if ok != (want != "") || ok && tree.ID() != want {
+			t.Errorf("%s: %v, want %q", dataset, tree, want)
+		}
+	}
+	for class, want := range map[string]string{"Hund": "dog", "dog": "dog", "sheep": "sheep"} {
+		if got := r.Path("named", class); !slices.Equal(got, []string{want}) {
+			t.Errorf("by its rules %s is %v, want %s", class, got, want)
 		}
 	}
 	for _, c := range []struct {

@@ -11,7 +11,6 @@ import (
 // dataset, into the classes that its rules want, else into all of its own. It is safe for concurrent use.
 type Translations struct {
 	trees *Registry
-	rules func(dataset string) (schemas.DatasetRules, bool)
 	log   *slog.Logger
 
 	mu   sync.Mutex
@@ -28,9 +27,9 @@ type translation struct {
 // maxTranslators bounds those that are kept; a new taxonomy or new rules leave old ones behind.
 const maxTranslators = 1000
 
-// NewTranslations makes none yet. rules returns those in force for a dataset.
-func NewTranslations(trees *Registry, rules func(dataset string) (schemas.DatasetRules, bool), log *slog.Logger) *Translations {
-	return &Translations{trees: trees, rules: rules, log: log, made: map[translation]*Translator{}}
+// NewTranslations makes none yet.
+func NewTranslations(trees *Registry, log *slog.Logger) *Translations {
+	return &Translations{trees: trees, log: log, made: map[translation]*Translator{}}
 }
 
 // Translate returns a model's detections by the classes that a dataset wants, without those that it has no use for, and the
@@ -48,8 +47,8 @@ func (t *Translations) Translate(dataset string, m schemas.Model, found []schema
 func (t *Translations) Path(dataset, class string) []string { return t.trees.Path(dataset, class) }
 
 func (t *Translations) translator(dataset, space string) *Translator {
-	rules, _ := t.rules(dataset)
-	tree, ok := t.trees.For(dataset, rules.Taxonomy)
+	rules := t.trees.rulesOf(dataset)
+	tree, ok := t.trees.For(dataset)
 	if space == "" || !ok && rules.Taxonomy == "" {
 		return nil
 	}

@@ -139,7 +139,7 @@ func (b *bench) newHerd(ctx context.Context) (*herd, error) {
 	if h.tree, err = taxonomy.Build(mine); err != nil {
 		return nil, err
 	}
-	var trees taxonomy.Registry
+	trees := taxonomy.NewRegistry(h.inForce.Rules)
 	if err := trees.Put(mine); err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (b *bench) newHerd(ctx context.Context) (*herd, error) {
 	}
 	deps := prelabel.Deps{
 		Models: h, Images: pixels.NewCache(64<<20, func(context.Context, string) ([]byte, error) { return nil, os.ErrNotExist }),
-		Classes: taxonomy.NewTranslations(&trees, h.inForce.Rules, slog.New(slog.DiscardHandler)),
+		Classes: taxonomy.NewTranslations(trees, slog.New(slog.DiscardHandler)),
 	}
 	if h.free, err = prelabel.New(prelabel.DefaultConfig(), deps); err != nil {
 		return nil, err

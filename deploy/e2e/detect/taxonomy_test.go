@@ -31,11 +31,10 @@ func TestRaccoonsAreAnimals(t *testing.T) {
 	if err := trees.Put(tax); err != nil {
 		t.Fatal(err)
 	}
-	noRules := func(string) (schemas.DatasetRules, bool) { return schemas.DatasetRules{}, false }
 	d := darknet{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")}
 	p, err := prelabel.New(prelabel.DefaultConfig(), prelabel.Deps{
 		Models: prelabel.Fixed{d}, Images: pixels.NewCache(1<<28, nil), Version: "test",
-		Classes: taxonomy.NewTranslations(&trees, noRules, slog.New(slog.NewTextHandler(t.Output(), nil))),
+		Classes: taxonomy.NewTranslations(&trees, slog.New(slog.NewTextHandler(t.Output(), nil))),
 	})
 	if err != nil {
 		t.Fatal(err)
