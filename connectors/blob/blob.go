@@ -48,6 +48,9 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 }
 
+// Local tells whether the store is a folder, whose values are as near to every step as a message.
+func (c Config) Local() bool { return strings.HasPrefix(c.URL, "file:") }
+
 // DefaultConfig names no store: the caller gives one.
 func DefaultConfig() Config { return Config{Timeout: time.Minute} }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,7 +22,7 @@ const (
 )
 
 // losses measures the analysis step from the topic to rows that can be read, against decoding alone and inserting alone.
-func (b *bench) losses(ctx context.Context, out io.Writer) error {
+func (b *bench) losses(ctx context.Context, out io.Writer) (err error) {
 	messages := b.rows / messageRows
 	rows := messages * messageRows
 	values, err := b.produceLosses(ctx, messages)
@@ -48,12 +49,15 @@ func (b *bench) losses(ctx context.Context, out io.Writer) error {
 		if first == 0 && n > 0 { // joining the group is over
 			first, from = n, read()
 			if b.profile != "" {
-				end, err := profile(b.profile)
+				r, err := record(b.profile)
 				if err != nil {
 					stop()
 					return err
 				}
-				defer end()
+				defer func() {
+					_, e := r.end()
+					err = errors.Join(err, e)
+				}()
 			}
 		}
 		if time.Since(began) > 5*time.Minute {

@@ -76,7 +76,7 @@ func main() {
 	flag.IntVar(&o.photos, "photos", 0, "how many photos go through the flow; 0: all there are")
 	flag.IntVar(&o.inFlight, "in-flight", 128, "photos on their way through the flow at a time; 0: all at once, as a burst")
 	flag.IntVar(&o.rows, "rows", 5_000_000, "rows of losses")
-	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the first round of the flow, or of the losses")
+	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the last round of the flow, or of the losses")
 	flag.StringVar(&o.write, "write", "", "markdown file whose part between the bench marks is replaced by the results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

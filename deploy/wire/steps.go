@@ -113,7 +113,11 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		if err != nil {
 			return nil, nil, err
 		}
-		h, err := ingest.New(c.Config.Ingest, ingest.Deps{Blobs: c.Blobs, Twins: clickhouse.NewTwins(c.DB), Users: c.DB, Fetcher: fetcher, Images: s.images, Version: c.Version})
+		cfg := c.Config.Ingest
+		if c.Config.Blob.Local() {
+			cfg.Inline = 0
+		}
+		h, err := ingest.New(cfg, ingest.Deps{Blobs: c.Blobs, Twins: clickhouse.NewTwins(c.DB), Users: c.DB, Fetcher: fetcher, Images: s.images, Version: c.Version})
 		return h, nil, err
 	case "prelabel":
 		p, err := prelabel.New(c.Config.Prelabel, prelabel.Deps{

@@ -10,7 +10,7 @@ import (
 // Config sets what ingest lets in.
 type Config struct {
 	Limits     pixels.Limits        `yaml:"limits"`     // safety: no header takes an image over these back
-	Inline     schemas.ByteSize     `yaml:"inline"`     // images up to this size travel in the messages
+	Inline     schemas.ByteSize     `yaml:"inline"`     // images up to this size travel in the messages too, which saves a bucket's readers a call; a folder's have none to save
 	Thresholds Thresholds           `yaml:"thresholds"` // of every dataset
 	Datasets   map[string]Overrides `yaml:"datasets"`   // what single datasets have differently
 }
