@@ -45,6 +45,7 @@ var (
 		field("lineage", texts[string](), func(o *Object) *string { return &o.Lineage }),
 		field("refine", bools(), func(o *Object) *bool { return &o.Refine }),
 		field("attributes", stringMaps(), func(o *Object) *map[string]string { return &o.Attributes }),
+		field("raw_score", float32s(), func(o *Object) *float32 { return &o.RawScore }),
 	}
 
 	findingColumns = []column[[]Finding]{

@@ -38,7 +38,7 @@ func testSample() Sample {
 			{ID: "o2", Class: "人"},
 		},
 		Proposals: []Object{{
-			ID: "p1", Class: "vehicle", Score: 0.0625, Raw: geometry.Box{X1: 1, X2: 3, Y2: 4},
+			ID: "p1", Class: "vehicle", Score: 0.0625, RawScore: 0.125, Raw: geometry.Box{X1: 1, X2: 3, Y2: 4},
 			Canonical: "vehicle", Lineage: "street@1 coco@2017:car<vehicle", Refine: true,
 		}},
 		Superpixels: Superpixels{Count: 2, Encoding: "labelmap/1", Data: []byte{1, 2, 3}},
@@ -188,7 +188,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Messages from before objects and losses had a lineage, and objects attributes, read as what they were, with none.
+// Messages from before objects and losses had a lineage, and objects attributes and scores of their own, read as what they were, with none.
 func TestGoldenWithoutLineage(t *testing.T) {
 	plain := func(objects []Object) []Object {
 		for i := range objects {

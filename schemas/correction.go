@@ -20,7 +20,7 @@ type Correction struct {
 	Class      string            `json:"class"`                 // of the proposal; of the label when missed
 	Canonical  string            `json:"canonical"`             // Class by the taxonomy's name; Class itself where it has none
 	Labeled    string            `json:"labeled,omitempty"`     // class of the label, which may be narrower or broader than Class
-	Score      float32           `json:"score,omitempty"`       // of the proposal, [0,1]
+	Score      float32           `json:"score,omitempty"`       // of the proposal, the model's own, [0,1]
 	Accepted   bool              `json:"accepted"`              // a label stands where the proposal was
 	Proposal   geometry.Box      `json:"proposal,omitzero"`     // the model's own box, before any convention moved it
 	Label      geometry.Box      `json:"label,omitzero"`        // empty when rejected

@@ -7,9 +7,11 @@ type Object struct {
 	ID     string       `json:"id"`              // unique within its sample; names the object on losses and findings
 	Class  string       `json:"class"`           // name in the dataset's label space, or the model's where no taxonomy translates
 	Box    geometry.Box `json:"box"`             // x1,y1,x2,y2 in pixels of the upright image, x2 and y2 exclusive
-	Score  float32      `json:"score,omitempty"` // [0,1]; 0 for labels made by people
+	Score  float32      `json:"score,omitempty"` // [0,1]: the probability that people accept it, as corrections taught; 0 for labels made by people
 	Source string       `json:"source"`          // "yolox_nano@1" for a model, "person:alice", "simulated:<name>"
 	Raw    geometry.Box `json:"raw,omitzero"`    // the model's own box, where the dataset's convention has moved Box; zero: Box is it
+	// RawScore is the model's own score, (0,1], where calibration has made another of it; 0: Score is it.
+	RawScore float32 `json:"raw_score,omitempty"`
 
 	Canonical string `json:"canonical,omitempty"` // the taxonomy's class behind Class; empty: no taxonomy was asked
 	// Lineage is how Class came to be: the taxonomy's id, the class that it was in its label space, and the canonical class. Between
@@ -27,4 +29,12 @@ func (o Object) Own() geometry.Box {
 		return o.Raw
 	}
 	return o.Box
+}
+
+// OwnScore is the score as the model gave it, whatever calibration has made of it since.
+func (o Object) OwnScore() float32 {
+	if o.RawScore != 0 {
+		return o.RawScore
+	}
+	return o.Score
 }

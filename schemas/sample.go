@@ -19,7 +19,7 @@ type Sample struct {
 	Rank     Rank   `json:"rank"`     // who made Objects
 
 	Objects     []Object    `json:"objects"`
-	Proposals   []Object    `json:"proposals,omitempty"` // what the models saw at low thresholds, for lint
+	Proposals   []Object    `json:"proposals,omitempty"` // what each model saw at low thresholds, for lint: Score means the same as on Objects
 	Superpixels Superpixels `json:"superpixels"`
 	Findings    []Finding   `json:"findings,omitempty"`
 	Overrides   []Override  `json:"overrides,omitempty"` // findings that people have settled

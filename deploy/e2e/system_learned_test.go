@@ -87,6 +87,9 @@ func TestLearnedWhileRunning(t *testing.T) {
 				continue
 			}
 			moved++
+			if o.RawScore == 0 || o.RawScore == o.Score {
+				t.Errorf("%+v does not carry the model's own score beside the probability", o)
+			}
 			if wider := (o.Box.X2 - o.Raw.X2) / o.Raw.W(); o.Box.X1 != o.Raw.X1 || wider > 0.22 || wider < 0.18 && o.Box.X2 != float32(sample.Image.W) {
 				t.Errorf("%+v is moved elsewhere than a fifth to the right", o)
 			}

@@ -119,10 +119,10 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeRows: a row says all that is known, and the model's own box even where a convention moved it.
+// TestJudgeRows: a row says all that is known, and the model's own box and score, whatever was learned has made of them.
 func TestJudgeRows(t *testing.T) {
-	p := proposal("p1", "waschbär", 0.75, box(90, 100, 210, 200))
-	p.Raw = box(100, 100, 200, 200)
+	p := proposal("p1", "waschbär", 0.25, box(90, 100, 210, 200))
+	p.Raw, p.RawScore = box(100, 100, 200, 200), 0.75
 	s := sample("a", []schemas.Object{p}, []schemas.Object{label("o1", "raccoon", box(91, 100, 211, 200))})
 	want := []schemas.Correction{{
 		SampleID: s.ID, Dataset: "zoo", Revision: 4, ProposalID: "p1", ObjectID: "o1", Source: "m@1", Models: []string{"m@1", "n@1"}, Class: "waschbär", Canonical: "raccoon", Labeled: "raccoon",

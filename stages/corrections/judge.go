@@ -68,7 +68,7 @@ func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 	out := make([]schemas.Correction, 0, len(proposals)+len(s.Objects))
 	for i, p := range proposals {
 		c := row(p.Class)
-		c.ProposalID, c.Source, c.Score, c.Proposal = p.ID, p.Source, p.Score, p.Own()
+		c.ProposalID, c.Source, c.Score, c.Proposal = p.ID, p.Source, p.OwnScore(), p.Own()
 		if labelOf[i] >= 0 {
 			l := s.Objects[labelOf[i]]
 			c.Accepted, c.ObjectID, c.Labeled, c.Label = true, l.ID, l.Class, l.Box
@@ -97,9 +97,9 @@ func looked(stamps []schemas.Stamp) []string {
 	return slices.Compact(models)
 }
 
-// distinct leaves out proposals that overlap a better one of their class by their model.
+// distinct leaves out proposals that overlap a better one, by their own scores, of their class by their model.
 func distinct(proposals []schemas.Object) []schemas.Object {
-	sorted := slices.SortedStableFunc(slices.Values(proposals), func(a, b schemas.Object) int { return cmp.Compare(b.Score, a.Score) })
+	sorted := slices.SortedStableFunc(slices.Values(proposals), func(a, b schemas.Object) int { return cmp.Compare(b.OwnScore(), a.OwnScore()) })
 	var kept []schemas.Object
 	for _, p := range sorted {
 		if !slices.ContainsFunc(kept, func(k schemas.Object) bool {

@@ -209,7 +209,7 @@ func signed(was, objects []schemas.Object, actor string) []schemas.Object {
 			}
 		}
 		used[o.ID] = true
-		o.Score, o.Source, o.Raw = 0, source, geometry.Box{}
+		o.Score, o.RawScore, o.Source, o.Raw = 0, 0, source, geometry.Box{}
 		o.Canonical, o.Lineage, o.Refine = "", "", false
 		if at := slices.IndexFunc(was, func(b schemas.Object) bool { return b.ID == o.ID && b.Class == o.Class }); at >= 0 {
 			o.Canonical, o.Lineage, o.Refine = was[at].Canonical, was[at].Lineage, was[at].Refine

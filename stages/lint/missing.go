@@ -9,7 +9,7 @@ import (
 	"gleaner/schemas/geometry"
 )
 
-// missing looks for objects that the model sees and no label covers. The score is the model's own, halved for a proposal
+// missing looks for objects that the model sees and no label covers. The score is the proposal's, halved for a proposal
 // within a label of its class, or of one above or below, which is more likely a part or a crowd. Where there are labels and none
 // of their classes is related to the model's, the dataset is about other things and the rule is silent, as it is about classes
 // that the dataset never labels, where it says nothing that no label covers such a thing, and about what its rules do not want.

@@ -17,8 +17,8 @@ type Config struct {
 	Name         string             `yaml:"name"`          // of the model in provenance; empty: the file's name without its extension
 	Version      string             `yaml:"version"`       // of the model in provenance
 	LabelSpace   string             `yaml:"label_space"`   // dataset@version whose class names the model uses, such as coco@2017; empty: its classes are not translated
-	Low          float32            `yaml:"low"`           // proposals score at least this, (0,1]
-	Accept       float32            `yaml:"accept"`        // objects score at least this, [low,1]
+	Low          float32            `yaml:"low"`           // proposals have own scores of at least this, (0,1]
+	Accept       float32            `yaml:"accept"`        // objects are accepted with at least this probability, [low,1]
 	IoU          float64            `yaml:"iou"`           // of two objects of a class that overlap more, the better stays
 	ProposalIoU  float64            `yaml:"proposal_iou"`  // the same of proposals: looser, so that lint sees how far boxes of one thing scatter
 	MaxProposals int                `yaml:"max_proposals"` // the best are kept

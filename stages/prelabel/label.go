@@ -11,9 +11,8 @@ import (
 
 // label makes proposals of what the models found, and objects of the sure ones unless people have labeled the sample.
 //
-// Proposals are each model's own detections with its own scores, at the boxes that the dataset's people would draw: what lint
-// compares labels with, and what people's corrections are told from. Objects are one list, fused, with the chance of being
-// accepted as score.
+// Proposals are each model's own detections: what lint compares labels with, and what people's corrections are told from. Objects
+// are one list, fused. Both have the boxes that the dataset's people would draw, and as score the chance of being accepted.
 func (p *Prelabel) label(ctx context.Context, s *schemas.Sample, opinions []opinion) error {
 	s.Proposals = p.proposals(s, opinions)
 	if s.Rank >= schemas.RankHuman {
@@ -33,9 +32,12 @@ func (p *Prelabel) proposals(s *schemas.Sample, opinions []opinion) []schemas.Ob
 	for _, o := range opinions {
 		all = append(all, Suppress(o.found, p.cfg.ProposalIoU, max(p.cfg.MaxProposals/len(opinions), 1))...)
 	}
-	sortByScore(all)
 	for i := range all {
 		p.move(s, &all[i])
+		p.calibrate(s.Dataset, &all[i])
+	}
+	sortByScore(all)
+	for i := range all {
 		all[i].ID = fmt.Sprintf("p%d", i+1)
 	}
 	return all
@@ -44,9 +46,7 @@ func (p *Prelabel) proposals(s *schemas.Sample, opinions []opinion) []schemas.Ob
 func (p *Prelabel) objects(ctx context.Context, s *schemas.Sample, opinions []opinion) ([]schemas.Object, error) {
 	found := p.fused(s, opinions)
 	for i := range found {
-		if o := &found[i]; p.Learned != nil {
-			o.Score = p.Learned.Probability(s.Dataset, o.Class, o.Source, o.Score)
-		}
+		p.calibrate(s.Dataset, &found[i])
 	}
 	sortByScore(found)
 	found = Suppress(found, p.cfg.IoU, p.cfg.MaxProposals)
@@ -99,5 +99,15 @@ func (p *Prelabel) move(s *schemas.Sample, o *schemas.Object) {
 	}
 	if box := p.Learned.Move(s.Dataset, o.Class, o.Source, o.Box, s.Image.W, s.Image.H); box != o.Box {
 		o.Raw, o.Box = o.Box, box
+	}
+}
+
+// calibrate makes of a score the chance that the dataset's people accept the detection.
+func (p *Prelabel) calibrate(dataset string, o *schemas.Object) {
+	if p.Learned == nil {
+		return
+	}
+	if chance := p.Learned.Probability(dataset, o.Class, o.Source, o.Score); chance != o.Score {
+		o.RawScore, o.Score = o.Score, chance
 	}
 }

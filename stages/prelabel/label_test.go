@@ -113,7 +113,7 @@ func TestLabel(t *testing.T) {
 		found("b@1", "dog", 0.95, 2), found("b@1", "fox", 0.9, 50), found("b@1", "fox", 0.5, 80),
 	}}
 	moved := func(id string, o schemas.Object, score float32) schemas.Object {
-		o.ID, o.Raw, o.Score = id, o.Box, score
+		o.ID, o.Raw, o.Score, o.RawScore = id, o.Box, score, o.Score
 		o.Box.X2 += 10
 		return o
 	}
@@ -169,8 +169,8 @@ func TestLabel(t *testing.T) {
 			if i > 0 && o.Score > s.Proposals[i-1].Score {
 				t.Errorf("%s: proposals are not the best first", c.name)
 			}
-			if c.deps.Learned != nil && (o.Raw == geometry.Box{} || o.Score < 0.4) {
-				t.Errorf("%s: %+v: want a moved box and the model's own score", c.name, o)
+			if c.deps.Learned != nil && (o.Raw == geometry.Box{} || o.RawScore < 0.5 || o.Score != o.RawScore/2) {
+				t.Errorf("%s: %+v: want a moved box and half the model's score, both own ones kept", c.name, o)
 			}
 		}
 		if got := strings.Join(classes, " "); got != c.proposals {
@@ -179,7 +179,7 @@ func TestLabel(t *testing.T) {
 	}
 	for _, o := range [][]opinion{{a}, {b}} {
 		for _, f := range o[0].found {
-			if f.ID != "" || f.Raw != (geometry.Box{}) {
+			if f.ID != "" || f.Raw != (geometry.Box{}) || f.RawScore != 0 {
 				t.Errorf("the models' own list was changed: %+v", f)
 			}
 		}
