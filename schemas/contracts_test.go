@@ -226,3 +226,20 @@ func TestBetterLabel(t *testing.T) {
 		}
 	}
 }
+
+func TestObjectOrigin(t *testing.T) {
+	for lineage, want := range map[string][2]string{
+		"animals@3 coco@2017:dog<animal":    {"coco@2017", "dog"},
+		"animals@3 my zoo@1:a:b=>animal":    {"my zoo@1", "a:b="},
+		"animals@3 coco@2017:animal=animal": {"coco@2017", "animal"},
+		"animals@3 coco@2017:dog<dog":       {},
+		"animals@3 animal":                  {},
+		"animal":                            {},
+		"":                                  {},
+	} {
+		space, class, ok := Object{Canonical: "animal", Lineage: lineage}.Origin()
+		if [2]string{space, class} != want || ok != (want != [2]string{}) {
+			t.Errorf("%q: %q %q %v", lineage, space, class, ok)
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package schemas
 
-import "gleaner/schemas/geometry"
+import (
+	"strings"
+
+	"gleaner/schemas/geometry"
+)
 
 // Object is one labeled or proposed thing in an image.
 type Object struct {
@@ -37,4 +41,14 @@ func (o Object) OwnScore() float32 {
 		return o.RawScore
 	}
 	return o.Score
+}
+
+// Origin is the class that the object was before it was translated to Class, with its label space, by the lineage; false where
+// there is none.
+func (o Object) Origin() (space, class string, ok bool) {
+	_, key, _ := strings.Cut(o.Lineage, " ")
+	if key, ok = strings.CutSuffix(key, o.Canonical); !ok || key == "" || !strings.ContainsRune("=<>", rune(key[len(key)-1])) {
+		return "", "", false
+	}
+	return strings.Cut(key[:len(key)-1], ":")
 }

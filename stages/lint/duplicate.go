@@ -6,7 +6,7 @@ import (
 	"gleaner/schemas"
 )
 
-// crossClassIoU is from where on two labels of different classes are likely to be about one object: things that stand before
+// crossClassIoU is from where on two labels of different classes are likely to be about one object where the classes are unrelated: things that stand before
 // one another rarely share this much of their outlines.
 const crossClassIoU = 0.8
 
@@ -22,7 +22,10 @@ func duplicate(v *view) []schemas.Finding {
 			iou := o.Box.IoU(other.Box)
 			from, what := v.DuplicateIoU, "has the same class"
 			if o.Class != other.Class {
-				from, what = max(v.DuplicateIoU, crossClassIoU), "is called "+other.Class
+				what = "is called " + other.Class
+			}
+			if !v.related(o.Class, other.Class) {
+				from = max(from, crossClassIoU)
 			}
 			if iou <= from {
 				continue

@@ -49,6 +49,12 @@ func (v *view) related(a, b string) bool {
 	return a == b || slices.Contains(v.path(a), v.path(b)[0]) || slices.Contains(v.path(b), v.path(a)[0])
 }
 
+// alike tells whether a proposal may be of what a label says: the classes are related, and a super-class does not stand for
+// something that the model tells apart from the label's class.
+func (v *view) alike(p, label schemas.Object) bool {
+	return v.related(p.Class, label.Class) && (!p.Refine || !v.taxonomy.RulesOut(v.Dataset, p, label.Class))
+}
+
 func (v *view) path(class string) []string {
 	path, ok := v.paths[class]
 	if !ok {
@@ -64,6 +70,8 @@ type Taxonomy interface {
 	Path(dataset, class string) []string
 	// Unlabeled tells whether a dataset is known never to label a class.
 	Unlabeled(dataset, class string) bool
+	// RulesOut tells whether a model that saw what is proposed as a super-class has another class for things of this one.
+	RulesOut(dataset string, proposal schemas.Object, class string) bool
 }
 
 // Lint is the step. It is safe for concurrent use.

@@ -30,13 +30,13 @@ func location(v *view) []schemas.Finding {
 	return out
 }
 
-// consensus is the mean box of the proposals about o, with their class and the best of their scores. Proposals of another
-// class count only where the model does not know o's.
+// consensus is the mean box of the proposals about o, with the class of the leading one and the best of their scores. Proposals of
+// an unrelated class count only where the model does not know o's.
 func (v *view) consensus(o schemas.Object) (fit schemas.Object, ok bool) {
 	var lead schemas.Object
 	var top float64
 	for _, p := range v.Proposals {
-		if p.Class != o.Class && v.known[o.Class] {
+		if v.known[o.Class] && !v.alike(p, o) {
 			continue
 		}
 		iou := p.Box.IoU(o.Box)
@@ -50,7 +50,7 @@ func (v *view) consensus(o schemas.Object) (fit schemas.Object, ok bool) {
 	fit = schemas.Object{Class: lead.Class}
 	var x1, y1, x2, y2, sum float64
 	for _, p := range v.Proposals {
-		if p.Class != lead.Class || p.Box.IoU(lead.Box) < 0.7 {
+		if !v.related(p.Class, lead.Class) || p.Box.IoU(lead.Box) < 0.7 {
 			continue
 		}
 		w := float64(p.Score) * float64(p.Score)
@@ -63,11 +63,11 @@ func (v *view) consensus(o schemas.Object) (fit schemas.Object, ok bool) {
 	return fit, true
 }
 
-// closer tells whether a proposal fits another label of o's class better than it fits o.
+// closer tells whether a proposal fits another label of o's class, or a related one, better than it fits o.
 func (v *view) closer(p, o schemas.Object) bool {
 	mine := p.Box.IoU(o.Box)
 	for _, other := range v.Objects {
-		if other.Class == o.Class && p.Box.IoU(other.Box) > mine {
+		if v.related(other.Class, o.Class) && p.Box.IoU(other.Box) > mine {
 			return true
 		}
 	}

@@ -39,6 +39,12 @@ type tree struct {
 
 func (t tree) Path(_, class string) []string { return append([]string{class}, t.above[class]...) }
 
+// RulesOut: the models of these tests have a class for everything.
+func (tree) RulesOut(_ string, p schemas.Object, class string) bool {
+	_, own, ok := p.Origin()
+	return ok && own != class
+}
+
 func (t tree) Unlabeled(_, class string) bool { return slices.Contains(t.never, class) }
 
 // demands are rules that say what they are told to.
@@ -150,7 +156,11 @@ func (c *ruleCase) read(line string, word []string) (err error) {
 		}
 		s.Objects = append(s.Objects, o)
 	case "proposal":
-		s.Proposals = append(s.Proposals, schemas.Object{Class: word[1], Score: float32(number(word[2])), Box: box(word[3])})
+		p := schemas.Object{Class: word[1], Score: float32(number(word[2])), Box: box(word[3])}
+		if len(word) > 4 {
+			p.Canonical, p.Lineage, p.Refine = p.Class, "zoo@1 coco@2017:"+word[4]+"<"+p.Class, true
+		}
+		s.Proposals = append(s.Proposals, p)
 	case "unlabeled":
 		c.tree.never = append(c.tree.never, word[1])
 	case "above":

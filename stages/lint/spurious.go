@@ -10,7 +10,8 @@ import (
 // spurious doubts labels that the model does not see at all, or sees as something else. Small things escape a model, so
 // its silence weighs less the smaller the box is against the image. Where a person vouches for a label, a glimpse of it is
 // support enough; a label that the model itself made needs a good score. To see a class above the label's, or below, is support,
-// too; but to know only such a class is not to know the label's, and silence proves nothing.
+// too, unless the model has a class for such things and saw a sister of it. But to know only such a class is not to know the
+// label's, and silence proves nothing.
 func spurious(v *view) []schemas.Finding {
 	if !v.seen {
 		return nil
@@ -31,10 +32,13 @@ func spurious(v *view) []schemas.Finding {
 				continue
 			}
 			switch s := float64(p.Score); {
-			case v.related(p.Class, o.Class):
+			case v.alike(p, o):
 				same = max(same, s)
 			case s > other:
 				other, instead = s, p.Class
+				if _, class, ok := p.Origin(); ok && p.Refine {
+					instead = class
+				}
 			}
 		}
 		side := math.Sqrt(o.Box.Area() / max(float64(v.Image.W)*float64(v.Image.H), 1))

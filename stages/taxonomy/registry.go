@@ -107,3 +107,16 @@ func (r *Registry) Unlabeled(dataset, class string) bool {
 	yes, known := r.Annotated(dataset, class)
 	return known && !yes
 }
+
+// RulesOut tells whether a detection, though proposed as a super-class, is no thing of a class: the model told it apart from such
+// things, since it has a class for them and saw a sister of that. It is false where no taxonomy can tell.
+func (r *Registry) RulesOut(dataset string, o schemas.Object, class string) bool {
+	tree, ok := r.For(dataset)
+	space, own, translated := o.Origin()
+	if !ok || !translated {
+		return false
+	}
+	path := tree.Path(dataset, r.meaning(tree, dataset, class))
+	at := slices.IndexFunc(path, func(c string) bool { _, canonical := tree.nodes[c]; return canonical })
+	return at >= 0 && tree.tellsApart(space, own, path[at])
+}

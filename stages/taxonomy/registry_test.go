@@ -62,3 +62,44 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRulesOut: a super-class does not stand for what the model, having a class for it, told apart from what it saw.
+func TestRulesOut(t *testing.T) {
+	tax, err := ReadTSV(strings.NewReader(zoo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tax.ID = "test@1"
+	r := NewRegistry(nil)
+	if err := r.Put(tax); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		lineage, dataset, class string
+		want                    bool
+	}{
+		{"coco@2017:car<animal", "den", "Tier", true},
+		{"coco@2017:dog<animal", "den", "Waschbär", false}, // its animal holds both
+		{"coco@2017:animal=animal", "den", "Waschbär", false},
+		{"coco@2017:dog<animal", "street", "pedestrian", true},
+		{"den@1:Waschbär<animal", "kennel", "poodle", false},
+		{"den@1:Waschbär<animal", "street", "pedestrian", false},
+		{"coco@2017:dog<animal", "kennel", "pup", false},
+		{"kennel@1:poodle<animal", "coco", "dog", false},
+		{"kennel@1:poodle<animal", "den", "Waschbär", false}, // it knows none of them
+		{"street@1:car or van>animal", "coco", "dog", false},
+		{"street@1:policeman<animal", "street", "pedestrian", false},
+		{"coco@2017:ship<animal", "den", "Tier", false},
+		{"coco@2017:car<animal", "den", "Fisch", false},
+		{"coco@2017:car<animal", "nowhere", "Tier", false},
+		{"", "den", "Tier", false},
+	} {
+		o := schemas.Object{Class: "animal", Canonical: "animal", Lineage: c.lineage, Refine: true}
+		if c.lineage != "" {
+			o.Lineage = "test@1 " + c.lineage
+		}
+		if got := r.RulesOut(c.dataset, o, c.class); got != c.want {
+			t.Errorf("%s is no %s of %s: %v", c.lineage, c.class, c.dataset, got)
+		}
+	}
+}

@@ -119,6 +119,22 @@ func (t *Tree) within(class, super string) bool {
 	return false
 }
 
+// tellsApart tells whether a class of a label space excludes a canonical one: neither holds the other, and the label space has
+// another class that holds the canonical one.
+func (t *Tree) tellsApart(space, class, canonical string) bool {
+	own := t.mapped[space][class]
+	if own.Canonical == "" || own.Relation == schemas.RelationBroader || t.within(own.Canonical, canonical) || t.within(canonical, own.Canonical) {
+		return false
+	}
+	for _, m := range t.mapped[space] {
+		holds := m.Relation == schemas.RelationExact || m.Relation == schemas.RelationBroader
+		if holds && t.within(canonical, m.Canonical) && !t.within(own.Canonical, m.Canonical) {
+			return true
+		}
+	}
+	return false
+}
+
 // depth is the number of ancestors.
 func (t *Tree) depth(class string) int { return len(t.Ancestors(class)) }
 
