@@ -36,6 +36,9 @@ func (b Box) Intersect(o Box) Box {
 
 // IoU is intersection over union, [0,1]; 0 when either box is empty or infinite.
 func (b Box) IoU(o Box) float64 {
+	if !(b.X1 < o.X2 && o.X1 < b.X2 && b.Y1 < o.Y2 && o.Y1 < b.Y2) {
+		return 0 // as of most pairs
+	}
 	inter := b.Intersect(o).Area()
 	union := b.Area() + o.Area() - inter
 	if !(inter > 0 && union <= math.MaxFloat64) {

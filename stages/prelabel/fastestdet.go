@@ -32,18 +32,20 @@ func fitFastestDet(g *graph) (*match, error) {
 	return m, nil
 }
 
-// decode: a detection's score is objectness^0.6 times the best class's score^0.4. A cell whose objectness alone scores below
-// low ends at the first comparison, since class scores are at most one.
+// decode: a detection's score is objectness^0.6 times the best class's score^0.4. Its fifth power is a product, which is compared
+// first.
 func (d *fastestDet) decode(outs [][]float32, low float32) ([]candidate, error) {
-	least := float32(math.Pow(float64(low), 1/0.6)) * 0.999 // a hair lower, for the rounding of the power
+	least := math.Pow(float64(low), 5) * 0.999 // a hair lower, for the rounding of the power
 	out, cells := outs[d.output], d.grid.cols*d.grid.rows
 	class, top := bestByCell(out[5*cells:], cells)
 	var found []candidate
 	for i, obj := range out[:cells] {
-		if !(obj >= least) {
+		o, c := float64(obj), float64(top[i])
+		fifth := o * o * o * c * c
+		if !(fifth >= least && o >= 0 && c >= 0) {
 			continue
 		}
-		score := float32(math.Pow(float64(obj), 0.6) * math.Pow(float64(top[i]), 0.4))
+		score := float32(math.Pow(fifth, 0.2))
 		if !(score >= low) {
 			continue
 		}

@@ -36,8 +36,9 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channe
 			lower = img.Pix[stride*(t.at+1):][:stride]
 		}
 		rows.Mix(mixed, upper, lower, t.weight)
+		pairs = pairs[:len(offsets)]
 		for x, o := range offsets {
-			pairs[x] = binary.LittleEndian.Uint64(mixed[o:])
+			pairs[x] = binary.LittleEndian.Uint64(mixed[o : o+8 : o+8]) // cut so, one comparison is left to check
 		}
 		var colors [3][]float32
 		for i, c := range channels {

@@ -2,8 +2,8 @@ package prelabel
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 
 	"gleaner/schemas"
 	"gleaner/stages/prelabel/fuse"
@@ -28,9 +28,13 @@ func (p *Prelabel) label(ctx context.Context, s *schemas.Sample, opinions []opin
 
 // proposals gives every model an equal part of their number: one with higher scores must not silence the others.
 func (p *Prelabel) proposals(s *schemas.Sample, opinions []opinion) []schemas.Object {
-	var all []schemas.Object
-	for _, o := range opinions {
-		all = append(all, Suppress(o.found, p.cfg.ProposalIoU, max(p.cfg.MaxProposals/len(opinions), 1))...)
+	lists := make([][]schemas.Object, len(opinions))
+	for i, o := range opinions {
+		lists[i] = Suppress(o.found, p.cfg.ProposalIoU, max(p.cfg.MaxProposals/len(opinions), 1))
+	}
+	all := lists[0]
+	if len(lists) > 1 {
+		all = slices.Concat(lists...)
 	}
 	for i := range all {
 		p.move(s, &all[i])
@@ -38,19 +42,28 @@ func (p *Prelabel) proposals(s *schemas.Sample, opinions []opinion) []schemas.Ob
 	}
 	sortByScore(all)
 	for i := range all {
-		all[i].ID = fmt.Sprintf("p%d", i+1)
+		all[i].ID = "p" + strconv.Itoa(i+1)
 	}
 	return all
 }
 
 func (p *Prelabel) objects(ctx context.Context, s *schemas.Sample, opinions []opinion) ([]schemas.Object, error) {
-	found := p.fused(s, opinions)
-	for i := range found {
-		p.calibrate(s.Dataset, &found[i])
+	all, fused := opinions[0].found, len(opinions) > 1
+	if fused {
+		all = p.fused(s, opinions)
+	}
+	var found []schemas.Object
+	for _, o := range all {
+		if p.calibrate(s.Dataset, &o); o.Score < p.cfg.accept(s.Dataset) {
+			continue
+		}
+		if !fused {
+			p.move(s, &o)
+		}
+		found = append(found, o)
 	}
 	sortByScore(found)
 	found = Suppress(found, p.cfg.IoU, p.cfg.MaxProposals)
-	found = slices.DeleteFunc(found, func(o schemas.Object) bool { return o.Score < p.cfg.accept(s.Dataset) })
 	var sure []schemas.Object
 	for _, o := range found {
 		if !o.Refine || !slices.ContainsFunc(found, func(by schemas.Object) bool { return p.refines(s.Dataset, by, o) }) {
@@ -64,7 +77,7 @@ func (p *Prelabel) objects(ctx context.Context, s *schemas.Sample, opinions []op
 		}
 	}
 	for i := range sure {
-		sure[i].ID = fmt.Sprintf("o%d", i+1)
+		sure[i].ID = "o" + strconv.Itoa(i+1)
 	}
 	return sure, nil
 }
@@ -83,10 +96,7 @@ func (p *Prelabel) fused(s *schemas.Sample, opinions []opinion) []schemas.Object
 			p.move(s, &perModel[i][j])
 		}
 	}
-	switch {
-	case len(opinions) == 1:
-		return perModel[0]
-	case p.Learned == nil:
+	if p.Learned == nil {
 		return fuse.New(models).Fuse(perModel)
 	}
 	return p.Learned.Fuse(s.Dataset, models, perModel)

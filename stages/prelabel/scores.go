@@ -74,9 +74,10 @@ func best(p []float32) (int, float32) {
 // bestByCell finds the greatest class score of every cell in planes, [C, cells], going along the memory.
 func bestByCell(planes []float32, cells int) (class []int, top []float32) {
 	class, top = make([]int, cells), slices.Clone(planes[:cells])
+	done := bestVectors(class, top, planes)
 	for c := 1; c*cells < len(planes); c++ {
-		for i, v := range planes[c*cells:][:cells] {
-			if v > top[i] {
+		for i, v := range planes[c*cells:][:cells][done:] {
+			if i += done; v > top[i] {
 				class[i], top[i] = c, v
 			}
 		}

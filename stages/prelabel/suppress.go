@@ -21,22 +21,26 @@ func sortByScore(objects []schemas.Object) {
 // Suppress is greedy non-maximum suppression within each class: of objects, best first, it keeps those whose IoU with
 // every kept one of their class is at most iou, and at most limit of them. It returns a new slice, best first.
 func Suppress(objects []schemas.Object, iou float64, limit int) []schemas.Object {
-	kept := make([]int, 0, min(len(objects), limit)) // indices, since objects are large
+	type place struct{ at, before int } // in objects, since these are large, and of the one of its class before it among those kept
+	kept := make([]place, 0, min(len(objects), limit))
+	last := map[string]int{} // by class, the number of those kept up to its last one; 0: none
 next:
 	for i := range objects {
 		if len(kept) == limit {
 			break
 		}
-		for _, k := range kept {
-			if objects[k].Class == objects[i].Class && objects[k].Box.IoU(objects[i].Box) > iou {
+		before := last[objects[i].Class]
+		for k := before; k > 0; k = kept[k-1].before {
+			if objects[kept[k-1].at].Box.IoU(objects[i].Box) > iou {
 				continue next
 			}
 		}
-		kept = append(kept, i)
+		kept = append(kept, place{i, before})
+		last[objects[i].Class] = len(kept)
 	}
 	out := slices.Grow([]schemas.Object(nil), len(kept)) // nil for none
 	for _, k := range kept {
-		out = append(out, objects[k])
+		out = append(out, objects[k.at])
 	}
 	return out
 }
