@@ -22,6 +22,9 @@ func AsFault(err error) (*Fault, bool) {
 	return f, ok
 }
 
+// ErrOutOfMemory is in the chain of errors that come of too little memory: another try may help.
+var ErrOutOfMemory = errors.New("out of memory")
+
 // ErrDropped marks a record, in the WriteError of a handler of batches, that was left out on purpose, such as one of an
 // erased sample: it is acknowledged, and counted as filtered.
 var ErrDropped = errors.New("dropped on purpose")

@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -12,9 +11,6 @@ import (
 
 	"gleaner/schemas"
 )
-
-// ErrNoFeatures is returned by LoadFeatures where a graph has no feature map to choose.
-var ErrNoFeatures = errors.New("the graph has no feature map: no float32 tensor of a known shape 1,C,h,w, of at least 2x2 cells, that a later layer reads")
 
 // maxStride bounds how coarse a feature map is chosen, in pixels of the input between its cells: maps for very large objects
 // alone, as of stride 64 and 128, have too few cells for boxes.
@@ -26,7 +22,7 @@ const maxStride = 32
 // layer names the tensor. If it is empty, it is the one that detection heads and classifiers start from: among the maps of
 // the coarsest grid of at most 32 pixels a cell, and that a layer with weights still reads, which a map of predictions is not,
 // the last that has as many channels as any convolution makes there. Where there is none, the error wraps ErrNoFeatures. The
-// error for a name that is not in the graph lists what could be meant.
+// error for a name that is not in the graph wraps ErrNoLayer and lists what could be meant.
 func (r *Runtime) LoadFeatures(name string, model []byte, layer string, cfg Config) (*Session, error) {
 	layer, err := r.featureLayer(model, layer)
 	if err != nil {
@@ -52,14 +48,14 @@ func (r *Runtime) featureLayer(model []byte, layer string) (string, error) {
 	defer held.Close()
 	ins, outs, err := ort.GetInputOutputInfoWithONNXData(withOutputs(model, g.fromImage()...))
 	if err != nil {
-		return "", fmt.Errorf("look at the tensors within: %w", err)
+		return "", fmt.Errorf("look at the tensors within: %w", starved(err))
 	}
 	maps := featureMaps(specs(ins), specs(outs[len(g.outputs):]))
 	if layer == "" {
 		return g.choose(maps)
 	}
 	if !slices.ContainsFunc(maps, func(m featureMap) bool { return m.Name == layer }) {
-		return "", fmt.Errorf("layer %q is none of the feature maps within the graph; some of them, the last first: %s", layer, g.some(maps))
+		return "", fmt.Errorf("%w: layer %q is none of the feature maps within the graph; some of them, the last first: %s", ErrNoLayer, layer, g.some(maps))
 	}
 	return layer, nil
 }

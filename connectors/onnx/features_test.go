@@ -80,10 +80,10 @@ func TestLoadFeaturesRefusals(t *testing.T) {
 		layer string
 		want  string
 	}{
-		"unknown":     {model, "p6", `layer "p6" is none of the feature maps within the graph; some of them, the last first: stem_p5 float32[?,5,2,3], stem_c3 float32[?,5,8,12], p5 float32[?,6,2,3], twice`},
-		"no map":      {model, "rows_p5", `layer "rows_p5" is none`},
-		"integers":    {model, "shape", `layer "shape" is none`},
-		"an output":   {model, "y", `layer "y" is none`},
+		"unknown":     {model, "p6", `no such feature map: layer "p6" is none of the feature maps within the graph; some of them, the last first: stem_p5 float32[?,5,2,3], stem_c3 float32[?,5,8,12], p5 float32[?,6,2,3], twice`},
+		"no map":      {model, "rows_p5", `no such feature map: layer "rows_p5" is none`},
+		"integers":    {model, "shape", `no such feature map: layer "shape" is none`},
+		"an output":   {model, "y", `no such feature map: layer "y" is none`},
 		"no maps":     {read(t, "testdata/affine.onnx"), "", onnx.ErrNoFeatures.Error()},
 		"truncated":   {model[:len(model)/2], "", "not a model"},
 		"no protobuf": {[]byte("<html>"), "", "not a model"},
@@ -94,7 +94,7 @@ func TestLoadFeaturesRefusals(t *testing.T) {
 			if err == nil || !strings.HasPrefix(err.Error(), "onnx model m: ") || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
-			if errors.Is(err, onnx.ErrNoFeatures) != (name == "no maps") {
+			if errors.Is(err, onnx.ErrNoFeatures) != (name == "no maps") || errors.Is(err, onnx.ErrNoLayer) != (c.layer != "") {
 				t.Errorf("%v", err)
 			}
 		})

@@ -15,6 +15,7 @@ import (
 	"gleaner/connectors/native"
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/e2e/realdata"
+	"gleaner/schemas"
 )
 
 func open(t *testing.T) *onnx.Runtime {
@@ -244,6 +245,18 @@ func TestRuntimeIsCounted(t *testing.T) {
 		if _, err := rt.Load("testdata/affine.onnx", onnx.DefaultConfig()); err == nil {
 			t.Error("a closed runtime loaded a model")
 		}
+	}
+}
+
+// TestOutOfMemory loads a model that needs more memory than there is, and then one that does not.
+func TestOutOfMemory(t *testing.T) {
+	rt := open(t)
+	if _, err := rt.Load("testdata/huge.onnx", onnx.DefaultConfig()); !errors.Is(err, schemas.ErrOutOfMemory) {
+		t.Errorf("%v, want that memory is short", err)
+	}
+	load(t, "testdata/affine.onnx")
+	if _, err := rt.LoadBytes("noise", []byte("no model"), onnx.DefaultConfig()); err == nil || errors.Is(err, schemas.ErrOutOfMemory) {
+		t.Errorf("of noise: %v", err)
 	}
 }
 

@@ -37,9 +37,6 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// ErrClosed is returned by Run once the session is closed.
-var ErrClosed = errors.New("onnx session is closed")
-
 // Session is a loaded model. Its callers see float32 whatever the graph's types are. Run may be called by any number of
 // goroutines at once; each call in flight has its own tensors, which are kept for later calls.
 type Session struct {
@@ -74,7 +71,8 @@ func (r *Runtime) Load(path string, cfg Config) (*Session, error) {
 	return r.LoadBytes(path, data, cfg)
 }
 
-// LoadBytes makes a session of a model in memory; name is for errors. It runs the model on zeros, which shows that it can
+// LoadBytes makes a session of a model in memory; name is for errors. Too little memory, here or in Run, is
+// schemas.ErrOutOfMemory; other errors are the model's own. It runs the model on zeros, which shows that it can
 // run at all and how large its outputs are. A first dimension that the graph leaves open is a batch and becomes 1; open
 // sides of an image become those of cfg.
 func (r *Runtime) LoadBytes(name string, data []byte, cfg Config) (*Session, error) {
@@ -98,7 +96,7 @@ func (r *Runtime) LoadBytes(name string, data []byte, cfg Config) (*Session, err
 func (s *Session) load(data []byte, cfg Config) (err error) {
 	ins, outs, err := ort.GetInputOutputInfoWithONNXData(data)
 	if err != nil {
-		return fmt.Errorf("not a model that this runtime can load (corrupt, or a newer operator set): %w", err)
+		return fmt.Errorf("not a model that this runtime can load (corrupt, or a newer operator set): %w", starved(err))
 	}
 	s.inputs, s.outputs = specs(ins), specs(outs)
 	if err := s.usable(ins, outs, cfg); err != nil {
@@ -111,7 +109,7 @@ func (s *Session) load(data []byte, cfg Config) (err error) {
 	defer func() { err = errors.Join(err, options.Destroy()) }()
 	s.session, err = ort.NewDynamicAdvancedSessionWithONNXData(data, names(s.inputs), names(s.outputs), options)
 	if err != nil {
-		return err
+		return starved(err)
 	}
 	return s.measure()
 }
@@ -290,7 +288,7 @@ func (s *Session) run(b *buffers) error {
 	err := s.session.Run(b.inputs, b.outputs)
 	runtime.KeepAlive(b)
 	if err != nil {
-		return err
+		return starved(err)
 	}
 	for i, v := range b.outputs {
 		if b.outData[i], err = read(v, b.outData[i]); err != nil {

@@ -32,7 +32,8 @@ func (m *model) Model() schemas.Model {
 func (m *model) Close() error { return m.session.Close() }
 
 // OpenModel makes a detector of an ONNX file, as its entry describes it: by id, classes and decode spec. A file that the
-// runtime cannot load, or that has no decoder, is a schemas.Fault.
+// runtime cannot load, or that has no decoder, is a schemas.Fault, and so is a layer for embeddings that it does not have. What
+// may work later is none: a runtime whose library is missing, or too little memory.
 func OpenModel(data []byte, entry schemas.Model, cfg config.Config, log *slog.Logger) (prelabel.Loaded, error) {
 	runtime, err := onnx.Open()
 	if err != nil {
@@ -43,13 +44,24 @@ func OpenModel(data []byte, entry schemas.Model, cfg config.Config, log *slog.Lo
 	sized.Width, sized.Height = entry.Decode.Input.Width, entry.Decode.Input.Height
 	session, seen, err := openSession(runtime, sized, cfg.Prelabel.Embeddings, log, entry.ID, data)
 	if err != nil {
-		return nil, schemas.NewFault("corrupt", err)
+		return nil, refusal(err, "corrupt")
 	}
 	detector, err := prelabel.Recognize(seen, entry.ID, entry.Classes, entry.Decode)
 	if err != nil {
-		return nil, errors.Join(schemas.NewFault("no-decoder", err), session.Close())
+		return nil, errors.Join(refusal(err, "no-decoder"), session.Close())
 	}
 	return &model{detector, session, entry.LabelSpace}, nil
+}
+
+// refusal is a schemas.Fault, for that reason where the model is to blame, unless memory was short.
+func refusal(err error, reason string) error {
+	switch {
+	case errors.Is(err, schemas.ErrOutOfMemory):
+		return err
+	case errors.Is(err, onnx.ErrNoLayer):
+		reason = "no-layer"
+	}
+	return schemas.NewFault(reason, err)
 }
 
 // loadModel opens a registered model. A file that is not there, or is not the one that was registered, is a schemas.Fault.

@@ -3,6 +3,7 @@ package prelabel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math"
@@ -280,7 +281,7 @@ func TestFleetRefusesOwn(t *testing.T) {
 	}
 }
 
-// TestFleetTriesAgain has a store that does not answer for a while.
+// TestFleetTriesAgain has a store that does not answer for a while, and a machine without memory.
 func TestFleetTriesAgain(t *testing.T) {
 	y := newYard(t)
 	down := func(*yardModel) error { return errors.New("connection refused") }
@@ -296,14 +297,20 @@ func TestFleetTriesAgain(t *testing.T) {
 	}
 	delete(y.fail, "a@1")
 	update(t, f, first)
-	y.fail["a@2"] = down
 	second := serving("*", "a@2")
 	second.At = second.At.Add(1)
-	if err := f.Update(t.Context(), r.serve(second)); err == nil {
-		t.Error("no error")
-	}
-	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Failures().Refused != 0 {
-		t.Errorf("a sample gets %q, refused %+v", got, f.Failures())
+	starved := func(m *yardModel) error { m.trial = fmt.Errorf("the runtime: %w", schemas.ErrOutOfMemory); return nil }
+	for what, fail := range map[string]func(*yardModel) error{"connection refused": down, "trial run: the runtime: out of memory": starved} {
+		y.fail["a@2"] = fail
+		if err := f.Update(t.Context(), r.serve(second)); err == nil || !strings.HasSuffix(err.Error(), what) {
+			t.Errorf("%v, want %s", err, what)
+		}
+		if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Failures().Refused != 0 {
+			t.Errorf("%s: a sample gets %q, refused %+v", what, got, f.Failures())
+		}
+		if got := y.opened(); !slices.Equal(got, []string{"a@1"}) {
+			t.Errorf("%s: in memory: %v", what, got)
+		}
 	}
 	delete(y.fail, "a@2")
 	update(t, f, r.serve(second))

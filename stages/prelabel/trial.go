@@ -2,6 +2,7 @@ package prelabel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // try loads a model, checks that it is the one that its entry describes, and lets it look at a gray image, so that it has
-// worked once before a sample depends on it. A panic of a decoder on outputs that nobody foresaw is a fault.
+// worked once before a sample depends on it. A panic of a decoder on outputs that nobody foresaw is a fault, and so is a failed
+// trial unless memory was short.
 func (f *Fleet) try(ctx context.Context, entry schemas.Model) (l Loaded, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -28,8 +30,12 @@ func (f *Fleet) try(ctx context.Context, entry schemas.Model) (l Loaded, err err
 		return l, schemas.NewFault("other-model", fmt.Errorf("what was loaded is %s with digest %s and %d classes, the entry says digest %s and %d classes",
 			m.ID, m.SHA256, len(m.Classes), entry.SHA256, len(entry.Classes)))
 	}
-	if _, err = l.Detect(ctx, trialImage(), 0.5); err != nil && ctx.Err() == nil {
-		err = schemas.NewFault("trial-run", fmt.Errorf("trial run: %w", err))
+	if _, err = l.Detect(ctx, trialImage(), 0.5); err == nil {
+		return l, nil
+	}
+	err = fmt.Errorf("trial run: %w", err)
+	if ctx.Err() == nil && !errors.Is(err, schemas.ErrOutOfMemory) {
+		err = schemas.NewFault("trial-run", err)
 	}
 	return l, err
 }

@@ -70,3 +70,9 @@ def detector():
 
 
 detector()
+
+# y is the greatest of x, by way of 2^40 copies of it, which no machine has the memory for.
+write("huge", [("x", FLOAT, [1, 3])], [("y", FLOAT, [])], [
+    helper.make_node("Expand", ["x", "shape"], ["copies"]),
+    helper.make_node("ReduceMax", ["copies"], ["y"], keepdims=0),
+], [helper.make_tensor("shape", INT, [2], [1 << 40, 3])])
