@@ -1,9 +1,11 @@
 package clickhouse
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,45 +68,32 @@ func (db *DB) PutCorrections(ctx context.Context, token string, rows []schemas.C
 
 func tuple(b geometry.Box) []any { return []any{b.X1, b.Y1, b.X2, b.Y2} }
 
-// correctionsPerPage bounds how many corrections are in memory at a time, in expectation: some 500 bytes each.
-const correctionsPerPage = 10_000
+const (
+	// correctionsPerPage bounds how many corrections are in memory at a time, but for those of one sample: some 500 bytes each.
+	correctionsPerPage = 10_000
+	// submissionsPerPage bounds a query's text: some 80 bytes each.
+	submissionsPerPage = 1000
+)
 
-// Corrections yields the corrections that stand, those of each sample's latest submission, of a dataset or, when it is empty,
-// of all, in the order of sample ids: a sample's come together. With a span of time, only of samples that were written about
-// within it, or up to ten seconds before; a reader who asks for the time since it asked last misses none and gets some again. It
-// reads page by page: memory is bounded and no connection is held between pages. The first error ends it.
-func (db *DB) Corrections(ctx context.Context, dataset string, within time.Duration) iter.Seq2[schemas.Correction, error] {
+// Corrections yields the corrections that stand, those of each sample's latest submission, of the samples submitted last, at most
+// newest of a dataset: of one dataset or, when it is empty, of all, in the order of sample ids: a sample's come together. With a
+// span of time, only of samples that were written about within it, or up to ten seconds before; a reader who asks for the time
+// since it asked last misses none and gets some again. It reads page by page: memory is bounded and no connection is held between
+// pages. The first error ends it.
+func (db *DB) Corrections(ctx context.Context, dataset string, within time.Duration, newest int) iter.Seq2[schemas.Correction, error] {
 	return func(yield func(schemas.Correction, error) bool) {
-		var conditions []string
-		var args []any
-		if dataset != "" {
-			conditions, args = append(conditions, "dataset = ?"), append(args, dataset)
-		}
-		if within > 0 {
-			// The set of few samples lets the server read few parts of the table. Only spans of time are compared with its clock.
-			conditions = append(conditions, fmt.Sprintf("(dataset, sample_id) IN (SELECT dataset, sample_id FROM corrections"+
-				" WHERE written > now64(3) - INTERVAL %d MILLISECOND)", (within+lateness).Milliseconds()))
-		}
-		total, err := db.count(ctx, "SELECT count() FROM corrections WHERE "+strings.Join(append(conditions, "true"), " AND "), args...)
+		submissions, err := db.submissions(ctx, dataset, within, newest)
 		if err != nil {
 			yield(schemas.Correction{}, err)
 			return
 		}
-		if total == 0 {
-			return
-		}
-		for span := range idSpans(total, correctionsPerPage) {
-			where := strings.Join(append(conditions[:len(conditions):len(conditions)], span.where()), " AND ")
-			var page []schemas.Correction
-			err := db.rows(ctx, "read corrections", func() { page = page[:0] }, func(rows driver.Rows) error {
-				c, err := scanCorrection(rows)
-				page = append(page, c)
-				return err
-			}, "SELECT dataset, sample_id, revision, proposal_id, object_id, source, models, class, canonical, labeled, score, accepted,"+
-				" proposal.x1, proposal.y1, proposal.x2, proposal.y2, label.x1, label.y1, label.x2, label.y2, w, h, slices, actor, at"+
-				" FROM corrections FINAL WHERE "+where+
-				" AND (sample_id, revision) IN (SELECT sample_id, max(revision) FROM corrections WHERE "+where+" GROUP BY sample_id)"+
-				" ORDER BY sample_id, proposal_id, object_id", append(args[:len(args):len(args)], args...)...)
+		for len(submissions) > 0 {
+			n, rows := 1, submissions[0].rows
+			for n < min(len(submissions), submissionsPerPage) && rows+submissions[n].rows <= correctionsPerPage {
+				rows += submissions[n].rows
+				n++
+			}
+			page, err := db.correctionsOf(ctx, submissions[:n])
 			if err != nil {
 				yield(schemas.Correction{}, err)
 				return
@@ -114,8 +103,66 @@ func (db *DB) Corrections(ctx context.Context, dataset string, within time.Durat
 					return
 				}
 			}
+			submissions = submissions[n:]
 		}
 	}
+}
+
+// submission is the latest of a sample.
+type submission struct {
+	dataset  string
+	sample   []byte
+	revision uint64
+	rows     uint64 // about the sample, superseded ones included
+}
+
+// submissions lists the samples whose corrections are asked for, in the order of ids. The server reads few columns of them all,
+// and groups along the table's order.
+func (db *DB) submissions(ctx context.Context, dataset string, within time.Duration, newest int) ([]submission, error) {
+	conditions := []string{"true"}
+	var args []any
+	if dataset != "" {
+		conditions, args = append(conditions, "dataset = ?"), append(args, dataset)
+	}
+	if within > 0 {
+		// The set of few samples lets the server read few parts of the table. Only spans of time are compared with its clock.
+		conditions = append(conditions, fmt.Sprintf("(dataset, sample_id) IN (SELECT dataset, sample_id FROM corrections"+
+			" WHERE written > now64(3) - INTERVAL %d MILLISECOND)", (within+lateness).Milliseconds()))
+	}
+	var list []submission
+	err := db.rows(ctx, "list corrected samples", func() { list = nil }, func(rows driver.Rows) error {
+		var s submission
+		err := rows.Scan(&s.dataset, &s.sample, &s.revision, &s.rows)
+		list = append(list, s)
+		return err
+	}, "SELECT dataset, sample_id, max(revision), count() FROM corrections WHERE "+strings.Join(conditions, " AND ")+
+		" GROUP BY dataset, sample_id ORDER BY argMax(at, revision) DESC, sample_id"+
+		fmt.Sprintf(" LIMIT %d BY dataset SETTINGS optimize_aggregation_in_order = 1", newest), args...)
+	slices.SortFunc(list, func(a, b submission) int { return bytes.Compare(a.sample, b.sample) })
+	return list, err
+}
+
+// correctionsOf reads what some submissions said, in the order of sample ids.
+func (db *DB) correctionsOf(ctx context.Context, submissions []submission) ([]schemas.Correction, error) {
+	var keys strings.Builder
+	args := make([]any, 0, len(submissions))
+	for i, s := range submissions {
+		if i > 0 {
+			keys.WriteByte(',')
+		}
+		fmt.Fprintf(&keys, "(?, unhex('%x'), %d)", s.sample, s.revision)
+		args = append(args, s.dataset)
+	}
+	var page []schemas.Correction
+	err := db.rows(ctx, "read corrections", func() { page = page[:0] }, func(rows driver.Rows) error {
+		c, err := scanCorrection(rows)
+		page = append(page, c)
+		return err
+	}, "SELECT dataset, sample_id, revision, proposal_id, object_id, source, models, class, canonical, labeled, score, accepted,"+
+		" proposal.x1, proposal.y1, proposal.x2, proposal.y2, label.x1, label.y1, label.x2, label.y2, w, h, slices, actor, at"+
+		" FROM corrections FINAL WHERE (dataset, sample_id, revision) IN ("+keys.String()+")"+
+		" ORDER BY sample_id, proposal_id, object_id", args...)
+	return page, err
 }
 
 func scanCorrection(rows driver.Rows) (schemas.Correction, error) {

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func putCorrections(t *testing.T, db *DB, token string, rows ...schemas.Correcti
 
 func corrections(t *testing.T, db *DB, dataset string, within time.Duration) (out []schemas.Correction) {
 	t.Helper()
-	for c, err := range db.Corrections(t.Context(), dataset, within) {
+	for c, err := range db.Corrections(t.Context(), dataset, within, 1<<20) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,8 +98,11 @@ func TestCorrections(t *testing.T) {
 func TestCorrectionsWithin(t *testing.T) {
 	db := open(t)
 	var old []schemas.Correction
-	for n := range 3 * correctionsPerPage {
-		old = append(old, correction(n, 1, "p1", "o1"))
+	const samples, each = 2*submissionsPerPage + 500, 6 // more than a page by the number of samples, and by that of corrections
+	for n := range samples {
+		for p := range each {
+			old = append(old, correction(n, 1, fmt.Sprint("p", p), "o1"))
+		}
 	}
 	putCorrections(t, db, "", old...)
 	if got := len(corrections(t, db, "", 0)); got != len(old) {
@@ -110,14 +114,60 @@ func TestCorrectionsWithin(t *testing.T) {
 	if got := corrections(t, db, "", time.Minute); got != nil {
 		t.Errorf("%d corrections of the last minute, want none", len(got))
 	}
-	fresh := []schemas.Correction{correction(7, 2, "p1", ""), correction(7, 2, "p2", "o1"), correction(len(old), 1, "p1", "")}
+	fresh := []schemas.Correction{correction(7, 2, "p1", ""), correction(7, 2, "p2", "o1"), correction(samples, 1, "p1", "")}
 	putCorrections(t, db, "", fresh...)
 	for _, dataset := range []string{"", "roads"} {
 		if diff := gocmp.Diff(sorted(fresh...), corrections(t, db, dataset, time.Millisecond)); diff != "" {
 			t.Errorf("dataset %q: -want +got\n%s", dataset, diff)
 		}
 	}
-	if got := len(corrections(t, db, "", 2*time.Hour)); got != len(old)+2 {
-		t.Errorf("%d corrections of two hours, want %d", got, len(old)+2)
+	if got := len(corrections(t, db, "", 2*time.Hour)); got != len(old)-each+3 {
+		t.Errorf("%d corrections of two hours, want %d", got, len(old)-each+3)
+	}
+}
+
+// TestCorrectionsNewest: of each dataset those of the samples come whose latest submission is the newest, whenever they were
+// first submitted; an erased one makes room for the next.
+func TestCorrectionsNewest(t *testing.T) {
+	db := open(t)
+	at := func(c schemas.Correction, second int) schemas.Correction {
+		c.At = time.Date(2026, 3, 4, 5, 6, second, 0, time.UTC)
+		return c
+	}
+	var rows []schemas.Correction
+	for n := range 50 {
+		rows = append(rows, at(correction(n, 1, "p1", "o1"), n), at(correction(n, 1, "p2", ""), n))
+	}
+	elsewhere := at(correction(99, 1, "p1", "o1"), 0)
+	elsewhere.Dataset = "rails"
+	again := at(correction(3, 2, "p1", ""), 55) // once of the oldest
+	putCorrections(t, db, "a", append(rows, elsewhere)...)
+	putCorrections(t, db, "b", again)
+	want := sorted(append(slices.Clone(rows[2*42:]), again, elsewhere)...)
+	newest := func(dataset string, within time.Duration) (out []schemas.Correction) {
+		t.Helper()
+		for c, err := range db.Corrections(t.Context(), dataset, within, 9) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, c)
+		}
+		return out
+	}
+	for _, within := range []time.Duration{0, time.Hour} {
+		if diff := gocmp.Diff(want, newest("", within)); diff != "" {
+			t.Errorf("within %s: -want +got\n%s", within, diff)
+		}
+	}
+	if diff := gocmp.Diff([]schemas.Correction{elsewhere}, newest("rails", 0)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for _, gone := range []int{49, 3} {
+		if _, err := db.Erase(t.Context(), sampleID(gone)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := gocmp.Diff(sorted(slices.Clone(rows[2*40:2*49])...), newest("roads", 0)); diff != "" {
+		t.Errorf("after erasures: -want +got\n%s", diff)
 	}
 }

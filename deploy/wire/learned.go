@@ -10,15 +10,15 @@ import (
 	"gleaner/stages/prelabel/learned"
 )
 
-// correctionStore yields the corrections that stand, of a dataset or of all, a sample's together; with a span of time, of the
-// samples written about within it, and of some before.
+// correctionStore yields the corrections that stand, of the samples of a dataset, or of each, that were submitted last, a sample's
+// together; with a span of time, of the samples written about within it, and of some before.
 type correctionStore interface {
-	Corrections(ctx context.Context, dataset string, within time.Duration) iter.Seq2[schemas.Correction, error]
+	Corrections(ctx context.Context, dataset string, within time.Duration, newest int) iter.Seq2[schemas.Correction, error]
 }
 
 const (
 	learnEvery = 3 * time.Second
-	// learnAnew is when all is read again, which lets go of what was erased.
+	// learnAnew is when all that is held is read again, which lets go of what was erased.
 	learnAnew = time.Hour
 	// correctionsAtOnce is about how many are in memory while many are read.
 	correctionsAtOnce = 20_000
@@ -84,7 +84,7 @@ func (l *learner) refresh(ctx context.Context) error {
 func (l *learner) read(ctx context.Context, within time.Duration, into *learned.Book) (map[schemas.SampleID]uint64, error) {
 	var rows []schemas.Correction
 	read := map[schemas.SampleID]uint64{}
-	for r, err := range l.from.Corrections(ctx, l.dataset, within) {
+	for r, err := range l.from.Corrections(ctx, l.dataset, within, learned.MaxSamples) {
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,7 @@ type written struct {
 	yielded int
 }
 
-func (w *written) Corrections(_ context.Context, _ string, within time.Duration) iter.Seq2[schemas.Correction, error] {
+func (w *written) Corrections(_ context.Context, _ string, within time.Duration, _ int) iter.Seq2[schemas.Correction, error] {
 	return func(yield func(schemas.Correction, error) bool) {
 		for i, r := range w.rows {
 			if w.err != nil && i >= len(w.rows)/2 {

@@ -2,10 +2,10 @@
 // (convention), the probability that a model's proposal is accepted (calibrate), and how the detections of several models become
 // one list (fuse). Where nothing has been learned, everything stays as the models have it.
 //
-// Each is a function of the corrections that are held, not of the order in which they came. Conventions follow every correction.
-// Calibration and fusion are learned anew by Fit, from the newest maxSamples corrected samples of a dataset, when a tenth of
-// those is new: so what a sample costs does not rise with their number, and who begins anew with the same corrections knows at
-// least as much.
+// Each is a function of the corrections that are held, those of the newest MaxSamples corrected samples of a dataset, not of the
+// order in which they came. Conventions follow every correction. Calibration and fusion are learned anew by Fit, when a tenth of
+// the samples is new: so what a sample costs does not rise with their number, and who begins anew with the same corrections knows
+// at least as much.
 package learned
 
 import (
@@ -80,7 +80,6 @@ func New(taxonomy Taxonomy) *Book {
 
 // Update takes corrections in, all of a sample in one call: they replace what the sample said before.
 func (b *Book) Update(corrections []schemas.Correction) {
-	b.conventions.Update(corrections)
 	type key struct {
 		dataset string
 		sample  schemas.SampleID
@@ -98,9 +97,19 @@ func (b *Book) Update(corrections []schemas.Correction) {
 		}
 		b.windows[k.dataset].put(rows)
 	}
-	for _, w := range b.windows {
-		w.cut()
+	gone := map[key]bool{}
+	for dataset, w := range b.windows {
+		for _, s := range w.cut() {
+			gone[key{dataset, s.id}] = true
+		}
 	}
+	if len(gone) > 0 {
+		corrections = slices.DeleteFunc(slices.Clone(corrections), func(c schemas.Correction) bool { return gone[key{c.Dataset, c.SampleID}] })
+		for k := range gone {
+			corrections = append(corrections, schemas.Correction{Dataset: k.dataset, SampleID: k.sample}) // which takes all back
+		}
+	}
+	b.conventions.Update(corrections)
 }
 
 // Fit learns calibration and fusion anew for those datasets of whose samples a tenth is new. It takes some seconds for a full

@@ -272,13 +272,34 @@ func TestBounds(t *testing.T) {
 	b.Update(first)
 	for range 10 {
 		var rows []schemas.Correction
-		for range maxSamples / 10 {
+		for range MaxSamples / 10 {
 			rows = append(rows, w.image(1)...)
 		}
 		b.Update(rows)
 	}
-	if held := b.windows["d"].samples; len(held) != maxSamples || held[first[0].SampleID].found != nil {
+	if held := b.windows["d"].samples; len(held) != MaxSamples || held[first[0].SampleID].found != nil {
 		t.Fatalf("%d samples are held, or the oldest is", len(held))
+	}
+	old := w.image(1)
+	for i := range old {
+		old[i].Class, old[i].Accepted, old[i].At = "relic", true, time.Unix(0, 0)
+	}
+	b.Update(old)
+	accepted := 0
+	for _, s := range b.windows["d"].samples {
+		for _, d := range s.found {
+			if d.label >= 0 {
+				accepted++
+			}
+		}
+	}
+	for _, e := range b.Known("d").Conventions {
+		if e.Class == "relic" {
+			t.Error("conventions are learned from a sample older than those that are held")
+		}
+		if e.Class == "vehicle" && e.N != accepted {
+			t.Errorf("conventions are learned from %d accepted proposals, want the %d of the samples that are held", e.N, accepted)
+		}
 	}
 	b.windows["d"].samples = map[schemas.SampleID]sample{}
 	fit := func(images int) int {

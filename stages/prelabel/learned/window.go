@@ -11,8 +11,8 @@ import (
 	"gleaner/schemas/geometry"
 )
 
-// maxSamples is how many corrected samples of a dataset are held, some 150 bytes for each proposal.
-const maxSamples = 1000
+// MaxSamples is how many corrected samples of a dataset are held, the newest: some 150 bytes for each proposal.
+const MaxSamples = 1000
 
 // window holds the newest corrected samples of a dataset.
 type window struct {
@@ -83,14 +83,16 @@ func (w *window) put(rows []schemas.Correction) {
 	w.changed++
 }
 
-// cut keeps the newest samples.
-func (w *window) cut() {
-	if len(w.samples) <= maxSamples {
-		return
+// cut keeps the newest samples, and returns those that it lets go.
+func (w *window) cut() []sample {
+	if len(w.samples) <= MaxSamples {
+		return nil
 	}
-	for _, s := range w.newest()[maxSamples:] {
+	gone := w.newest()[MaxSamples:]
+	for _, s := range gone {
 		delete(w.samples, s.id)
 	}
+	return gone
 }
 
 // newest are the samples, the newest first.
