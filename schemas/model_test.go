@@ -13,7 +13,7 @@ func TestParseModelID(t *testing.T) {
 	if name, version, err := ParseModelID("my model@2.1-rc"); err != nil || name != "my model" || version != "2.1-rc" {
 		t.Errorf("%q, %q, %v", name, version, err)
 	}
-	for _, id := range []string{"", "a", "@", "a@", "@1", "a@1@2", "a/b@1", "a@1/2", "a,b@1", "a\n@1", strings.Repeat("a", 79) + "@1"} {
+	for _, id := range []string{"", "a", "@", "a@", "@1", "a@1@2", "a/b@1", "a@1/2", "a,b@1", "a+b@1", "a@1+2", "a@1+b@1", "a\n@1", strings.Repeat("a", 79) + "@1"} {
 		if _, _, err := ParseModelID(id); err == nil || !strings.Contains(err.Error(), "want name@version") {
 			t.Errorf("%q: %v", id, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -53,6 +54,53 @@ func TestModelIDHasOneMeaning(t *testing.T) {
 	}
 	if got := r.Models["m@1"]; records != 1 || got.SHA256 != entries[won].SHA256 || got.Decode.Decoder != entries[won].Decode.Decoder {
 		t.Errorf("%d records, entry %+v, want %+v", records, got, entries[won])
+	}
+}
+
+// TestRemovedModelStaysAway: neither rolling back nor asking for it lets a removed model serve again. A name with + in it never does:
+// sets of models are joined by that.
+func TestRemovedModelStaysAway(t *testing.T) {
+	c := overKafka(t)
+	var err error
+	if c.Blobs, err = blob.Open(t.Context(), c.Config.Blob); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(realdata.Need(t, "models", "FastestDet.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes, err := prelabel.ReadClasses(realdata.Need(t, "models", "coco.names"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.AddModel(t.Context(), data, ModelSpec{Name: "old+new", Classes: classes}); err == nil || !strings.Contains(err.Error(), "want name@version") {
+		t.Errorf("a name with + is registered: %v", err)
+	}
+	for _, name := range []string{"old", "new"} {
+		if _, _, err := c.AddModel(t.Context(), data, ModelSpec{Name: name, Classes: classes}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.ServeModels(t.Context(), schemas.AnyDataset, []string{name}, 0, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.RemoveModel(t.Context(), "old", "ana"); err != nil {
+		t.Fatal(err)
+	}
+	_, rolled := c.RollbackModels(t.Context(), schemas.AnyDataset, "test")
+	_, asked := c.ServeModels(t.Context(), schemas.AnyDataset, []string{"new", "old@1"}, 0, "test")
+	_, canary := c.ServeModels(t.Context(), "street", []string{"old@1"}, 0.5, "test")
+	for how, err := range map[string]error{"rolled back": rolled, "asked for": asked, "as a canary": canary} {
+		if err == nil || !strings.Contains(err.Error(), "model old@1 was removed by ana") {
+			t.Errorf("%s: %v", how, err)
+		}
+	}
+	r, err := c.Registry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Serves("street").All(); !slices.Equal(got, []string{"new@1"}) {
+		t.Errorf("%v serve", got)
 	}
 }
 

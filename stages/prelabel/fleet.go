@@ -206,6 +206,13 @@ func (f *Fleet) gather(ctx context.Context, set schemas.ModelSet, r Registry) (m
 }
 
 func (f *Fleet) member(ctx context.Context, id string, r Registry) (*member, error) {
+	entry, ok := r.Models[id]
+	if !ok {
+		return nil, schemas.NewFault("unknown-model", fmt.Errorf("model %s is not registered", id))
+	}
+	if _, removed := r.Removed[id]; removed {
+		return nil, schemas.NewFault("removed-model", fmt.Errorf("model %s was removed", id))
+	}
 	f.mu.Lock()
 	m, ok := f.members[id]
 	if ok {
@@ -214,13 +221,6 @@ func (f *Fleet) member(ctx context.Context, id string, r Registry) (*member, err
 	f.mu.Unlock()
 	if ok {
 		return m, nil
-	}
-	entry, ok := r.Models[id]
-	if !ok {
-		return nil, schemas.NewFault("unknown-model", fmt.Errorf("model %s is not registered", id))
-	}
-	if _, removed := r.Removed[id]; removed {
-		return nil, schemas.NewFault("removed-model", fmt.Errorf("model %s was removed", id))
 	}
 	loaded, err := f.try(ctx, entry)
 	if err != nil {

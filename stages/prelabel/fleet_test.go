@@ -281,6 +281,39 @@ func TestFleetRefusesOwn(t *testing.T) {
 	}
 }
 
+// TestFleetRemoved: a removed model comes back neither as what served before one that is refused, nor because it is asked for,
+// nor by the samples that still see it.
+func TestFleetRemoved(t *testing.T) {
+	y := newYard(t)
+	y.fail["a@2"] = func(*yardModel) error { return schemas.NewFault("corrupt", errors.New("short")) }
+	r := registered("a@1", "a@2", "a@3")
+	f := y.fleet()
+	update(t, f, r.serve(serving("*", "a@1")))
+	_, release, err := f.Take("street", schemas.SampleID{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	good := serving("*", "a@3")
+	good.At = good.At.Add(1)
+	update(t, f, r.serve(good))
+	r.Removed["a@1"] = schemas.ModelRemoval{ID: "a@1"}
+	again := serving("*", "a@1")
+	again.At = again.At.Add(2)
+	update(t, f, r.serve(again))
+	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@3" || f.Failures().Refused != 1 || !strings.HasSuffix(f.Failures().Last.Error(), "model a@1 was removed") {
+		t.Errorf("a sample gets %q, %+v", got, f.Failures())
+	}
+
+	bad := serving("*", "a@2")
+	bad.Previous = &schemas.ModelSet{Models: []string{"a@1"}}
+	f = y.fleet()
+	update(t, f, r.serve(bad))
+	if got := taken(t, f, "street", schemas.SampleID{}); !strings.HasPrefix(got, "error: no model serves yet: models a@2 ") || y.loads["a@1"] != 1 {
+		t.Errorf("at a start a sample gets %q, loaded %v", got, y.loads)
+	}
+}
+
 // TestFleetTriesAgain has a store that does not answer for a while, and a machine without memory.
 func TestFleetTriesAgain(t *testing.T) {
 	y := newYard(t)
