@@ -1,5 +1,5 @@
 // Command prelabel measures what prelabel makes of models: fusion of several, calibration of their scores, where they are
-// worst, what is learned of labeling rules, what becomes of datasets with different objects, and what the step costs. It writes
+// worst, what is learned of labeling rules, what becomes of datasets with different objects and of samples while models change, and what the step costs. It writes
 // its figures as markdown and its plots as SVG files. `make bench-prelabel` runs it; models and images are those of GLEANER_DATA
 // or ../shared/data.
 package main
@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"gleaner/connectors/engine"
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/bench/prelabel/conventions"
 	"gleaner/deploy/bench/report"
@@ -59,11 +60,13 @@ func sections() []section {
 		{"slices", (*bench).slices},
 		{"conventions", (*bench).conventions},
 		{"heterogeneous", (*bench).heterogeneous},
+		{"hotswap", (*bench).hotswap},
 		{"throughput", (*bench).throughput},
 	}
 }
 
 func main() {
+	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
 	var o options
 	names := make([]string, 0, len(sections()))
 	for _, s := range sections() {
