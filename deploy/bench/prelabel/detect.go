@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gleaner/connectors/formats"
+	"gleaner/deploy/bench/prelabel/looks"
 	"gleaner/schemas"
-	"gleaner/stages/ingest"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
 	"gleaner/stages/prelabel/evaluate"
@@ -21,12 +21,11 @@ import (
 
 // picture is a labeled image with what the models found.
 type picture struct {
-	name     string
-	pixels   int
-	truth    []schemas.Object
-	slices   map[string]string
-	measures ingest.Measures
-	found    [][]schemas.Object // by model; best first, suppressed as the step does by default
+	name   string
+	look   looks.Look
+	truth  []schemas.Object
+	slices map[string]string
+	found  [][]schemas.Object // by model; best first, suppressed as the step does by default
 }
 
 // scored are pictures that the models have seen.
@@ -120,7 +119,7 @@ func (b *bench) detect(ctx context.Context, n int, open func(p *picture, i int) 
 			if err != nil {
 				return err
 			}
-			p.pixels, p.measures = img.W*img.H, ingest.Measure(img)
+			p.look = looks.Of(img)
 			for _, d := range b.detectors {
 				found, err := d.Detect(ctx, img, cfg.Low)
 				if err != nil {

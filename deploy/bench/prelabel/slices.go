@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"gleaner/deploy/bench/report"
+	"gleaner/deploy/bench/prelabel/looks"
 	"gleaner/deploy/scenes"
 	"gleaner/schemas"
 	"gleaner/stages/pixels"
@@ -16,10 +16,7 @@ import (
 	"gleaner/stages/prelabel/fuse"
 )
 
-const (
-	sceneCount  = 120 // generated
-	leastImages = 10  // that a slice must have before it can be called the worst
-)
+const sceneCount = 120 // generated
 
 // slices cuts what fusion and calibration reach by properties of the pictures: measured ones of photos, drawn ones of
 // generated scenes.
@@ -29,8 +26,7 @@ func (b *bench) slices(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "\n### Slices\n\nThe figures above by slice, the worst first; intervals by %d resamples of the slice's own pictures. A mean over classes has few labels of "+
-		"most of them in a slice, and counts only those that it has. Of coco128 slices are by ingest's measures: dark where the mean luma is under 85 of 255, soft where the "+
-		"variance of the Laplacian is in the lowest fifth, small where the picture has under 250000 pixels.\n", b.resamples)
+		"most of them in a slice, and counts only those that it has. Of coco128 slices are by ingest's measures: %s.\n", b.resamples, looks.Rule)
 	models := b.allKnowing()
 	images := coco.images(models)
 	found, _ := crossFit(models, images, 0)
@@ -69,25 +65,14 @@ func (b *bench) slices(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// measured makes slices of ingest's measures.
+// measured makes slices of how the pictures look.
 func (s *scored) measured() {
-	sharpness := make([]float64, len(s.pictures))
+	all := make([]looks.Look, len(s.pictures))
 	for i, p := range s.pictures {
-		sharpness[i] = p.measures.Sharpness
+		all[i] = p.look
 	}
-	soft := report.Quantile(sharpness, 0.2)
-	choose := func(is bool, yes, no string) string {
-		if is {
-			return yes
-		}
-		return no
-	}
-	for i, p := range s.pictures {
-		s.pictures[i].slices = map[string]string{
-			"light": choose(p.measures.Mean < 85, "dark", "normal"),
-			"focus": choose(p.measures.Sharpness < soft, "soft", "sharp"),
-			"size":  choose(p.pixels < 250_000, "small", "normal"),
-		}
+	for i, of := range looks.Slices(all) {
+		s.pictures[i].slices = of
 	}
 }
 
@@ -121,7 +106,7 @@ func (b *bench) cut(out io.Writer, name string, s *scored, all figures) {
 		}
 		fmt.Fprintf(out, "| %s | %d | %d | %s | %s | %s | %s |\n", f.Name, len(f.Images), labels(f.Images), percent(of(single)), percent(f.Interval), nats(of(raw)), nats(of(nll)))
 	}
-	enough := func(f evaluate.Figure) bool { return len(f.Images) >= leastImages && !math.IsNaN(f.Value) }
+	enough := func(f evaluate.Figure) bool { return len(f.Images) >= looks.Least && !math.IsNaN(f.Value) }
 	if i := slices.IndexFunc(fused, enough); i >= 0 {
 		f := fused[i]
 		fmt.Fprintf(out, "\nThe worst slice of %s by AP50: **%s**, %s on %d pictures with %d labels; all together %.2f.", name, f.Name, percent(f.Interval), len(f.Images), labels(f.Images),

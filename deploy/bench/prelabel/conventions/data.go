@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"gleaner/connectors/formats"
+	"gleaner/deploy/bench/prelabel/looks"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/corrections"
@@ -21,6 +22,7 @@ const low = 0.05 // the least score of a proposal, prelabel's default
 
 // photo is an image with what a model proposes and what people labeled.
 type photo struct {
+	look   looks.Look
 	sample schemas.Sample
 	labels []schemas.Object
 }
@@ -103,7 +105,7 @@ func (s set) load(ctx context.Context, detector prelabel.Detector, data string) 
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		p := photo{labels: labels, sample: schemas.Sample{
+		p := photo{look: looks.Of(img), labels: labels, sample: schemas.Sample{
 			ID: schemas.NewSampleID(s.name, name, schemas.Hash{}), Dataset: s.name, UniqueID: name, Rank: schemas.RankHuman, Revision: 1,
 			Image:  schemas.ImageRef{W: img.W, H: img.H},
 			Stamps: []schemas.Stamp{{Step: "prelabel", Model: detector.Model().ID}},

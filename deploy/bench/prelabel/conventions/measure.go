@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"gleaner/deploy/bench/report"
@@ -72,8 +73,9 @@ func exchanged(seed uint64) people {
 // trial is one order of the photos: the first of them give corrections, in this order; the others, which are the same for all
 // steps, are measured on.
 type trial struct {
-	heldOut                  int       // boxes measured on
-	ruled, drawn, unlearning []float64 // median IoU after steps[i] corrections: labels by the rule, as they are, and exchanged
+	heldOut                  int               // boxes measured on
+	first, last              map[int][]float64 // IoU of each photo's boxes with labels by the rule, before and after all corrections
+	ruled, drawn, unlearning []float64         // median IoU after steps[i] corrections: labels by the rule, as they are, and exchanged
 }
 
 // recovered is the share of the median IoU that the rule costs which is back after steps[i] corrections.
@@ -94,10 +96,12 @@ func (s set) run(photos []photo, seed uint64) (trial, error) {
 		}
 	}
 	var pairs []schemas.Correction
+	var of []int // photo of each pair
 	for _, at := range order[n:] {
-		pairs = append(pairs, asIs().teach(photos[at])...)
+		taught := asIs().teach(photos[at])
+		pairs, of = append(pairs, taught...), append(of, slices.Repeat([]int{at}, len(taught))...)
 	}
-	t := trial{heldOut: len(pairs)}
+	t := trial{heldOut: len(pairs), first: map[int][]float64{}, last: map[int][]float64{}}
 	if len(pairs) < leastHeldOut {
 		return t, fmt.Errorf("%s: after the photos that give %d corrections, %d boxes are left to measure on", s.name, most, len(pairs))
 	}
@@ -111,6 +115,15 @@ func (s set) run(photos []photo, seed uint64) (trial, error) {
 				ious[j] = book.Apply(s.name, c.Class, c.Source, c.Proposal, c.W, c.H).IoU(c.Label)
 			}
 			*out = append(*out, report.Median(ious))
+			for j, iou := range ious {
+				switch {
+				case i > 0: // not by the rule
+				case step == 0:
+					t.first[of[j]] = append(t.first[of[j]], iou)
+				case step == most:
+					t.last[of[j]] = append(t.last[of[j]], iou)
+				}
+			}
 		}
 	}
 	return t, nil

@@ -5,10 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
+	"gleaner/deploy/bench/prelabel/looks"
 	"gleaner/deploy/bench/report"
 	"gleaner/stages/prelabel"
+	"gleaner/stages/prelabel/evaluate"
 )
 
 // Bounds that the last step must keep.
@@ -30,6 +33,7 @@ type Result struct {
 	Photos          int
 	Recovered, Lost []float64 // of each trial after the last step
 	trials          []trial
+	slices          []evaluate.Slice // of the photos
 }
 
 // Run measures with a detector of COCO's classes and writes the figures as markdown. It takes half a minute of processor time for
@@ -42,6 +46,11 @@ func Run(ctx context.Context, detector prelabel.Detector, o Options, out io.Writ
 			return nil, fmt.Errorf("conventions: %s: %w", s.name, err)
 		}
 		r := Result{Set: s.name, Photos: len(photos)}
+		seen := make([]looks.Look, len(photos))
+		for i, p := range photos {
+			seen[i] = p.look
+		}
+		r.slices = evaluate.Slices(looks.Slices(seen))
 		for seed := range uint64(o.Trials) {
 			t, err := s.run(photos, seed)
 			if err != nil {
@@ -90,7 +99,33 @@ func (r Result) write(out io.Writer, s set) {
 			kept++
 		}
 	}
-	fmt.Fprintf(out, "\nAfter %d corrections %d of %d orders recover %.0f %% or more.\n\n", steps[len(steps)-1], kept, len(r.Recovered), 100*LeastRecovered)
+	fmt.Fprintf(out, "\nAfter %d corrections %d of %d orders recover %.0f %% or more.%s\n\n", steps[len(steps)-1], kept, len(r.Recovered), 100*LeastRecovered, r.worst())
+}
+
+// worst says in which slice of the photos boxes are farthest from labels by the rule in the end, over all orders.
+func (r Result) worst() string {
+	median := func(images []int, of func(trial) map[int][]float64) float64 {
+		var all []float64
+		for _, t := range r.trials {
+			for _, i := range images {
+				all = append(all, of(t)[i]...)
+			}
+		}
+		if len(all) == 0 {
+			return math.NaN()
+		}
+		return report.Median(all)
+	}
+	last := func(t trial) map[int][]float64 { return t.last }
+	said, least := "", math.Inf(1)
+	for _, part := range r.slices {
+		if got := median(part.Images, last); len(part.Images) >= looks.Least && got < least {
+			least = got
+			said = fmt.Sprintf(" The worst slice then: **%s**, median IoU %.3f on %d photos, and %.3f without corrections.", part.Name, got, len(part.Images),
+				median(part.Images, func(t trial) map[int][]float64 { return t.first }))
+		}
+	}
+	return said
 }
 
 // spread is the median of values with the least and the greatest.
