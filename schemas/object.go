@@ -43,6 +43,13 @@ func (o Object) OwnScore() float32 {
 	return o.Score
 }
 
+// Calibrate makes a probability the score, and keeps the model's own.
+func (o *Object) Calibrate(probability float32) {
+	if probability != o.Score {
+		o.RawScore, o.Score = o.Score, probability
+	}
+}
+
 // Origin is the class that the object was before it was translated to Class, with its label space, by the lineage; false where
 // there is none.
 func (o Object) Origin() (space, class string, ok bool) {

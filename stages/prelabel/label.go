@@ -38,7 +38,7 @@ func (p *Prelabel) proposals(s *schemas.Sample, opinions []opinion) []schemas.Ob
 	}
 	for i := range all {
 		p.move(s, &all[i])
-		p.calibrate(s.Dataset, &all[i])
+		all[i].Calibrate(p.chance(s.Dataset, &all[i]))
 	}
 	sortByScore(all)
 	for i := range all {
@@ -52,15 +52,23 @@ func (p *Prelabel) objects(ctx context.Context, s *schemas.Sample, opinions []op
 	if fused {
 		all = p.fused(s, opinions)
 	}
-	var found []schemas.Object
-	for _, o := range all {
-		if p.calibrate(s.Dataset, &o); o.Score < p.cfg.accept(s.Dataset) {
-			continue
+	type place struct { // in all, since objects are large
+		at     int
+		chance float32
+	}
+	var likely []place
+	for i := range all {
+		if chance := p.chance(s.Dataset, &all[i]); chance >= p.cfg.accept(s.Dataset) {
+			likely = append(likely, place{i, chance})
 		}
+	}
+	found := make([]schemas.Object, len(likely))
+	for i, l := range likely {
+		found[i] = all[l.at]
+		found[i].Calibrate(l.chance)
 		if !fused {
-			p.move(s, &o)
+			p.move(s, &found[i])
 		}
-		found = append(found, o)
 	}
 	sortByScore(found)
 	found = Suppress(found, p.cfg.IoU, p.cfg.MaxProposals)
@@ -112,12 +120,10 @@ func (p *Prelabel) move(s *schemas.Sample, o *schemas.Object) {
 	}
 }
 
-// calibrate makes of a score the chance that the dataset's people accept the detection.
-func (p *Prelabel) calibrate(dataset string, o *schemas.Object) {
+// chance is the probability that the dataset's people accept a detection; where nothing has been learned, its score.
+func (p *Prelabel) chance(dataset string, o *schemas.Object) float32 {
 	if p.Learned == nil {
-		return
+		return o.Score
 	}
-	if chance := p.Learned.Probability(dataset, o.Class, o.Source, o.Score); chance != o.Score {
-		o.RawScore, o.Score = o.Score, chance
-	}
+	return p.Learned.Probability(dataset, o.Class, o.Source, o.Score)
 }
