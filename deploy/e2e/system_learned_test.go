@@ -79,16 +79,16 @@ func TestLearnedWhileRunning(t *testing.T) {
 	if err := conn.DB.PutCorrections(t.Context(), "", rows); err != nil {
 		t.Fatal(err)
 	}
-	moved, fused := 0, 0
-	for n := 1; n < len(photos) && (moved == 0 || fused == 0); n++ {
+	moved, calibrated, fused := 0, 0, 0 // calibration and fusion are learned after conventions
+	for n := 1; n < len(photos) && (moved == 0 || calibrated == 0 || fused == 0); n++ {
 		sample := push(n)
 		for _, o := range sample.Proposals {
 			if o.Raw == (geometry.Box{}) {
 				continue
 			}
 			moved++
-			if o.RawScore == 0 || o.RawScore == o.Score {
-				t.Errorf("%+v does not carry the model's own score beside the probability", o)
+			if o.RawScore != 0 && o.RawScore != o.Score {
+				calibrated++
 			}
 			if wider := (o.Box.X2 - o.Raw.X2) / o.Raw.W(); o.Box.X1 != o.Raw.X1 || wider > 0.22 || wider < 0.18 && o.Box.X2 != float32(sample.Image.W) {
 				t.Errorf("%+v is moved elsewhere than a fifth to the right", o)
@@ -100,7 +100,7 @@ func TestLearnedWhileRunning(t *testing.T) {
 			}
 		}
 	}
-	if moved == 0 || fused == 0 {
-		t.Errorf("%d proposals are moved and %d objects fused in %d photos", moved, fused, len(photos))
+	if moved == 0 || calibrated == 0 || fused == 0 {
+		t.Errorf("%d proposals are moved, %d calibrated and %d objects fused in %d photos", moved, calibrated, fused, len(photos))
 	}
 }
