@@ -13,7 +13,7 @@ type regions struct {
 	sorted []tally     // likewise, of the result
 	colors []meanColor // by region, as of the beginning of a pass
 	floor  int64       // a region of so many pixels gives none away
-	dirty  []uint64    // [h+2][words] bits of the pixels at borders whose 3x3 surroundings have changed since they were looked at
+	dirty  []uint64    // [h+2][words] bits of the pixels at borders that are to be looked at, since one of four neighbors has changed
 	words  int         // of a row
 }
 
@@ -71,83 +71,73 @@ func (r *regions) hierarchy(f *field, kernel kernel, labels []uint16, tallies []
 type meanColor struct{ l, a, b int32 }
 
 const (
-	passes = 4
+	passes = 5
 
 	// What a neighbor that has the same label is worth to a pixel, as a squared distance of colors: the borders' smoothness.
 	sideWorth   = 16 * labScale * labScale
 	cornerWorth = 5 * labScale * labScale
-	mostWorth   = 4*sideWorth + 4*cornerWorth
 )
 
 // refine gives the dirty pixels of a row to a neighboring region where that lowers the squared distance to the region's mean
 // color plus the length of borders (Yao et al. 2015, "Real-time coarse-to-fine topologically preserving segmentation", at its
 // finest level). A pixel stays where its region would fall apart without it, so that regions stay 4-connected.
+//
+// Branches that cannot be foretold are what this costs, so there are few.
 func (r *regions) refine(f *field, y int) {
 	packed := f.sums[y*(r.w+1):][:r.w+1]
+	l, a, b := f.l[y*f.stride:][:r.w], f.a[y*f.stride:][:r.w], f.b[y*f.stride:][:r.w]
+	corner := &r.labels[y*r.stride] // the pixel up and left of the first
 	dirty := r.dirty[(y+1)*r.words:][:r.words]
 	for i := range dirty {
-		for left := ^uint64(0); dirty[i]&left != 0; {
-			bit := bits.TrailingZeros64(dirty[i] & left)
+		todo := dirty[i]
+		dirty[i] = 0
+		for ; todo != 0; todo &= todo - 1 {
+			bit := bits.TrailingZeros64(todo)
 			x := 64*i + bit
-			if x >= r.w {
+			if x >= len(l) {
 				return
 			}
-			left = ^uint64(1) << bit
-			dirty[i] &^= 1 << bit
-			k := r.labels[(y+1)*r.stride+x+1]
-			if best := r.best(f, x, y, k); best != k && r.sums[k].n > r.floor {
-				r.labels[(y+1)*r.stride+x+1] = best
+			around := surroundings(four(at(corner, x)), four(at(corner, r.stride+x)), four(at(corner, 2*r.stride+x)))
+			k := *at(corner, r.stride+x+1)
+			own, others := around.same(k)
+			if !loose[own] {
+				continue
+			}
+			pixel := meanColor{int32(l[x]), int32(a[x]), int32(b[x])}
+			best, least := k, pixel.distance2(&r.colors[k])-worth[own]
+			for others != 0 { // one, mostly
+				other := around.first(others)
+				set, differ := around.same(other)
+				others &= differ
+				if other == outside {
+					continue
+				}
+				if d := pixel.distance2(&r.colors[other]) - worth[set]; d < least {
+					best, least = other, d
+				}
+			}
+			if best != k && r.sums[k].n > r.floor {
+				*at(corner, r.stride+x+1) = best
 				v := packed[x+1] - packed[x]
 				r.sums[k].take(v)
 				r.sums[best].give(v, 1)
 				r.soil(x, y)
+				ahead := dirty[i] &^ (2<<bit - 1) // the next pixel, still in this pass
+				todo |= ahead
+				dirty[i] ^= ahead
 			}
 		}
 	}
 }
 
-// best is the region that a pixel of region k goes to.
-func (r *regions) best(f *field, x, y int, k uint16) uint16 {
-	corner := at(&r.labels[0], y*r.stride+x) // the pixel up and left
-	around := square{four(corner), four(at(corner, r.stride)), four(at(corner, 2*r.stride))}
-	up, left, right, down := uint16(around[0]>>16), uint16(around[1]), uint16(around[1]>>32), uint16(around[2]>>16)
-	if up == k && down == k && left == k && right == k {
-		return k
-	}
-	own := around.same(k)
-	if !simple[own] {
-		return k
-	}
-	c := f.at(x, y)
-	pixel := meanColor{int32(c.l), int32(c.a), int32(c.b)}
-	best, least := k, pixel.distance2(&r.colors[k])-worth[own]
-	// A color from here on cannot be better: what is worth nothing to k may be to it.
-	farthest := least + mostWorth - worth[own]
-	last := k
-	for _, other := range [4]uint16{up, left, right, down} {
-		if other == k || other == last || other == outside {
-			continue
-		}
-		last = other
-		d := pixel.distance2(&r.colors[other])
-		if d >= farthest {
-			continue
-		}
-		if d -= worth[around.same(other)]; d < least {
-			best, least = other, d
-		}
-	}
-	return best
-}
-
-// soil makes the 3x3 surroundings of a pixel dirty.
+// soil makes the neighbors of a pixel dirty.
 func (r *regions) soil(x, y int) {
-	first, last := max(x-1, 0), min(x+1, r.w-1)
-	for at := y * r.words; at <= (y+2)*r.words; at += r.words {
-		r.dirty[at+first/64] |= 1 << (first % 64)
-		r.dirty[at+x/64] |= 1 << (x % 64)
-		r.dirty[at+last/64] |= 1 << (last % 64)
-	}
+	row, bit := (y+1)*r.words, uint64(1)<<(x%64)
+	r.dirty[row-r.words+x/64] |= bit
+	r.dirty[row+r.words+x/64] |= bit
+	left, right := max(x-1, 0), min(x+1, r.w-1)
+	r.dirty[row+left/64] |= 1 << (left % 64)
+	r.dirty[row+right/64] |= 1 << (right % 64)
 }
 
 // distance2 is the squared distance of two colors, in which lightness counts twice.
@@ -156,29 +146,48 @@ func (c meanColor) distance2(d *meanColor) int32 {
 	return 2*l*l + a*a + b*b
 }
 
-// square is the labels of 3x3 pixels, each row in the lower three lanes of 16 bits.
-type square [3]uint64
+// square is the labels around a pixel, in lanes of 16 bits: those up, left, right and down, and those up left, up right, down left
+// and down right.
+type square struct{ sides, corners uint64 }
 
-// same has a bit set for each pixel of the square whose label is k, column by column.
-func (s *square) same(k uint16) uint {
-	every := uint64(k) * 0x0001_0001_0001_0001
-	m := zeros(s[0]^every)>>15 | zeros(s[1]^every)>>14 | zeros(s[2]^every)>>13
-	return uint(m|m>>13|m>>26) & (1<<9 - 1)
+// surroundings makes the square of 3x3 labels, of each row in the lower three lanes.
+func surroundings(above, row, below uint64) square {
+	const first, second, third = 0xffff, 0xffff << 16, 0xffff << 32
+	return square{
+		sides:   above>>16&first | row<<16&second | row&third | below<<32&(second<<32),
+		corners: above&(first|third) | (below&(first|third))<<16,
+	}
 }
+
+// same has a bit set for each pixel of the square whose label is k: up left, up, down left, left, up right, right, down right, down,
+// from the lowest on. differ has the top bit set of each lane of sides whose label is another.
+func (s square) same(k uint16) (set uint8, differ uint64) {
+	every := uint64(k) * 0x0001_0001_0001_0001
+	sides := zeros(s.sides ^ every)
+	m := zeros(s.corners^every)>>15 | sides>>14
+	m |= m >> 14
+	return uint8(m | m>>28), sides ^ topBits
+}
+
+// first is the label of the first lane of sides that has its top bit set.
+func (s square) first(lanes uint64) uint16 {
+	return uint16(s.sides >> (bits.TrailingZeros64(lanes) & 48))
+}
+
+const topBits = 0x8000_8000_8000_8000
 
 // zeros has the top bit set of each lane of 16 bits that is zero.
 func zeros(v uint64) uint64 {
-	const low = 0x7fff_7fff_7fff_7fff
-	return ^(v&low + low | v | low)
+	return ^(v&^topBits + ^uint64(topBits) | v | ^uint64(topBits))
 }
 
-// Tables by set of pixels of a square, column by column, of which the middle makes no difference: simple tells whether those
-// 4-adjacent to the middle are 4-connected without it; worth is what a set is worth to the middle if it has its label.
-var simple, worth = squares()
+// Tables by set of pixels of a square, as same has them: loose tells whether those 4-adjacent to the middle are not all of them, and
+// 4-connected without it; worth is what a set is worth to the middle if it has its label.
+var loose, worth = squares()
 
-func squares() (simple [1 << 9]bool, worth [1 << 9]int32) {
-	around := [8]int{0, 3, 6, 7, 8, 5, 2, 1} // clockwise from the upper left: corners and sides in turn
-	for set := range simple {
+func squares() (loose [1 << 8]bool, worth [1 << 8]int32) {
+	around := [8]int{0, 1, 4, 5, 6, 7, 2, 3} // clockwise from the upper left: corners and sides in turn
+	for set := range loose {
 		has := func(i int) int { return set >> around[i&7] & 1 }
 		arcs, sides := 0, 0
 		for side := 1; side < 8; side += 2 {
@@ -186,7 +195,7 @@ func squares() (simple [1 << 9]bool, worth [1 << 9]int32) {
 			sides += has(side)
 			arcs += has(side) &^ (has(side+1) & has(side+2)) // that end at this side
 		}
-		simple[set] = arcs == 1 || arcs == 0 && sides == 4
+		loose[set] = arcs == 1 && sides < 4
 	}
-	return simple, worth
+	return loose, worth
 }

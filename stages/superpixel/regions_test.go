@@ -206,9 +206,20 @@ func TestFineGoesWhereDetailIs(t *testing.T) {
 	}
 }
 
-// A pixel is simple if its neighbors of the same label stay connected within the 3x3 square without it: by flood fill.
-func TestSimplePixels(t *testing.T) {
-	for set := range simple {
+// A pixel is loose if its neighbors of the same label are not all four, and stay connected within the 3x3 square without it: by
+// flood fill.
+func TestLoosePixels(t *testing.T) {
+	for set := range 1 << 9 {
+		rows := [3]uint64{0xabcd << 48, 0xabcd << 48, 0xabcd << 48}
+		sides := 0
+		for i := range 9 {
+			label := 0xfff0 + uint64(i) // of another region
+			if set>>i&1 == 1 {
+				label = 7
+				sides += i & 1
+			}
+			rows[i/3] |= label << (i % 3 * 16)
+		}
 		var seen [9]bool
 		pieces := 0
 		var flood func(i int)
@@ -236,8 +247,24 @@ func TestSimplePixels(t *testing.T) {
 				flood(side)
 			}
 		}
-		if simple[set] != (pieces == 1) {
-			t.Fatalf("set %09b: %d pieces, simple %v", set, pieces, simple[set])
+		around := surroundings(rows[0], rows[1], rows[2])
+		own, others := around.same(7)
+		if want := pieces == 1 && sides < 4; loose[own] != want {
+			t.Fatalf("set %09b: %d pieces, %d sides, loose %v", set, pieces, sides, loose[own])
+		}
+		for _, side := range []int{1, 3, 5, 7} { // in this order
+			if set>>side&1 == 1 {
+				continue
+			}
+			label := around.first(others)
+			if want := 0xfff0 + uint16(side); label != want {
+				t.Fatalf("set %09b: the next other label is %#x, want %#x", set, label, want)
+			}
+			_, differ := around.same(label)
+			others &= differ
+		}
+		if others != 0 {
+			t.Fatalf("set %09b: %x is left of the other labels", set, others)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (s *Superpixel) Process(ctx context.Context, in schemas.Sample) ([]schemas.
 	in.Image.Inline = nil // no step from here on looks at pixels
 	in.Stage = schemas.StageSegmented
 	in.Stamps = append(in.Stamps[:len(in.Stamps):len(in.Stamps)], schemas.Stamp{
-		Step: "superpixel", Version: s.version, Model: "slic-" + string(s.cfg.Quality) + "@2",
+		Step: "superpixel", Version: s.version, Model: "slic-" + string(s.cfg.Quality) + "@3",
 		At: time.Now().UTC().Truncate(time.Microsecond), Millis: float32(time.Since(start).Seconds() * 1000),
 	})
 	return []schemas.Sample{in}, nil
