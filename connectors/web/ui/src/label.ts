@@ -4,7 +4,7 @@ import { Api, ApiError } from "./api";
 import { Canvas } from "./canvas";
 import { ask, byID, el } from "./dom";
 import type { Box } from "./geometry";
-import { decode } from "./labelmap";
+import { decode, warmUp } from "./labelmap";
 import * as edit from "./state";
 import { showFindings, showObjects, type PanelCallbacks } from "./panel";
 import { Regions } from "./regions";
@@ -424,6 +424,7 @@ async function main(): Promise<void> {
   page.who.addEventListener("click", () => void askName().then(() => location.reload()));
   document.addEventListener("keydown", keydown);
   render();
+  warmUp();
   if (actor() === "") await askName();
   page.who.textContent = actor();
   await next(params.get("task") ?? sessionStorage.getItem(current) ?? "");

@@ -48,6 +48,31 @@ export function decode(bytes: Uint8Array, pixels = maxPixels): LabelMap {
   return map;
 }
 
+/** A map of 48x32 pixels with levels, in base64: the one of that name among the golden maps. */
+export const sample =
+  "R0xNAjAgAgazd7yT6yBQO9n/rMoowHK7Ov/zSDTvHTeRAAu15kbooe5Pk3PUSjhXWPbtETFNcOJuaNqyKmY3VYqsN38AJ+pmo2rQ0kKlx+Al+/abutUAsyBQ" +
+  "OoqIsm0wKr/J7T6jgR8gdOkyiZ5El7L+hSav8quY5h+20FLcDUjV8dYIzOwiGfa6HuNUKYpBnFoiCusz9XmByqEhoEI/hFk+bn30eWEAwwIwQSymJ8lMR4dU" +
+  "Sor6VY/Djh4RI1HWFkO9wjRAuq4gnMlJpPhlvg9PFFXSodAtFiGNM6VLmK934IkSEfCIPG7mhbqu731SDKcw6XY3gRr1wDSosdUfOuJsnRHzC4orxLprWxwY" +
+  "utRbdrzgd6eHzLMEK+/rltF0xi8rYguAH87DB+AjNiQCI10kj7+q5W+wz1xP4GwBqo1GJT+VCe9G+9G2gSHyJRoATjF8CucvL8J3DTekuNqWDIvQWV91vqwC" +
+  "VKkfJvp1QFOA0CrPOfR/iPTA6DVOBdX45aFJ4bBJWe6oAPchQ3QTh0gzxHfhcHs3IMFsWYGy9fli2dOjFVkX";
+
+/**
+ * Decodes a sample in idle moments, as often as it takes until the browser has compiled the decoder: the first map of a page would
+ * take some ten times as long as the others.
+ */
+export function warmUp(times = 80): void {
+  const bytes = Uint8Array.from(atob(sample), (c) => c.charCodeAt(0));
+  const slice = 8; // ms, so that the page stays smooth
+  const some = (): void => {
+    for (const end = performance.now() + slice; times > 0 && performance.now() < end; times--) decode(bytes);
+    if (times > 0) later(some);
+  };
+  later(some);
+}
+
+/** Calls back when the page is idle, or soon in browsers that do not tell. */
+const later = (fn: () => void): unknown => ("requestIdleCallback" in globalThis ? requestIdleCallback(fn) : setTimeout(fn, 20));
+
 const truncated = (): Error => new Error("label map is cut off or damaged");
 
 /** How many bits it takes to write a number; 0 has none. */

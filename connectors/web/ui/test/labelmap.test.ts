@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import golden from "../../../../schemas/labelmap/testdata/labelmap2.json";
-import { decode } from "../src/labelmap";
+import { decode, sample, warmUp } from "../src/labelmap";
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(hex.match(/../g) ?? [], (b) => parseInt(b, 16));
 
@@ -13,6 +13,20 @@ for (const g of golden) {
     assert.deepEqual(m.levels.map((l) => Array.from(l)), g.levels);
   });
 }
+
+test("what warms the decoder up is a golden map, and ends", () => {
+  assert.equal(sample, Buffer.from(golden.find((g) => g.name === "levels")?.bytes ?? "", "hex").toString("base64"));
+  const idle: (() => void)[] = [];
+  const scope = globalThis as { requestIdleCallback?: unknown };
+  scope.requestIdleCallback = (fn: () => void) => idle.push(fn);
+  try {
+    warmUp(3);
+    for (let i = 0; i < idle.length; i++) idle[i]?.();
+    assert.ok(idle.length >= 1 && idle.length <= 3);
+  } finally {
+    delete scope.requestIdleCallback;
+  }
+});
 
 test("bytes of strangers end in an error or a map", () => {
   const whole = bytes(golden.find((g) => g.name === "levels")?.bytes ?? "");
