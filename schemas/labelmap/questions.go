@@ -57,8 +57,9 @@ func leaning(before, shift int) int {
 	return sign(before)<<leanBits | int(magnitudes[min(shift, 14)])
 }
 
-// priors are the models that contours begin with, a character each: how likely, then how sure. TestTrain made them of the maps
-// of 383 photos, of BSDS500 and the smaller ones of COCO128, with 400 or 800 regions for 640x480 pixels, in both qualities.
+// priors are the models that contours begin with, a character each: how likely, then how sure. Train made them of the superpixels of
+// 383 photos, of BSDS500 and the smaller ones of coco128, with 400 or 800 regions for 640x480 pixels, in both qualities. The command
+// deploy/priors trains on these photos, and its priors make maps of others as large, within 0.3 %.
 //
 //go:embed priors.txt
 var priors string

@@ -1,110 +1,80 @@
 package labelmap
 
 import (
-	"flag"
-	"image"
-	"image/png"
-	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
-var train = flag.String("train", "", "folder of label maps, as gleaner superpixel writes them, to train priors.txt on")
-
-// TestTrain writes the models that contours begin with: those by which a map of the folder takes the fewest bits on average.
+// Training must tell questions apart: what a map never has becomes unlikely, what it always has likely, and what it does not ask
+// stays even.
 func TestTrain(t *testing.T) {
-	if *train == "" {
-		t.Skip("trains priors.txt, and tests nothing: it needs -train DIR")
+	const w, h = 64, 48
+	stripes := &Map{W: w, H: h, Labels: make([]uint16, w*h)} // upright, 4 wide
+	for i := range stripes.Labels {
+		stripes.Labels[i] = uint16(i % w / 4)
 	}
-	names, err := filepath.Glob(filepath.Join(*train, "*.png"))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("label maps in %s: %v", *train, err)
-	}
-	asked := make([][][]bool, questions) // of each model, what came in each map
-	for _, name := range names {
-		w, h, labels := readPNG(t, name)
-		c := newContours(newWriter(nil), w, h, labels)
-		of := make([][]bool, questions)
-		for y := range h {
-			if err := c.next(y); err != nil {
-				t.Fatal(err)
-			}
-			for _, a := range c.asked {
-				if a.model != plainModel {
-					of[a.model] = append(of[a.model], a.bit)
-				}
-			}
-			c.asked = c.asked[:0]
-		}
-		for i, bits := range of {
-			if bits != nil {
-				asked[i] = append(asked[i], bits)
-			}
-		}
-	}
-	var b strings.Builder
-	for _, maps := range asked {
-		b.WriteByte(cheapest(maps))
-	}
-	if err := os.WriteFile("priors.txt", []byte(b.String()), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// cheapest is the prior by which the bits of some maps are the shortest.
-func cheapest(maps [][]bool) byte {
-	best, least := byte(firstPrior+3*evenPrior), math.Inf(1)
-	if maps == nil {
-		return best
-	}
-	for char := byte(firstPrior); char <= lastPrior; char++ {
-		cost := 0.0
-		for _, bits := range maps {
-			m := prior(char)
-			for _, bit := range bits {
-				p := m >> memoryBits
-				if !bit {
-					p = 1<<probBits - p
-				}
-				cost += costs[p]
-				m = m.after(number(bit))
-			}
-		}
-		if cost < least {
-			best, least = char, cost
-		}
-	}
-	return best
-}
-
-// costs are the bits that it takes to write what has a probability in 1/2^probBits.
-var costs = func() (t [1 << probBits]float64) {
-	for p := range t {
-		t[p] = probBits - math.Log2(float64(p))
-	}
-	return t
-}()
-
-func readPNG(t *testing.T, name string) (w, h int, labels []uint16) {
-	t.Helper()
-	f, err := os.Open(name)
+	got, err := Train([]*Map{stripes, stripes})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	img, err := png.Decode(f)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
+	if len(got) != questions {
+		t.Fatalf("%d models, want %d", len(got), questions)
 	}
-	gray, ok := img.(*image.Gray16)
-	if !ok {
-		t.Fatalf("%s is no 16-bit label map", name)
+	chance := func(model int) float64 { return float64(prior(got[model])>>memoryBits) / (1 << probBits) }
+	straight := askTurn + 96*near(0) + 8*(oldest>>1) + 2*(oldest>>1) + 1 // below an old straight crack between old runs
+	if p := chance(straight); p > .01 {
+		t.Errorf("a straight crack turns with a chance of %.3f", p)
 	}
-	w, h = gray.Rect.Dx(), gray.Rect.Dy()
-	for i := range w * h {
-		labels = append(labels, gray.Gray16At(i%w, i/w).Y)
+	if p := chance(askSide + 2); p > .05 {
+		t.Errorf("a level crack begins at the left border with a chance of %.3f", p)
 	}
-	return w, h, labels
+	if p := chance(askTop + span(4)); p < .9 {
+		t.Errorf("a run of the first row ends after 4 pixels with a chance of %.3f", p)
+	}
+	if p := chance(askBoth); p != .5 {
+		t.Errorf("what no map asks has a chance of %.3f", p)
+	}
+	if strings.IndexFunc(got, func(r rune) bool { return r < firstPrior || r > lastPrior }) >= 0 {
+		t.Error("characters that stand for no prior")
+	}
+
+	if _, err := Train([]*Map{{W: 3, H: 3, Labels: make([]uint16, 8)}}); err == nil {
+		t.Error("a map of 8 labels for 3x3 pixels was taken")
+	}
+}
+
+// Of all priors, the one chosen must code the answers in the fewest bits: here, by the coder itself.
+func TestCheapestIsShortest(t *testing.T) {
+	for _, period := range []int{2, 3, 7, 20} {
+		answers := make([]bool, 4000)
+		for i := range answers {
+			answers[i] = i%period == 0
+		}
+		size := func(char byte) int {
+			n := 0
+			for from := 0; from < len(answers); from += 40 { // of many short maps, so that the beginning counts
+				c := newWriter(nil)
+				c.use([]model{prior(char)})
+				for range 20 { // whole bytes hide a bit: the same again
+					c.models[0] = prior(char)
+					for _, one := range answers[from : from+40] {
+						c.bit(0, one)
+					}
+					c.flush()
+				}
+				n += len(c.finish())
+			}
+			return n
+		}
+		var maps [][]bool
+		for from := 0; from < len(answers); from += 40 {
+			maps = append(maps, answers[from:from+40])
+		}
+		chosen := size(cheapest(maps, costs()))
+		for char := byte(firstPrior); char <= lastPrior; char++ {
+			if n := size(char); float64(n) < .999*float64(chosen) {
+				t.Errorf("every %d: prior %q takes %d bytes, the chosen one %d", period, char, n, chosen)
+			}
+		}
+	}
 }
