@@ -18,13 +18,14 @@ type Sample struct {
 	Revision uint64 `json:"revision"` // 0 from ingest; the desk's task version once people have submitted
 	Rank     Rank   `json:"rank"`     // who made Objects
 
-	Objects     []Object    `json:"objects"`
-	Proposals   []Object    `json:"proposals,omitempty"` // what each model saw at low thresholds, for lint: Score means the same as on Objects
-	Superpixels Superpixels `json:"superpixels"`
-	Findings    []Finding   `json:"findings,omitempty"`
-	Overrides   []Override  `json:"overrides,omitempty"` // findings that people have settled
-	Stamps      []Stamp     `json:"stamps"`              // provenance, oldest first: one a step, of prelabel one a model
-	Actor       string      `json:"actor,omitempty"`     // who submitted: "alice", or "simulated:<name>"
+	Objects     []Object     `json:"objects"`
+	Proposals   []Object     `json:"proposals,omitempty"`  // what each model saw at low thresholds, for lint: Score means the same as on Objects
+	Candidates  []Candidates `json:"candidates,omitempty"` // what the models' cells say, for lint: one a model
+	Superpixels Superpixels  `json:"superpixels"`
+	Findings    []Finding    `json:"findings,omitempty"`
+	Overrides   []Override   `json:"overrides,omitempty"` // findings that people have settled
+	Stamps      []Stamp      `json:"stamps"`              // provenance, oldest first: one a step, of prelabel one a model
+	Actor       string       `json:"actor,omitempty"`     // who submitted: "alice", or "simulated:<name>"
 }
 
 // Stage orders the steps that write samples; of one revision, later stages replace earlier ones in the catalog. Lint sees a

@@ -77,7 +77,7 @@ func (d *boxes) decode(outs [][]float32, low float32) ([]candidate, error) {
 			return nil, unnamed(outs[d.labels.index][i], d.names)
 		}
 		p := box[i*row:]
-		found = append(found, candidate{d.reader.box(p[0], p[1], p[2], p[3]), class, score})
+		found = append(found, candidate{d.reader.box(p[0], p[1], p[2], p[3]), class, score, 0})
 	}
 	return found, nil
 }

@@ -68,7 +68,7 @@ func (d *classifier) decode(outs [][]float32, low float32) ([]candidate, error) 
 	row := outs[d.output]
 	for class, v := range d.scorer.named(row) {
 		if score := d.scorer.probability(row, v); score >= low {
-			found = append(found, candidate{d.image, class, score})
+			found = append(found, candidate{d.image, class, score, 0})
 		}
 	}
 	return found, nil

@@ -22,6 +22,7 @@ type Config struct {
 	IoU          float64            `yaml:"iou"`           // of two objects of a class that overlap more, the better stays
 	ProposalIoU  float64            `yaml:"proposal_iou"`  // the same of proposals: looser, so that lint sees how far boxes of one thing scatter
 	MaxProposals int                `yaml:"max_proposals"` // the best are kept
+	Dense        Dense              `yaml:"dense"`         // what lint sees of the models' cells
 	Embeddings   Embeddings         `yaml:"embeddings"`    // of images and objects
 	Datasets     map[string]Dataset `yaml:"datasets"`      // exceptions by dataset
 }
@@ -39,7 +40,7 @@ type Dataset struct {
 
 // DefaultConfig names no model: those serve that the registry says.
 func DefaultConfig() Config {
-	return Config{Version: "1", Low: 0.05, Accept: 0.3, IoU: 0.5, ProposalIoU: 0.8, MaxProposals: 300, Embeddings: Embeddings{Enabled: true}}
+	return Config{Version: "1", Low: 0.05, Accept: 0.3, IoU: 0.5, ProposalIoU: 0.8, MaxProposals: 300, Dense: Dense{Floor: 0.01, Max: 300}, Embeddings: Embeddings{Enabled: true}}
 }
 
 // Validate refuses thresholds out of range and a model without names.
@@ -57,6 +58,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("proposal_iou: %g: must lie between iou (%g) and 1", c.ProposalIoU, c.IoU)
 	case c.MaxProposals < 1 || c.MaxProposals > maxCandidates:
 		return fmt.Errorf("max_proposals: %d: must lie between 1 and %d", c.MaxProposals, maxCandidates)
+	case !(c.Dense.Floor > 0 && c.Dense.Floor <= 1):
+		return fmt.Errorf("dense: floor: %g: must be above 0 and at most 1", c.Dense.Floor)
+	case c.Dense.Max < 0 || c.Dense.Max > maxCandidates:
+		return fmt.Errorf("dense: max: %d: must lie between 0 and %d", c.Dense.Max, maxCandidates)
 	}
 	if c.Model != "" {
 		if _, _, err := schemas.ParseModelID(c.ModelID()); err != nil {

@@ -17,6 +17,8 @@ type Detector interface {
 	// Detect returns every detection whose score is at least low, best first, at most 1000 of them and not yet thinned by
 	// suppression: boxes in pixels of img, finite, not empty and within the image; scores in [0,1]. IDs are empty.
 	Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error)
+	// DetectDense is Detect, and returns of the same run the candidates that d asks for, in the model's classes.
+	DetectDense(ctx context.Context, img *pixels.Image, low float32, d Dense) ([]schemas.Object, schemas.Candidates, error)
 	// Embed describes a whole image by numbers that are always as many.
 	Embed(ctx context.Context, img *pixels.Image) ([]float32, error)
 	// Model says which model it is, with its task, its classes and the whole of its decode spec.
@@ -47,6 +49,7 @@ type candidate struct {
 	box   geometry.Box // pixels of the input; what is not finite or lies outside the image is dropped later
 	class int          // index in the model's classes
 	score float32
+	cell  int // that it comes of, as a decoder with cellScores counts them
 }
 
 // adapter is the Detector of a recognized graph.
@@ -61,19 +64,29 @@ type adapter struct {
 func (a *adapter) Model() schemas.Model { return a.model }
 
 func (a *adapter) Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error) {
-	var found []candidate
+	objects, _, err := a.DetectDense(ctx, img, low, Dense{})
+	return objects, err
+}
+
+func (a *adapter) DetectDense(ctx context.Context, img *pixels.Image, low float32, d Dense) (objects []schemas.Object, dense schemas.Candidates, err error) {
+	least := low
+	if d.Max > 0 {
+		least = min(low, d.Floor)
+	}
 	at := a.input.place(img.W, img.H)
-	err := a.run(ctx, img, at, func(out [][]float32) (err error) {
-		found, err = a.decoder.decode(out, low)
-		return err
+	err = a.run(ctx, img, at, func(out [][]float32) error {
+		found, err := a.decoder.decode(out, least)
+		if err != nil {
+			return err
+		}
+		found = onImage(found, at, img.W, img.H)
+		objects = a.objects(found, low)
+		if d.Max > 0 {
+			dense = a.dense(out, found, at, d)
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range found {
-		found[i].box = at.back(found[i].box)
-	}
-	return a.objects(found, img.W, img.H, low), nil
+	return objects, dense, err
 }
 
 // Embed describes a whole image, such as the crop of a box, by what the model makes of it: for each of the scores that
@@ -101,20 +114,33 @@ func (a *adapter) run(ctx context.Context, img *pixels.Image, at placement, use 
 	})
 }
 
-// objects makes detections of candidates in pixels of a w by h image: what is not finite, lies outside it or scores below
-// low is dropped.
-func (a *adapter) objects(found []candidate, w, h int, low float32) []schemas.Object {
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(b.score, a.score) }) // which are small: objects are then almost in order
-	out := make([]schemas.Object, 0, len(found))
+// onImage takes candidates to pixels of a w by h image, best first. What is not finite or lies outside it is dropped.
+func onImage(found []candidate, at placement, w, h int) []candidate {
+	kept := found[:0]
 	for _, c := range found {
-		b := c.box
-		if !finite(b) || !(c.score >= low) {
+		if c.box = at.back(c.box); !finite(c.box) || math.IsNaN(float64(c.score)) {
 			continue
 		}
-		if b = b.Clip(w, h); b.Empty() {
-			continue
+		if c.box = c.box.Clip(w, h); !c.box.Empty() {
+			c.score = min(c.score, 1)
+			kept = append(kept, c)
 		}
-		out = append(out, schemas.Object{Class: a.model.Classes[c.class], Box: b, Score: min(c.score, 1), Source: a.model.ID})
+	}
+	slices.SortFunc(kept, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.cell, b.cell))
+	})
+	return kept
+}
+
+// objects makes detections of candidates that score at least low.
+func (a *adapter) objects(found []candidate, low float32) []schemas.Object {
+	n := 0
+	for n < len(found) && found[n].score >= low {
+		n++
+	}
+	out := make([]schemas.Object, n)
+	for i, c := range found[:n] {
+		out[i] = schemas.Object{Class: a.model.Classes[c.class], Box: c.box, Score: c.score, Source: a.model.ID}
 	}
 	sortByScore(out)
 	return out[:min(len(out), maxCandidates)]

@@ -292,7 +292,7 @@ func FuzzDecode(f *testing.F) {
 		for _, d := range all {
 			decoder := d.Model().Decode.Decoder
 			d.session.fill(data)
-			found, err := d.Detect(t.Context(), img, 0.05)
+			found, dense, err := d.DetectDense(t.Context(), img, 0.05, Dense{Floor: 0.01, Max: 40})
 			if err != nil && !strings.Contains(err.Error(), "but the list of names has 2") {
 				t.Fatalf("%s: %v", decoder, err)
 			}
@@ -305,6 +305,7 @@ func FuzzDecode(f *testing.F) {
 				}
 			}
 			thinned(t, found, 0.5)
+			sound(t, dense, img.W, img.H)
 			if e, err := d.Embed(t.Context(), img); err != nil || len(e) == 0 {
 				t.Errorf("%s: %v, %v", decoder, e, err)
 			}

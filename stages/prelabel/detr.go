@@ -88,10 +88,14 @@ func (d *detr) decode(outs [][]float32, low float32) ([]candidate, error) {
 		class, score := d.scorer.best(d.scores.at(outs, i, d.row))
 		if score >= low {
 			p := d.boxes.at(outs, i, 4)
-			found = append(found, candidate{d.reader.box(p[0], p[1], p[2], p[3]), class, score})
+			found = append(found, candidate{d.reader.box(p[0], p[1], p[2], p[3]), class, score, i})
 		}
 	}
 	return found, nil
+}
+
+func (d *detr) cellScores(outs [][]float32, cell int, into []float32) {
+	d.scorer.all(d.scores.at(outs, cell, d.row), into)
 }
 
 func (d *detr) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {

@@ -52,9 +52,17 @@ func (d *fastestDet) decode(outs [][]float32, low float32) ([]candidate, error) 
 		cx := (float32(math.Tanh(float64(out[cells+i]))) + float32(i%d.grid.cols)) / float32(d.grid.cols) * d.w
 		cy := (float32(math.Tanh(float64(out[2*cells+i]))) + float32(i/d.grid.cols)) / float32(d.grid.rows) * d.h
 		box := centered(cx, cy, sigmoid(out[3*cells+i])*d.w, sigmoid(out[4*cells+i])*d.h)
-		found = append(found, candidate{box, class[i], score})
+		found = append(found, candidate{box, class[i], score, i})
 	}
 	return found, nil
+}
+
+func (d *fastestDet) cellScores(outs [][]float32, cell int, into []float32) {
+	out, cells := outs[d.output], d.grid.cols*d.grid.rows
+	obj := math.Pow(float64(out[cell]), 0.6)
+	for c := range into {
+		into[c] = float32(obj * math.Pow(float64(out[(5+c)*cells+cell]), 0.4))
+	}
 }
 
 func (d *fastestDet) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {

@@ -67,6 +67,11 @@ func (m *yardModel) Detect(context.Context, *pixels.Image, float32) ([]schemas.O
 	return nil, m.trial
 }
 
+func (m *yardModel) DetectDense(ctx context.Context, img *pixels.Image, low float32, _ Dense) ([]schemas.Object, schemas.Candidates, error) {
+	found, err := m.Detect(ctx, img, low)
+	return found, schemas.Candidates{}, err
+}
+
 func (m *yardModel) Embed(context.Context, *pixels.Image) ([]float32, error) { return nil, nil }
 
 func (m *yardModel) Close() error {

@@ -117,6 +117,7 @@ func (d *nanoDet) apart(g *graph, grids []grid) bool {
 // decode: a detection's score is the best class's.
 func (d *nanoDet) decode(outs [][]float32, low float32) ([]candidate, error) {
 	var found []candidate
+	first := 0
 	for _, l := range d.levels {
 		for i := range l.rows * l.cols {
 			class, score := d.scorer.best(l.scores.at(outs, i, d.classes))
@@ -129,10 +130,43 @@ func (d *nanoDet) decode(outs [][]float32, low float32) ([]candidate, error) {
 			for side := range far {
 				far[side] = mean(l.sides.at(outs, i, 4*d.bins)[side*d.bins:][:d.bins]) * s
 			}
-			found = append(found, candidate{geometry.Box{X1: cx - far[0], Y1: cy - far[1], X2: cx + far[2], Y2: cy + far[3]}, class, score})
+			found = append(found, candidate{geometry.Box{X1: cx - far[0], Y1: cy - far[1], X2: cx + far[2], Y2: cy + far[3]}, class, score, first + i})
 		}
+		first += l.rows * l.cols
 	}
 	return found, nil
+}
+
+// locate finds a cell's level, and its place there.
+func (d *nanoDet) locate(cell int) (l nanoLevel, i int) {
+	for _, l = range d.levels {
+		if n := l.rows * l.cols; cell >= n {
+			cell -= n
+			continue
+		}
+		break
+	}
+	return l, cell
+}
+
+func (d *nanoDet) cellScores(outs [][]float32, cell int, into []float32) {
+	l, i := d.locate(cell)
+	d.scorer.all(l.scores.at(outs, i, d.classes), into)
+}
+
+// sides are the distributions of a cell, in pixels of the input.
+func (d *nanoDet) sides(outs [][]float32, cell int) *schemas.Sides {
+	l, i := d.locate(cell)
+	s := float32(l.stride)
+	out := &schemas.Sides{X: (float32(i%l.cols) + d.center) * s, Y: (float32(i/l.cols) + d.center) * s, StepX: s, StepY: s, P: make([]byte, 4*d.bins)}
+	for row, p := l.sides.at(outs, i, 4*d.bins), out.P; len(p) > 0; row, p = row[d.bins:], p[d.bins:] {
+		top := slices.Max(row[:d.bins])
+		share := softmax(row[:d.bins], top)
+		for b, v := range row[:d.bins] {
+			p[b] = byte(255*share*exp(v-top) + 0.5)
+		}
+	}
+	return out
 }
 
 // mean is the mean index under the distribution whose logits are given.

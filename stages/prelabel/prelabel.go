@@ -82,6 +82,7 @@ func (p *Prelabel) ProcessAndEmbed(ctx context.Context, in schemas.Sample) ([]sc
 	if len(detectors) > 0 {
 		var found []opinion
 		if found, stamps, err = p.ask(ctx, &in, detectors); err == nil {
+			in.Candidates = candidates(found)
 			err = p.label(ctx, &in, found)
 		}
 		if err == nil {
@@ -108,6 +109,7 @@ type opinion struct {
 	found    []schemas.Object
 	by       schemas.Model
 	features *featureMap
+	dense    schemas.Candidates // in the dataset's classes, too
 }
 
 // ask returns what each detector finds, and a stamp for each with the time that it took.
@@ -120,15 +122,19 @@ func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detec
 	for i, d := range detectors {
 		start, m := time.Now(), d.Model()
 		watching, features := watch(ctx)
-		found, err := d.Detect(watching, img, p.cfg.Low)
+		found, dense, err := d.DetectDense(watching, img, p.cfg.Low, p.cfg.Dense)
 		if err != nil {
 			return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
 		}
 		classes := m.Classes
 		if p.Classes != nil {
 			found, classes = p.Classes.Translate(s.Dataset, m, found)
+			dense = translated(dense, func(of []schemas.Object) []schemas.Object {
+				of, _ = p.Classes.Translate(s.Dataset, m, of)
+				return of
+			})
 		}
-		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found, m, features}
+		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found, m, features, dense}
 		stamps[i] = schemas.Stamp{Model: m.ID, Hash: m.SHA256.String(), Millis: millis(start)}
 	}
 	return opinions, stamps, nil

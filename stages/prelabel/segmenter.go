@@ -89,7 +89,7 @@ func (d *segmenter) decode(outs [][]float32, _ float32) ([]candidate, error) {
 			sum += d.probability(out, i, top[i])
 		}
 		box = geometry.Box{X1: box.X1 * d.sx, Y1: box.Y1 * d.sy, X2: box.X2 * d.sx, Y2: box.Y2 * d.sy}
-		found = append(found, candidate{box, classes[r[0]], float32(sum / float64(len(r)))})
+		found = append(found, candidate{box, classes[r[0]], float32(sum / float64(len(r))), 0})
 	}
 	return found, nil
 }

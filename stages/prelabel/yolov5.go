@@ -42,17 +42,22 @@ func fitYOLOv5(g *graph) (*match, error) {
 // decode: a detection's score is objectness times the best class's score.
 func (d *yolov5) decode(outs [][]float32, low float32) ([]candidate, error) {
 	var found []candidate
-	for out := outs[d.output]; len(out) >= d.row; out = out[d.row:] {
-		p := out[:d.row]
+	out := outs[d.output]
+	for i := range len(out) / d.row {
+		p := out[i*d.row:][:d.row]
 		if !(p[4] >= low) {
 			continue
 		}
 		class, score := best(p[5:])
 		if score *= p[4]; score >= low {
-			found = append(found, candidate{d.boxes.box(p[0], p[1], p[2], p[3]), class, score})
+			found = append(found, candidate{d.boxes.box(p[0], p[1], p[2], p[3]), class, score, i})
 		}
 	}
 	return found, nil
+}
+
+func (d *yolov5) cellScores(outs [][]float32, cell int, into []float32) {
+	rowScores(outs[d.output][cell*d.row:][:d.row], into)
 }
 
 func (d *yolov5) features(out [][]float32) (cells, channels int, at func(cell, channel int) float32) {

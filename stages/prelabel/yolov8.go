@@ -43,10 +43,17 @@ func (d *yolov8) decode(outs [][]float32, low float32) ([]candidate, error) {
 	var found []candidate
 	for i, score := range top {
 		if score >= low {
-			found = append(found, candidate{d.boxes.box(out[i], out[n+i], out[2*n+i], out[3*n+i]), class[i], score})
+			found = append(found, candidate{d.boxes.box(out[i], out[n+i], out[2*n+i], out[3*n+i]), class[i], score, i})
 		}
 	}
 	return found, nil
+}
+
+func (d *yolov8) cellScores(outs [][]float32, cell int, into []float32) {
+	n := len(outs[d.output]) / d.planes
+	for c := range d.classes {
+		into[c] = outs[d.output][(4+c)*n+cell]
+	}
 }
 
 func (d *yolov8) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {
@@ -106,7 +113,7 @@ func (d *suppressed) decode(outs [][]float32, low float32) ([]candidate, error) 
 		if class >= d.classes {
 			return nil, unnamed(out[5], d.classes)
 		}
-		found = append(found, candidate{d.boxes.box(out[0], out[1], out[2], out[3]), class, out[4]})
+		found = append(found, candidate{d.boxes.box(out[0], out[1], out[2], out[3]), class, out[4], 0})
 	}
 	return found, nil
 }

@@ -37,6 +37,7 @@ func fitYOLOX(g *graph) (*match, error) {
 func (d *yolox) decode(outs [][]float32, low float32) ([]candidate, error) {
 	out, n := outs[d.output], d.row
 	var found []candidate
+	first := 0
 	for _, g := range d.grids {
 		s := float32(g.stride)
 		for i := range g.rows * g.cols {
@@ -49,11 +50,23 @@ func (d *yolox) decode(outs [][]float32, low float32) ([]candidate, error) {
 				continue
 			}
 			box := centered((p[0]+float32(i%g.cols))*s, (p[1]+float32(i/g.cols))*s, exp(p[2])*s, exp(p[3])*s)
-			found = append(found, candidate{box, class, score})
+			found = append(found, candidate{box, class, score, first + i})
 		}
 		out = out[g.rows*g.cols*n:]
+		first += g.rows * g.cols
 	}
 	return found, nil
+}
+
+func (d *yolox) cellScores(outs [][]float32, cell int, into []float32) {
+	rowScores(outs[d.output][cell*d.row:][:d.row], into)
+}
+
+// rowScores are those of a row of a box, objectness and class scores.
+func rowScores(p, into []float32) {
+	for c, s := range p[5:] {
+		into[c] = s * p[4]
+	}
 }
 
 func (d *yolox) features(out [][]float32) (cells, channels int, at func(cell, channel int) float32) {

@@ -1,0 +1,133 @@
+package prelabel
+
+import (
+	"math"
+	"slices"
+
+	"gleaner/schemas"
+)
+
+// Dense says which of a model's cells are kept beside its detections.
+type Dense struct {
+	Floor float32 `yaml:"floor"` // cells score at least this, (0,1]
+	Max   int     `yaml:"max"`   // of each model, the best are kept; 0: none
+}
+
+// maxClassScores is how many classes of a cell are kept.
+const maxClassScores = 5
+
+// manifold is a decoder of cells that score several classes.
+type manifold interface {
+	// cellScores writes the scores of a candidate's cell, on decode's scale, over zeros: [classes].
+	cellScores(out [][]float32, cell int, into []float32)
+}
+
+// distributor is a decoder of models that say how sure they are of each edge.
+type distributor interface {
+	// sides are the distributions of a cell, in pixels of the input.
+	sides(out [][]float32, cell int) *schemas.Sides
+}
+
+// dense makes candidates of what scores at least d.Floor: found, as onImage leaves it.
+func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dense) schemas.Candidates {
+	c := schemas.Candidates{Model: a.model.ID, Floor: d.Floor, Classes: a.model.Classes}
+	n := 0
+	for n < len(found) && found[n].score >= d.Floor {
+		n++
+	}
+	if n > d.Max {
+		n, c.Floor = d.Max, found[d.Max].score
+	}
+	classes, manifold := a.decoder.(manifold)
+	by, distributes := a.decoder.(distributor)
+	c.Cells = make([]schemas.Candidate, n)
+	scores, all := make([]float32, len(c.Classes)), make([]schemas.ClassScore, 0, n*maxClassScores)
+	for i, f := range found[:n] {
+		clear(scores)
+		scores[f.class] = f.score
+		if manifold {
+			classes.cellScores(out, f.cell, scores)
+		}
+		first := len(all)
+		all = appendBest(all, scores, d.Floor)
+		c.Cells[i] = schemas.Candidate{Box: f.box, Score: f.score, Scores: all[first:len(all):len(all)]}
+		if distributes {
+			s := by.sides(out, f.cell)
+			s.X, s.Y = (s.X-float32(at.left))*at.perX, (s.Y-float32(at.top))*at.perY
+			s.StepX, s.StepY = s.StepX*at.perX, s.StepY*at.perY
+			c.Cells[i].Sides = s
+		}
+	}
+	return c
+}
+
+// appendBest appends the best classes of scores, best first: at most maxClassScores of them that score more than a tenth of floor.
+func appendBest(all []schemas.ClassScore, scores []float32, floor float32) []schemas.ClassScore {
+	first := len(all)
+	least := floor / 10
+	for c, s := range scores {
+		if !(s > least) {
+			continue
+		}
+		if s = min(s, 1); len(all)-first < maxClassScores {
+			all = append(all, schemas.ClassScore{})
+		}
+		i := len(all) - 1
+		for ; i > first && all[i-1].Score < s; i-- {
+			all[i] = all[i-1]
+		}
+		all[i] = schemas.ClassScore{Class: uint16(c), Score: s} //nolint:gosec // models have fewer than 65536 classes
+		if len(all)-first == maxClassScores {
+			least = max(least, all[len(all)-1].Score)
+		}
+	}
+	return all
+}
+
+// translated takes candidates to the classes that a dataset wants, by what translate makes of an object of each class. Cells that
+// the dataset has no use for stay, without scores: where they saw something counts.
+func translated(c schemas.Candidates, translate func([]schemas.Object) []schemas.Object) schemas.Candidates {
+	if len(c.Cells) == 0 {
+		return c
+	}
+	const none = math.MaxUint16
+	classes := make([]schemas.Object, len(c.Classes))
+	for i, name := range c.Classes {
+		classes[i] = schemas.Object{Class: name, Source: name}
+	}
+	to := slices.Repeat([]uint16{none}, len(c.Classes))
+	from := c.Classes
+	c.Classes = nil
+	for _, o := range translate(classes) {
+		at := slices.Index(c.Classes, o.Class)
+		if at < 0 {
+			at = len(c.Classes)
+			c.Classes = append(c.Classes, o.Class)
+		}
+		to[slices.Index(from, o.Source)] = uint16(at) //nolint:gosec // no more than there were
+	}
+	for i := range c.Cells {
+		cell := &c.Cells[i]
+		kept := cell.Scores[:0]
+		for _, s := range cell.Scores {
+			s.Class = to[s.Class]
+			if s.Class == none || slices.ContainsFunc(kept, func(k schemas.ClassScore) bool { return k.Class == s.Class }) {
+				continue
+			}
+			kept = append(kept, s)
+		}
+		cell.Scores = kept
+	}
+	return c
+}
+
+// candidates are those of all models that have any.
+func candidates(opinions []opinion) []schemas.Candidates {
+	var out []schemas.Candidates
+	for _, o := range opinions {
+		if o.dense.Model != "" {
+			out = append(out, o.dense)
+		}
+	}
+	return out
+}

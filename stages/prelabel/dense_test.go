@@ -1,0 +1,89 @@
+package prelabel
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gleaner/schemas"
+)
+
+// sound holds candidates to what their docs say.
+func sound(t *testing.T, c schemas.Candidates, w, h int) {
+	t.Helper()
+	for i, cell := range c.Cells {
+		if !finite(cell.Box) || cell.Box.Empty() || cell.Box != cell.Box.Clip(w, h) || !(cell.Score >= 0.01 && cell.Score <= 1) || cell.Score < c.Floor {
+			t.Errorf("%s: cell %d: %+v", c.Model, i, cell)
+		}
+		if i > 0 && cell.Score > c.Cells[i-1].Score {
+			t.Errorf("%s: %d: not in order", c.Model, i)
+		}
+		if len(cell.Scores) > maxClassScores {
+			t.Errorf("%s: cell %d: %d classes", c.Model, i, len(cell.Scores))
+		}
+		for j, s := range cell.Scores {
+			if !(s.Score > 0 && s.Score <= 1) || int(s.Class) >= len(c.Classes) || j > 0 && s.Score > cell.Scores[j-1].Score {
+				t.Errorf("%s: cell %d: classes %+v", c.Model, i, cell.Scores)
+			}
+		}
+	}
+}
+
+// TestDense lets a model of two outputs for its one stride look: candidates are what its cells say, and reach lower than detections.
+func TestDense(t *testing.T) {
+	nano := &nanoDet{classes: 3, bins: 8, center: 0.5, scorer: scorer{schemas.ActivationNone, schemas.BackgroundNone}}
+	nano.levels = []nanoLevel{{grid{8, 2, 2}, view{0, 0, 3}, view{1, 0, 32}}}
+	scores := []float32{0.1, 0.7, 0.3, 0.02, 0.01, 0, 0, 0, 0.004, 0.2, 0, 0.3}
+	sides := make([]float32, 4*32)
+	for side := range 4 {
+		sides[8*side+side] = 50 // cell 0: distances 0, 1, 2, 3 for sure
+		sides[96+8*side+1] = 50 // cell 3: between 1 and 2
+		sides[96+8*side+2] = 50 + math.Ln2/2
+	}
+	a := &adapter{model: schemas.Model{ID: "m@1", Classes: []string{"cat", "dog", "eel"}}, decoder: nano}
+	at := placement{perX: 2, perY: 4, left: 1}
+	out := [][]float32{scores, sides}
+	found, err := nano.decode(out, 0.01)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := a.dense(out, onImage(found, at, 100, 100), at, Dense{Floor: 0.01, Max: 10})
+	sound(t, c, 100, 100)
+	if len(c.Cells) != 3 || c.Floor != 0.01 || c.Model != "m@1" {
+		t.Fatalf("%+v", c)
+	}
+	if want := []schemas.ClassScore{{Class: 1, Score: 0.7}, {Class: 2, Score: 0.3}, {Class: 0, Score: 0.1}}; !cmp.Equal(c.Cells[0].Scores, want) {
+		t.Errorf("%+v, want %+v", c.Cells[0].Scores, want)
+	}
+	s := c.Cells[0].Sides
+	if s.X != 6 || s.Y != 16 || s.StepX != 16 || s.StepY != 32 || s.P[0] != 255 || s.P[9] != 255 || s.P[18] != 255 || s.P[27] != 255 {
+		t.Errorf("%+v", s)
+	}
+	if p := c.Cells[1].Sides.P; p[1] != 106 || p[2] != 149 {
+		t.Errorf("%v", p)
+	}
+	if few := a.dense(out, onImage(found, placement{perX: 1, perY: 1}, 100, 100), at, Dense{Floor: 0.01, Max: 2}); len(few.Cells) != 2 || few.Floor != 0.02 {
+		t.Errorf("%+v", few)
+	}
+}
+
+// TestTranslatedCandidates: two classes become one, and what the dataset has no use for keeps its box.
+func TestTranslatedCandidates(t *testing.T) {
+	c := schemas.Candidates{Classes: []string{"cat", "dog", "eel"}, Cells: []schemas.Candidate{
+		{Score: 0.9, Scores: []schemas.ClassScore{{Class: 1, Score: 0.9}, {Class: 0, Score: 0.5}, {Class: 2, Score: 0.1}}},
+		{Score: 0.4, Scores: []schemas.ClassScore{{Class: 2, Score: 0.4}}},
+	}}
+	c = translated(c, func(of []schemas.Object) []schemas.Object {
+		of = slices.DeleteFunc(of, func(o schemas.Object) bool { return o.Class == "eel" })
+		for i := range of {
+			of[i].Class = "pet"
+		}
+		return of
+	})
+	want := []schemas.Candidate{{Score: 0.9, Scores: []schemas.ClassScore{{Class: 0, Score: 0.9}}}, {Score: 0.4, Scores: []schemas.ClassScore{}}}
+	if !cmp.Equal(c.Classes, []string{"pet"}) || !cmp.Equal(c.Cells, want) {
+		t.Errorf("%+v", c)
+	}
+}
