@@ -16,10 +16,12 @@ type Dense struct {
 // maxClassScores is how many classes of a cell are kept.
 const maxClassScores = 5
 
-// manifold is a decoder of cells that score several classes.
+// manifold is a decoder of cells that say something of several classes.
 type manifold interface {
-	// cellScores writes the scores of a candidate's cell, on decode's scale, over zeros: [classes].
-	cellScores(out [][]float32, cell int, into []float32)
+	// classes are a cell's numbers of all classes, which order them as scores do; it may use space, [classes].
+	classes(out [][]float32, cell int, space []float32) []float32
+	// score makes of such a number, v, what decode would.
+	score(out [][]float32, cell int, v float32) float32
 }
 
 // distributor is a decoder of models that say how sure they are of each edge.
@@ -38,21 +40,26 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 	if n > d.Max {
 		n, c.Floor = d.Max, found[d.Max].score
 	}
-	classes, manifold := a.decoder.(manifold)
-	by, distributes := a.decoder.(distributor)
+	classes, several := a.decoder.(manifold)
+	sides, distributes := a.decoder.(distributor)
 	c.Cells = make([]schemas.Candidate, n)
-	scores, all := make([]float32, len(c.Classes)), make([]schemas.ClassScore, 0, n*maxClassScores)
+	space, all := make([]float32, len(c.Classes)), make([]schemas.ClassScore, 0, n*maxClassScores)
 	for i, f := range found[:n] {
-		clear(scores)
-		scores[f.class] = f.score
-		if manifold {
-			classes.cellScores(out, f.cell, scores)
-		}
 		first := len(all)
-		all = appendBest(all, scores, d.Floor)
+		if several {
+			all = appendBest(all, classes.classes(out, f.cell, space))
+			for j := first; j < len(all); j++ {
+				all[j].Score = min(classes.score(out, f.cell, all[j].Score), 1)
+				if !(all[j].Score >= d.Floor/10) {
+					all = all[:j]
+				}
+			}
+		} else {
+			all = append(all, schemas.ClassScore{Class: uint16(f.class), Score: f.score}) //nolint:gosec // models have fewer than 65536 classes
+		}
 		c.Cells[i] = schemas.Candidate{Box: f.box, Score: f.score, Scores: all[first:len(all):len(all)]}
 		if distributes {
-			s := by.sides(out, f.cell)
+			s := sides.sides(out, f.cell)
 			s.X, s.Y = (s.X-float32(at.left))*at.perX, (s.Y-float32(at.top))*at.perY
 			s.StepX, s.StepY = s.StepX*at.perX, s.StepY*at.perY
 			c.Cells[i].Sides = s
@@ -61,24 +68,23 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 	return c
 }
 
-// appendBest appends the best classes of scores, best first: at most maxClassScores of them that score more than a tenth of floor.
-func appendBest(all []schemas.ClassScore, scores []float32, floor float32) []schemas.ClassScore {
-	first := len(all)
-	least := floor / 10
-	for c, s := range scores {
-		if !(s > least) {
+// appendBest appends the classes of the greatest numbers, at most maxClassScores, the greatest first. NaN is never among them.
+func appendBest(all []schemas.ClassScore, numbers []float32) []schemas.ClassScore {
+	first, least := len(all), float32(math.Inf(-1))
+	for c, v := range numbers {
+		if !(v > least) {
 			continue
 		}
-		if s = min(s, 1); len(all)-first < maxClassScores {
+		if len(all)-first < maxClassScores {
 			all = append(all, schemas.ClassScore{})
 		}
 		i := len(all) - 1
-		for ; i > first && all[i-1].Score < s; i-- {
+		for ; i > first && all[i-1].Score < v; i-- {
 			all[i] = all[i-1]
 		}
-		all[i] = schemas.ClassScore{Class: uint16(c), Score: s} //nolint:gosec // models have fewer than 65536 classes
+		all[i] = schemas.ClassScore{Class: uint16(c), Score: v} //nolint:gosec // models have fewer than 65536 classes
 		if len(all)-first == maxClassScores {
-			least = max(least, all[len(all)-1].Score)
+			least = all[len(all)-1].Score
 		}
 	}
 	return all

@@ -33,7 +33,7 @@ func sound(t *testing.T, c schemas.Candidates, w, h int) {
 
 // TestDense lets a model of two outputs for its one stride look: candidates are what its cells say, and reach lower than detections.
 func TestDense(t *testing.T) {
-	nano := &nanoDet{classes: 3, bins: 8, center: 0.5, scorer: scorer{schemas.ActivationNone, schemas.BackgroundNone}}
+	nano := &nanoDet{named: 3, bins: 8, center: 0.5, scorer: scorer{schemas.ActivationNone, schemas.BackgroundNone}}
 	nano.levels = []nanoLevel{{grid{8, 2, 2}, view{0, 0, 3}, view{1, 0, 32}}}
 	scores := []float32{0.1, 0.7, 0.3, 0.02, 0.01, 0, 0, 0, 0.004, 0.2, 0, 0.3}
 	sides := make([]float32, 4*32)

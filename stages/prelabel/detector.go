@@ -49,7 +49,7 @@ type candidate struct {
 	box   geometry.Box // pixels of the input; what is not finite or lies outside the image is dropped later
 	class int          // index in the model's classes
 	score float32
-	cell  int // that it comes of, as a decoder with cellScores counts them
+	cell  int // that it comes of, as a manifold counts them
 }
 
 // adapter is the Detector of a recognized graph.

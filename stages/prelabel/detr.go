@@ -94,8 +94,12 @@ func (d *detr) decode(outs [][]float32, low float32) ([]candidate, error) {
 	return found, nil
 }
 
-func (d *detr) cellScores(outs [][]float32, cell int, into []float32) {
-	d.scorer.all(d.scores.at(outs, cell, d.row), into)
+func (d *detr) classes(outs [][]float32, cell int, _ []float32) []float32 {
+	return d.scorer.named(d.scores.at(outs, cell, d.row))
+}
+
+func (d *detr) score(outs [][]float32, cell int, v float32) float32 {
+	return d.scorer.probability(d.scores.at(outs, cell, d.row), v)
 }
 
 func (d *detr) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {

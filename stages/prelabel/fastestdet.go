@@ -40,12 +40,10 @@ func (d *fastestDet) decode(outs [][]float32, low float32) ([]candidate, error) 
 	class, top := bestByCell(out[5*cells:], cells)
 	var found []candidate
 	for i, obj := range out[:cells] {
-		o, c := float64(obj), float64(top[i])
-		fifth := o * o * o * c * c
-		if !(fifth >= least && o >= 0 && c >= 0) {
+		if !(obj >= 0 && top[i] >= 0 && fifth(obj, top[i]) >= least) {
 			continue
 		}
-		score := float32(math.Pow(fifth, 0.2))
+		score := fused(obj, top[i])
 		if !(score >= low) {
 			continue
 		}
@@ -57,12 +55,23 @@ func (d *fastestDet) decode(outs [][]float32, low float32) ([]candidate, error) 
 	return found, nil
 }
 
-func (d *fastestDet) cellScores(outs [][]float32, cell int, into []float32) {
+func (d *fastestDet) classes(outs [][]float32, cell int, into []float32) []float32 {
 	out, cells := outs[d.output], d.grid.cols*d.grid.rows
-	obj := math.Pow(float64(out[cell]), 0.6)
 	for c := range into {
-		into[c] = float32(obj * math.Pow(float64(out[(5+c)*cells+cell]), 0.4))
+		into[c] = out[(5+c)*cells+cell]
 	}
+	return into
+}
+
+func (d *fastestDet) score(outs [][]float32, cell int, v float32) float32 {
+	return fused(outs[d.output][cell], v)
+}
+
+func fused(objectness, class float32) float32 { return float32(math.Pow(fifth(objectness, class), 0.2)) }
+
+func fifth(objectness, class float32) float64 {
+	o, c := float64(objectness), float64(class)
+	return o * o * o * c * c
 }
 
 func (d *fastestDet) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {

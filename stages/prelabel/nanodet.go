@@ -13,10 +13,10 @@ import (
 // ImageNet's mean and deviation, scaled to fit the middle and padded with black; outputs for each stride class scores
 // [A, C], after the sigmoid, and logits [A, 4*B], or both in the rows of one output [1, N, C+4*B].
 type nanoDet struct {
-	levels        []nanoLevel
-	classes, bins int
-	center        float32 // of a cell, in cells: NanoDet-Plus, known by its fourth stride, moved it to the corner
-	scorer        scorer
+	levels      []nanoLevel
+	named, bins int
+	center      float32 // of a cell, in cells: NanoDet-Plus, known by its fourth stride, moved it to the corner
+	scorer      scorer
 }
 
 type nanoLevel struct {
@@ -39,8 +39,8 @@ func fitNanoDet(g *graph) (*match, error) {
 		if !d.together(g, grids) && !d.apart(g, grids) {
 			continue
 		}
-		m := &match{decoder: d, classes: d.classes, decode: g.spec}
-		m.say("there are %d class scores and distributions over %d distances for each cell of strides %v", d.classes, d.bins, stridesOf(grids))
+		m := &match{decoder: d, classes: d.named, decode: g.spec}
+		m.say("there are %d class scores and distributions over %d distances for each cell of strides %v", d.named, d.bins, stridesOf(grids))
 		m.decode.Strides = stridesOf(grids)
 		m.decode.Background = schemas.BackgroundNone
 		if g.spec.Activation == "" {
@@ -51,7 +51,7 @@ func fitNanoDet(g *graph) (*match, error) {
 			m.decode.Activation = schemas.ActivationNone
 			for _, l := range d.levels {
 				for i := range l.rows * l.cols {
-					if !shares(l.scores.at(out, i, d.classes)) {
+					if !shares(l.scores.at(out, i, d.named)) {
 						m.decode.Activation = schemas.ActivationSigmoid
 					}
 				}
@@ -71,7 +71,7 @@ func (d *nanoDet) together(g *graph, grids []grid) bool {
 		return false
 	}
 	row, c := int(out.shape[2]), len(g.names)
-	d.classes, d.bins = c, (row-c)/4
+	d.named, d.bins = c, (row-c)/4
 	if c == 0 || d.bins < 2 || row != c+4*d.bins || g.spec.Decoder == "" && d.bins != 8 && d.bins != 17 { // the bins of the published models
 		return false
 	}
@@ -108,7 +108,7 @@ func (d *nanoDet) apart(g *graph, grids []grid) bool {
 		if row%4 != 0 || row < 8 || d.bins != 0 && d.bins != row/4 {
 			return false
 		}
-		d.classes, d.bins = int(c), row/4
+		d.named, d.bins = int(c), row/4
 		d.levels = append(d.levels, nanoLevel{l, view{scores[0].index, 0, int(c)}, view{sides[0].index, 0, row}})
 	}
 	return true
@@ -120,7 +120,7 @@ func (d *nanoDet) decode(outs [][]float32, low float32) ([]candidate, error) {
 	first := 0
 	for _, l := range d.levels {
 		for i := range l.rows * l.cols {
-			class, score := d.scorer.best(l.scores.at(outs, i, d.classes))
+			class, score := d.scorer.best(l.scores.at(outs, i, d.named))
 			if !(score >= low) {
 				continue
 			}
@@ -149,9 +149,13 @@ func (d *nanoDet) locate(cell int) (l nanoLevel, i int) {
 	return l, cell
 }
 
-func (d *nanoDet) cellScores(outs [][]float32, cell int, into []float32) {
+func (d *nanoDet) classes(outs [][]float32, cell int, _ []float32) []float32 {
 	l, i := d.locate(cell)
-	d.scorer.all(l.scores.at(outs, i, d.classes), into)
+	return l.scores.at(outs, i, d.named)
+}
+
+func (d *nanoDet) score(outs [][]float32, cell int, v float32) float32 {
+	return d.scorer.probability(d.classes(outs, cell, nil), v)
 }
 
 // sides are the distributions of a cell, in pixels of the input.
@@ -185,8 +189,8 @@ func (d *nanoDet) features(outs [][]float32) (cells, channels int, at func(cell,
 	var rows [][]float32
 	for _, l := range d.levels {
 		for i := range l.rows * l.cols {
-			rows = append(rows, l.scores.at(outs, i, d.classes))
+			rows = append(rows, l.scores.at(outs, i, d.named))
 		}
 	}
-	return len(rows), d.classes, func(cell, channel int) float32 { return rows[cell][channel] }
+	return len(rows), d.named, func(cell, channel int) float32 { return rows[cell][channel] }
 }

@@ -49,22 +49,6 @@ func (s scorer) best(row []float32) (class int, score float32) {
 	return class, s.probability(row, score)
 }
 
-// all writes the probability of each named class of row, [n].
-func (s scorer) all(row, into []float32) {
-	named := s.named(row)
-	if s.activation == schemas.ActivationSoftmax {
-		top := slices.Max(row)
-		share := softmax(row, top)
-		for c, v := range named {
-			into[c] = share * exp(v-top)
-		}
-		return
-	}
-	for c, v := range named {
-		into[c] = s.probability(row, v)
-	}
-}
-
 // label turns a class label into the index of a name, at least 0 and whole, or returns false: it means the background or nothing.
 func (s scorer) label(v float32) (int, bool) {
 	if s.background == schemas.BackgroundFirst {

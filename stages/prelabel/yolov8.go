@@ -6,8 +6,8 @@ import "gleaner/schemas"
 // output [1, 4+C, N], a plane for each number of a box and for each class's score (after the sigmoid), a column for each
 // cell. Of models that segment, whose coefficients of masks follow the scores, the boxes are read.
 type yolov8 struct {
-	output, planes, classes int
-	boxes                   boxReader
+	output, planes, named int
+	boxes                 boxReader
 }
 
 func fitYOLOv8(g *graph) (*match, error) {
@@ -39,7 +39,7 @@ func (d *yolov8) decode(outs [][]float32, low float32) ([]candidate, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	class, top := bestByCell(out[4*n:(4+d.classes)*n], n)
+	class, top := bestByCell(out[4*n:(4+d.named)*n], n)
 	var found []candidate
 	for i, score := range top {
 		if score >= low {
@@ -49,16 +49,19 @@ func (d *yolov8) decode(outs [][]float32, low float32) ([]candidate, error) {
 	return found, nil
 }
 
-func (d *yolov8) cellScores(outs [][]float32, cell int, into []float32) {
+func (d *yolov8) classes(outs [][]float32, cell int, into []float32) []float32 {
 	n := len(outs[d.output]) / d.planes
-	for c := range d.classes {
+	for c := range into {
 		into[c] = outs[d.output][(4+c)*n+cell]
 	}
+	return into
 }
+
+func (d *yolov8) score(_ [][]float32, _ int, v float32) float32 { return v }
 
 func (d *yolov8) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {
 	out, n := outs[d.output], len(outs[d.output])/d.planes
-	return n, d.classes, func(cell, channel int) float32 { return out[(4+channel)*n+cell] }
+	return n, d.named, func(cell, channel int) float32 { return out[(4+channel)*n+cell] }
 }
 
 // suppressed decodes detectors with suppression in the graph: output [1, N, 6] or [N, 6], of which a row is a box, its

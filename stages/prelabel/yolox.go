@@ -58,16 +58,11 @@ func (d *yolox) decode(outs [][]float32, low float32) ([]candidate, error) {
 	return found, nil
 }
 
-func (d *yolox) cellScores(outs [][]float32, cell int, into []float32) {
-	rowScores(outs[d.output][cell*d.row:][:d.row], into)
+func (d *yolox) classes(outs [][]float32, cell int, _ []float32) []float32 {
+	return outs[d.output][cell*d.row:][5:d.row]
 }
 
-// rowScores are those of a row of a box, objectness and class scores.
-func rowScores(p, into []float32) {
-	for c, s := range p[5:] {
-		into[c] = s * p[4]
-	}
-}
+func (d *yolox) score(outs [][]float32, cell int, v float32) float32 { return outs[d.output][cell*d.row+4] * v }
 
 func (d *yolox) features(out [][]float32) (cells, channels int, at func(cell, channel int) float32) {
 	return rowFeatures(out[d.output], d.row, 4)
