@@ -62,6 +62,9 @@ var (
 		field("type", texts[FindingType](), func(o *Override) *FindingType { return &o.Type }),
 		field("object_id", texts[string](), func(o *Override) *string { return &o.ObjectID }),
 		field("reason", texts[string](), func(o *Override) *string { return &o.Reason }),
+		field("class", texts[string](), func(o *Override) *string { return &o.Class }),
+		field("box", structs(boxColumns), func(o *Override) *geometry.Box { return &o.Box }),
+		field("why", texts[string](), func(o *Override) *string { return &o.Why }),
 	}
 
 	stampColumns = []column[[]Stamp]{

@@ -46,7 +46,10 @@ func testSample() Sample {
 			{Type: FindingLocation, ObjectID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.5, Why: "the box is loose", Fix: &fix},
 			{Type: FindingMissing, Class: "person", Score: 1, Why: "nobody labeled this person"},
 		},
-		Overrides: []Override{{Type: FindingLoss, ObjectID: "o1", Reason: "a rare car"}, {Type: FindingMissing, Reason: "a mirror"}},
+		Overrides: []Override{
+			{Type: FindingLoss, ObjectID: "o1", Class: "car", Box: geometry.Box{X1: 0.5, Y1: 1, X2: 30, Y2: 40}, Why: "never learned", Reason: "a rare car"},
+			{Type: FindingMissing, Reason: "a mirror"},
+		},
 		Stamps:    []Stamp{{Step: "ingest", Version: "0.1.0", At: testTime, Millis: 1.5}, {Step: "prelabel", Model: "yolox_nano@1", Hash: "ab"}},
 		Actor:     "alice",
 	}
@@ -188,7 +191,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Messages from before objects and losses had a lineage, and objects attributes and scores of their own, read as what they were, with none.
+// Messages from before objects and losses had a lineage, objects attributes and scores of their own, and overrides more than a type,
+// an object and a sentence, read as what they were, with none.
 func TestGoldenWithoutLineage(t *testing.T) {
 	plain := func(objects []Object) []Object {
 		for i := range objects {
@@ -198,6 +202,7 @@ func TestGoldenWithoutLineage(t *testing.T) {
 	}
 	s, losses := testSample(), testLosses(3)
 	s.Objects = plain(s.Objects)
+	s.Overrides = []Override{{Type: FindingLoss, ObjectID: "o1", Reason: "a rare car"}, {Type: FindingMissing, Reason: "a mirror"}}
 	s.Proposals = []Object{{ID: "p1", Class: "car", Score: 0.0625}}
 	losses.Loss[2], losses.Lineage = float32(math.NaN()), make([]string, 3)
 	for _, c := range codecs() {
@@ -209,7 +214,7 @@ func TestGoldenWithoutLineage(t *testing.T) {
 			v.Sample = s
 			want = v
 		case Label:
-			v.Objects = s.Objects
+			v.Objects, v.Overrides = s.Objects, s.Overrides
 			want = v
 		case Losses:
 			want = losses

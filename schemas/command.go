@@ -125,4 +125,5 @@ type EraseBody struct {
 type Annotation struct {
 	Objects   []Object   `json:"objects"`
 	Overrides []Override `json:"overrides,omitempty"`
+	Findings  []Finding  `json:"findings,omitempty"` // that submissions of this work were answered with before it counted
 }

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"maps"
 	"strings"
 
 	"gleaner/schemas/geometry"
@@ -58,4 +59,9 @@ func (o Object) Origin() (space, class string, ok bool) {
 		return "", "", false
 	}
 	return strings.Cut(key[:len(key)-1], ":")
+}
+
+// SameLabel reports whether two objects say the same of the image: class, box and attributes.
+func (o Object) SameLabel(p Object) bool {
+	return o.Class == p.Class && o.Box == p.Box && maps.Equal(o.Attributes, p.Attributes)
 }

@@ -59,7 +59,9 @@ func TestCheckAnnotation(t *testing.T) {
 		"same id":       {schemas.Annotation{Objects: []schemas.Object{good, good}}, "object 2"},
 		"too many":      {schemas.Annotation{Objects: make([]schemas.Object, 11)}, "at most 10"},
 		"override":      {schemas.Annotation{Objects: []schemas.Object{good}, Overrides: []schemas.Override{{Type: "loss", ObjectID: "o9"}}}, `"o9"`},
-		"override type": {schemas.Annotation{Overrides: []schemas.Override{{}}}, "type of finding"},
+		"override type": {schemas.Annotation{Overrides: []schemas.Override{{Reason: "it is right"}}}, "override 1"},
+		"no reason":     {schemas.Annotation{Overrides: []schemas.Override{{Type: "missing"}}}, "no reason"},
+		"finding":       {schemas.Annotation{Findings: []schemas.Finding{{Type: "missing", Score: 2}}}, "finding 1: its score"},
 	} {
 		if _, err := checkAnnotation(c.a, img, 10); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v does not say %q", name, err, c.says)

@@ -17,7 +17,8 @@ import (
 )
 
 // httpError is an answer that is not a success. After a conflict, Task is the version that is current and Kept the work that was
-// not taken. Violations are of the dataset's rules: those that the refusal is for, then those that only warn.
+// not taken. Violations are of the dataset's rules: those that the refusal is for, then those that only warn. Findings are what
+// lint doubts, the most doubtful first.
 type httpError struct {
 	Status   int              `json:"-"`
 	What     string           `json:"error"`
@@ -27,6 +28,7 @@ type httpError struct {
 	Kept     *schemas.BlobRef `json:"kept,omitempty"`
 
 	Violations []schemas.Violation `json:"violations,omitempty"`
+	Findings   []schemas.Finding   `json:"findings,omitempty"`
 }
 
 func (e *httpError) Error() string { return e.What }

@@ -28,6 +28,8 @@ type Config struct {
 	CacheFor   time.Duration    `yaml:"cache_for"`   // how long browsers may keep images, hence how long they outlive erasure there
 	MaxListed  int              `yaml:"max_listed"`  // most tasks in one list
 	MaxObjects int              `yaml:"max_objects"` // most objects in one annotation
+	AskFrom    float32          `yaml:"ask_from"`    // a submission is answered with lint's new findings from this score on, above 0; above 1 with none
+	LintWait   time.Duration    `yaml:"lint_wait"`   // then a submission counts without lint's word
 }
 
 // TLS names the PEM files of the server's certificate and key; both or none.
@@ -56,6 +58,8 @@ func DefaultConfig() Config {
 		CacheFor:   time.Hour,
 		MaxListed:  1000,
 		MaxObjects: 5000,
+		AskFrom:    0.5,
+		LintWait:   time.Second,
 	}
 }
 
@@ -87,10 +91,14 @@ func (c Config) Validate() error {
 		{"drain", int64(c.Drain)},
 		{"max_listed", int64(c.MaxListed)},
 		{"max_objects", int64(c.MaxObjects)},
+		{"lint_wait", int64(c.LintWait)},
 	} {
 		if s.n <= 0 {
 			return fmt.Errorf("%s must be above 0", s.name)
 		}
+	}
+	if !(c.AskFrom > 0) {
+		return errors.New("ask_from must be above 0")
 	}
 	if c.CacheFor < 0 {
 		return errors.New("cache_for must be at least 0")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -177,4 +178,23 @@ type cards struct{ sample schemas.Sample }
 
 func (c cards) Sample(_ context.Context, id schemas.SampleID) (schemas.Sample, bool, error) {
 	return c.sample, id == c.sample.ID, nil
+}
+
+// doubter says what it is told to, and remembers what it was asked about.
+type doubter struct {
+	findings []schemas.Finding
+	err      error
+	asked    []schemas.Annotation
+}
+
+func (d *doubter) lint(ctx context.Context, _ schemas.Sample, ann schemas.Annotation, _ string) ([]schemas.Finding, error) {
+	d.asked = append(d.asked, ann)
+	if errors.Is(d.err, context.DeadlineExceeded) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if d.findings == nil && d.err == nil {
+		panic("no findings were given")
+	}
+	return d.findings, d.err
 }

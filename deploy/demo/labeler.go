@@ -85,11 +85,28 @@ func (l *labeler) finish(ctx context.Context, t schemas.Task) (bool, error) {
 			drawn = append(drawn, object{o.ID, o.Class, box})
 		}
 	}
-	body := map[string]any{"version": view.Task.Version, "annotation": map[string]any{"objects": drawn}}
-	return true, l.call(ctx, http.MethodPost, "/api/tasks/"+url.PathEscape(t.ID)+"/submit", key+"-submit", body, nil)
+	submit := func(overrides []schemas.Override, findings []schemas.Finding) error {
+		annotation := map[string]any{"objects": drawn, "overrides": overrides, "findings": findings}
+		body := map[string]any{"version": view.Task.Version, "annotation": annotation}
+		return l.call(ctx, http.MethodPost, "/api/tasks/"+url.PathEscape(t.ID)+"/submit", key+"-submit", body, nil)
+	}
+	err = submit(nil, nil)
+	if asked := (*doubted)(nil); errors.As(err, &asked) {
+		var overrides []schemas.Override
+		for _, f := range asked.Findings {
+			overrides = append(overrides, f.Settle("the label beside the image says so"))
+		}
+		err = submit(overrides, asked.Findings)
+	}
+	return true, err
 }
 
 var errConflict = errors.New("conflict")
+
+// doubted is the answer to a submission that lint doubts.
+type doubted struct{ Findings []schemas.Finding }
+
+func (d *doubted) Error() string { return fmt.Sprintf("lint doubts %d labels", len(d.Findings)) }
 
 func (l *labeler) call(ctx context.Context, method, path, key string, body, answer any) error {
 	var payload io.Reader
@@ -121,7 +138,10 @@ func (l *labeler) call(ctx context.Context, method, path, key string, body, answ
 	if err != nil {
 		return err
 	}
+	asked := new(doubted)
 	switch {
+	case response.StatusCode == http.StatusUnprocessableEntity && json.Unmarshal(text, asked) == nil && len(asked.Findings) > 0:
+		return asked
 	case response.StatusCode == http.StatusConflict || response.StatusCode == http.StatusNoContent:
 		return fmt.Errorf("%w: %s", errConflict, text)
 	case response.StatusCode != http.StatusOK:

@@ -38,7 +38,8 @@ type shared struct {
 	guard   *runner.Guard
 	metrics *prometheus.Registry
 
-	learner *learner // nil: no prelabel runs here
+	learner *learner   // nil: no prelabel runs here
+	lint    *lint.Lint // nil: neither lint nor the desk runs here
 }
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
@@ -53,6 +54,11 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 	}
 	if slices.Contains(names, "prelabel") {
 		s.learner = newLearner(c.DB, "", s.classes, c.Log)
+	}
+	if slices.Contains(names, "lint") || slices.Contains(names, DeskStep) {
+		if s.lint, err = lint.New(c.Config.Lint, s.models.known, s.classes, s.rules, c.Version); err != nil {
+			return nil, err
+		}
 	}
 	s.models.updated = func() { s.await(names) }
 	s.await(names)
@@ -134,11 +140,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		}
 		return runner.Samples(p, schemas.Segmented, c.Blobs), nil, nil
 	case "lint":
-		p, err := lint.New(c.Config.Lint, s.models.known, s.classes, s.rules, c.Version)
-		if err != nil {
-			return nil, nil, err
-		}
-		return runner.Samples(p, schemas.Linted, c.Blobs), nil, nil
+		return runner.Samples(s.lint, schemas.Linted, c.Blobs), nil, nil
 	case "route":
 		h, err := route.New(c.Config.Route, c.Blobs, c.DB, c.Version, c.Log)
 		return h, nil, err
@@ -153,6 +155,15 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		return nil, h, err
 	}
 	return nil, nil, fmt.Errorf("the flow names it, but nothing makes it")
+}
+
+// doubts is what lint will find in an annotation once it has been submitted.
+func (s *shared) doubts(ctx context.Context, sample schemas.Sample, work schemas.Annotation, actor string) ([]schemas.Finding, error) {
+	out, err := s.lint.Process(ctx, humanlabel.Submitted(sample, work, actor))
+	if err != nil {
+		return nil, err
+	}
+	return out[0].Findings, nil
 }
 
 func (c *Connections) lag(ctx context.Context, step stages.Step) ([]runner.Lag, error) {

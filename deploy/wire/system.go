@@ -94,7 +94,7 @@ func (c *Connections) NewSystem(names []string) (*System, error) {
 		}
 		s.web, err = web.New(cfg, web.Deps{
 			Desk: s.desk, Blobs: c.Blobs, Raw: c.Kafka.Sink(), Catalog: c.DB,
-			Status: s.Status, Classes: sh.models.classes, Rules: sh.rules,
+			Status: s.Status, Classes: sh.models.classes, Rules: sh.rules, Lint: sh.doubts,
 			Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		}, c.Log)
 		if err != nil {

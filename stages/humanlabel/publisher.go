@@ -3,13 +3,13 @@ package humanlabel
 // The step "publish": effective submissions on the desk's log become samples on the submitted topic.
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -121,10 +121,8 @@ func (p *Publisher) emit(ctx context.Context, sub submission, rec schemas.Record
 	if err := json.Unmarshal(work, &annotation); err != nil {
 		return nil, schemas.NewFault("undecodable", fmt.Errorf("annotation %s: %w", sub.task.Result.Key, err))
 	}
-	sample.Overrides = settled(sample.Overrides, sample.Objects, annotation)
-	sample.Objects = signed(sample.Objects, annotation.Objects, sub.actor)
-	sample.Actor, sample.Rank, sample.Revision = sub.actor, schemas.RankHuman, sub.task.Version
-	sample.Stage, sample.Findings = schemas.StageSubmitted, nil
+	sample = Submitted(sample, annotation, sub.actor)
+	sample.Revision = sub.task.Version
 	sample.Stamps = append(sample.Stamps, schemas.Stamp{
 		Step: "desk", Version: p.version, At: sub.at.Truncate(time.Microsecond), Millis: float32(sub.took.Seconds() * 1000),
 	})
@@ -147,6 +145,14 @@ func (p *Publisher) emit(ctx context.Context, sub submission, rec schemas.Record
 	return []schemas.Emit{{Topic: schemas.Submitted, Record: out}}, nil
 }
 
+// Submitted is the sample of a task with what an actor made of it as its labels, but for the revision and the desk's stamp.
+func Submitted(sample schemas.Sample, work schemas.Annotation, actor string) schemas.Sample {
+	sample.Overrides = settled(sample.Overrides, sample.Objects, work)
+	sample.Objects = signed(sample.Objects, work.Objects, actor)
+	sample.Actor, sample.Rank, sample.Stage, sample.Findings = actor, schemas.RankHuman, schemas.StageSubmitted, nil
+	return sample
+}
+
 // get reads a blob that the log names; one that is gone will not come back.
 func (p *Publisher) get(ctx context.Context, ref schemas.BlobRef) ([]byte, error) {
 	data, err := p.from.blobs.Get(ctx, ref.Key)
@@ -163,21 +169,14 @@ func (p *Publisher) get(ctx context.Context, ref schemas.BlobRef) ([]byte, error
 // about an object ends with any change of its class, box or attributes.
 func settled(before []schemas.Override, was []schemas.Object, now schemas.Annotation) []schemas.Override {
 	same := func(id string) bool {
-		find := func(objects []schemas.Object) (schemas.Object, bool) {
-			i := slices.IndexFunc(objects, func(o schemas.Object) bool { return o.ID == id })
-			if i < 0 {
-				return schemas.Object{}, false
-			}
-			return objects[i], true
-		}
-		a, had := find(was)
-		b, has := find(now.Objects)
-		return had && has && a.Class == b.Class && a.Box == b.Box && maps.Equal(a.Attributes, b.Attributes)
+		named := func(o schemas.Object) bool { return o.ID == id }
+		a, b := slices.IndexFunc(was, named), slices.IndexFunc(now.Objects, named)
+		return a >= 0 && b >= 0 && was[a].SameLabel(now.Objects[b])
 	}
 	out := slices.Clone(now.Overrides)
 	for _, o := range before {
 		again := slices.ContainsFunc(out, func(n schemas.Override) bool {
-			return n.Covers(schemas.Finding{Type: o.Type, ObjectID: o.ObjectID, Why: o.Reason})
+			return n.Covers(schemas.Finding{Type: o.Type, ObjectID: o.ObjectID, Class: o.Class, Box: o.Box, Why: cmp.Or(o.Why, o.Reason)})
 		})
 		if !again && (o.ObjectID == "" || same(o.ObjectID)) {
 			out = append(out, o)
