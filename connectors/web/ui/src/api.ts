@@ -1,6 +1,6 @@
 // Calls to the server. Every command carries an Idempotency-Key, so that a retry after a lost answer cannot take effect twice.
 
-import type { Annotation, Outcome, QueueCount, Status, Task, TaskView, Violation } from "./types";
+import type { Annotation, Finding, Outcome, QueueCount, Status, Task, TaskView, Violation } from "./types";
 
 /** An answer that is not a success: what went wrong and what the person can do. */
 export class ApiError extends Error {
@@ -11,6 +11,7 @@ export class ApiError extends Error {
     readonly verdict?: string,
     readonly task?: Task,
     readonly violations: readonly Violation[] = [],
+    readonly findings: readonly Finding[] = [],
   ) {
     super(message);
   }
@@ -92,14 +93,15 @@ export class Api {
     const answer = await this.send(path, init);
     if (answer.status === 204) return null;
     const text = await answer.text();
-    let value: { error?: string; what_to_do?: string; verdict?: string; task?: Task; violations?: Violation[] };
+    let value: { error?: string; what_to_do?: string; verdict?: string; task?: Task; violations?: Violation[]; findings?: Finding[] };
     try {
       value = JSON.parse(text) as typeof value;
     } catch {
       value = { error: `the server answered ${answer.status} without JSON`, what_to_do: "try again" };
     }
     if (answer.ok) return value;
-    throw new ApiError(answer.status, value.error ?? `status ${answer.status}`, value.what_to_do ?? "try again", value.verdict, value.task, value.violations);
+    const { error = `status ${answer.status}`, what_to_do: whatToDo = "try again", verdict, task, violations, findings } = value;
+    throw new ApiError(answer.status, error, whatToDo, verdict, task, violations, findings);
   }
 }
 

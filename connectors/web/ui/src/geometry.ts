@@ -43,6 +43,11 @@ export function iou(a: Box, b: Box): number {
   return union > 0 ? inter / union : 0;
 }
 
+/** The smallest box that holds both. */
+export const around = (a: Box, b: Box): Box => ({
+  x1: Math.min(a.x1, b.x1), y1: Math.min(a.y1, b.y1), x2: Math.max(a.x2, b.x2), y2: Math.max(a.y2, b.y2),
+});
+
 /** The box between two corners in any order, cut to the image. */
 export function fromCorners(a: Point, b: Point, size: Size): Box {
   return {

@@ -3,7 +3,7 @@
 import { Api, ApiError } from "./api";
 import { Canvas } from "./canvas";
 import { ask, byID, el } from "./dom";
-import type { Box } from "./geometry";
+import { around, type Box } from "./geometry";
 import { decode, warmUp } from "./labelmap";
 import * as edit from "./state";
 import { showFindings, showObjects, type PanelCallbacks } from "./panel";
@@ -67,24 +67,52 @@ const session = new Session(api, {
   failed,
 });
 
-/** Says why a command failed; of a submission against the dataset's rules, each rule that it breaks. */
+/** Says why a command failed: each rule of the dataset that a submission breaks, each label that lint doubts. */
 function failed(err: unknown): void {
   const close = { text: "Close", act: () => say("") };
+  if (err instanceof ApiError && err.findings.length > 0) return asked(err.findings);
   if (!(err instanceof ApiError) || err.violations.length === 0) return say(...explain(err), close);
   say("The dataset's rules do not allow this", "", close);
   const rows = err.violations.map((v) => el("li", { className: v.severity, textContent: v.message }));
   page.message.querySelector("p")?.replaceWith(el("ul", {}, ...rows));
-  apply((s) => edit.select(s, err.violations[0]?.object_id ?? null));
+  if (state) state = edit.select(state, err.violations[0]?.object_id ?? null);
+}
+
+/** Shows what lint doubts of what was submitted, the worst first: it counts once each finding is fixed or kept for a reason. */
+function asked(findings: readonly Finding[]): void {
+  const worst = findings[0];
+  if (!state || !worst) return;
+  const s = edit.select(edit.ask(state, findings), worst.object_id ?? null);
+  state = s;
+  session.edited(() => edit.annotation(state ?? s)); // a reload of the page goes on with the same findings
+  const n = findings.length;
+  page.reason.textContent = `Not submitted yet: lint doubts ${n === 1 ? "a label" : `${n} labels`}. Fix (x), or keep and say why (k).`;
+  lookAt(worst);
+}
+
+const lookAt = (f: Finding): void => canvas.focus(f.fix ? around(f.box, f.fix) : f.box);
+
+function look(f: Finding): void {
+  lookAt(f);
+  apply((s) => edit.select(s, f.object_id ?? null));
+}
+
+const reasons = ["The label is right", "The guidelines want it so", "Nobody could tell"];
+
+async function keep(f: Finding): Promise<void> {
+  const own = el("input", { maxLength: 300, placeholder: "or in your own words", ariaLabel: "Reason in your own words", autocomplete: "off" });
+  const choices = reasons.map((text, i) => ({ text, value: text, primary: i === 0 }));
+  const choice = await ask("Why is the label right?", [el("p", { textContent: f.why }), own], choices);
+  const reason = own.value.trim() || choice;
+  if (choice !== "") apply((s) => edit.keep(s, f, reason));
 }
 
 const panel: PanelCallbacks = {
-  look: (f) => {
-    canvas.focus(f.box);
-    if (f.object_id !== undefined) apply((s) => edit.select(s, f.object_id ?? null));
-  },
+  look,
   hover: (f) => canvas.point(f?.fix ?? f?.box ?? null), // a suggested box is shown before it is taken
   fix: (f) => apply((s) => edit.applyFix(s, f, defaultClass())),
-  keep: (f) => apply((s) => edit.toggleKeep(s, f)),
+  keep: (f) => void keep(f),
+  doubtAgain: (f) => apply((s) => edit.doubtAgain(s, f)),
   select: (id) => apply((s) => edit.select(s, id)),
   remove: (id) => apply((s) => edit.remove(s, id)),
   setClass: (id, cls) => {
@@ -108,9 +136,8 @@ function apply(f: (s: edit.State) => edit.State): void {
 }
 
 function render(): void {
-  const findings = view?.sample.findings ?? [];
   const s = state;
-  canvas.setState(s, s ? findings.filter((f) => edit.standing(s, f) === "open").map((f) => f.box) : []);
+  canvas.setState(s, s ? open(s).map((d) => d.finding.box) : []);
   page.undo.disabled = !s || s.past.length === 0;
   page.redo.disabled = !s || s.future.length === 0;
   page.accept.disabled = page.skip.disabled = !s || busy;
@@ -123,7 +150,7 @@ function render(): void {
     page.objects.replaceChildren();
     return;
   }
-  showFindings(page.findings, s, findings, panel);
+  showFindings(page.findings, s, panel);
   showObjects(page.objects, s, view?.wanted ?? [], panel);
 }
 
@@ -158,14 +185,13 @@ async function next(wanted = ""): Promise<void> {
       say("Nothing is left to label.", "New images appear here by themselves.");
       await new Promise((done) => setTimeout(done, 3000));
     }
-    await open(view);
+    await show(view);
   });
 }
 
-async function open(v: TaskView): Promise<void> {
+async function show(v: TaskView): Promise<void> {
   const size = { w: v.sample.image.w, h: v.sample.image.h };
-  const original = edit.toDoc(v.sample, size);
-  state = edit.start(original, v.draft ? edit.toDoc(v.draft, size) : null, size);
+  state = edit.start(v.sample, v.sample.findings ?? [], v.draft ?? null, size);
   regions = null;
   sessionStorage.setItem(current, v.task.id);
   page.title.textContent = v.sample.unique_id || v.sample.id;
@@ -212,6 +238,7 @@ async function accept(): Promise<void> {
   const s = state;
   if (!s || busy) return;
   if (await locked("Submitting…", () => session.submit(edit.annotation(s)))) await leave();
+  else page.findings.querySelector<HTMLElement>(".asked.open")?.focus();
 }
 
 async function skip(): Promise<void> {
@@ -284,7 +311,7 @@ async function resolve(err: ApiError): Promise<void> {
       view = choice === "load" ? await api.task(id) : await session.next(queue, id);
       if (!view) return;
       session.adopt(view.task);
-      await open(view);
+      await show(view);
       if (state) state = choice === "load" ? { ...state, past: [own.doc] } : edit.change(state, own.doc);
     });
   }
@@ -331,7 +358,9 @@ function explain(err: unknown): [string, string] {
 const keys: [string, string, () => void][] = [
   ["n", "accept or submit, and take the next", () => void accept()],
   ["r", "skip: release the task and take another", () => void skip()],
+  ["j", "look at the next open finding", nextDoubt],
   ["x", "apply the fix of the first open finding", fixFirst],
+  ["k", "keep the label of the first open finding, and say why", keepFirst],
   ["d", "delete the selected box (also Delete)", () => apply((s) => (s.selected === null ? s : edit.remove(s, s.selected)))],
   ["z", "undo (also Ctrl+Z)", () => apply(edit.undo)],
   ["y", "redo (also Ctrl+Y)", () => apply(edit.redo)],
@@ -347,11 +376,36 @@ const keys: [string, string, () => void][] = [
   ["?", "this help", () => void help()],
 ];
 
+const open = (s: edit.State): readonly edit.Doubt[] => s.doubts.filter((d) => edit.standing(s, d) === "open");
+
+/** Moves the focus to the next open finding, and shows its place. */
+function nextDoubt(): void {
+  const rows = [...page.findings.querySelectorAll<HTMLElement>(".finding.open")];
+  const at = rows.indexOf(document.activeElement as HTMLElement);
+  const next = (at + 1) % rows.length;
+  const doubt = state ? open(state)[next] : undefined;
+  if (!doubt) return;
+  look(doubt.finding);
+  page.findings.querySelectorAll<HTMLElement>(".finding.open")[next]?.focus();
+}
+
+/** The open finding that has the focus, else the first. */
+function doubtAtHand(s: edit.State): edit.Doubt | undefined {
+  const rows = [...page.findings.querySelectorAll<HTMLElement>(".finding.open")];
+  return open(s)[Math.max(rows.indexOf(document.activeElement as HTMLElement), 0)];
+}
+
 function fixFirst(): void {
   apply((s) => {
-    const f = (view?.sample.findings ?? []).find((x: Finding) => edit.standing(s, x) === "open" && edit.fixName(s, x) !== null);
-    return f ? edit.applyFix(s, f, defaultClass()) : s;
+    const at = doubtAtHand(s);
+    const d = at && edit.fixName(s, at.finding) !== null ? at : open(s).find((o) => edit.fixName(s, o.finding) !== null);
+    return d ? edit.applyFix(s, d.finding, defaultClass()) : s;
   });
+}
+
+function keepFirst(): void {
+  const d = state && !busy ? doubtAtHand(state) : undefined;
+  if (d) void keep(d.finding);
 }
 
 function toggleRegions(): void {

@@ -2,45 +2,51 @@
 
 import { classColor } from "./color";
 import { el } from "./dom";
-import { find, fixName, standing, type State } from "./state";
+import { find, fixName, standing, type Doubt, type State } from "./state";
 import type { Finding, Obj, ObjectRule } from "./types";
 
 export interface PanelCallbacks {
   look(f: Finding): void; // zoom to it
   hover(f: Finding | null): void;
   fix(f: Finding): void;
-  keep(f: Finding): void;
+  keep(f: Finding): void; // and ask why
+  doubtAgain(f: Finding): void;
   select(id: string): void;
   remove(id: string): void;
   setClass(id: string, cls: string): void;
   setAttribute(id: string, name: string, value: string): void;
 }
 
-export function showFindings(list: HTMLElement, s: State, findings: readonly Finding[], on: PanelCallbacks): void {
+export function showFindings(list: HTMLElement, s: State, on: PanelCallbacks): void {
   on.hover(null); // a row that goes while the pointer is over it never says so
-  list.replaceChildren(
-    ...findings.map((f) => {
-      const stand = standing(s, f);
-      const fix = stand === "open" ? fixName(s, f) : null;
-      const row = el(
-        "li",
-        { className: `finding ${stand}`, tabIndex: 0 },
-        el("div", { className: "row" },
-          el("span", { className: "badge", textContent: stand === "open" ? f.type : stand }),
-          el("span", { className: "score", textContent: `${Math.round(f.score * 100)} %`, title: "how doubtful" })),
-        el("p", { textContent: f.why }),
-      );
-      const buttons = el("div", { className: "row" });
-      if (fix !== null) buttons.append(button(fix, () => on.fix(f), "primary small"));
-      if (stand !== "fixed") buttons.append(button(stand === "kept" ? "Doubt again" : "It is right", () => on.keep(f), "small"));
-      row.append(buttons);
-      row.addEventListener("click", () => on.look(f));
-      row.addEventListener("mouseenter", () => on.hover(f));
-      row.addEventListener("mouseleave", () => on.hover(null));
-      return row;
-    }),
+  list.replaceChildren(...s.doubts.map((d) => findingRow(s, d, on)));
+  if (s.doubts.length === 0) list.replaceChildren(el("li", { className: "quiet", textContent: "Nothing is in doubt." }));
+}
+
+function findingRow(s: State, d: Doubt, on: PanelCallbacks): HTMLElement {
+  const f = d.finding;
+  const stand = standing(s, d);
+  const fix = stand === "open" ? fixName(s, f) : null;
+  const row = el(
+    "li",
+    { className: `finding ${stand}${d.asked ? " asked" : ""}`, tabIndex: 0 },
+    el("div", { className: "row" },
+      el("span", { className: "badge", textContent: stand === "open" ? f.type : stand }),
+      el("span", { className: "score", textContent: `${Math.round(f.score * 100)} %`, title: "how doubtful" })),
+    el("p", { textContent: f.why }),
   );
-  if (findings.length === 0) list.replaceChildren(el("li", { className: "quiet", textContent: "Nothing is in doubt." }));
+  const buttons = el("div", { className: "row" });
+  if (fix !== null) buttons.append(button(fix, () => on.fix(f), "primary small"));
+  if (stand === "open") buttons.append(button("Keep…", () => on.keep(f), "small", "The label is right: say why"));
+  if (stand === "kept") buttons.append(button("Doubt again", () => on.doubtAgain(f), "small"));
+  row.append(buttons);
+  row.addEventListener("click", () => on.look(f));
+  row.addEventListener("keydown", (e) => {
+    if (e.key === "Enter" && e.target === row) on.look(f);
+  });
+  for (const event of ["mouseenter", "focus"]) row.addEventListener(event, () => on.hover(f));
+  for (const event of ["mouseleave", "blur"]) row.addEventListener(event, () => on.hover(null));
+  return row;
 }
 
 export function showObjects(list: HTMLElement, s: State, wanted: readonly ObjectRule[], on: PanelCallbacks): void {

@@ -1,7 +1,7 @@
 // The editor's state and every change that a person can make to it, as pure functions from state to state. Undo is a list of
 // earlier documents, which share what they have in common.
 
-import { clip, equal, iou, type Box, type Size } from "./geometry";
+import { area, clip, equal, iou, type Box, type Size } from "./geometry";
 import type { Annotation, Finding, Obj, Override } from "./types";
 
 export interface Doc {
@@ -9,9 +9,17 @@ export interface Doc {
   readonly overrides: readonly Override[];
 }
 
+/** A finding with the labels that it is about: the task's, or those of a submission that was answered with it. */
+export interface Doubt {
+  readonly finding: Finding;
+  readonly about: Doc;
+  readonly asked: boolean; // it was the answer to a submission, which does not count before it is settled
+}
+
 export interface State {
   readonly size: Size; // of the image, pixels
-  readonly original: Doc; // as the task came; findings are about it
+  readonly original: Doc; // as the task came
+  readonly doubts: readonly Doubt[]; // those that were asked first
   readonly doc: Doc;
   readonly selected: string | null;
   readonly past: readonly Doc[];
@@ -25,8 +33,19 @@ export function toDoc(a: Annotation, size: Size): Doc {
   return { objects: a.objects.map((o) => ({ ...o, box: clip(o.box, size) })), overrides: a.overrides ?? [] };
 }
 
-export function start(original: Doc, draft: Doc | null, size: Size): State {
-  return { size, original, doc: draft ?? original, selected: null, past: [], future: [] };
+/** Begins with a draft, if there is one, and what it was asked about. */
+export function start(task: Annotation, findings: readonly Finding[], draft: Annotation | null, size: Size): State {
+  const original = toDoc(task, size);
+  const doc = draft ? toDoc(draft, size) : original;
+  const doubts = findings.map((finding) => ({ finding, about: original, asked: false }));
+  return ask({ size, original, doubts, doc, selected: null, past: [], future: [] }, draft?.findings ?? []);
+}
+
+/** Takes in what a submission of the document as it is was answered with. */
+export function ask(s: State, findings: readonly Finding[]): State {
+  const asked = findings.map((finding) => ({ finding, about: s.doc, asked: true }));
+  const again = (d: Doubt): boolean => findings.some((f) => about(override(d.finding, ""), f));
+  return { ...s, doubts: [...asked, ...s.doubts.filter((d) => !again(d))] };
 }
 
 /** Replaces the document as one step that undo takes back. */
@@ -73,8 +92,10 @@ export function remove(s: State, id: string): State {
   });
 }
 
+/** Makes another label of an object; what was kept in spite of findings was the label as it was. */
 function replace(s: State, id: string, make: (o: Obj) => Obj): State {
-  return change(s, { ...s.doc, objects: s.doc.objects.map((o) => (o.id === id ? make(o) : o)) }, id);
+  const objects = s.doc.objects.map((o) => (o.id === id ? make(o) : o));
+  return change(s, { objects, overrides: s.doc.overrides.filter((v) => v.object_id !== id) }, id);
 }
 
 export function setBox(s: State, id: string, box: Box): State {
@@ -116,35 +137,47 @@ export function applyFix(s: State, f: Finding, fallbackClass: string): State {
   return f.fix && f.type !== "spurious" && f.type !== "duplicate" ? setBox(s, id, f.fix) : remove(s, id);
 }
 
-/** Findings without an object, and those of rules, are told apart by their sentence, which is the reason of their override. */
-const about = (v: Override, f: Finding): boolean =>
-  v.type === f.type && (v.object_id ?? "") === (f.object_id ?? "") && ((f.object_id !== undefined && f.type !== "rule") || v.reason === f.why);
+const override = (f: Finding, reason: string): Override => ({
+  type: f.type, ...(f.object_id ? { object_id: f.object_id } : {}), ...(f.class ? { class: f.class } : {}), box: f.box, why: f.why, reason,
+});
 
-/** Keeps the label in spite of the finding, or takes that back. */
-export function toggleKeep(s: State, f: Finding): State {
-  if (s.doc.overrides.some((v) => about(v, f))) {
-    return change(s, { ...s.doc, overrides: s.doc.overrides.filter((v) => !about(v, f)) });
-  }
-  const v: Override = f.object_id ? { type: f.type, object_id: f.object_id, reason: f.why } : { type: f.type, reason: f.why };
-  return change(s, { ...s.doc, overrides: [...s.doc.overrides, v] });
+/** Whether an override is about a finding, as schemas/override.go has it. */
+function about(v: Override, f: Finding): boolean {
+  if (v.type !== f.type || (v.object_id ?? "") !== (f.object_id ?? "")) return false;
+  if (v.type !== "rule" && v.object_id) return true;
+  if (v.type !== "rule" && v.box && area(v.box) > 0) return (v.class ?? "") === (f.class ?? "") && iou(v.box, f.box) >= 0.5;
+  return (v.why || v.reason) === f.why;
 }
 
+/** Keeps the label in spite of the finding, for a reason. */
+export function keep(s: State, f: Finding, reason: string): State {
+  return change(s, { ...s.doc, overrides: [...doubted(s.doc, f), override(f, reason)] });
+}
+
+/** Takes back that the label is kept. */
+export function doubtAgain(s: State, f: Finding): State {
+  return change(s, { ...s.doc, overrides: doubted(s.doc, f) });
+}
+
+const doubted = (doc: Doc, f: Finding): Override[] => doc.overrides.filter((v) => !about(v, f));
+
 /** Where a finding stands: kept by the person, fixed by an edit, or open. */
-export function standing(s: State, f: Finding): "open" | "kept" | "fixed" {
+export function standing(s: State, d: Doubt): "open" | "kept" | "fixed" {
+  const f = d.finding;
   if (s.doc.overrides.some((v) => about(v, f))) return "kept";
   if (f.type === "missing") {
-    const fresh = s.doc.objects.filter((o) => !s.original.objects.some((old) => old.id === o.id));
+    const fresh = s.doc.objects.filter((o) => !d.about.objects.some((old) => old.id === o.id));
     return fresh.some((o) => iou(o.box, f.box) > 0.5) ? "fixed" : "open";
   }
-  if (f.object_id === undefined) return s.doc.objects === s.original.objects ? "open" : "fixed";
-  const was = s.original.objects.find((o) => o.id === f.object_id);
+  if (f.object_id === undefined) return s.doc.objects === d.about.objects ? "open" : "fixed";
+  const was = d.about.objects.find((o) => o.id === f.object_id);
   const now = s.doc.objects.find((o) => o.id === f.object_id);
   return was && now && was.class === now.class && was.attributes === now.attributes && equal(was.box, now.box) ? "open" : "fixed";
 }
 
 /** What is sent to the desk. */
 export function annotation(s: State): Annotation {
-  return { objects: s.doc.objects, overrides: s.doc.overrides };
+  return { objects: s.doc.objects, overrides: s.doc.overrides, findings: s.doubts.filter((d) => d.asked).map((d) => d.finding) };
 }
 
 export const edited = (s: State): boolean => s.doc !== s.original;

@@ -38,15 +38,20 @@ export interface Finding {
   fix?: Box;
 }
 
+/** A finding in spite of which a person keeps the label: all but the reason is the finding's. */
 export interface Override {
   type: string;
   object_id?: string;
+  class?: string;
+  box?: Box;
+  why?: string;
   reason: string;
 }
 
 export interface Annotation {
   objects: readonly Obj[];
   overrides?: readonly Override[];
+  findings?: readonly Finding[]; // that submissions of this work were answered with
 }
 
 export interface Sample {

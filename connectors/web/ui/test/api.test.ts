@@ -56,6 +56,12 @@ test("a submission against the dataset's rules says each of them", async () => {
   await assert.rejects(api.submit(task, { objects: [] }), (err: unknown) => err instanceof ApiError && err.violations[0]?.rule === "min_size");
 });
 
+test("a submission that lint doubts says what", async () => {
+  const findings = [{ type: "missing", box: { x1: 1, y1: 1, x2: 9, y2: 9 }, score: 0.8, why: "A car is here." }];
+  const { api } = scripted(json(422, { error: "lint doubts this", what_to_do: "correct", findings }));
+  await assert.rejects(api.submit(task, { objects: [] }), (err: unknown) => err instanceof ApiError && err.findings[0]?.why === "A car is here.");
+});
+
 test("it gives up in the end", async () => {
   const { api, sent } = scripted();
   await assert.rejects(api.claim({}), TypeError);

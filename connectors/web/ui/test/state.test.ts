@@ -6,7 +6,7 @@ import type { Finding } from "../src/types";
 const size = { w: 100, h: 50 };
 const car = { id: "o1", class: "car", box: { x1: 10, y1: 10, x2: 40, y2: 30 }, score: 0.5, source: "m@1" };
 const bus = { id: "o2", class: "bus", box: { x1: 50, y1: 10, x2: 120, y2: 30 }, source: "m@1" };
-const begin = (): edit.State => edit.start(edit.toDoc({ objects: [car, bus] }, size), null, size);
+const begin = (...findings: Finding[]): edit.State => edit.start({ objects: [car, bus] }, findings, null, size);
 
 test("boxes of the task are cut to the image", () => {
   assert.deepEqual(begin().doc.objects[1]?.box, { x1: 50, y1: 10, x2: 100, y2: 30 });
@@ -54,7 +54,7 @@ test("what changes nothing is no step of undo", () => {
 });
 
 test("ids of new boxes are never those of old ones", () => {
-  let s = edit.start(edit.toDoc({ objects: [{ ...car, id: "h1" }] }, size), null, size);
+  let s = edit.start({ objects: [{ ...car, id: "h1" }] }, [], null, size);
   s = edit.remove(s, "h1");
   s = edit.add(s, { x1: 1, y1: 1, x2: 9, y2: 9 }, "car");
   assert.deepEqual([s.doc.objects.map((o) => o.id), s.selected], [["h2"], "h2"]);
@@ -69,6 +69,9 @@ test("a selection that has gone is let go", () => {
 
 const finding = (f: Partial<Finding>): Finding => ({ type: "loss", box: car.box, score: 0.5, why: "w", ...f });
 
+/** Where each of a state's findings stands, in the order of the list. */
+const standings = (s: edit.State): string => s.doubts.map((d) => edit.standing(s, d)).join();
+
 test("fixes do what their buttons say", () => {
   const fix = { x1: 12, y1: 12, x2: 38, y2: 28 };
   const cases: [Finding, string | null, (s: edit.State) => unknown, unknown][] = [
@@ -82,54 +85,71 @@ test("fixes do what their buttons say", () => {
     [finding({ type: "spurious", object_id: "gone" }), null, (s) => s.doc.objects.length, 2],
   ];
   for (const [f, name, look, want] of cases) {
-    const s = begin();
+    const s = begin(f);
     assert.equal(edit.fixName(s, f), name, f.type);
     const after = edit.applyFix(s, f, "car");
     assert.deepEqual(look(after), want, f.type);
     if (name !== null) {
-      assert.equal(edit.standing(s, f), "open", f.type);
-      assert.equal(edit.standing(after, f), "fixed", f.type);
-      assert.equal(edit.standing(edit.undo(after), f), "open", f.type);
+      assert.equal(standings(s), "open", f.type);
+      assert.equal(standings(after), "fixed", f.type);
+      assert.equal(standings(edit.undo(after)), "open", f.type);
     }
   }
 });
 
-test("keeping a label is an override, taken back by a second press, and goes with its object", () => {
-  const f = finding({ object_id: "o1", why: "the model disagrees" });
-  const kept = edit.toggleKeep(begin(), f);
-  assert.deepEqual(edit.annotation(kept).overrides, [{ type: "loss", object_id: "o1", reason: "the model disagrees" }]);
-  assert.equal(edit.standing(kept, f), "kept");
-  assert.equal(edit.standing(edit.toggleKeep(kept, f), f), "open");
+test("keeping a label is an override with a reason, taken back by a second press, and goes with the label as it was", () => {
+  const f = finding({ object_id: "o1", class: "car", why: "the model disagrees" });
+  const kept = edit.keep(begin(f), f, "seen from behind");
+  const want = { type: "loss", object_id: "o1", class: "car", box: car.box, why: "the model disagrees", reason: "seen from behind" };
+  assert.deepEqual(edit.annotation(kept).overrides, [want]);
+  assert.equal(standings(kept), "kept");
+  assert.equal(standings(edit.doubtAgain(kept, f)), "open");
+  assert.deepEqual(edit.annotation(edit.keep(kept, f, "once more")).overrides, [{ ...want, reason: "once more" }]);
   assert.deepEqual(edit.annotation(edit.remove(kept, "o1")).overrides, []);
+  assert.deepEqual(edit.annotation(edit.setClass(kept, "o1", "bus")).overrides, []);
+  assert.equal(edit.annotation(edit.setClass(kept, "o2", "car")).overrides?.length, 1);
 });
 
 test("of two rules that an object breaks one is kept alone, and an attribute mends", () => {
   const a = finding({ type: "rule", object_id: "o1", why: "too small" });
   const b = finding({ type: "rule", object_id: "o1", why: "no color" });
-  const kept = edit.toggleKeep(begin(), a);
-  assert.deepEqual([edit.standing(kept, a), edit.standing(kept, b)], ["kept", "open"]);
-  const red = edit.setAttribute(begin(), "o1", "color", "red");
-  assert.deepEqual([red.doc.objects[0]?.attributes, edit.standing(red, b)], [{ color: "red" }, "fixed"]);
+  assert.equal(standings(edit.keep(begin(a, b), a, "it is far")), "kept,open");
+  const red = edit.setAttribute(begin(b), "o1", "color", "red");
+  assert.deepEqual([red.doc.objects[0]?.attributes, standings(red)], [{ color: "red" }, "fixed"]);
   assert.equal(edit.setAttribute(red, "o1", "color", "red"), red);
   assert.deepEqual(edit.setAttribute(red, "o1", "color", "").doc.objects[0]?.attributes, {});
 });
 
 test("a rule about the image is open until a box changes", () => {
-  const f = finding({ type: "rule", why: "no dog" });
-  assert.equal(edit.standing(begin(), f), "open");
-  assert.equal(edit.standing(edit.remove(begin(), "o1"), f), "fixed");
+  const s = begin(finding({ type: "rule", why: "no dog" }));
+  assert.equal(standings(s), "open");
+  assert.equal(standings(edit.remove(s, "o1")), "fixed");
 });
 
-test("two places where something is missing are kept one by one", () => {
-  const a = finding({ type: "missing", why: "a car at the left" });
-  const b = finding({ type: "missing", why: "a car at the right" });
-  const s = edit.toggleKeep(begin(), a);
-  assert.deepEqual([edit.standing(s, a), edit.standing(s, b)], ["kept", "open"]);
+test("two places where something is missing are kept one by one, wherever exactly the model sees them", () => {
+  const a = finding({ type: "missing", class: "car" });
+  const b = finding({ type: "missing", class: "car", box: bus.box });
+  const s = edit.keep(begin(a, b), { ...a, box: { ...a.box, x2: a.box.x2 + 1 } }, "a mirror");
+  assert.equal(standings(s), "kept,open");
 });
 
-test("a draft is what is edited, the original is what findings are about", () => {
-  const original = edit.toDoc({ objects: [car] }, size);
-  const s = edit.start(original, edit.toDoc({ objects: [] }, size), size);
+test("a draft is what is edited, the original is what the task's findings are about", () => {
+  const f = finding({ type: "spurious", object_id: "o1" });
+  const s = edit.start({ objects: [car] }, [f], { objects: [] }, size);
   assert.equal(edit.edited(s), true);
-  assert.equal(edit.standing(s, finding({ type: "spurious", object_id: "o1" })), "fixed");
+  assert.equal(standings(s), "fixed");
+});
+
+test("what a submission is answered with is about what was submitted, comes first, and is sent along from then on", () => {
+  const shown = finding({ object_id: "o1" });
+  const wide = finding({ type: "loose", object_id: "o1" });
+  let s = edit.setBox(begin(shown), "o1", { x1: 1, y1: 1, x2: 60, y2: 40 });
+  s = edit.ask(s, [wide]);
+  assert.deepEqual([standings(s), edit.annotation(s).findings], ["open,fixed", [wide]]);
+  const mended = edit.setBox(s, "o1", car.box);
+  assert.equal(standings(mended), "fixed,open", "the task's finding is about the box as it is again");
+  s = edit.ask(mended, [wide]);
+  assert.deepEqual([standings(s), s.doubts.length], ["open,open", 2], "asked again, it is about the box of now");
+  const reloaded = edit.start({ objects: [car, bus] }, [shown], edit.annotation(edit.keep(s, wide, "it is")), size);
+  assert.deepEqual([standings(reloaded), reloaded.doubts[0]?.asked], ["kept,open", true]);
 });
