@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"gleaner/connectors/blob"
 	"gleaner/connectors/engine"
@@ -28,9 +29,11 @@ import (
 	"gleaner/schemas/geometry"
 	"gleaner/schemas/labelmap"
 	"gleaner/stages/humanlabel"
+	"gleaner/stages/lint"
 	"gleaner/stages/pixels"
 	"gleaner/stages/rules"
 	"gleaner/stages/superpixel"
+	"gleaner/stages/taxonomy"
 )
 
 // hostile is a class name that would change the page's title if it were ever taken for markup.
@@ -40,7 +43,7 @@ func TestPageInBrowser(t *testing.T) {
 	browser := chromium(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	desk, store, url := startDesk(ctx, t, "", &rules.Registry{})
+	desk, store, url := startDesk(ctx, t, "", web.Deps{Rules: &rules.Registry{}})
 	for i := range 3 {
 		createTask(ctx, t, desk, store, i)
 	}
@@ -192,7 +195,7 @@ func TestPageSignsInAndTakesBack(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	const token = "correct horse battery"
-	desk, store, url := startDesk(ctx, t, token, &rules.Registry{})
+	desk, store, url := startDesk(ctx, t, token, web.Deps{Rules: &rules.Registry{}})
 	createTask(ctx, t, desk, store, 0)
 	tab := openBrowser(ctx, t, browser)
 	do, until := drive(tab, t)
@@ -231,7 +234,7 @@ func TestPageObeysRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk, store, url := startDesk(ctx, t, "", &registry)
+	desk, store, url := startDesk(ctx, t, "", web.Deps{Rules: &registry})
 	createTask(ctx, t, desk, store, 0)
 	tab := openBrowser(ctx, t, browser)
 	do, until := drive(tab, t)
@@ -266,6 +269,88 @@ func TestPageObeysRules(t *testing.T) {
 	var a schemas.Annotation
 	if err := json.Unmarshal(data, &a); err != nil || len(a.Objects) != 1 || a.Objects[0].Class != "dragon" || a.Objects[0].Attributes["color"] != "red" {
 		t.Errorf("submitted %s: %v", data, err)
+	}
+}
+
+// What lint doubts comes back to the page before a submission counts: it is fixed by a key, or kept for a reason, over a reload too.
+func TestPageIsAsked(t *testing.T) {
+	browser := chromium(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return nil }, taxonomy.NewRegistry((&rules.Registry{}).Rules), &rules.Registry{}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk, store, url := startDesk(ctx, t, "", web.Deps{Lint: func(ctx context.Context, s schemas.Sample, work schemas.Annotation, actor string) ([]schemas.Finding, error) {
+		out, err := linter.Process(ctx, humanlabel.Submitted(s, work, actor))
+		if err != nil {
+			return nil, err
+		}
+		return out[0].Findings, nil
+	}})
+	for i := range 2 {
+		createTask(ctx, t, desk, store, i)
+	}
+	tab := openBrowser(ctx, t, browser)
+	thrown := make(chan string, 16)
+	collectErrors(tab, thrown)
+	do, until := drive(tab, t)
+	result := func() (a schemas.Annotation) {
+		t.Helper()
+		tasks := desk.Tasks(schemas.TaskFilter{State: schemas.TaskSubmitted}) // the last first
+		data, err := store.Get(ctx, tasks[0].Result.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, &a); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	twice := func() { // draws a box twice
+		t.Helper()
+		at := onScreen(tab, t, geometry.Box{X1: 40, Y1: 300, X2: 140, Y2: 420})
+		for range 2 {
+			do("let go", chromedp.KeyEvent(kb.Escape))
+			do("draw a box", chromedp.DragAndDropXY(at[0], at[1], at[2], at[3]), chromedp.KeyEvent("dragon\r"))
+		}
+		do("submit", chromedp.KeyEvent("n"))
+		until("asked", `document.querySelectorAll("#findings .asked.open").length === 1 && document.activeElement.matches("#findings .asked.open:first-child")`)
+		until("why", `document.getElementById("reason").textContent.startsWith("Not submitted yet") && document.activeElement.textContent.includes("covers the same place")`)
+	}
+	do("open the labeling page", chromedp.Navigate(url+"label"), chromedp.WaitVisible("dialog input"), chromedp.SendKeys("dialog input", "ana\r"))
+	until("first task", shown("scene-0"))
+	before := objectsShown(tab, t)
+	twice()
+	shoot(tab, t, "asked")
+	until("draft", `document.getElementById("saved").textContent === "Draft saved"`)
+	do("reload", chromedp.Reload())
+	until("asked still", `document.querySelectorAll("#findings .asked.open").length === 1`)
+	until("ready", shown("scene-0"))
+	do("fix", chromedp.KeyEvent("x"))
+	until("fixed", `document.querySelectorAll("#findings .asked.fixed").length === 1`)
+	do("submit", chromedp.KeyEvent("n"))
+	until("second task", shown("scene-1"))
+	if a := result(); len(a.Objects) != before+1 || len(a.Overrides) != 0 || len(a.Findings) != 1 || a.Findings[0].Type != schemas.FindingDuplicate {
+		t.Errorf("fixed and submitted %+v", a)
+	}
+
+	twice()
+	do("keep", chromedp.KeyEvent("k"), chromedp.WaitVisible("dialog input"), chromedp.SendKeys("dialog input", "two of them\r"))
+	until("kept", `document.querySelectorAll("#findings .asked.kept").length === 1`)
+	do("undo", chromedp.KeyEvent("z"))
+	until("asked again", `document.querySelectorAll("#findings .asked.open").length === 1`)
+	do("choose a reason", chromedp.KeyEvent("j"), chromedp.KeyEvent("k"), chromedp.WaitVisible("dialog input"), chromedp.Click(`dialog button[value="The guidelines want it so"]`))
+	until("kept", `document.querySelectorAll("#findings .asked.kept").length === 1`)
+	do("submit", chromedp.KeyEvent("n"))
+	until("nothing is left", `document.getElementById("message").textContent.includes("Nothing is left")`)
+	if a := result(); len(a.Overrides) != 1 || a.Overrides[0].Reason != "The guidelines want it so" || a.Overrides[0].Type != schemas.FindingDuplicate || a.Overrides[0].Box.Empty() {
+		t.Errorf("kept and submitted %+v", a)
+	}
+	select {
+	case text := <-thrown:
+		t.Errorf("the page threw: %s", text)
+	default:
 	}
 }
 
@@ -383,8 +468,8 @@ func objectsShown(tab context.Context, t *testing.T) int {
 	return n
 }
 
-// startDesk runs Kafka, the desk and the server until the test ends.
-func startDesk(ctx context.Context, t *testing.T, token string, rules *rules.Registry) (*humanlabel.Desk, blob.Store, string) {
+// startDesk runs Kafka, the desk and the server, with deps for the rest, until the test ends.
+func startDesk(ctx context.Context, t *testing.T, token string, deps web.Deps) (*humanlabel.Desk, blob.Store, string) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	run := func(name string, f func(context.Context) error) {
@@ -429,7 +514,8 @@ func startDesk(ctx context.Context, t *testing.T, token string, rules *rules.Reg
 
 	wcfg := web.DefaultConfig()
 	wcfg.Address, wcfg.Token = "127.0.0.1:0", token
-	server, err := web.New(wcfg, web.Deps{Desk: desk, Blobs: store, Raw: client.Sink(), Status: fixedStatus, Rules: rules}, log)
+	deps.Desk, deps.Blobs, deps.Raw, deps.Status = desk, store, client.Sink(), fixedStatus
+	server, err := web.New(wcfg, deps, log)
 	if err != nil {
 		t.Fatal(err)
 	}

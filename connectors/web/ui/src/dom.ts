@@ -26,7 +26,7 @@ export function ask(title: string, content: (Node | string)[], choices: Choice[]
     const form = el("form", { method: "dialog" }, el("h2", { textContent: title }), ...content);
     const row = el("div", { className: "row end" });
     for (const c of choices) {
-      row.append(el("button", { value: c.value, textContent: c.text, className: c.primary ? "primary" : "" }));
+      row.append(el("button", { value: c.value, textContent: c.text, className: c.primary ? "primary" : "", autofocus: c.primary ?? false }));
     }
     form.append(row);
     // The first submit button is what Enter presses.
