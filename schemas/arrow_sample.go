@@ -111,6 +111,7 @@ var (
 		field("stamps", lists(structs(stampColumns)), func(s *Sample) *[]Stamp { return &s.Stamps }),
 		field("actor", texts[string](), func(s *Sample) *string { return &s.Actor }),
 		field("overrides", lists(structs(overrideColumns)), func(s *Sample) *[]Override { return &s.Overrides }),
+		field("candidates", lists(candidates()), func(s *Sample) *[]Candidates { return &s.Candidates }),
 	}
 
 	sampleMessage = newMessage("sample", sampleColumns)

@@ -41,6 +41,7 @@ func testSample() Sample {
 			ID: "p1", Class: "vehicle", Score: 0.0625, RawScore: 0.125, Raw: geometry.Box{X1: 1, X2: 3, Y2: 4},
 			Canonical: "vehicle", Lineage: "street@1 coco@2017:car<vehicle", Refine: true,
 		}},
+		Candidates:  []Candidates{testCandidates(), {Model: "probe@3", Floor: 1}},
 		Superpixels: Superpixels{Count: 2, Encoding: "labelmap/1", Data: []byte{1, 2, 3}},
 		Findings: []Finding{
 			{Type: FindingLocation, ObjectID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.5, Why: "the box is loose", Fix: &fix},
@@ -50,9 +51,27 @@ func testSample() Sample {
 			{Type: FindingLoss, ObjectID: "o1", Class: "car", Box: geometry.Box{X1: 0.5, Y1: 1, X2: 30, Y2: 40}, Why: "never learned", Reason: "a rare car"},
 			{Type: FindingMissing, Reason: "a mirror"},
 		},
-		Stamps:    []Stamp{{Step: "ingest", Version: "0.1.0", At: testTime, Millis: 1.5}, {Step: "prelabel", Model: "yolox_nano@1", Hash: "ab"}},
-		Actor:     "alice",
+		Stamps: []Stamp{{Step: "ingest", Version: "0.1.0", At: testTime, Millis: 1.5}, {Step: "prelabel", Model: "yolox_nano@1", Hash: "ab"}},
+		Actor:  "alice",
 	}
+}
+
+// testCandidates are those of a model that knows how sure it is, at values that the codec keeps as they are.
+func testCandidates() Candidates {
+	score := float32(0.75)
+	score = float32(float64(quantum(score, 0xffff)) / 0xffff)
+	sides := func(x float32, first int) *Sides {
+		s := Sides{X: x, Y: 2.5, StepX: 16.25, StepY: 15.75, P: make([]byte, 4*8)}
+		for side := range 4 {
+			s.P[8*side+first], s.P[8*side+first+1] = 200, 55
+		}
+		return &s
+	}
+	return Candidates{Model: "nanodet@1", Floor: 0.0625, Classes: []string{"car", "bus", "person"}, Cells: []Candidate{
+		{Box: geometry.Box{X1: 0, Y1: 1.125, X2: 300.5, Y2: 40}, Score: 1, Scores: []ClassScore{{Class: 2, Score: 1}, {Class: 0, Score: float32(1. / 25)}}, Sides: sides(-8, 0)},
+		{Box: geometry.Box{X1: 1, Y1: 1, X2: 1.125, Y2: 1.125}, Score: score, Sides: sides(700.125, 6)},
+		{Box: geometry.Box{X2: 640, Y2: 480}, Scores: []ClassScore{{Class: 1}}},
+	}}
 }
 
 func testLosses(rows int) Losses {
@@ -191,8 +210,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Messages from before objects and losses had a lineage, objects attributes and scores of their own, and overrides more than a type,
-// an object and a sentence, read as what they were, with none.
+// Messages from before objects and losses had a lineage, objects attributes and scores of their own, overrides more than a type, an
+// object and a sentence, and samples candidates, read as what they were, with none.
 func TestGoldenWithoutLineage(t *testing.T) {
 	plain := func(objects []Object) []Object {
 		for i := range objects {
@@ -201,7 +220,7 @@ func TestGoldenWithoutLineage(t *testing.T) {
 		return objects
 	}
 	s, losses := testSample(), testLosses(3)
-	s.Objects = plain(s.Objects)
+	s.Objects, s.Candidates = plain(s.Objects), nil
 	s.Overrides = []Override{{Type: FindingLoss, ObjectID: "o1", Reason: "a rare car"}, {Type: FindingMissing, Reason: "a mirror"}}
 	s.Proposals = []Object{{ID: "p1", Class: "car", Score: 0.0625}}
 	losses.Loss[2], losses.Lineage = float32(math.NaN()), make([]string, 3)

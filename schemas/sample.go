@@ -22,7 +22,7 @@ type Sample struct {
 	Proposals   []Object     `json:"proposals,omitempty"`  // what each model saw at low thresholds, for lint: Score means the same as on Objects
 	Candidates  []Candidates `json:"candidates,omitempty"` // what the models' cells say, for lint: one a model
 	Superpixels Superpixels  `json:"superpixels"`
-	Findings    []Finding    `json:"findings,omitempty"`
+	Findings    []Finding    `json:"findings,omitempty"`  // by lint; once people have submitted, and until lint has seen it, those that they were shown
 	Overrides   []Override   `json:"overrides,omitempty"` // findings that people have settled
 	Stamps      []Stamp      `json:"stamps"`              // provenance, oldest first: one a step, of prelabel one a model
 	Actor       string       `json:"actor,omitempty"`     // who submitted: "alice", or "simulated:<name>"

@@ -142,9 +142,9 @@ func sampleID(r *http.Request) (schemas.SampleID, error) {
 	return id, nil
 }
 
-// slim leaves the superpixel bytes out and makes lists of what is nil, for JSON.
+// slim leaves out the superpixel bytes and what is for lint alone, and makes lists of what is nil, for JSON.
 func slim(sample schemas.Sample) schemas.Sample {
-	sample.Superpixels.Data = nil
+	sample.Superpixels.Data, sample.Candidates = nil, nil
 	sample.Objects = emptyNotNull(sample.Objects)
 	sample.Stamps = emptyNotNull(sample.Stamps)
 	return sample

@@ -82,7 +82,7 @@ func (l *labeler) finish(ctx context.Context, t schemas.Task) (bool, error) {
 	drawn := []object{}
 	for _, o := range objects {
 		if box := o.Box.Clip(w, h); !box.Empty() {
-			drawn = append(drawn, object{o.ID, o.Class, box})
+			drawn = append(drawn, object{"beside-" + o.ID, o.Class, box}) // drawn anew, not what became of the model's
 		}
 	}
 	submit := func(overrides []schemas.Override, findings []schemas.Finding) error {

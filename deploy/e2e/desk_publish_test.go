@@ -166,7 +166,7 @@ func TestDeskPublisher(t *testing.T) {
 			source = w.actor
 		}
 		expect := samples[w.sample]
-		expect.Stage, expect.Rank, expect.Revision, expect.Actor, expect.Findings = schemas.StageSubmitted, schemas.RankHuman, w.version, w.actor, nil
+		expect.Stage, expect.Rank, expect.Revision, expect.Actor = schemas.StageSubmitted, schemas.RankHuman, w.version, w.actor
 		expect.Objects, expect.Overrides = nil, []schemas.Override{settledNow, settledBefore}
 		if i < tasks {
 			expect.Objects = []schemas.Object{{ID: "o1", Class: "dog", Box: box, Source: source}, {ID: "o2", Class: "cat", Box: box, Source: source}}

@@ -1,5 +1,5 @@
-// Package corrections is the step that records how the models' proposals fared with people: what conventions and calibration are
-// learned from.
+// Package corrections is the step that records how the models' proposals, and lint's findings, fared with people: what conventions,
+// calibration and the scores of findings are learned from.
 package corrections
 
 import (
@@ -11,10 +11,11 @@ import (
 	"gleaner/stages"
 )
 
-// Store keeps corrections, durably when it returns nil. The same token with the same rows is one put; doubles beyond that, and
-// what an earlier revision of a sample said, the store folds.
+// Store keeps corrections and judgments, durably when it returns nil. The same token with the same rows is one put; doubles beyond
+// that, and corrections of an earlier revision of a sample, the store folds.
 type Store interface {
 	PutCorrections(ctx context.Context, token string, rows []schemas.Correction) error
+	PutJudgments(ctx context.Context, token string, rows []schemas.Judgment) error
 }
 
 // Rules keeps the proposals that a dataset's rules let in; without rules all. It fails only when ctx has ended.
@@ -37,7 +38,8 @@ func New(store Store, blobs stages.Blobs, path Path, rules Rules, log *slog.Logg
 }
 
 // HandleBatch judges the submitted samples of a batch and puts their corrections by one call. Proposals that the rules do not let
-// in are not judged: they were never put before people, who are not to label such things. It emits nothing. In its
+// in are not judged: they were never put before people, who are not to label such things. What became of findings is put by a
+// second call. It emits nothing. In its
 // *schemas.WriteError bytes that cannot be decoded are a Fault, and erased samples schemas.ErrDropped; all others are durable
 // then. After any other error none is known to be.
 func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schemas.Emit, error) {
@@ -59,6 +61,7 @@ func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schema
 		return nil, fmt.Errorf("corrections: %w", err)
 	}
 	var rows []schemas.Correction
+	var judgments []schemas.Judgment
 	var from []int
 	for i := range samples {
 		switch id := samples[i].ID; {
@@ -71,11 +74,17 @@ func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schema
 				return nil, fmt.Errorf("corrections: sample %s: %w", id, err)
 			}
 			rows, from = append(rows, Judge(&samples[i], s.path)...), append(from, i)
+			judgments = append(judgments, JudgeFindings(&samples[i])...)
 		}
 	}
 	if len(rows) > 0 {
 		if err := s.store.PutCorrections(ctx, stages.Token(recs, from), rows); err != nil {
 			return nil, fmt.Errorf("corrections: store %d of %d samples: %w", len(rows), len(from), err)
+		}
+	}
+	if len(judgments) > 0 {
+		if err := s.store.PutJudgments(ctx, stages.Token(recs, from), judgments); err != nil {
+			return nil, fmt.Errorf("corrections: store judgments of findings of %d samples: %w", len(from), err)
 		}
 	}
 	if len(failed) > 0 {

@@ -183,6 +183,7 @@ func TestJudgeIsOneToOne(t *testing.T) {
 type memory struct {
 	tokens []string
 	rows   []schemas.Correction
+	judged []schemas.Judgment
 	erased schemas.SampleID
 	err    error
 }
@@ -190,6 +191,11 @@ type memory struct {
 func (m *memory) PutCorrections(_ context.Context, token string, rows []schemas.Correction) error {
 	m.tokens, m.rows = append(m.tokens, token), append(m.rows, rows...)
 	return m.err
+}
+
+func (m *memory) PutJudgments(_ context.Context, token string, rows []schemas.Judgment) error {
+	m.tokens, m.judged = append(m.tokens, token), append(m.judged, rows...)
+	return nil
 }
 
 func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
@@ -230,6 +236,14 @@ func TestHandleBatch(t *testing.T) {
 	m.err = errors.New("the database is gone")
 	if _, err := step.HandleBatch(t.Context(), records); !errors.Is(err, m.err) {
 		t.Errorf("error %v, want the store's", err)
+	}
+	doubted := sample("d", nil, nil)
+	doubted.Findings = []schemas.Finding{{Type: schemas.FindingMissing, Box: box(0, 0, 9, 9), Score: 0.5}}
+	judging := &memory{erased: gone.ID}
+	gone.Findings = doubted.Findings
+	_, err := New(judging, judging, zoo, &rules.Registry{}, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(t, 0, gone), record(t, 1, doubted)})
+	if failed := (*schemas.WriteError)(nil); !errors.As(err, &failed) || len(judging.judged) != 1 || judging.judged[0].SampleID != doubted.ID {
+		t.Errorf("judgments %+v, %v", judging.judged, err)
 	}
 	quiet := &memory{}
 	if _, err := New(quiet, quiet, zoo, &rules.Registry{}, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(t, 0, sample("c", nil, nil))}); err != nil || len(quiet.tokens) != 0 {

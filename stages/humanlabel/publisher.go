@@ -145,12 +145,26 @@ func (p *Publisher) emit(ctx context.Context, sub submission, rec schemas.Record
 	return []schemas.Emit{{Topic: schemas.Submitted, Record: out}}, nil
 }
 
-// Submitted is the sample of a task with what an actor made of it as its labels, but for the revision and the desk's stamp.
+// Submitted is the sample of a task with what an actor made of it as its labels, but for the revision and the desk's stamp. Its
+// findings are those that the actor was shown.
 func Submitted(sample schemas.Sample, work schemas.Annotation, actor string) schemas.Sample {
 	sample.Overrides = settled(sample.Overrides, sample.Objects, work)
 	sample.Objects = signed(sample.Objects, work.Objects, actor)
-	sample.Actor, sample.Rank, sample.Stage, sample.Findings = actor, schemas.RankHuman, schemas.StageSubmitted, nil
+	sample.Actor, sample.Rank, sample.Stage = actor, schemas.RankHuman, schemas.StageSubmitted
+	sample.Findings = shown(sample.Findings, work.Findings)
 	return sample
+}
+
+// shown are the findings that a task came with and those that its submissions were answered with; of two that are the same the
+// answer counts, since it is about the label as it was by then.
+func shown(task, answers []schemas.Finding) []schemas.Finding {
+	out := slices.Clone(answers)
+	for _, f := range task {
+		if !slices.ContainsFunc(answers, func(a schemas.Finding) bool { return a.Settle("").Covers(f) }) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // get reads a blob that the log names; one that is gone will not come back.

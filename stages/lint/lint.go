@@ -93,7 +93,7 @@ func New(cfg Config, classes func(*schemas.Sample) []string, taxonomy Taxonomy, 
 }
 
 // Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Findings that other
-// steps made stay; earlier ones of these rules are replaced. It fails only when ctx has ended.
+// steps made stay, but for those that a person was shown before submitting; earlier ones of these rules are replaced. It fails only when ctx has ended.
 func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 	}
 	var out []schemas.Finding
 	for _, f := range s.Findings {
-		if !slices.ContainsFunc(rules, func(r rule) bool { return r.name == f.Type }) {
+		if s.Stage != schemas.StageSubmitted && !slices.ContainsFunc(rules, func(r rule) bool { return r.name == f.Type }) {
 			out = append(out, f)
 		}
 	}

@@ -229,14 +229,14 @@ func FuzzRules(f *testing.F) {
 	})
 }
 
-// TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that a person submitted.
+// TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that people labeled, and then over what they submitted of it.
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 	l, err := New(DefaultConfig(), of(), tree{}, demands{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	in := schemas.Sample{
-		Stage: schemas.StageSubmitted, Rank: schemas.RankHuman, Revision: 4, Image: schemas.ImageRef{W: 10, H: 10},
+		Stage: schemas.StageSegmented, Rank: schemas.RankHuman, Revision: 4, Image: schemas.ImageRef{W: 10, H: 10},
 		Objects:  []schemas.Object{{ID: "a", Class: "cat"}},
 		Findings: []schemas.Finding{{Type: schemas.FindingLoss, Score: 0.5, Why: "Its loss stays high."}, {Type: schemas.FindingMissing, Score: 0.9}},
 	}
@@ -252,6 +252,14 @@ func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 	}
 	if in.Stage != schemas.StageLinted || in.Rank != schemas.RankHuman || in.Revision != 4 || len(in.Stamps) != 2 {
 		t.Errorf("%+v", in)
+	}
+	in.Stage = schemas.StageSubmitted
+	out, err := l.Process(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := out[0].Findings; len(got) != 1 || got[0].Type != schemas.FindingDegenerate {
+		t.Errorf("what the person was shown is on the label: %+v", got)
 	}
 }
 

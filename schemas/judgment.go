@@ -1,0 +1,45 @@
+package schemas
+
+import (
+	"time"
+
+	"gleaner/schemas/geometry"
+)
+
+// Judgment is what a person made of a finding that they were shown, on their task or in answer to a submission. Each submission
+// of a sample judges anew, and all judgments stand.
+type Judgment struct {
+	SampleID SampleID     `json:"sample_id"`
+	Dataset  string       `json:"dataset"`
+	Revision uint64       `json:"revision"` // of the submission
+	Index    int          `json:"index"`    // among the findings shown with this revision
+	Type     FindingType  `json:"type"`
+	ObjectID string       `json:"object_id,omitempty"`
+	Class    string       `json:"class,omitempty"`
+	Box      geometry.Box `json:"box"`
+	Score    float32      `json:"score"` // the finding's, [0,1]
+	Outcome  Judged       `json:"outcome"`
+	Reason   string       `json:"reason,omitempty"` // for which the label was kept
+	Actor    string       `json:"actor"`
+	At       time.Time    `json:"at"` // of the submission
+}
+
+// Judged says what became of a doubted label.
+type Judged string
+
+// The outcomes. The score of a finding is the probability of the first.
+const (
+	JudgedFixed  Judged = "fixed"  // the label was changed accordingly
+	JudgedKept   Judged = "kept"   // it was kept for a reason
+	JudgedPassed Judged = "passed" // it was left as it was, without a word
+)
+
+// JudgmentCount counts the judgments of findings of one type and about one score.
+type JudgmentCount struct {
+	Dataset string      `json:"dataset"`
+	Type    FindingType `json:"type"`
+	Score   float64     `json:"score"` // mean, [0,1]
+	Fixed   uint64      `json:"fixed"`
+	Kept    uint64      `json:"kept"`
+	Passed  uint64      `json:"passed"`
+}

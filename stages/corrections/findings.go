@@ -1,0 +1,89 @@
+package corrections
+
+import (
+	"slices"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+// Overlaps (IoU) by which a label is recognized. People do not move an edge by less than nudged does, and labels that were drawn
+// anew are never quite where others were.
+const (
+	nudged  = 0.995
+	redrawn = 0.9
+)
+
+// JudgeFindings says what a person made of the findings of a submitted sample, which are those that they were shown. An override
+// is a word for the label as it is; else what was done to the label counts, and where nothing was done the finding was passed by.
+// That is a no like an override: a finding's score is the probability that whoever looks at it changes the label. Rules are not
+// judged, since what breaks one is no matter of probability, nor are findings that point nowhere.
+func JudgeFindings(s *schemas.Sample) []schemas.Judgment {
+	if s.Rank < schemas.RankHuman {
+		return nil
+	}
+	var out []schemas.Judgment
+	for i, f := range s.Findings {
+		if f.Type == schemas.FindingRule || f.Box.Empty() {
+			continue
+		}
+		j := schemas.Judgment{
+			SampleID: s.ID, Dataset: s.Dataset, Revision: s.Revision, Index: i, Type: f.Type, ObjectID: f.ObjectID, Class: f.Class, Box: f.Box,
+			Score: f.Score, Outcome: schemas.JudgedPassed, Actor: s.Actor, At: s.Stamps[len(s.Stamps)-1].At,
+		}
+		at := slices.IndexFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })
+		switch {
+		case at >= 0:
+			j.Outcome, j.Reason = schemas.JudgedKept, s.Overrides[at].Reason
+		case fixed(f, s.Objects, s.Image):
+			j.Outcome = schemas.JudgedFixed
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+// fixed tells whether labels are what a finding asked for.
+func fixed(f schemas.Finding, now []schemas.Object, img schemas.ImageRef) bool {
+	doubted := f.Box.Clip(img.W, img.H) // as labels are
+	if f.ObjectID == "" {
+		return slices.ContainsFunc(now, func(o schemas.Object) bool { return o.Box.IoU(doubted) >= match })
+	}
+	o, same, found := successor(f, doubted, now)
+	switch iou := o.Box.IoU(doubted); {
+	case !found || o.Class != f.Class:
+		return true
+	case f.Type == schemas.FindingDuplicate:
+		return nearby(doubted, now) < 2
+	case f.Type == schemas.FindingSpurious:
+		return false
+	case same:
+		return iou < nudged
+	default:
+		return iou < redrawn
+	}
+}
+
+// successor is the label that stands for the doubted one: of the same id, or the one that covers the same place best.
+func successor(f schemas.Finding, doubted geometry.Box, now []schemas.Object) (best schemas.Object, same, found bool) {
+	top := 0.0
+	for _, o := range now {
+		iou := o.Box.IoU(doubted)
+		if iou >= match && o.ID == f.ObjectID {
+			return o, true, true
+		}
+		if iou >= match && iou > top {
+			best, found, top = o, true, iou
+		}
+	}
+	return best, false, found
+}
+
+func nearby(box geometry.Box, now []schemas.Object) (n int) {
+	for _, o := range now {
+		if o.Box.IoU(box) >= match {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,72 @@
+package corrections
+
+import (
+	"testing"
+
+	"gleaner/schemas"
+)
+
+// TestJudgeFindings: one finding, what was shown with it and what was submitted.
+func TestJudgeFindings(t *testing.T) {
+	was, fix := box(100, 100, 200, 200), box(110, 100, 200, 200)
+	about := func(kind schemas.FindingType) schemas.Finding {
+		return schemas.Finding{Type: kind, ObjectID: "o1", Class: "dog", Box: was, Score: 0.75, Why: "Doubt."}
+	}
+	location := about(schemas.FindingLocation)
+	location.Fix = &fix
+	missing := schemas.Finding{Type: schemas.FindingMissing, Class: "dog", Box: was, Fix: &was, Score: 0.75, Why: "A dog."}
+	overhanging := about(schemas.FindingSpurious)
+	overhanging.Box.X2 = 700
+	type objects = []schemas.Object
+	for name, c := range map[string]struct {
+		f         schemas.Finding
+		now       objects
+		overrides []schemas.Override
+		want      schemas.Judged
+	}{
+		"missing, added":                        {missing, objects{label("h1", "dog", was)}, nil, schemas.JudgedFixed},
+		"missing, added by another class":       {missing, objects{label("h1", "cat", was)}, nil, schemas.JudgedFixed},
+		"missing, added elsewhere":              {missing, objects{label("h1", "dog", box(300, 100, 400, 200))}, nil, schemas.JudgedPassed},
+		"missing, none there":                   {missing, nil, []schemas.Override{missing.Settle("a statue")}, schemas.JudgedKept},
+		"spurious, deleted":                     {about(schemas.FindingSpurious), nil, nil, schemas.JudgedFixed},
+		"spurious, renamed":                     {about(schemas.FindingSpurious), objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
+		"spurious, moved to something else":     {about(schemas.FindingSpurious), objects{label("o1", "dog", box(300, 100, 400, 200))}, nil, schemas.JudgedFixed},
+		"spurious, made tighter":                {about(schemas.FindingSpurious), objects{label("o1", "dog", fix)}, nil, schemas.JudgedPassed},
+		"spurious, as it was":                   {about(schemas.FindingSpurious), objects{label("o1", "dog", was)}, nil, schemas.JudgedPassed},
+		"spurious, drawn anew":                  {about(schemas.FindingSpurious), objects{label("h1", "dog", fix)}, nil, schemas.JudgedPassed},
+		"spurious, cut to the image":            {overhanging, objects{label("o1", "dog", box(100, 100, 640, 200))}, nil, schemas.JudgedPassed},
+		"location, moved":                       {location, objects{label("o1", "dog", box(104, 100, 200, 200))}, nil, schemas.JudgedFixed},
+		"location, touched":                     {location, objects{label("o1", "dog", box(100.2, 100, 200, 200))}, nil, schemas.JudgedPassed},
+		"location, drawn anew where it was":     {location, objects{label("h1", "dog", box(104, 100, 200, 200))}, nil, schemas.JudgedPassed},
+		"location, drawn anew elsewhere":        {location, objects{label("h1", "dog", box(120, 100, 200, 200))}, nil, schemas.JudgedFixed},
+		"location, deleted":                     {location, nil, nil, schemas.JudgedFixed},
+		"location, kept though another drew it": {location, objects{label("h1", "dog", fix)}, []schemas.Override{location.Settle("hair")}, schemas.JudgedKept},
+		"duplicate, deleted":                    {about(schemas.FindingDuplicate), objects{label("o2", "dog", fix)}, nil, schemas.JudgedFixed},
+		"duplicate, the other deleted":          {about(schemas.FindingDuplicate), objects{label("o1", "dog", was)}, nil, schemas.JudgedFixed},
+		"duplicate, both drawn anew":            {about(schemas.FindingDuplicate), objects{label("h1", "dog", was), label("h2", "dog", fix)}, nil, schemas.JudgedPassed},
+		"degenerate, moved":                     {about(schemas.FindingDegenerate), objects{label("o1", "dog", fix)}, nil, schemas.JudgedFixed},
+		"loss, renamed":                         {about(schemas.FindingLoss), objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
+		"loss, kept":                            {about(schemas.FindingLoss), objects{label("o1", "dog", was)}, []schemas.Override{about(schemas.FindingLoss).Settle("rare")}, schemas.JudgedKept},
+		"a rule":                                {about(schemas.FindingRule), nil, nil, ""},
+		"a finding that points nowhere":         {schemas.Finding{Type: schemas.FindingLoss, Score: 0.5}, nil, nil, ""},
+	} {
+		s := sample("a", nil, c.now)
+		s.Findings, s.Overrides = []schemas.Finding{c.f}, c.overrides
+		got := JudgeFindings(&s)
+		switch {
+		case c.want == "":
+			if len(got) != 0 {
+				t.Errorf("%s: judged %+v", name, got)
+			}
+		case len(got) != 1 || got[0].Outcome != c.want || (got[0].Reason != "") != (c.want == schemas.JudgedKept):
+			t.Errorf("%s: %+v, want %s", name, got, c.want)
+		case got[0].SampleID != s.ID || got[0].Revision != 4 || got[0].Actor != "ana" || got[0].At != submitted || got[0].Score != 0.75:
+			t.Errorf("%s: %+v", name, got[0])
+		}
+	}
+	s := sample("a", nil, nil)
+	s.Rank, s.Findings = schemas.RankAutomatic, []schemas.Finding{missing}
+	if got := JudgeFindings(&s); len(got) != 0 {
+		t.Errorf("judged without a person: %+v", got)
+	}
+}
