@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"cmp"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"gleaner/deploy/e2e/realdata"
+	"gleaner/schemas"
+)
+
+// TestAskedBeforeItCounts plants an error into what is submitted of real photos, a label that is left out although the model plainly
+// sees the object: the submission is answered with that, and counts once the label is added, or left out for a reason. What became
+// of the finding is kept.
+func TestAskedBeforeItCounts(t *testing.T) {
+	photos, err := filepath.Glob(filepath.Join(realdata.Need(t, "coco128", "images"), "*.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, photo := range photos[:16] {
+		if err := os.Symlink(photo, filepath.Join(dir, filepath.Base(photo))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i := install(t)
+	s := i.up(t)
+	i.ok(t, "model", "add", realdata.Need(t, "models", "yolox_nano.onnx"), "--classes", realdata.Need(t, "models", "coco.names"), "--serve")
+	s.kill() // the model serves from the first photo on
+	s = i.up(t)
+	i.ok(t, "push", dir, "--dataset", "street")
+	var tasks []schemas.Task
+	eventually(t, patience, "all photos are on the desk", func() bool {
+		tasks = must(s.tasks("street", schemas.TaskOpen))(t)
+		return len(tasks) == 16
+	})
+
+	type view struct {
+		Task   schemas.Task
+		Sample schemas.Sample
+	}
+	fixed, kept := 0, 0
+	for _, task := range tasks {
+		var v view
+		if status := must(s.call(http.MethodPost, "/api/tasks/claim", "", map[string]any{"task_id": task.ID}, &v))(t); status != http.StatusOK {
+			t.Fatalf("claim: HTTP status %d", status)
+		}
+		objects := v.Sample.Objects
+		if len(objects) == 0 {
+			continue
+		}
+		plain := slices.MaxFunc(objects, func(a, b schemas.Object) int { return cmp.Compare(a.Score, b.Score) })
+		if plain.Score < 0.8 || slices.ContainsFunc(objects, func(o schemas.Object) bool { return o.ID != plain.ID && o.Box.IoU(plain.Box) > 0 }) {
+			continue // the model is not sure, or another label might be meant
+		}
+		work := schemas.Annotation{Objects: slices.DeleteFunc(slices.Clone(objects), func(o schemas.Object) bool { return o.ID == plain.ID })}
+		submit := func() (int, []schemas.Finding) {
+			t.Helper()
+			var answer struct{ Findings []schemas.Finding }
+			status := must(s.call(http.MethodPost, "/api/tasks/"+task.ID+"/submit", "", map[string]any{"version": v.Task.Version, "annotation": work}, &answer))(t)
+			return status, answer.Findings
+		}
+		status, asked := submit()
+		at := slices.IndexFunc(asked, func(f schemas.Finding) bool { return f.Type == schemas.FindingMissing && f.Box.IoU(plain.Box) > 0.5 })
+		if status != http.StatusUnprocessableEntity || at < 0 || asked[at].Class != plain.Class || asked[at].Fix == nil {
+			t.Fatalf("%s without a %s of score %.2f: HTTP status %d, findings %+v", task.UniqueID, plain.Class, plain.Score, status, asked)
+		}
+		var now view
+		if must(s.call(http.MethodGet, "/api/tasks/"+task.ID, "", nil, &now))(t); now.Task.State != schemas.TaskClaimed || now.Task.Version != v.Task.Version {
+			t.Fatalf("%s counts already: %+v", task.UniqueID, now.Task)
+		}
+		work.Findings = asked
+		for n, f := range asked {
+			if n == at && fixed <= kept {
+				work.Objects = append(work.Objects, schemas.Object{ID: "h1", Class: f.Class, Box: *f.Fix})
+			} else {
+				work.Overrides = append(work.Overrides, f.Settle("it is a statue"))
+			}
+		}
+		if status, asked := submit(); status != http.StatusOK {
+			t.Fatalf("%s, settled: HTTP status %d, findings %+v", task.UniqueID, status, asked)
+		}
+		if fixed <= kept {
+			fixed++
+		} else {
+			kept++
+		}
+	}
+	if kept == 0 {
+		t.Fatalf("%d fixed, %d kept: too few photos on which the model is sure of something that stands alone", fixed, kept)
+	}
+	labeled(t, s, "street", fixed+kept)
+	planted := func(outcome schemas.Judged) []string {
+		return s.sql(t, "SELECT outcome, reason FROM judgment_all WHERE type = 'missing' AND score >= 0.5 AND outcome = '"+string(outcome)+"'")
+	}
+	eventually(t, patience, "what became of the findings is kept", func() bool {
+		return len(planted(schemas.JudgedFixed)) >= fixed && len(planted(schemas.JudgedKept)) >= kept
+	})
+	if why := planted(schemas.JudgedKept)[0]; why != "kept\tit is a statue" {
+		t.Errorf("outcome and reason %q", why)
+	}
+}
