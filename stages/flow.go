@@ -62,7 +62,7 @@ func Flow() []Step {
 		},
 		{
 			Name: "corrections", In: topics{schemas.Submitted}, Dead: schemas.Dead, Store: clickhouse,
-			About: "keeps how the models' proposals fared with people",
+			About: "keeps how the models' proposals and lint's findings fared with people",
 		},
 		{
 			Name: "trainers", External: true, In: topics{schemas.Labels}, Out: topics{schemas.LossRows},

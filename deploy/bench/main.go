@@ -59,6 +59,7 @@ func sections() []section {
 		{"kafka", (*bench).kafka},
 		{"losses", (*bench).losses},
 		{"desk", (*bench).desk},
+		{"submit", (*bench).submit},
 		{"stages", (*bench).stages},
 		{"flow", (*bench).flow},
 	}
