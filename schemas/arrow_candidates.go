@@ -195,8 +195,24 @@ var errCells = errors.New("packed cells break off or are out of range")
 
 // unpacking reads packed cells; after what cannot be, all it reads is 0.
 type unpacking struct {
-	rest []byte
-	bad  bool
+	rest  []byte
+	bad   bool
+	grids []gridOf
+	slab  []byte // what is left of the memory that bins are cut from
+}
+
+// bins cuts room for n bins, in few allocations for many cells.
+func (u *unpacking) bins(d *decoding, n int) ([]byte, error) {
+	if len(u.slab) < n {
+		size := max(n, min(4*len(u.rest), 16<<10))
+		if err := d.charge(size, 1); err != nil {
+			return nil, err
+		}
+		u.slab = make([]byte, size)
+	}
+	p := u.slab[:n:n]
+	u.slab = u.slab[n:]
+	return p, nil
 }
 
 func (u *unpacking) take(n int) []byte {
@@ -248,7 +264,7 @@ func unpackCells(d *decoding, b []byte) ([]Candidate, error) {
 	u := &unpacking{rest: b}
 	out := make([]Candidate, 0, len(b)/16+1)
 	scores := make([]ClassScore, 0, len(b)/4+1)
-	var grids []gridOf
+	var sides []Sides // cells point into what it was made of, too, when it grows
 	for len(u.rest) > 0 {
 		x, y, w, h := u.uvarint(maxEighths), u.uvarint(maxEighths), u.uvarint(maxEighths), u.uvarint(maxEighths)
 		if w == 0 || h == 0 || x+w > maxEighths || y+h > maxEighths {
@@ -270,10 +286,15 @@ func unpackCells(d *decoding, b []byte) ([]Candidate, error) {
 			c.Scores = scores[first:len(scores):len(scores)]
 		}
 		if n%2 == 1 {
-			var err error
-			if c.Sides, grids, err = u.sides(d, grids); err != nil {
+			s, err := u.sides(d)
+			if err != nil {
 				return nil, err
 			}
+			if sides == nil {
+				sides = make([]Sides, 0, len(b)/32+1)
+			}
+			sides = append(sides, s)
+			c.Sides = &sides[len(sides)-1]
 		}
 		if u.bad {
 			return nil, errCells
@@ -283,29 +304,29 @@ func unpackCells(d *decoding, b []byte) ([]Candidate, error) {
 	return out, nil
 }
 
-func (u *unpacking) sides(d *decoding, grids []gridOf) (*Sides, []gridOf, error) {
-	at := u.uvarint(uint64(len(grids)))
-	if at == len(grids) {
+func (u *unpacking) sides(d *decoding) (s Sides, err error) {
+	at := u.uvarint(uint64(len(u.grids)))
+	if at == len(u.grids) {
 		steps := u.take(8)
 		g := gridOf{math.Float32frombits(binary.LittleEndian.Uint32(steps)), math.Float32frombits(binary.LittleEndian.Uint32(steps[4:])), u.uvarint(maxBins)}
 		if u.bad || !g.sound() {
-			return nil, nil, errCells
+			return s, errCells
 		}
-		grids = append(grids, g)
+		u.grids = append(u.grids, g)
 	}
-	g := grids[at]
-	if err := d.charge(4*g.bins, 1); err != nil {
-		return nil, nil, err
-	}
-	s := &Sides{StepX: g.stepX, StepY: g.stepY, P: make([]byte, 4*g.bins)}
+	g := u.grids[at]
+	s.StepX, s.StepY = g.stepX, g.stepY
 	s.X, s.Y = u.coordinate(), u.coordinate()
+	if s.P, err = u.bins(d, 4*g.bins); err != nil {
+		return s, err
+	}
 	for p := s.P; len(p) > 0; p = p[g.bins:] {
 		v := u.uvarint(uint64(g.bins * (g.bins + 2))) //nolint:gosec // both are small
 		first, count := v/(g.bins+1), v%(g.bins+1)
 		if first+count > g.bins {
-			return nil, nil, errCells
+			return s, errCells
 		}
 		copy(p[first:], u.take(count))
 	}
-	return s, grids, nil
+	return s, nil
 }
