@@ -17,7 +17,8 @@ type Judgment struct {
 	ObjectID string       `json:"object_id,omitempty"`
 	Class    string       `json:"class,omitempty"`
 	Box      geometry.Box `json:"box"`
-	Score    float32      `json:"score"` // the finding's, [0,1]
+	Score    float32      `json:"score"`     // as the finding was shown, [0,1]
+	OwnScore float32      `json:"own_score"` // before what was learned, [0,1]
 	Outcome  Judged       `json:"outcome"`
 	Reason   string       `json:"reason,omitempty"` // for which the label was kept
 	Actor    string       `json:"actor"`
@@ -34,12 +35,12 @@ const (
 	JudgedPassed Judged = "passed" // it was left as it was, without a word
 )
 
-// JudgmentCount counts the judgments of findings of one type and about one score.
+// JudgmentCount counts the judgments of findings of one type whose scores, before what was learned, are about the same.
 type JudgmentCount struct {
-	Dataset string      `json:"dataset"`
-	Type    FindingType `json:"type"`
-	Score   float64     `json:"score"` // mean, [0,1]
-	Fixed   uint64      `json:"fixed"`
-	Kept    uint64      `json:"kept"`
-	Passed  uint64      `json:"passed"`
+	Dataset  string      `json:"dataset"`
+	Type     FindingType `json:"type"`
+	OwnScore float64     `json:"own_score"` // mean, [0,1]
+	Fixed    uint64      `json:"fixed"`
+	Kept     uint64      `json:"kept"`
+	Passed   uint64      `json:"passed"`
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gleaner/deploy/wire"
+	findings "gleaner/stages/lint/learned"
 	"gleaner/stages/prelabel/calibrate"
 	"gleaner/stages/prelabel/convention"
 	"gleaner/stages/prelabel/evaluate"
@@ -22,8 +24,8 @@ import (
 
 func (a *app) learnedCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "learned DATASET", Short: "Show what people's corrections have taught prelabel: conventions, calibration, fusion",
-		Long: `Show what has been learned from the corrections of a dataset, as a running prelabel has it within seconds, or for calibration and
+		Use: "learned DATASET", Short: "Show what people's corrections have taught prelabel and lint: conventions, calibration, fusion, findings",
+		Long: `Show what has been learned from the corrections of a dataset, as a running system has it within seconds, or for calibration and
 fusion when a tenth of the samples is new.
 
 Conventions: how far people draw each edge outwards (+) or inwards (-) of the model's box, in percent of the box's width or
@@ -34,7 +36,10 @@ model holds for models and classes below of which too little is known.
 Calibration: the log-odds of being accepted are shift + slope * the log-odds of the model's score, by the narrowest line there is.
 
 Fusion: what each way of making one list of several models' detections was worth on images that it did not learn from. Refused
-classes stay with their best model.`,
+classes stay with their best model.
+
+Findings: how often people, shown one, fixed the label, kept it for a reason, or passed the finding by, and what a score of 0.5 that
+lint gives by itself is worth here: the probability that a reviewer changes the label.`,
 		Example: "  gleaner dataset learned street\n  gleaner dataset learned street --json", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
@@ -42,10 +47,17 @@ classes stay with their best model.`,
 				if err != nil {
 					return err
 				}
-				if a.asJSON {
-					return printJSON(c.OutOrStdout(), known)
+				judged, err := conn.LearnedOfFindings(ctx, args[0])
+				if err != nil {
+					return err
 				}
-				return printLearned(c.OutOrStdout(), args[0], known)
+				if a.asJSON {
+					return printJSON(c.OutOrStdout(), struct {
+						learned.Known
+						Findings []findings.Type `json:"findings,omitempty"`
+					}{known, judged})
+				}
+				return errors.Join(printLearned(c.OutOrStdout(), args[0], known), printFindings(c.OutOrStdout(), judged))
 			})
 		},
 	}
@@ -72,6 +84,19 @@ func printLearned(w io.Writer, dataset string, known learned.Known) error {
 		}
 	}
 	return nil
+}
+
+func printFindings(w io.Writer, types []findings.Type) error {
+	if len(types) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nFINDINGS")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "type\tfixed\tkept\tpassed\tscore 0.5 is")
+	for _, f := range types {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.2f\n", f.Type, f.Fixed, f.Kept, f.Passed, f.AtHalf)
+	}
+	return t.Flush()
 }
 
 func printConventions(w io.Writer, estimates []convention.Estimate) error {

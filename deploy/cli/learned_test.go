@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	findings "gleaner/stages/lint/learned"
 	"gleaner/stages/prelabel/calibrate"
 	"gleaner/stages/prelabel/convention"
 	"gleaner/stages/prelabel/evaluate"
@@ -59,5 +60,16 @@ not learned yet: 20 labeled images are needed; each class has the first model th
 	out.Reset()
 	if err := printLearned(&out, "street", learned.Known{}); err != nil || !strings.Contains(out.String(), "nothing is known of street") {
 		t.Errorf("without corrections: %q, %v", out.String(), err)
+	}
+}
+
+func TestPrintFindings(t *testing.T) {
+	var out strings.Builder
+	if err := printFindings(&out, []findings.Type{{Type: "missing", Fixed: 12, Kept: 3, Passed: 45, AtHalf: 0.214}}); err != nil {
+		t.Fatal(err)
+	}
+	want := "\nFINDINGS\ntype     fixed  kept  passed  score 0.5 is\nmissing  12     3     45      0.21\n"
+	if d := cmp.Diff(want, out.String()); d != "" {
+		t.Errorf("-want +got\n%s", d)
 	}
 }

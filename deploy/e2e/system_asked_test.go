@@ -10,6 +10,7 @@ import (
 
 	"gleaner/deploy/e2e/realdata"
 	"gleaner/schemas"
+	"gleaner/stages/lint/learned"
 )
 
 // TestAskedBeforeItCounts plants an error into what is submitted of real photos, a label that is left out although the model plainly
@@ -98,6 +99,23 @@ func TestAskedBeforeItCounts(t *testing.T) {
 	}
 	eventually(t, patience, "what became of the findings is kept", func() bool {
 		return len(planted(schemas.JudgedFixed)) >= fixed && len(planted(schemas.JudgedKept)) >= kept
+	})
+	// Lint has learned of it, while it ran: what people keep is doubted less.
+	known := decode[struct{ Findings []learned.Type }](t, i, "dataset", "learned", "street").Findings
+	at := slices.IndexFunc(known, func(k learned.Type) bool { return k.Type == schemas.FindingMissing })
+	if at < 0 || known[at].Fixed < uint64(fixed) || known[at].Kept < uint64(kept) || known[at].AtHalf == 0.5 {
+		t.Fatalf("learned %+v", known)
+	}
+	i.ok(t, "push", dir, "--dataset", "street", "--again")
+	conn := s.connect(t)
+	eventually(t, patience, "a finding has another score than lint's own", func() bool {
+		for _, r := range all(t, conn.Kafka, schemas.Linted) {
+			sample := must(schemas.DecodeSample(r.Value))(t)
+			if slices.ContainsFunc(sample.Findings, func(f schemas.Finding) bool { return f.RawScore != 0 && f.RawScore != f.Score }) {
+				return true
+			}
+		}
+		return false
 	})
 	if why := planted(schemas.JudgedKept)[0]; why != "kept\tit is a statue" {
 		t.Errorf("outcome and reason %q", why)

@@ -38,8 +38,9 @@ type shared struct {
 	guard   *runner.Guard
 	metrics *prometheus.Registry
 
-	learner *learner   // nil: no prelabel runs here
-	lint    *lint.Lint // nil: neither lint nor the desk runs here
+	learner *learner       // nil: no prelabel runs here
+	lint    *lint.Lint     // nil: neither lint nor the desk runs here
+	judged  *judgedLearner // nil likewise
 }
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
@@ -56,7 +57,8 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 		s.learner = newLearner(c.DB, "", s.classes, c.Log)
 	}
 	if slices.Contains(names, "lint") || slices.Contains(names, DeskStep) {
-		if s.lint, err = lint.New(c.Config.Lint, s.models.known, s.classes, s.rules, c.Version); err != nil {
+		s.judged = newJudgedLearner(c.DB, c.Log)
+		if s.lint, err = lint.New(c.Config.Lint, s.models.known, s.classes, s.rules, s.judged.book, c.Version); err != nil {
 			return nil, err
 		}
 	}

@@ -168,6 +168,9 @@ func (s *System) Run(ctx context.Context) error {
 	if s.shared.learner != nil {
 		beside.Go(func() { s.shared.learner.run(ctx) })
 	}
+	if s.shared.judged != nil {
+		beside.Go(func() { s.shared.judged.run(ctx) })
+	}
 	wait.Wait()
 	cancel()
 	beside.Wait()

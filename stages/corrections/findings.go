@@ -29,7 +29,7 @@ func JudgeFindings(s *schemas.Sample) []schemas.Judgment {
 		}
 		j := schemas.Judgment{
 			SampleID: s.ID, Dataset: s.Dataset, Revision: s.Revision, Index: i, Type: f.Type, ObjectID: f.ObjectID, Class: f.Class, Box: f.Box,
-			Score: f.Score, Outcome: schemas.JudgedPassed, Actor: s.Actor, At: s.Stamps[len(s.Stamps)-1].At,
+			Score: f.Score, OwnScore: f.OwnScore(), Outcome: schemas.JudgedPassed, Actor: s.Actor, At: s.Stamps[len(s.Stamps)-1].At,
 		}
 		at := slices.IndexFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })
 		switch {

@@ -74,26 +74,33 @@ type Taxonomy interface {
 	RulesOut(dataset string, proposal schemas.Object, class string) bool
 }
 
+// Learned is what reviewers did with earlier findings. It is safe for concurrent use.
+type Learned interface {
+	// Score is the probability, (0,1), that a reviewer changes a label of which a finding of this type has this score of its own, (0,1].
+	Score(dataset string, of schemas.FindingType, own float32) float32
+}
+
 // Lint is the step. It is safe for concurrent use.
 type Lint struct {
 	cfg      Config
 	classes  func(*schemas.Sample) []string
 	taxonomy Taxonomy
 	demands  Demands
+	learned  Learned
 	version  string
 }
 
 // New makes the step. classes gives those that the models which labeled a sample first know, and is called by many goroutines at
 // once. demands are the datasets' rules; version is the binary's, for provenance.
-func New(cfg Config, classes func(*schemas.Sample) []string, taxonomy Taxonomy, demands Demands, version string) (*Lint, error) {
+func New(cfg Config, classes func(*schemas.Sample) []string, taxonomy Taxonomy, demands Demands, learned Learned, version string) (*Lint, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
 	}
-	return &Lint{cfg: cfg, classes: classes, taxonomy: taxonomy, demands: demands, version: version}, nil
+	return &Lint{cfg: cfg, classes: classes, taxonomy: taxonomy, demands: demands, learned: learned, version: version}, nil
 }
 
-// Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Findings that other
-// steps made stay, but for those that a person was shown before submitting; earlier ones of these rules are replaced. It fails only when ctx has ended.
+// Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Earlier ones of these rules
+// are replaced; those that other steps made stay, but for what a person was shown before submitting. It fails only when ctx has ended.
 func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -138,6 +145,11 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 		}
 		for _, f := range r.find(v) {
 			f.Type, f.Score = r.name, min(f.Score, 1)
+			if own := f.Score; own > 0 {
+				if f.Score = l.learned.Score(s.Dataset, f.Type, own); f.Score != own {
+					f.RawScore = own
+				}
+			}
 			settled := slices.ContainsFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })
 			if f.Score >= v.MinScore && !settled {
 				out = append(out, f)

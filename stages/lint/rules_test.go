@@ -47,6 +47,16 @@ func (tree) RulesOut(_ string, p schemas.Object, class string) bool {
 
 func (t tree) Unlabeled(_, class string) bool { return slices.Contains(t.never, class) }
 
+// untaught leaves scores as they are.
+type untaught struct{}
+
+func (untaught) Score(_ string, _ schemas.FindingType, own float32) float32 { return own }
+
+// halves makes all scores half of what they are.
+type halves struct{}
+
+func (halves) Score(_ string, _ schemas.FindingType, own float32) float32 { return own / 2 }
+
 // demands are rules that say what they are told to.
 type demands struct {
 	violations []schemas.Violation
@@ -73,7 +83,7 @@ func TestRules(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l, err := New(c.cfg, of("cat", "dog"), c.tree, c.rules, "test")
+			l, err := New(c.cfg, of("cat", "dog"), c.tree, c.rules, untaught{}, "test")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,7 +219,7 @@ func FuzzRules(f *testing.F) {
 			o.Box.X1, o.Score = x-d, score/(d+1)
 			s.Proposals = append(s.Proposals, o)
 		}
-		l, err := New(DefaultConfig(), of("cat", "dog"), tree{above: map[string][]string{"dog": {"cat"}}}, demands{}, "test")
+		l, err := New(DefaultConfig(), of("cat", "dog"), tree{above: map[string][]string{"dog": {"cat"}}}, demands{}, untaught{}, "test")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +241,7 @@ func FuzzRules(f *testing.F) {
 
 // TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that people labeled, and then over what they submitted of it.
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
-	l, err := New(DefaultConfig(), of(), tree{}, demands{}, "test")
+	l, err := New(DefaultConfig(), of(), tree{}, demands{}, untaught{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,6 +273,21 @@ func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 	}
 }
 
+// What was learned makes the score, and the threshold is about that; the own score stays beside it.
+func TestLearnedScores(t *testing.T) {
+	l, err := New(DefaultConfig(), of(), tree{}, demands{}, halves{}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := l.Process(t.Context(), schemas.Sample{Image: schemas.ImageRef{W: 10, H: 10}, Objects: []schemas.Object{{ID: "a", Class: "cat"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := out[0].Findings; len(got) != 1 || got[0].Score != 0.5 || got[0].RawScore != 1 || got[0].OwnScore() != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestBadConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"min_score: 0":                         func(c *Config) { c.Rules.MinScore = 0 },
@@ -275,7 +300,7 @@ func TestBadConfigs(t *testing.T) {
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
-		if _, err := New(cfg, of(), tree{}, demands{}, "test"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(cfg, of(), tree{}, demands{}, untaught{}, "test"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

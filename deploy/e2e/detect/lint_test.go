@@ -14,6 +14,7 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/lint"
+	"gleaner/stages/lint/learned"
 	"gleaner/stages/prelabel"
 	"gleaner/stages/rules"
 	"gleaner/stages/taxonomy"
@@ -61,7 +62,7 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 
 	names := classes(t)
 	labeler := step(t, prelabel.DefaultConfig(), prelabel.Fixed{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")}, images...)
-	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return names }, &taxonomy.Registry{}, &rules.Registry{}, "test")
+	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return names }, &taxonomy.Registry{}, &rules.Registry{}, new(learned.Book), "test")
 	if err != nil {
 		t.Fatal(err)
 	}

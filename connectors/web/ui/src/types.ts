@@ -34,6 +34,7 @@ export interface Finding {
   class?: string;
   box: Box;
   score: number;
+  raw_score?: number; // before what was learned of reviewers
   why: string;
   fix?: Box;
 }
