@@ -56,7 +56,7 @@ var (
 		field("score", float32s(), func(f *Finding) *float32 { return &f.Score }),
 		field("why", texts[string](), func(f *Finding) *string { return &f.Why }),
 		field("fix", optional(structs(boxColumns)), func(f *Finding) **geometry.Box { return &f.Fix }),
-		field("raw_score", float32s(), func(f *Finding) *float32 { return &f.RawScore }),
+		field("prior", float32s(), func(f *Finding) *float32 { return &f.Prior }),
 	}
 
 	overrideColumns = []column[[]Override]{

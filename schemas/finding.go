@@ -23,15 +23,7 @@ type Finding struct {
 	Class    string        `json:"class,omitempty"`     // the class that is missing, or of the doubted label
 	Box      geometry.Box  `json:"box"`                 // where to look
 	Score    float32       `json:"score"`               // [0,1], higher is more doubtful
-	RawScore float32       `json:"raw_score,omitempty"` // (0,1], where what was learned of reviewers has made another score of it; 0: Score is it
+	Prior    float32       `json:"prior,omitempty"`     // [0,1], Score before what reviewers of the dataset have taught; 0: nothing was learned
 	Why      string        `json:"why"`                 // one sentence for people
 	Fix      *geometry.Box `json:"fix,omitempty"`       // a suggested box, where there is one
-}
-
-// OwnScore is the score before what was learned of reviewers.
-func (f Finding) OwnScore() float32 {
-	if f.RawScore != 0 {
-		return f.RawScore
-	}
-	return f.Score
 }

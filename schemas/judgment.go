@@ -17,8 +17,8 @@ type Judgment struct {
 	ObjectID string       `json:"object_id,omitempty"`
 	Class    string       `json:"class,omitempty"`
 	Box      geometry.Box `json:"box"`
-	Score    float32      `json:"score"`     // as the finding was shown, [0,1]
-	OwnScore float32      `json:"own_score"` // before what was learned, [0,1]
+	Score    float32      `json:"score"` // as the finding was shown, [0,1]
+	Prior    float32      `json:"prior"` // its score before what was learned, [0,1]
 	Outcome  Judged       `json:"outcome"`
 	Reason   string       `json:"reason,omitempty"` // for which the label was kept
 	Actor    string       `json:"actor"`
@@ -35,12 +35,12 @@ const (
 	JudgedPassed Judged = "passed" // it was left as it was, without a word
 )
 
-// JudgmentCount counts the judgments of findings of one type whose scores, before what was learned, are about the same.
+// JudgmentCount counts the judgments of findings of one type whose priors are about the same.
 type JudgmentCount struct {
-	Dataset  string      `json:"dataset"`
-	Type     FindingType `json:"type"`
-	OwnScore float64     `json:"own_score"` // mean, [0,1]
-	Fixed    uint64      `json:"fixed"`
-	Kept     uint64      `json:"kept"`
-	Passed   uint64      `json:"passed"`
+	Dataset string      `json:"dataset"`
+	Type    FindingType `json:"type"`
+	Prior   float64     `json:"prior"` // mean, [0,1]
+	Fixed   uint64      `json:"fixed"`
+	Kept    uint64      `json:"kept"`
+	Passed  uint64      `json:"passed"`
 }

@@ -16,7 +16,7 @@ func TestOverrideCovers(t *testing.T) {
 	}{
 		"about an object, in other words": {Finding{Type: FindingSpurious, ObjectID: "o1", Box: left, Why: "a"}, Finding{Type: FindingSpurious, ObjectID: "o1", Box: left, Why: "b"}, true},
 		"another object":                  {Finding{Type: FindingSpurious, ObjectID: "o1", Box: left}, Finding{Type: FindingSpurious, ObjectID: "o2", Box: left}, false},
-		"another type":                    {Finding{Type: FindingSpurious, ObjectID: "o1", Box: left}, Finding{Type: FindingLocation, ObjectID: "o1", Box: left}, false},
+		"another type":                    {Finding{Type: FindingSpurious, ObjectID: "o1", Box: left}, Finding{Type: FindingDuplicate, ObjectID: "o1", Box: left}, false},
 		"missing at the same place":       {Finding{Type: FindingMissing, Class: "car", Box: left, Why: "(score 0.81)"}, Finding{Type: FindingMissing, Class: "car", Box: nearLeft, Why: "(score 0.79)"}, true},
 		"missing at another":              {Finding{Type: FindingMissing, Class: "car", Box: left}, Finding{Type: FindingMissing, Class: "car", Box: right}, false},
 		"missing of another class":        {Finding{Type: FindingMissing, Class: "car", Box: left}, Finding{Type: FindingMissing, Class: "bus", Box: left}, false},

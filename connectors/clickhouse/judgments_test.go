@@ -16,7 +16,7 @@ func TestJudgments(t *testing.T) {
 	judged := func(sample int, revision uint64, finding int, kind schemas.FindingType, score float32, outcome schemas.Judged) schemas.Judgment {
 		return schemas.Judgment{
 			SampleID: sampleID(sample), Dataset: "roads", Revision: revision, Index: finding, Type: kind, ObjectID: "o1", Class: "car",
-			Box: geometry.Box{X1: 1, Y1: 2, X2: 30.5, Y2: 40}, Score: 0.3, OwnScore: score, Outcome: outcome, Reason: "it's \"right\"", Actor: "ana", At: time.Date(2026, 3, 4, 5, 6, 7, 1000, time.UTC),
+			Box: geometry.Box{X1: 1, Y1: 2, X2: 30.5, Y2: 40}, Score: 0.3, Prior: score, Outcome: outcome, Reason: "it's \"right\"", Actor: "ana", At: time.Date(2026, 3, 4, 5, 6, 7, 1000, time.UTC),
 		}
 	}
 	rows := []schemas.Judgment{
@@ -33,8 +33,8 @@ func TestJudgments(t *testing.T) {
 		}
 	}
 	want := []schemas.JudgmentCount{
-		{Dataset: "roads", Type: schemas.FindingMissing, OwnScore: 0.815, Fixed: 1, Kept: 1, Passed: 1},
-		{Dataset: "roads", Type: schemas.FindingSpurious, OwnScore: 1, Fixed: 1},
+		{Dataset: "roads", Type: schemas.FindingMissing, Prior: 0.815, Fixed: 1, Kept: 1, Passed: 1},
+		{Dataset: "roads", Type: schemas.FindingSpurious, Prior: 1, Fixed: 1},
 		{Dataset: "zoo", Type: schemas.FindingMissing, Fixed: 1},
 	}
 	counts := func() []schemas.JudgmentCount {
@@ -44,7 +44,7 @@ func TestJudgments(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range got {
-			got[i].OwnScore = float64(int(1000*got[i].OwnScore+0.5)) / 1000
+			got[i].Prior = float64(int(1000*got[i].Prior+0.5)) / 1000
 		}
 		return got
 	}

@@ -94,8 +94,8 @@ func checkFinding(f schemas.Finding) error {
 		return fmt.Errorf("its class must be at most %d bytes of printable text", maxClass)
 	case len(f.Why) > maxReason || !printable(f.Why):
 		return fmt.Errorf("its sentence must be at most %d bytes of printable text", maxReason)
-	case !(f.Score >= 0 && f.Score <= 1 && f.RawScore >= 0 && f.RawScore <= 1):
-		return fmt.Errorf("its scores %g and %g are not within 0 and 1", f.Score, f.RawScore)
+	case !(f.Score >= 0 && f.Score <= 1 && f.Prior >= 0 && f.Prior <= 1):
+		return fmt.Errorf("its scores %g and %g are not within 0 and 1", f.Score, f.Prior)
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func TestAskedBeforeItCounts(t *testing.T) {
 	eventually(t, patience, "a finding has another score than lint's own", func() bool {
 		for _, r := range all(t, conn.Kafka, schemas.Linted) {
 			sample := must(schemas.DecodeSample(r.Value))(t)
-			if slices.ContainsFunc(sample.Findings, func(f schemas.Finding) bool { return f.RawScore != 0 && f.RawScore != f.Score }) {
+			if slices.ContainsFunc(sample.Findings, func(f schemas.Finding) bool { return f.Prior != 0 && f.Prior != f.Score }) {
 				return true
 			}
 		}

@@ -21,7 +21,7 @@ func (s *tally) Judgments(context.Context) (uint64, error) { return s.fixed + s.
 
 func (s *tally) JudgmentCounts(context.Context) ([]schemas.JudgmentCount, error) {
 	s.counted++
-	return []schemas.JudgmentCount{{Dataset: "street", Type: schemas.FindingMissing, OwnScore: 0.8, Fixed: s.fixed, Kept: s.kept}}, s.err
+	return []schemas.JudgmentCount{{Dataset: "street", Type: schemas.FindingMissing, Prior: 0.8, Fixed: s.fixed, Kept: s.kept}}, s.err
 }
 
 // TestJudgedLearner: a book follows the store, counts only when there is something new, keeps what it knows while the store is away,

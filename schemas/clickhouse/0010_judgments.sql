@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS judgments
     class LowCardinality(String) COMMENT 'of the doubted label, or of the one that is missing',
     box Tuple(x1 Float32, y1 Float32, x2 Float32, y2 Float32) COMMENT 'where the finding pointed, pixels, x2 and y2 exclusive',
     score Float32 COMMENT 'of the finding as it was shown, 0 to 1',
-    own_score Float32 COMMENT 'before what was learned of reviewers, 0 to 1',
+    prior Float32 COMMENT 'the score before what was learned of reviewers, 0 to 1',
     outcome LowCardinality(String) COMMENT 'fixed: the label was changed accordingly; kept: for a reason; passed: left as it was without a word',
     reason String COMMENT 'why the label was kept, in the person''s words',
     actor LowCardinality(String) COMMENT 'who submitted',
@@ -24,6 +24,6 @@ SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 1024
 COMMENT 'What people made of lint''s findings, doubles included: ask judgment_all';
 
 CREATE VIEW IF NOT EXISTS judgment_all AS
-SELECT dataset, sample_id, lower(hex(sample_id)) AS sample, revision, finding, type, object_id, class, box, score, own_score, outcome, reason, actor, at
+SELECT dataset, sample_id, lower(hex(sample_id)) AS sample, revision, finding, type, object_id, class, box, score, prior, outcome, reason, actor, at
 FROM judgments FINAL
 COMMENT 'What people made of each finding that they were shown, of every submission';

@@ -1,6 +1,7 @@
 package corrections
 
 import (
+	"cmp"
 	"slices"
 
 	"gleaner/schemas"
@@ -29,7 +30,7 @@ func JudgeFindings(s *schemas.Sample) []schemas.Judgment {
 		}
 		j := schemas.Judgment{
 			SampleID: s.ID, Dataset: s.Dataset, Revision: s.Revision, Index: i, Type: f.Type, ObjectID: f.ObjectID, Class: f.Class, Box: f.Box,
-			Score: f.Score, OwnScore: f.OwnScore(), Outcome: schemas.JudgedPassed, Actor: s.Actor, At: s.Stamps[len(s.Stamps)-1].At,
+			Score: f.Score, Prior: cmp.Or(f.Prior, f.Score), Outcome: schemas.JudgedPassed, Actor: s.Actor, At: s.Stamps[len(s.Stamps)-1].At,
 		}
 		at := slices.IndexFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })
 		switch {

@@ -54,10 +54,10 @@ func TestSettled(t *testing.T) {
 func TestShown(t *testing.T) {
 	box, other := geometry.Box{X1: 1, Y1: 1, X2: 9, Y2: 9}, geometry.Box{X1: 1, Y1: 1, X2: 20, Y2: 9}
 	s := schemas.Sample{Findings: []schemas.Finding{
-		{Type: schemas.FindingLocation, ObjectID: "o1", Box: box, Score: 0.9},
+		{Type: schemas.FindingDuplicate, ObjectID: "o1", Box: box, Score: 0.9},
 		{Type: schemas.FindingSpurious, ObjectID: "o1", Box: box, Score: 0.3},
 	}}
-	asked := schemas.Finding{Type: schemas.FindingLocation, ObjectID: "o1", Box: other, Score: 0.6}
+	asked := schemas.Finding{Type: schemas.FindingDuplicate, ObjectID: "o1", Box: other, Score: 0.6}
 	got := Submitted(s, schemas.Annotation{Findings: []schemas.Finding{asked}}, "bob").Findings
 	if d := cmp.Diff([]schemas.Finding{asked, s.Findings[1]}, got); d != "" {
 		t.Errorf("-want +got\n%s", d)

@@ -147,7 +147,7 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 			f.Type, f.Score = r.name, min(f.Score, 1)
 			if own := f.Score; own > 0 {
 				if f.Score = l.learned.Score(s.Dataset, f.Type, own); f.Score != own {
-					f.RawScore = own
+					f.Prior = own
 				}
 			}
 			settled := slices.ContainsFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })

@@ -283,7 +283,7 @@ func TestLearnedScores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := out[0].Findings; len(got) != 1 || got[0].Score != 0.5 || got[0].RawScore != 1 || got[0].OwnScore() != 1 {
+	if got := out[0].Findings; len(got) != 1 || got[0].Score != 0.5 || got[0].Prior != 1 {
 		t.Errorf("%+v", got)
 	}
 }

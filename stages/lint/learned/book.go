@@ -43,7 +43,7 @@ func (b *Book) Learn(counts []schemas.JudgmentCount) {
 	var rows []calibrate.Correction
 	for _, c := range counts {
 		share := min(1, enough/float64(total[kind{c.Dataset, c.Type}]))
-		row := calibrate.Correction{Model: string(c.Type), Super: c.Dataset, Score: float32(c.OwnScore)}
+		row := calibrate.Correction{Model: string(c.Type), Super: c.Dataset, Score: float32(c.Prior)}
 		for range scaled(c.Kept+c.Passed, share) {
 			rows = append(rows, row)
 		}

@@ -12,7 +12,7 @@ func judged(dataset string, of schemas.FindingType, n uint64, line func(own floa
 	for i := range 10 {
 		own := (float64(i) + 0.5) / 10
 		fixed := uint64(math.Round(float64(n) * line(own)))
-		counts = append(counts, schemas.JudgmentCount{Dataset: dataset, Type: of, OwnScore: own, Fixed: fixed, Kept: (n - fixed) / 2, Passed: n - fixed - (n-fixed)/2})
+		counts = append(counts, schemas.JudgmentCount{Dataset: dataset, Type: of, Prior: own, Fixed: fixed, Kept: (n - fixed) / 2, Passed: n - fixed - (n-fixed)/2})
 	}
 	return counts
 }
@@ -57,7 +57,7 @@ func TestBook(t *testing.T) {
 // One override moves a score a little and never by leaps; a thousand times as many judgments, as bounded work, say the same as many.
 func TestBookIsSteady(t *testing.T) {
 	one := func(own float64) []schemas.JudgmentCount {
-		return []schemas.JudgmentCount{{Dataset: "street", Type: schemas.FindingMissing, OwnScore: own, Kept: 1}}
+		return []schemas.JudgmentCount{{Dataset: "street", Type: schemas.FindingMissing, Prior: own, Kept: 1}}
 	}
 	var b Book
 	b.Learn(one(0.8))

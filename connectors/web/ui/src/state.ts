@@ -127,6 +127,7 @@ export function fixName(s: State, f: Finding): string | null {
   if (f.type === "missing") return f.class ? `Add ${f.class}` : "Add box";
   if (!f.object_id || !find(s, f.object_id)) return null;
   if (f.type === "spurious" || f.type === "duplicate" || (f.type === "degenerate" && !f.fix)) return "Delete box";
+  if (f.type === "swap") return f.fix_class ? `Make it ${f.fix_class}` : null;
   return f.fix ? "Use suggested box" : null;
 }
 
@@ -134,6 +135,7 @@ export function applyFix(s: State, f: Finding, fallbackClass: string): State {
   if (fixName(s, f) === null) return s;
   if (f.type === "missing") return add(s, f.fix ?? f.box, f.class || fallbackClass);
   const id = f.object_id ?? "";
+  if (f.type === "swap") return setClass(s, id, f.fix_class ?? "");
   return f.fix && f.type !== "spurious" && f.type !== "duplicate" ? setBox(s, id, f.fix) : remove(s, id);
 }
 

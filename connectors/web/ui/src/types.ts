@@ -34,9 +34,10 @@ export interface Finding {
   class?: string;
   box: Box;
   score: number;
-  raw_score?: number; // before what was learned of reviewers
+  prior?: number; // score before what was learned of reviewers
   why: string;
   fix?: Box;
+  fix_class?: string;
 }
 
 /** A finding in spite of which a person keeps the label: all but the reason is the finding's. */
