@@ -67,7 +67,9 @@ func (d *fastestDet) score(outs [][]float32, cell int, v float32) float32 {
 	return fused(outs[d.output][cell], v)
 }
 
-func fused(objectness, class float32) float32 { return float32(math.Pow(fifth(objectness, class), 0.2)) }
+func fused(objectness, class float32) float32 {
+	return float32(math.Pow(fifth(objectness, class), 0.2))
+}
 
 func fifth(objectness, class float32) float64 {
 	o, c := float64(objectness), float64(class)

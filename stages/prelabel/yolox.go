@@ -62,7 +62,9 @@ func (d *yolox) classes(outs [][]float32, cell int, _ []float32) []float32 {
 	return outs[d.output][cell*d.row:][5:d.row]
 }
 
-func (d *yolox) score(outs [][]float32, cell int, v float32) float32 { return outs[d.output][cell*d.row+4] * v }
+func (d *yolox) score(outs [][]float32, cell int, v float32) float32 {
+	return outs[d.output][cell*d.row+4] * v
+}
 
 func (d *yolox) features(out [][]float32) (cells, channels int, at func(cell, channel int) float32) {
 	return rowFeatures(out[d.output], d.row, 4)
