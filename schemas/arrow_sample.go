@@ -57,6 +57,7 @@ var (
 		field("why", texts[string](), func(f *Finding) *string { return &f.Why }),
 		field("fix", optional(structs(boxColumns)), func(f *Finding) **geometry.Box { return &f.Fix }),
 		field("prior", float32s(), func(f *Finding) *float32 { return &f.Prior }),
+		field("fix_class", texts[string](), func(f *Finding) *string { return &f.FixClass }),
 	}
 
 	overrideColumns = []column[[]Override]{

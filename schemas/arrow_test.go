@@ -44,7 +44,7 @@ func testSample() Sample {
 		Candidates:  []Candidates{testCandidates(), {Model: "probe@3", Floor: 1}},
 		Superpixels: Superpixels{Count: 2, Encoding: "labelmap/1", Data: []byte{1, 2, 3}},
 		Findings: []Finding{
-			{Type: FindingLocation, ObjectID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.5, Prior: 0.75, Why: "the box is loose", Fix: &fix},
+			{Type: FindingLoose, ObjectID: "o1", Class: "car", Box: geometry.Box{X2: 5, Y2: 5}, Score: 0.5, Prior: 0.75, Why: "the box is loose", Fix: &fix, FixClass: "bus"},
 			{Type: FindingMissing, Class: "person", Score: 1, Why: "nobody labeled this person"},
 		},
 		Overrides: []Override{
@@ -221,7 +221,7 @@ func TestGoldenWithoutLineage(t *testing.T) {
 	}
 	s, losses := testSample(), testLosses(3)
 	s.Objects, s.Candidates = plain(s.Objects), nil
-	s.Findings[0].Prior = 0
+	s.Findings[0].Type, s.Findings[0].Prior, s.Findings[0].FixClass = "location", 0, "" // a type of then
 	s.Overrides = []Override{{Type: FindingLoss, ObjectID: "o1", Reason: "a rare car"}, {Type: FindingMissing, Reason: "a mirror"}}
 	s.Proposals = []Object{{ID: "p1", Class: "car", Score: 0.0625}}
 	losses.Loss[2], losses.Lineage = float32(math.NaN()), make([]string, 3)

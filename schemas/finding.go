@@ -8,8 +8,12 @@ type FindingType string
 // The types of finding of this version.
 const (
 	FindingMissing    FindingType = "missing"    // an object that no label covers
-	FindingSpurious   FindingType = "spurious"   // a label that no model sees
-	FindingLocation   FindingType = "location"   // a box that does not fit its object
+	FindingSpurious   FindingType = "spurious"   // a label of nothing
+	FindingLoose      FindingType = "loose"      // a box that is too large for its object
+	FindingTight      FindingType = "tight"      // a box that cuts its object
+	FindingShift      FindingType = "shift"      // a box beside its object
+	FindingEdge       FindingType = "edge"       // a box of which one edge is wrong
+	FindingSwap       FindingType = "swap"       // a label of another class than its object's
 	FindingDuplicate  FindingType = "duplicate"  // two labels on one object
 	FindingDegenerate FindingType = "degenerate" // a box that cannot be right: empty, out of frame
 	FindingLoss       FindingType = "loss"       // a trainer's losses doubt the label
@@ -22,8 +26,9 @@ type Finding struct {
 	ObjectID string        `json:"object_id,omitempty"` // empty for missing, and for a rule about the image
 	Class    string        `json:"class,omitempty"`     // the class that is missing, or of the doubted label
 	Box      geometry.Box  `json:"box"`                 // where to look
-	Score    float32       `json:"score"`               // [0,1], higher is more doubtful
+	Score    float32       `json:"score"`               // [0,1], the chance that a reviewer would change the label
 	Prior    float32       `json:"prior,omitempty"`     // [0,1], Score before what reviewers of the dataset have taught; 0: nothing was learned
 	Why      string        `json:"why"`                 // one sentence for people
 	Fix      *geometry.Box `json:"fix,omitempty"`       // a suggested box, where there is one
+	FixClass string        `json:"fix_class,omitempty"` // a suggested class, where there is one
 }

@@ -26,7 +26,7 @@ func sample(n int, stage schemas.Stage, revision uint64, rank schemas.Rank) sche
 		Group:    sampleID(n),
 		Received: at, Stage: stage, Revision: revision, Rank: rank,
 		Objects:  []schemas.Object{{ID: "o1", Class: "car", Box: geometry.Box{X1: 1, Y1: 2, X2: 30.5, Y2: 40}, Score: 0.75, Source: "yolox@1"}},
-		Findings: []schemas.Finding{{Type: schemas.FindingLocation, ObjectID: "o1", Score: 0.5, Why: "it does not fit"}},
+		Findings: []schemas.Finding{{Type: schemas.FindingLoose, ObjectID: "o1", Score: 0.5, Why: "it does not fit"}},
 		Stamps:   []schemas.Stamp{{Step: "ingest", Version: "1", At: at}},
 		Actor:    fmt.Sprintf("stage %d of revision %d", stage, revision),
 	}

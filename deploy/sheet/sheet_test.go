@@ -30,7 +30,7 @@ func TestDrawShowsBoxesAndDoubts(t *testing.T) {
 		t.Error("boxes are drawn where there are none")
 	}
 	cell.Objects = []schemas.Object{{ID: "o1", Class: "cat", Box: box}}
-	cell.Findings = []schemas.Finding{{Type: schemas.FindingLocation, Score: MinDoubt - 0.1, Box: box}}
+	cell.Findings = []schemas.Finding{{Type: schemas.FindingLoose, Score: MinDoubt - 0.1, Box: box}}
 	if n := count(cell, labelColor); n < 3*4*90 {
 		t.Errorf("%d green pixels, want three frames of 100 by 100", n)
 	}
