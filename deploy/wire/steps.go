@@ -58,7 +58,9 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 	}
 	if slices.Contains(names, "lint") || slices.Contains(names, DeskStep) {
 		s.judged = newJudgedLearner(c.DB, c.Log)
-		if s.lint, err = lint.New(c.Config.Lint, s.models.known, s.classes, s.rules, s.judged.book, c.Version); err != nil {
+		if s.lint, err = lint.New(c.Config.Lint, lint.Deps{
+			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Learned: s.judged.book, Version: c.Version,
+		}); err != nil {
 			return nil, err
 		}
 	}

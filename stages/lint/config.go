@@ -2,7 +2,6 @@ package lint
 
 import (
 	"fmt"
-	"slices"
 
 	"gleaner/schemas"
 )
@@ -55,7 +54,7 @@ func (r Rules) validate() error {
 		return fmt.Errorf("max_aspect: %g: must be above 1", r.MaxAspect)
 	}
 	for _, off := range r.Off {
-		if !slices.ContainsFunc(rules, func(r rule) bool { return r.name == off }) {
+		if !ours(off) {
 			return fmt.Errorf("off: %q: there is no such rule", off)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func degenerate(v *view) []schemas.Finding {
 	var out []schemas.Finding
 	for _, o := range v.Objects {
-		f := schemas.Finding{ObjectID: o.ID, Class: o.Class, Box: o.Box}
+		f := schemas.Finding{Type: schemas.FindingDegenerate, ObjectID: o.ID, Class: o.Class, Box: o.Box}
 		w, h := float64(o.Box.W()), float64(o.Box.H())
 		cut := o.Box.Clip(v.Image.W, v.Image.H)
 		short, long := min(w, h), max(w, h)

@@ -1,7 +1,11 @@
-// Package lint is the step that doubts every label. Each rule is a pure function from a sample, with the low-threshold
-// detections that prelabel left on it as Proposals, to findings; each lies in a file of its own.
+// Package lint is the step that doubts every label. Each rule is a pure function from a sample, with what prelabel left on it of the
+// models' cells (schemas.Candidates), to findings; each lies in a file of its own.
 //
-// The score of a finding is in [0,1], higher is more doubtful; it orders findings of one rule well and those of different rules
-// roughly. Rules that need a model's opinion say nothing about a sample that no model has seen, and nothing about a class
-// that the model does not know: its silence proves nothing there.
+// What is wrong with a box or a class, or missing, is told by evidence (stages/lint/evidence), of which fitted weights make the
+// chance that a reviewer would change the label: forests (stages/lint/forest), one for each type of finding, fitted to labels with
+// errors put in. Verdicts on earlier findings bend that chance by type and dataset (Judges). What no model has to say a word about,
+// such as a box without area or a broken rule of the dataset, has scores that are set by hand.
+//
+// Rules that need a model's opinion say nothing about a sample that no model has seen, and nothing about a class that the model does
+// not know: its silence proves nothing there.
 package lint

@@ -10,43 +10,84 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
+	"gleaner/stages/lint/evidence"
+	"gleaner/stages/pixels"
 )
 
 // maxFindings bounds what one sample carries; the most doubtful are kept.
 const maxFindings = 200
 
-// rule is one way to doubt. find is pure; it may return scores of any size, which are cut to [0,1], and findings below
-// the threshold, which are dropped.
-type rule struct {
-	name schemas.FindingType
-	find func(*view) []schemas.Finding
+// rule is one way to doubt: a pure function to findings, of one type or several. Scores may be of any size and are cut to [0,1];
+// findings below the threshold are dropped.
+type rule func(*view) []schemas.Finding
+
+// rules make findings of the types beside them.
+var rules = []struct {
+	types []schemas.FindingType
+	find  rule
+}{
+	{[]schemas.FindingType{schemas.FindingDegenerate}, degenerate},
+	{[]schemas.FindingType{schemas.FindingDuplicate}, duplicate},
+	{fitted[:len(fitted)-1], boxes},
+	{[]schemas.FindingType{schemas.FindingMissing}, missing},
+	{[]schemas.FindingType{schemas.FindingRule}, broken},
 }
 
-var rules = []rule{
-	{schemas.FindingDegenerate, degenerate},
-	{schemas.FindingDuplicate, duplicate},
-	{schemas.FindingLocation, location},
-	{schemas.FindingMissing, missing},
-	{schemas.FindingRule, broken},
-	{schemas.FindingSpurious, spurious},
+// ours tells whether the rules here make findings of a type.
+func ours(t schemas.FindingType) bool {
+	for _, r := range rules {
+		if slices.Contains(r.types, t) {
+			return true
+		}
+	}
+	return false
 }
 
 // view is what the rules see of a sample.
 type view struct {
 	*schemas.Sample
 	Rules
-	seen       bool                // a model has looked at the image: Proposals, even if there are none, are its opinion
-	known      map[string]bool     // classes that the models which looked at it know
+	seen       bool                // models have looked at the image: what they say, even if it is nothing, is their opinion
+	known      map[string]bool     // classes that these models know
 	wanted     []schemas.Object    // proposals that the dataset wants labeled
 	violations []schemas.Violation // of the dataset's rules
+	scene      *evidence.Scene
+	weights    *Weights
 
 	taxonomy Taxonomy
 	paths    map[string][]string // of the classes met so far
+	relates  map[[2]string]bool  // of pairs of classes met so far
 }
 
 // related tells whether two classes may name one thing: they are the same, or one is above the other.
 func (v *view) related(a, b string) bool {
-	return a == b || slices.Contains(v.path(a), v.path(b)[0]) || slices.Contains(v.path(b), v.path(a)[0])
+	if a == b {
+		return true
+	}
+	yes, ok := v.relates[[2]string{a, b}]
+	if !ok {
+		yes = slices.Contains(v.path(a), v.path(b)[0]) || slices.Contains(v.path(b), v.path(a)[0])
+		v.relates[[2]string{a, b}] = yes
+	}
+	return yes
+}
+
+// speaks tells whether what models call by a class may be what a label names: the classes are related, and where the models see that
+// class, it is not as a super-class for something that they tell apart from the label's class.
+func (v *view) speaks(label schemas.Object, class string) bool {
+	if !v.related(label.Class, class) {
+		return false
+	}
+	apart := false
+	for _, p := range v.Proposals {
+		if p.Refine && p.Class == class && p.Box.IoU(label.Box) >= v.MatchIoU {
+			if v.alike(p, label) {
+				return true
+			}
+			apart = true
+		}
+	}
+	return !apart
 }
 
 // alike tells whether a proposal may be of what a label says: the classes are related, and a super-class does not stand for
@@ -80,23 +121,45 @@ type Learned interface {
 	Score(dataset string, of schemas.FindingType, own float32) float32
 }
 
-// Lint is the step. It is safe for concurrent use.
-type Lint struct {
-	cfg      Config
-	classes  func(*schemas.Sample) []string
-	taxonomy Taxonomy
-	demands  Demands
-	learned  Learned
-	version  string
+// Deps is what the step works with. Only Classes, Taxonomy and Demands are required.
+type Deps struct {
+	Classes  func(*schemas.Sample) []string // those that the models which labeled a sample first know
+	Taxonomy Taxonomy
+	Demands  Demands
+	Images   Images   // nil: findings rest on what models say
+	Habits   Habits   // nil: nothing is known of how datasets usually are
+	Learned  Learned  // nil: reviewers have taught nothing
+	Weights  *Weights // nil: those of this version
+	Version  string   // the binary's, for provenance
 }
 
-// New makes the step. classes gives those that the models which labeled a sample first know, and is called by many goroutines at
-// once. demands are the datasets' rules; version is the binary's, for provenance.
-func New(cfg Config, classes func(*schemas.Sample) []string, taxonomy Taxonomy, demands Demands, learned Learned, version string) (*Lint, error) {
-	if err := cfg.Validate(); err != nil {
+// Images gives the pixels of samples where they are at hand, as stages/pixels.Cache does. An error leaves out the evidence that needs
+// them.
+type Images interface {
+	Image(ctx context.Context, ref schemas.ImageRef) (*pixels.Image, error)
+}
+
+// Habits tells how the boxes of datasets usually are; nil where nothing is known.
+type Habits interface {
+	Habits(dataset string) *evidence.Habits
+}
+
+// Lint is the step. It is safe for concurrent use.
+type Lint struct {
+	cfg Config
+	Deps
+}
+
+// New makes the step. What it works with is called by many goroutines at once.
+func New(cfg Config, deps Deps) (*Lint, error) {
+	err := cfg.Validate()
+	if err == nil && deps.Weights == nil {
+		deps.Weights, err = Shipped()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
 	}
-	return &Lint{cfg: cfg, classes: classes, taxonomy: taxonomy, demands: demands, learned: learned, version: version}, nil
+	return &Lint{cfg, deps}, nil
 }
 
 // Process puts the findings on a sample, most doubtful first, but for those that a person has overridden. Earlier ones of these rules
@@ -112,52 +175,91 @@ func (l *Lint) Process(ctx context.Context, in schemas.Sample) ([]schemas.Sample
 	}
 	in.Stage = schemas.StageLinted
 	in.Stamps = append(in.Stamps[:len(in.Stamps):len(in.Stamps)], schemas.Stamp{
-		Step: "lint", Version: l.version,
+		Step: "lint", Version: l.Version,
 		At: time.Now().UTC().Truncate(time.Microsecond), Millis: float32(time.Since(start).Seconds() * 1000),
 	})
 	return []schemas.Sample{in}, nil
 }
 
 func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Finding, error) {
-	v := &view{
-		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{},
-		taxonomy: l.taxonomy, paths: map[string][]string{},
-	}
-	for _, c := range l.classes(s) {
-		v.known[c] = true
-	}
-	var err error
-	if v.violations, err = l.demands.Check(ctx, s, s.Objects); err != nil {
-		return nil, err
-	}
-	if v.wanted, err = l.demands.Keep(ctx, s, s.Proposals); err != nil {
+	v, err := l.view(ctx, s)
+	if err != nil {
 		return nil, err
 	}
 	var out []schemas.Finding
 	for _, f := range s.Findings {
-		if s.Stage != schemas.StageSubmitted && !slices.ContainsFunc(rules, func(r rule) bool { return r.name == f.Type }) {
+		if s.Stage != schemas.StageSubmitted && !ours(f.Type) {
 			out = append(out, f)
 		}
 	}
 	for _, r := range rules {
-		if slices.Contains(v.Off, r.name) {
+		if !slices.ContainsFunc(r.types, func(t schemas.FindingType) bool { return !slices.Contains(v.Off, t) }) {
 			continue
 		}
 		for _, f := range r.find(v) {
-			f.Type, f.Score = r.name, min(f.Score, 1)
-			if own := f.Score; own > 0 {
-				if f.Score = l.learned.Score(s.Dataset, f.Type, own); f.Score != own {
+			f.Score = min(f.Score, 1)
+			if own := f.Score; own > 0 && l.Learned != nil {
+				if f.Score = l.Learned.Score(s.Dataset, f.Type, own); f.Score != own {
 					f.Prior = own
 				}
 			}
 			settled := slices.ContainsFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })
-			if f.Score >= v.MinScore && !settled {
+			if f.Score >= v.MinScore && !settled && !slices.Contains(v.Off, f.Type) {
 				out = append(out, f)
 			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b schemas.Finding) int { return cmp.Compare(b.Score, a.Score) })
 	return out[:min(len(out), maxFindings)], nil
+}
+
+func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error) {
+	v = &view{
+		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{}, weights: l.Weights,
+		taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{},
+	}
+	for _, c := range l.Classes(s) {
+		v.known[c] = true
+	}
+	if v.violations, err = l.Demands.Check(ctx, s, s.Objects); err != nil {
+		return nil, err
+	}
+	if v.wanted, err = l.Demands.Keep(ctx, s, s.Proposals); err != nil {
+		return nil, err
+	}
+	with := evidence.Context{Related: v.speaks}
+	if l.Habits != nil {
+		with.Habits = l.Habits.Habits(s.Dataset)
+	}
+	if l.Images != nil {
+		img, err := l.Images.Image(ctx, s.Image)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil {
+			with.Image = img
+		}
+	}
+	of := *s
+	if len(of.Candidates) == 0 {
+		of.Candidates = fromProposals(l.Classes(s), s.Proposals)
+	}
+	v.scene = evidence.New(&of, with)
+	return v, nil
+}
+
+// fromProposals makes candidates of what models proposed, where nothing more of what they said is kept.
+func fromProposals(classes []string, proposals []schemas.Object) []schemas.Candidates {
+	c := schemas.Candidates{Classes: slices.Clone(classes)}
+	for _, p := range proposals {
+		at := slices.Index(c.Classes, p.Class)
+		if at < 0 {
+			at = len(c.Classes)
+			c.Classes = append(c.Classes, p.Class)
+		}
+		c.Cells = append(c.Cells, schemas.Candidate{Box: p.Box, Score: p.Score, Scores: []schemas.ClassScore{{Class: uint16(at), Score: p.Score}}}) //nolint:gosec // proposals are few
+	}
+	return []schemas.Candidates{c}
 }
 
 // seen tells whether a model looked for objects in the sample's image, by prelabel's last stamp.

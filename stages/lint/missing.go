@@ -6,44 +6,43 @@ import (
 	"slices"
 
 	"gleaner/schemas"
-	"gleaner/schemas/geometry"
+	"gleaner/stages/lint/evidence"
 )
 
-// missing looks for objects that the model sees and no label covers. The score is the proposal's, halved for a proposal
-// within a label of its class, or of one above or below, which is more likely a part or a crowd. Where there are labels and none
-// of their classes is related to the model's, the dataset is about other things and the rule is silent, as it is about classes
-// that the dataset never labels, where it says nothing that no label covers such a thing, and about what its rules do not want.
+// missing looks for objects that the models see and no label covers. Where there are labels and none of their classes is related to
+// the models', the dataset is about other things and the rule is silent, as it is about classes that the dataset never labels, where
+// it says nothing that no label covers such a thing, and about what its rules do not want.
 func missing(v *view) []schemas.Finding {
 	if !v.seen || len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, v.familiar) {
 		return nil
 	}
 	var out []schemas.Finding
-next:
-	for _, p := range v.wanted {
-		if v.taxonomy.Unlabeled(v.Dataset, cmp.Or(p.Canonical, p.Class)) {
+	for _, p := range v.scene.Proposals(MissingFloor) {
+		if !v.wants(p) {
 			continue
-		}
-		score := p.Score
-		for _, o := range v.Objects {
-			if covers(o.Box, v.related(o.Class, p.Class) || !v.known[o.Class], p.Box, v.MatchIoU) {
-				continue next
-			}
-			if v.related(o.Class, p.Class) && max(inside(p.Box, o.Box), inside(o.Box, p.Box)) > 0.8 {
-				score = min(score, p.Score/2)
-			}
-		}
-		for _, f := range out {
-			if covers(f.Box, v.related(f.Class, p.Class), p.Box, v.MatchIoU) {
-				continue next
-			}
 		}
 		box := p.Box
 		out = append(out, schemas.Finding{
-			Class: p.Class, Box: box, Score: score, Fix: &box,
-			Why: fmt.Sprintf("The model sees %s here (score %.2f) and no label covers it.", article(p.Class), p.Score),
+			Type: schemas.FindingMissing, Class: p.Class, Box: box, Fix: &box, FixClass: p.Class,
+			Score: float32(v.weights.score(schemas.FindingMissing, v.scene.Absent(p, v.speaks))),
+			Why:   fmt.Sprintf("The model sees %s here (score %.2f) and no label covers it.", article(p.Class), p.Score),
 		})
 	}
 	return out
+}
+
+// MissingFloor is the score from which on a proposal may be missing.
+const MissingFloor = 0.02
+
+// wants tells whether the dataset wants a proposal labeled, as far as its rules and taxonomy tell. Those that they were asked about are
+// prelabel's: a proposal that is none of them is judged by its class alone.
+func (v *view) wants(p evidence.Proposal) bool {
+	for _, q := range v.Proposals {
+		if q.Class == p.Class && q.Box.IoU(p.Box) > 0.9 {
+			return !v.taxonomy.Unlabeled(v.Dataset, cmp.Or(q.Canonical, q.Class)) && slices.ContainsFunc(v.wanted, func(w schemas.Object) bool { return w.ID == q.ID && w.Box == q.Box })
+		}
+	}
+	return !v.taxonomy.Unlabeled(v.Dataset, p.Class)
 }
 
 // familiar tells whether the model knows a label's class, one above it or one below.
@@ -54,13 +53,4 @@ func (v *view) familiar(label schemas.Object) bool {
 		}
 	}
 	return false
-}
-
-// sameThing is the IoU from which on two boxes are about one object whatever their classes.
-const sameThing = 0.45
-
-// covers tells whether a label and a proposal are about one object; alike says that their classes may be the same.
-func covers(label geometry.Box, alike bool, proposal geometry.Box, matchIoU float64) bool {
-	iou := label.IoU(proposal)
-	return iou >= sameThing || alike && iou >= matchIoU
 }

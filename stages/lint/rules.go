@@ -23,7 +23,7 @@ const warnScore = 0.5
 func broken(v *view) []schemas.Finding {
 	var out []schemas.Finding
 	for _, b := range v.violations {
-		f := schemas.Finding{Score: 1, Why: b.Message, Box: geometry.Box{X2: float32(v.Image.W), Y2: float32(v.Image.H)}}
+		f := schemas.Finding{Type: schemas.FindingRule, Score: 1, Why: b.Message, Box: geometry.Box{X2: float32(v.Image.W), Y2: float32(v.Image.H)}}
 		if b.Severity == schemas.SeverityWarn {
 			f.Score = warnScore
 		}

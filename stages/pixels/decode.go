@@ -168,6 +168,26 @@ func Decode(data []byte, limits Limits) (img *Image, info Info, err error) {
 	return img, info, nil
 }
 
+// Size is the width and height, in pixels of the upright image, that an encoded image's header says. Errors are those of Decode, which
+// may find others.
+func Size(data []byte, limits Limits) (w, h int, err error) {
+	f, known := sniff(data)
+	if !known {
+		return 0, 0, &Error{Reason: Unsupported, Err: fmt.Errorf("content looks like %s: want JPEG, PNG, WebP, GIF, BMP or TIFF", http.DetectContentType(data))}
+	}
+	c, err := f.config(bytes.NewReader(data))
+	if err != nil {
+		return 0, 0, refused(f.mediaType, "header", err)
+	}
+	if err := limits.check(c.Width, c.Height); err != nil {
+		return 0, 0, err
+	}
+	if orientation(data, f.mediaType) >= 5 { // turned by a quarter
+		return c.Height, c.Width, nil
+	}
+	return c.Width, c.Height, nil
+}
+
 func (l Limits) check(w, h int) error {
 	if w <= 0 || h <= 0 {
 		return &Error{Reason: Corrupt, Err: fmt.Errorf("the header says %dx%d pixels", w, h)}

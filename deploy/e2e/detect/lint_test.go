@@ -14,7 +14,6 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/lint"
-	"gleaner/stages/lint/learned"
 	"gleaner/stages/prelabel"
 	"gleaner/stages/rules"
 	"gleaner/stages/taxonomy"
@@ -62,7 +61,9 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 
 	names := classes(t)
 	labeler := step(t, prelabel.DefaultConfig(), prelabel.Fixed{recognize(t, load(t, "yolox_nano.onnx"), "yolox_nano.onnx")}, images...)
-	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return names }, &taxonomy.Registry{}, &rules.Registry{}, new(learned.Book), "test")
+	linter, err := lint.New(lint.DefaultConfig(), lint.Deps{
+		Classes: func(*schemas.Sample) []string { return names }, Taxonomy: &taxonomy.Registry{}, Demands: &rules.Registry{}, Version: "test",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestLintFindsPlantedErrors(t *testing.T) {
 	} else if err := json.Unmarshal(data, &judged); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []string{"location", "loose", "tight", "shift", "spurious", "missing_image"} {
+	for _, row := range []string{"location", "loose", "tight", "shift", "swap", "spurious", "missing_image"} {
 		if area := judged.Rows[row].AUROC; area == nil || !(*area > 0.6) {
 			t.Errorf("%s: the area under the ROC curve is not above 0.6", row)
 		}

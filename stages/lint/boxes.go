@@ -1,0 +1,120 @@
+package lint
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/lint/evidence"
+)
+
+// boxes doubts labels by the evidence about each and the weights that were fitted to it: their boxes (loose, tight, shift, edge), their
+// classes (swap), and that they are of anything (spurious). What the models say counts for boxes whether they know the label's class
+// or not; for the other two their silence proves nothing where they do not.
+func boxes(v *view) []schemas.Finding {
+	if !v.seen {
+		return nil
+	}
+	var out []schemas.Finding
+	for i, o := range v.Objects {
+		if o.Box.Clip(v.Image.W, v.Image.H).Empty() || !finite(float64(o.Box.W()), float64(o.Box.H())) {
+			continue // degenerate
+		}
+		x := v.scene.Box(i)
+		fit, fits := v.scene.Fit(i)
+		for _, t := range fitted {
+			f := schemas.Finding{Type: t, ObjectID: o.ID, Class: o.Class, Box: o.Box}
+			switch t {
+			case schemas.FindingMissing:
+				continue
+			case schemas.FindingSwap, schemas.FindingSpurious:
+				if !v.known[o.Class] {
+					continue
+				}
+			}
+			f.Score = float32(v.weights.score(t, x))
+			switch t {
+			case schemas.FindingSwap:
+				class, score := v.scene.Instead(i)
+				f.Why = fmt.Sprintf("The model does not see %s here.", article(o.Class))
+				if class != "" {
+					if !v.related(class, o.Class) {
+						f.FixClass = class
+					}
+					f.Why = fmt.Sprintf("The model sees %s here (score %.2f), not %s (%.2f).", article(class), score, article(o.Class), v.scene.Seen(i))
+				}
+			case schemas.FindingSpurious:
+				f.Score = max(f.Score, v.unsure(o))
+				f.Why = fmt.Sprintf("The model sees no %s here.", o.Class)
+				if seen := v.scene.Seen(i); seen >= 0.005 {
+					f.Why = fmt.Sprintf("The model is little sure of %s here (score %.2f).", article(o.Class), seen)
+				}
+			default:
+				if !fits {
+					f.Why = "The model sees nothing that the box fits."
+					break
+				}
+				box := v.scene.Fix(i, fit, t == schemas.FindingEdge).Clip(v.Image.W, v.Image.H)
+				f.Fix, f.Why = &box, v.location(t, o.Box, fit, i)
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// unsure doubts what a model itself labeled, without a person, the more the less sure it was.
+func (v *view) unsure(o schemas.Object) float32 {
+	if v.Rank >= schemas.RankHuman || o.Score == 0 {
+		return 0
+	}
+	side := math.Sqrt(o.Box.Area() / max(float64(v.Image.W)*float64(v.Image.H), 1))
+	return float32((1 - ramp(float64(o.Score), 0, 0.7)) * (0.2 + 0.8*ramp(side, 0, 0.15)))
+}
+
+var edgeNames = [4]string{"left", "top", "right", "bottom"}
+
+// location says how a box lies to where the models put it.
+func (v *view) location(t schemas.FindingType, b geometry.Box, fit evidence.Fit, i int) string {
+	r := fit.Residuals(b)
+	switch t {
+	case schemas.FindingEdge:
+		e := v.scene.Farthest(i)
+		side := [2]float64{float64(fit.Box.W()), float64(fit.Box.H())}[e%2]
+		return fmt.Sprintf("The %s edge lies %.0f pixels (%.0f %% of the box) %s where the models put it.",
+			edgeNames[e], math.Abs(r[e])*side, 100*math.Abs(r[e]), beyond(r[e], "outside of", "inside of"))
+	case schemas.FindingShift:
+		dx, dy := float64(b.X1+b.X2-fit.Box.X1-fit.Box.X2)/2, float64(b.Y1+b.Y2-fit.Box.Y1-fit.Box.Y2)/2
+		var to []string
+		if math.Abs(dx) >= 1 {
+			to = append(to, fmt.Sprintf("%.0f pixels to the %s", math.Abs(dx), beyond(dx, "right", "left")))
+		}
+		if math.Abs(dy) >= 1 {
+			to = append(to, fmt.Sprintf("%.0f pixels too %s", math.Abs(dy), beyond(dy, "low", "high")))
+		}
+		if len(to) == 0 {
+			to = []string{"a little off"}
+		}
+		return fmt.Sprintf("The box lies %s of where the models see the object (overlap %.0f %%).", strings.Join(to, " and "), 100*b.IoU(fit.Box))
+	}
+	var edges []string
+	for e, x := range r {
+		if (x > 0) == (t == schemas.FindingLoose) && math.Abs(x) >= 0.05 {
+			edges = append(edges, fmt.Sprintf("%s %.0f %%", edgeNames[e], 100*math.Abs(x)))
+		}
+	}
+	if len(edges) == 0 {
+		edges = []string{"by a little"}
+	}
+	return fmt.Sprintf("The box is too %s against where the models see the object: %s.", beyond(float64(slices.Index(fitted, t)), "small", "large"), strings.Join(edges, ", "))
+}
+
+func beyond(x float64, more, less string) string {
+	if x > 0 {
+		return more
+	}
+	return less
+}

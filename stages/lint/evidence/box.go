@@ -1,0 +1,46 @@
+package evidence
+
+import "gleaner/schemas"
+
+// Box is all the evidence about label i [features], in the order of BoxNames.
+func (s *Scene) Box(i int) []float32 {
+	v := &vector{values: make([]float32, 0, len(boxNames))}
+	s.box(v, i)
+	return v.values
+}
+
+// BoxNames are the names of the numbers of Box.
+func BoxNames() []string { return boxNames }
+
+var boxNames = func() []string {
+	v := &vector{named: true}
+	one := &schemas.Sample{Image: schemas.ImageRef{W: 1, H: 1}, Objects: []schemas.Object{{}}}
+	s := New(one, Context{Related: func(schemas.Object, string) bool { return false }})
+	s.box(v, 0)
+	return v.names
+}()
+
+func (s *Scene) box(v *vector, i int) {
+	s.support(v, i)
+	s.class(v, i)
+	var fits [len(weightings)]Fit
+	any := false
+	for w, by := range weightings {
+		var ok bool
+		fits[w], ok = s.fit(i, by)
+		any = any || ok
+		v.prefix = by.prefix
+		s.edges(v, i, fits[w], ok)
+	}
+	v.prefix = ""
+	likelihood := s.nll(v, i)
+	v.prefix = "pixels."
+	s.pixels(v, i)
+	v.prefix = "worst."
+	s.worst(v, i, &fits, any, likelihood)
+	v.prefix = ""
+	s.crowd(v, i)
+	v.prefix = "habit."
+	s.habit(v, s.Labels[i].Class, s.Labels[i].Box)
+	v.prefix = ""
+}

@@ -1,0 +1,45 @@
+package evidence
+
+import (
+	"math"
+
+	"gleaner/schemas/geometry"
+)
+
+// crowd is how label i lies among the other labels and in its image.
+func (s *Scene) crowd(v *vector, i int) {
+	b := s.Labels[i].Box
+	area := max(b.Area(), 1)
+	var same, other, inSame, in, around, n float64
+	for j, l := range s.Labels {
+		if j == i {
+			continue
+		}
+		overlap, common := float64(iou(b, l.Box)), b.Intersect(l.Box).Area()
+		other, in, around = max(other, overlap), max(in, common/area), max(around, common/max(l.Box.Area(), 1))
+		if l.Class == s.Labels[i].Class {
+			same, inSame, n = max(same, overlap), max(inSame, common/area), n+1
+		}
+	}
+	v.add("crowd.same", same)
+	v.add("crowd.other", other)
+	v.add("crowd.insame", inSame)
+	v.add("crowd.in", in)
+	v.add("crowd.around", around)
+	v.add("crowd.alike", math.Log1p(n))
+	v.add("crowd.labels", math.Log1p(float64(len(s.Labels))))
+	s.frame(v, b)
+}
+
+// frame is a box's size, shape and place in the image.
+func (s *Scene) frame(v *vector, b geometry.Box) {
+	area := max(b.Area(), 1)
+	touches := 0.0
+	for _, d := range [4]float32{b.X1, b.Y1, float32(s.W) - b.X2, float32(s.H) - b.Y2} {
+		touches += flag(d < 2)
+	}
+	v.add("frame.size", math.Log(area/max(float64(s.W)*float64(s.H), 1))/2)
+	v.add("frame.pixels", math.Log(area)/2)
+	v.add("frame.aspect", math.Abs(math.Log(float64(max(b.W(), 1)/max(b.H(), 1)))))
+	v.add("frame.touches", touches)
+}

@@ -1,0 +1,166 @@
+package evidence
+
+import (
+	"math"
+	"slices"
+
+	"gleaner/schemas/geometry"
+)
+
+// Fit is where the cells that explain an object put its edges.
+type Fit struct {
+	Box   geometry.Box // weighted mean, pixels
+	Sure  float64      // [0,1]: the best of their scores
+	mean  [4]float64
+	sd    [4]float64 // of each edge, weighted, in shares of the fit's side
+	cells float64    // effective number (Kish)
+}
+
+// weighting says which cells explain a label and how much each counts: IoU^overlap * score^score.
+type weighting struct {
+	prefix         string
+	least          float32 // IoU with the label
+	overlap, score float64
+	same           bool // scores are for what the label names, where the model knows that
+	lead           bool // only cells that agree with the one of the greatest weight count
+}
+
+// weightings differ in how much they trust the label: an error moves those that do along with it, the others not.
+var weightings = [...]weighting{
+	{"edge.label.", 0.2, 2, 1, false, false},
+	{"edge.class.", 0.2, 1, 2, true, true},
+	{"edge.any.", 0.2, 1, 1, false, true},
+	{"edge.close.", 0.4, 4, 1, true, false},
+	{"edge.free.", 0.25, 0, 2, true, true},
+}
+
+// free is the weighting that trusts the label least: what it is off by is the best guess of what the label is.
+const free = 4
+
+// Fit is what the model makes of the object that label i is about; false where no cell explains it.
+func (s *Scene) Fit(i int) (Fit, bool) { return s.fit(i, weightings[free]) }
+
+func (s *Scene) fit(i int, by weighting) (Fit, bool) {
+	type cell struct {
+		k      int
+		weight float64
+	}
+	cells := make([]cell, 0, 64)
+	lead, top := -1, 0.0
+	for k := range s.seen.Cells {
+		overlap := s.seen.iou[i][k]
+		if overlap < by.least {
+			continue
+		}
+		if j := s.seen.rival[k]; j != i && s.Labels[j].Class == s.Labels[i].Class {
+			continue // it is about another label
+		}
+		score := float64(s.seen.Cells[k].Score)
+		if by.same && s.seen.known[i] {
+			same, _ := s.seen.of(i, k)
+			score = float64(same) + 0.05*score
+		}
+		w := power(float64(overlap), by.overlap) * power(score, by.score)
+		cells = append(cells, cell{k, w})
+		if w > top {
+			lead, top = k, w
+		}
+	}
+	if lead < 0 {
+		return Fit{}, false
+	}
+	f := Fit{}
+	var sum, squares float64
+	var second [4]float64
+	for _, c := range cells {
+		if by.lead {
+			agrees := iou(s.seen.Cells[c.k].Box, s.seen.Cells[lead].Box)
+			if agrees < 0.6 {
+				continue
+			}
+			c.weight *= float64(agrees)
+		}
+		for e, x := range sides(s.seen.Cells[c.k].Box) {
+			f.mean[e] += c.weight * x
+			second[e] += c.weight * x * x
+		}
+		sum, squares = sum+c.weight, squares+c.weight*c.weight
+		f.Sure = max(f.Sure, float64(s.seen.Cells[c.k].Score))
+	}
+	for e := range f.mean {
+		f.mean[e] /= sum
+	}
+	f.Box = geometry.Box{X1: float32(f.mean[0]), Y1: float32(f.mean[1]), X2: float32(f.mean[2]), Y2: float32(f.mean[3])}
+	length := f.lengths()
+	for e := range f.mean {
+		f.sd[e] = math.Sqrt(max(second[e]/sum-f.mean[e]*f.mean[e], 0)) / length[e%2]
+	}
+	f.cells = sum * sum / squares
+	return f, true
+}
+
+// power is x^p for the small whole p of weightings.
+func power(x, p float64) float64 {
+	y := 1.0
+	for range int(p) {
+		y *= x
+	}
+	return y
+}
+
+func (f *Fit) lengths() [2]float64 {
+	return [2]float64{max(f.mean[2]-f.mean[0], 1e-3), max(f.mean[3]-f.mean[1], 1e-3)}
+}
+
+// Residuals are how far outside of the fit the edges of a box lie, in shares of the fit's sides: left, top, right, bottom.
+func (f *Fit) Residuals(b geometry.Box) (r [4]float64) {
+	length := f.lengths()
+	for e, x := range sides(b) {
+		r[e] = outward[e] * (x - f.mean[e]) / length[e%2]
+	}
+	return r
+}
+
+// edgeSpread is how far edges that are labeled well scatter, in shares of a side: it keeps z-scores finite.
+const edgeSpread = 0.03
+
+// z are residuals in standard deviations.
+func (f *Fit) z(r [4]float64) [4]float64 {
+	for e := range r {
+		r[e] /= math.Sqrt(f.sd[e]*f.sd[e] + edgeSpread*edgeSpread)
+	}
+	return r
+}
+
+var edgeNames = []string{
+	"sure", "iou", "mean", "first", "second", "third", "fourth", "worst", "rest", "shiftmin", "shiftmax", "shift",
+	"wide", "high", "smaller", "larger", "spread", "spreadmax", "zmin", "zmax", "zabs", "cells",
+}
+
+// edges is how the labeled edges lie to where the cells put them, by one weighting. What does not depend on which side of the image
+// is which is sorted, so that it is learned once.
+func (s *Scene) edges(v *vector, i int, f Fit, ok bool) {
+	if !ok {
+		v.addAll(edgeNames)
+		return
+	}
+	box := s.Labels[i].Box
+	r := f.Residuals(box)
+	z := f.z(r)
+	mean := (r[0] + r[1] + r[2] + r[3]) / 4
+	shiftX, shiftY := math.Abs(r[2]-r[0])/2, math.Abs(r[3]-r[1])/2
+	length := f.lengths()
+	wide, high := math.Log(max(float64(box.W()), 1e-3)/length[0]), math.Log(max(float64(box.H()), 1e-3)/length[1])
+	spread := (f.sd[0] + f.sd[1] + f.sd[2] + f.sd[3]) / 4
+	sorted, size := r, [4]float64{}
+	for e := range r {
+		size[e] = math.Abs(r[e])
+	}
+	slices.Sort(sorted[:])
+	slices.Sort(size[:])
+	slices.Sort(z[:])
+	v.addAll(edgeNames,
+		f.Sure, float64(iou(box, f.Box)), mean, sorted[0], sorted[1], sorted[2], sorted[3], size[3], size[2],
+		min(shiftX, shiftY), max(shiftX, shiftY), math.Hypot(shiftX, shiftY), wide, high, min(wide, high), max(wide, high),
+		spread, slices.Max(f.sd[:]), z[0], z[3], max(-z[0], z[3]), f.cells)
+}

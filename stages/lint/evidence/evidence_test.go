@@ -1,0 +1,204 @@
+package evidence
+
+import (
+	"math"
+	"testing"
+
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/pixels"
+)
+
+func rect(x1, y1, x2, y2 float32) geometry.Box { return geometry.Box{X1: x1, Y1: y1, X2: x2, Y2: y2} }
+
+func same(label schemas.Object, class string) bool { return label.Class == class }
+
+// sample is an image of 200 by 200 with a label, and cells of one model that put a cat at true.
+func sample(label, truth geometry.Box) *schemas.Sample {
+	c := schemas.Candidates{Model: "m@1", Classes: []string{"cat", "dog"}}
+	for i := range 9 {
+		d := float32(i%3) - 1
+		c.Cells = append(c.Cells, schemas.Candidate{
+			Box: rect(truth.X1+d, truth.Y1-d, truth.X2+d, truth.Y2-d), Score: 0.9,
+			Scores: []schemas.ClassScore{{Class: 0, Score: 0.9}, {Class: 1, Score: 0.1}},
+		})
+	}
+	return &schemas.Sample{
+		Image: schemas.ImageRef{W: 200, H: 200}, Objects: []schemas.Object{{ID: "a", Class: "cat", Box: label}}, Candidates: []schemas.Candidates{c},
+	}
+}
+
+// value is a number of the evidence about the first label.
+func value(t *testing.T, s *Scene, name string) float64 {
+	t.Helper()
+	for i, n := range BoxNames() {
+		if n == name {
+			return float64(s.Box(0)[i])
+		}
+	}
+	t.Fatalf("there is no evidence %s", name)
+	return 0
+}
+
+func near(t *testing.T, what string, got, want, within float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= within) {
+		t.Errorf("%s is %.4f, want %.4f", what, got, want)
+	}
+}
+
+func TestEdges(t *testing.T) {
+	truth := rect(50, 50, 150, 150)
+	for _, c := range []struct {
+		name                             string
+		label                            geometry.Box
+		mean, first, fourth, shift, side float64
+	}{
+		{"right", truth, 0, 0, 0, 0, -1},
+		{"loose", rect(30, 35, 165, 170), 0.175, 0.15, 0.20, 0.035, -1},
+		{"tight", rect(70, 65, 135, 130), -0.175, -0.20, -0.15, 0.035, -1},
+		{"shift", rect(80, 50, 180, 150), 0, -0.30, 0.30, 0.30, -1},
+		{"edge", rect(50, 50, 170, 150), 0.05, 0, 0.20, 0.10, 2},
+	} {
+		s := New(sample(c.label, truth), Context{Related: same})
+		for _, w := range []string{"edge.label.", "edge.free."} {
+			near(t, c.name+": "+w+"mean", value(t, s, w+"mean"), c.mean, 0.01)
+			near(t, c.name+": "+w+"first", value(t, s, w+"first"), c.first, 0.01)
+			near(t, c.name+": "+w+"fourth", value(t, s, w+"fourth"), c.fourth, 0.01)
+			near(t, c.name+": "+w+"shift", value(t, s, w+"shift"), c.shift, 0.015)
+		}
+		f, ok := s.Fit(0)
+		if !ok || f.Box.IoU(truth) < 0.98 {
+			t.Errorf("%s: fit %+v, %v", c.name, f.Box, ok)
+		}
+		if c.side >= 0 {
+			if e := s.Farthest(0); float64(e) != c.side || s.Fix(0, f, true).IoU(truth) < 0.98 {
+				t.Errorf("%s: edge %d, fix %+v", c.name, e, s.Fix(0, f, true))
+			}
+		}
+	}
+	if s := New(sample(rect(0, 0, 20, 20), truth), Context{Related: same}); !math.IsNaN(value(t, s, "edge.free.mean")) {
+		t.Error("no cell explains the label, and yet there are residuals")
+	}
+}
+
+func TestClassAndSupport(t *testing.T) {
+	truth := rect(50, 50, 150, 150)
+	in := sample(truth, truth)
+	s := New(in, Context{Related: same})
+	near(t, "posterior", value(t, s, "class.wide.posterior"), 1, 0.001)
+	near(t, "support", value(t, s, "support.same5"), 0.9, 0.001)
+	in.Objects[0].Class = "dog"
+	s = New(in, Context{Related: same})
+	near(t, "posterior of another class", value(t, s, "class.wide.posterior"), 0.1/0.9, 0.001)
+	if class, score := s.Instead(0); class != "cat" || score != 0.9 || s.Seen(0) != 0.1 {
+		t.Errorf("instead %s %.2f, seen %.2f", class, score, s.Seen(0))
+	}
+	in.Objects[0].Class = "zebra"
+	near(t, "known", value(t, New(in, Context{Related: same}), "support.known"), 0, 0)
+}
+
+func TestLikelihood(t *testing.T) {
+	in := sample(rect(50, 50, 150, 150), rect(50, 50, 150, 150))
+	p := make([]byte, 4*8)
+	for e := range 4 {
+		p[8*e+4], p[8*e+5] = 128, 127 // 4.5 bins of 10 pixels from the center
+	}
+	in.Candidates[0].Cells = in.Candidates[0].Cells[:1]
+	in.Candidates[0].Cells[0].Sides = &schemas.Sides{X: 100, Y: 100, StepX: 10, StepY: 10, P: p}
+	s := New(in, Context{Related: same})
+	near(t, "at 5 bins", value(t, s, "nll.mean"), -math.Log(127.0/255), 1e-3)
+	in.Objects[0].Box = rect(20, 50, 150, 150)
+	s = New(in, Context{Related: same})
+	near(t, "at 8 bins", value(t, s, "nll.max"), -math.Log(0.5/255), 1e-3)
+	near(t, "of the others", value(t, s, "nll.second"), -math.Log(127.0/255), 1e-3)
+}
+
+func TestPixels(t *testing.T) {
+	img := &pixels.Image{W: 200, H: 200, Pix: make([]uint8, 3*200*200)}
+	for y := 60; y < 140; y++ {
+		for x := 60; x < 140; x++ {
+			img.Pix[3*(200*y+x)] = 255
+		}
+	}
+	in := sample(rect(60, 60, 140, 140), rect(60, 60, 140, 140))
+	s := New(in, Context{Related: same, Image: img})
+	near(t, "here", value(t, s, "pixels.here"), 1, 1e-3)
+	near(t, "offset", value(t, s, "pixels.offset"), 0, 0.03)
+	in.Objects[0].Box = rect(50, 50, 150, 150)
+	s = New(in, Context{Related: same, Image: img})
+	near(t, "offset of a loose box", value(t, s, "pixels.offset"), -0.1, 0.03)
+	near(t, "here of a loose box", value(t, s, "pixels.here"), 0, 1e-3)
+	if s = New(in, Context{Related: same}); !math.IsNaN(value(t, s, "pixels.here")) {
+		t.Error("there are no pixels")
+	}
+}
+
+func TestHabits(t *testing.T) {
+	var all []*schemas.Sample
+	for i := range 50 {
+		d := float32(i % 5)
+		all = append(all, sample(rect(50-d, 50-d, 100, 100), rect(0, 0, 1, 1)))
+	}
+	h := HabitsOf(func(yield func(*schemas.Sample) bool) {
+		for _, s := range all {
+			if !yield(s) {
+				return
+			}
+		}
+	})
+	usual, huge := sample(rect(48, 48, 100, 100), rect(48, 48, 100, 100)), sample(rect(0, 0, 200, 200), rect(0, 0, 200, 200))
+	near(t, "usual", value(t, New(usual, Context{Related: same, Habits: h}), "habit.size"), 0, 0.2)
+	if z := value(t, New(huge, Context{Related: same, Habits: h}), "habit.size"); z < 4 {
+		t.Errorf("a box of sixteen times the area is %.1f deviations away", z)
+	}
+}
+
+func TestProposals(t *testing.T) {
+	truth := rect(50, 50, 150, 150)
+	in := sample(rect(0, 0, 20, 20), truth)
+	s := New(in, Context{Related: same})
+	all := s.Proposals(0.05)
+	if len(all) != 1 || all[0].Class != "cat" || all[0].Score != 0.9 {
+		t.Fatalf("%+v", all)
+	}
+	second := schemas.Candidates{Model: "n@1", Classes: []string{"cat"}, Cells: []schemas.Candidate{
+		{Box: rect(54, 54, 154, 154), Score: 0.3, Scores: []schemas.ClassScore{{Score: 0.3}}},
+	}}
+	in.Candidates = append(in.Candidates, second)
+	all = New(in, Context{Related: same}).Proposals(0.05)
+	if len(all) != 1 || all[0].Box.IoU(truth) < 0.9 {
+		t.Fatalf("%+v", all)
+	}
+	if len(s.Absent(all[0], same)) != len(AbsentNames()) {
+		t.Error("numbers and names differ")
+	}
+}
+
+// FuzzScene gives any boxes: there is no panic, and as many numbers as names.
+func FuzzScene(f *testing.F) {
+	f.Add(float32(10), float32(10), float32(50), float32(50), float32(20), float32(0.5), byte(3))
+	f.Add(float32(math.NaN()), float32(math.Inf(1)), float32(-1), float32(1e38), float32(0), float32(2), byte(0))
+	img := &pixels.Image{W: 200, H: 200, Pix: make([]uint8, 3*200*200)}
+	f.Fuzz(func(t *testing.T, x1, y1, x2, y2, d, score float32, bins byte) {
+		in := sample(rect(x1, y1, x2, y2), rect(x1+d, y1, x2+d, y2))
+		in.Objects = append(in.Objects, schemas.Object{ID: "b", Class: "dog", Box: rect(x1, y1, x2+d, y2)})
+		for i := range in.Candidates[0].Cells {
+			c := &in.Candidates[0].Cells[i]
+			c.Score = score
+			c.Sides = &schemas.Sides{X: x1, Y: y2, StepX: d, StepY: score, P: make([]byte, 4*(1+int(bins%20)))}
+		}
+		s := New(in, Context{Related: same, Image: img})
+		for i := range in.Objects {
+			if len(s.Box(i)) != len(BoxNames()) {
+				t.Fatal("numbers and names differ")
+			}
+			if fit, ok := s.Fit(i); ok {
+				s.Fix(i, fit, true)
+			}
+		}
+		for _, p := range s.Proposals(0.02) {
+			s.Absent(p, same)
+		}
+	})
+}

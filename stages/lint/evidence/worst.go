@@ -1,0 +1,98 @@
+package evidence
+
+import (
+	"math"
+	"slices"
+
+	"gleaner/schemas/geometry"
+)
+
+var worstNames = []string{
+	"off", "abs", "label", "class", "any", "close", "free", "sd", "z", "opposite", "beside", "besidemin", "second",
+	"here", "fit", "gain", "peak", "border", "pixels", "nll", "frame",
+}
+
+// worst is the edge that lies farthest from where the cells put it, by the mean of all weightings, and what speaks for and against it
+// beside the other three.
+func (s *Scene) worst(v *vector, i int, fits *[len(weightings)]Fit, ok bool, nll [4]float64) {
+	if !ok {
+		v.addAll(worstNames)
+		return
+	}
+	box := s.Labels[i].Box
+	e, r, all := s.farthest(box, fits)
+	f := &fits[free]
+	if f.cells == 0 {
+		f = &fits[0]
+	}
+	length := [2]float64{float64(max(box.W(), 1e-3)), float64(max(box.H(), 1e-3))}
+	beside := []float64{math.Abs(r[(e+1)%4]), math.Abs(r[(e+3)%4])}
+	slices.Sort(beside)
+	here, fit, gain, peak, border := math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
+	if l := s.looks[i]; l != nil {
+		p := &l.contrast[e]
+		top, at := p.peak()
+		to := -r[e] * f.lengths()[e%2] / length[e%2] // the fit's edge, seen from the label's
+		here, fit, peak = p.at(0)/(top+1e-3), p.at(to)/(top+1e-3), at+r[e]
+		gain = math.Log((p.at(to) + 1) / (p.at(0) + 1))
+		if s.borders != nil {
+			border = l.border[e].at(to) - l.border[e].at(0)
+		}
+	}
+	margin := [4]float64{float64(box.X1), float64(box.Y1), float64(s.W) - float64(box.X2), float64(s.H) - float64(box.Y2)}[e]
+	v.addAll(worstNames,
+		r[e], math.Abs(r[e]), all[0][e], all[1][e], all[2][e], all[3][e], all[free][e], f.sd[e], f.z(r)[e],
+		r[(e+2)%4], beside[1], beside[0], max(beside[1], math.Abs(r[(e+2)%4])),
+		here, fit, gain, peak, border, math.Log1p(math.Abs(r[e])*length[e%2]), nll[e], flag(margin < 2))
+}
+
+// farthest is the edge whose mean residual over the fits is greatest, those means, and the residuals by each fit.
+func (s *Scene) farthest(box geometry.Box, fits *[len(weightings)]Fit) (e int, r [4]float64, all [len(weightings)][4]float64) {
+	n := 0.0
+	for w := range fits {
+		if fits[w].cells == 0 {
+			continue
+		}
+		n++
+		all[w] = fits[w].Residuals(box)
+		for e, x := range all[w] {
+			r[e] += x
+		}
+	}
+	for i := range r {
+		r[i] /= n
+		if math.Abs(r[i]) > math.Abs(r[e]) {
+			e = i
+		}
+	}
+	return e, r, all
+}
+
+// Farthest is the edge of label i that lies farthest from where the cells put it: 0 left, 1 top, 2 right, 3 bottom.
+func (s *Scene) Farthest(i int) int {
+	var fits [len(weightings)]Fit
+	for w, by := range weightings {
+		fits[w], _ = s.fit(i, by)
+	}
+	e, _, _ := s.farthest(s.Labels[i].Box, &fits)
+	return e
+}
+
+// Fix is a better box for label i, by a fit of it: the fit's own or, where one edge alone is wrong, the label's with that edge moved.
+func (s *Scene) Fix(i int, f Fit, edge bool) geometry.Box {
+	if !edge {
+		return f.Box
+	}
+	b := s.Labels[i].Box
+	switch s.Farthest(i) {
+	case 0:
+		b.X1 = f.Box.X1
+	case 1:
+		b.Y1 = f.Box.Y1
+	case 2:
+		b.X2 = f.Box.X2
+	default:
+		b.Y2 = f.Box.Y2
+	}
+	return b
+}
