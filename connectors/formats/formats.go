@@ -62,27 +62,32 @@ func (b *Beside) Objects(image string, w, h int) ([]schemas.Object, bool, error)
 func openCOCO(dir string) (*Beside, error) {
 	for _, name := range []string{"annotations.json", "labels.json", "_annotations.coco.json"} {
 		path := filepath.Join(dir, name)
-		f, err := os.Open(path)
+		b, err := cocoFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		file, err := coco.Read(f)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return &Beside{Format: "coco", From: path, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
-			objects, ok := file.Objects[image]
-			if !ok {
-				objects, ok = file.Objects[filepath.Base(image)]
-			}
-			return objects, ok, nil
-		}}, nil
+		return b, err
 	}
 	return nil, nil
+}
+
+func cocoFile(path string) (*Beside, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	file, err := coco.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &Beside{Format: "coco", From: path, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
+		objects, ok := file.Objects[image]
+		if !ok {
+			objects, ok = file.Objects[filepath.Base(image)]
+		}
+		return objects, ok, nil
+	}}, nil
 }
 
 func openVOC(dir string) (*Beside, error) {
@@ -91,16 +96,20 @@ func openVOC(dir string) (*Beside, error) {
 		if files, err := filepath.Glob(filepath.Join(folder, "*.xml")); err != nil || len(files) == 0 {
 			continue
 		}
-		return &Beside{Format: "voc", From: folder, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
-			data, ok, err := readFile(filepath.Join(folder, stem(image)+".xml"))
-			if !ok {
-				return nil, false, err
-			}
-			a, err := voc.Read(bytes.NewReader(data))
-			return a.Objects, true, err
-		}}, nil
+		return vocFolder(folder), nil
 	}
 	return nil, nil
+}
+
+func vocFolder(folder string) *Beside {
+	return &Beside{Format: "voc", From: folder, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
+		data, ok, err := readFile(filepath.Join(folder, stem(image)+".xml"))
+		if !ok {
+			return nil, false, err
+		}
+		a, err := voc.Read(bytes.NewReader(data))
+		return a.Objects, true, err
+	}}
 }
 
 func openYOLO(dir string) (*Beside, error) {
@@ -108,9 +117,18 @@ func openYOLO(dir string) (*Beside, error) {
 	if files, err := filepath.Glob(filepath.Join(folder, "*.txt")); err != nil || len(files) == 0 {
 		return nil, nil
 	}
-	var names []string
-	tried := []string{"config.yaml", "data.yaml", "dataset.yaml"}
-	for _, name := range tried {
+	names, err := yoloNames(dir)
+	if err != nil {
+		return nil, err
+	}
+	return yoloFolder(folder, names), nil
+}
+
+var yoloConfigs = []string{"config.yaml", "data.yaml", "dataset.yaml"}
+
+// yoloNames reads the class names beside a folder of YOLO labels.
+func yoloNames(dir string) ([]string, error) {
+	for _, name := range yoloConfigs {
 		data, ok, err := readFile(filepath.Join(dir, name))
 		if err != nil {
 			return nil, err
@@ -118,14 +136,16 @@ func openYOLO(dir string) (*Beside, error) {
 		if !ok {
 			continue
 		}
-		if names, err = yolo.ReadNames(data); err != nil {
+		names, err := yolo.ReadNames(data)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
 		}
-		break
+		return names, nil
 	}
-	if names == nil {
-		return nil, fmt.Errorf("%s has YOLO labels, but the class names are missing: put them beside it in %s, under the key `names`", folder, strings.Join(tried, ", "))
-	}
+	return nil, fmt.Errorf("%s has YOLO labels, but the class names are missing: put them beside it in %s, under the key `names`", dir, strings.Join(yoloConfigs, ", "))
+}
+
+func yoloFolder(folder string, names []string) *Beside {
 	return &Beside{Format: "yolo", From: folder, find: func(image string, w, h int) ([]schemas.Object, bool, error) {
 		data, ok, err := readFile(filepath.Join(folder, stem(image)+".txt"))
 		if !ok {
@@ -133,7 +153,36 @@ func openYOLO(dir string) (*Beside, error) {
 		}
 		objects, err := yolo.Read(bytes.NewReader(data), names, w, h)
 		return objects, true, err
-	}}, nil
+	}}
+}
+
+// Formats are the names of the known formats.
+func Formats() []string { return []string{"yolo", "voc", "coco"} }
+
+// OpenAs takes the labels that lie at a path, in a format that is known: the folder of the label files or, for COCO, the file. names
+// are the classes of YOLO labels in their order; nil: those of the YAML file in that folder or the one above it.
+func OpenAs(format, path string, names []string) (*Beside, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if folder := format != "coco"; info.IsDir() != folder {
+		return nil, fmt.Errorf("%s: %s labels are a %s", path, format, map[bool]string{true: "folder", false: "file"}[folder])
+	}
+	switch format {
+	case "coco":
+		return cocoFile(path)
+	case "voc":
+		return vocFolder(path), nil
+	case "yolo":
+		if names == nil {
+			if names, err = yoloNames(path); err != nil {
+				names, err = yoloNames(filepath.Dir(filepath.Clean(path)))
+			}
+		}
+		return yoloFolder(path, names), err
+	}
+	return nil, fmt.Errorf("format %q: want %s", format, strings.Join(Formats(), ", "))
 }
 
 // Images lists the image files of a folder and the folders below it, by their path relative to it, sorted. Images are told

@@ -77,14 +77,30 @@ func Each[R any](ctx context.Context, n, atATime int, work func(i int) R, done f
 	return ctx.Err()
 }
 
-// Read decodes an image file, of which it reads no more than the limits admit, and returns its bytes too.
-func Read(path string, limits pixels.Limits) (*pixels.Image, pixels.Info, []byte, error) {
+// Size is the width and height of an image file, upright, as its header says.
+func Size(path string, limits pixels.Limits) (w, h int, err error) {
+	data, err := read(path, limits)
+	if err != nil {
+		return 0, 0, err
+	}
+	if w, h, err = pixels.Size(data, limits); err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return w, h, nil
+}
+
+func read(path string, limits pixels.Limits) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, pixels.Info{}, nil, err
+		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limits.MaxBytes)+1))
+	return io.ReadAll(io.LimitReader(f, int64(limits.MaxBytes)+1))
+}
+
+// Read decodes an image file, of which it reads no more than the limits admit, and returns its bytes too.
+func Read(path string, limits pixels.Limits) (*pixels.Image, pixels.Info, []byte, error) {
+	data, err := read(path, limits)
 	if err != nil {
 		return nil, pixels.Info{}, nil, err
 	}

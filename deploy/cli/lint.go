@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gleaner/connectors/formats"
+	"gleaner/connectors/formats/yolo"
+	"gleaner/deploy/batch"
+	"gleaner/deploy/config"
+	"gleaner/deploy/lint"
+	"gleaner/stages/prelabel"
+)
+
+// lintFlags are what the command line says.
+type lintFlags struct {
+	images, labels, format, classes string
+	models                          []string
+	out, html                       string
+	minScore                        float32
+	jobs                            int
+}
+
+// reportedFindings is how many findings the page shows.
+const reportedFindings = 300
+
+func (a *app) lintCommand() *cobra.Command {
+	var l lintFlags
+	c := &cobra.Command{
+		Use:   "lint --images DIR --labels DIR|FILE --model M",
+		Short: "Doubt the labels of image files: is everything labeled, and are the boxes right?",
+		Long: `Doubt every label of a folder of images, by the code of the lint step, and write one line of JSON for each finding:
+{image, type, box: [x1, y1, x2, y2], box_index, class, score, why, fix}, in pixels of the upright image. It needs no running
+system, but for models that are named by the registry's name@version.
+
+Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap, duplicate and degenerate. The score is the chance
+that a reviewer would change the label, [0,1]; findings below --min-score are left out. A fix is {box}, {class}, both for what is
+missing, or {remove: true}. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.
+
+Images without a label file (of COCO: which the file does not name) are passed over: nobody labeled them. Class names are compared
+as they are written. What a model does not know the names of is judged by its box alone.
+
+--classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have no *.names
+beside them: a text file, one a line, or YAML with the key names.`,
+		Example: `  gleaner lint --images photos/ --labels labels/ --format yolo --classes coco.names --model yolox_nano.onnx --out findings.jsonl
+  gleaner lint --images photos/ --labels annotations/ --format voc --model yolox_nano.onnx,nanodet.onnx --out findings.jsonl --html report.html
+  gleaner lint --images photos/ --labels coco.json --format coco --model street@2 --min-score 0.2 --out findings.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, log, err := a.load()
+			if err != nil {
+				return err
+			}
+			cfg.Prelabel.Model, cfg.Prelabel.Embeddings.Enabled = "", false // --model says it, and nobody asks for features
+			cfg.Lint.Rules.MinScore, cfg.Lint.Datasets = l.minScore, nil
+			if err := l.check(cfg); err != nil {
+				return usageError{fmt.Errorf("lint: %w", err)}
+			}
+			if err := a.lint(c.Context(), c.OutOrStdout(), l, cfg, log); err != nil {
+				return fmt.Errorf("lint: %w", err)
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&l.images, "images", "", "folder of images (required)")
+	f.StringVar(&l.labels, "labels", "", "folder of label files or, for COCO, the file (required)")
+	f.StringVar(&l.format, "format", "", strings.Join(formats.Formats(), ", ")+" (required)")
+	f.StringVar(&l.classes, "classes", "", "file with class names")
+	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
+	f.Float32Var(&l.minScore, "min-score", 0.5, "findings score at least this, (0,1]")
+	f.StringVarP(&l.out, "out", "o", "", "file to write (required)")
+	f.StringVar(&l.html, "html", "", "also write a page with pictures of the most doubtful")
+	f.IntVarP(&l.jobs, "jobs", "j", runtime.GOMAXPROCS(0), "images at a time")
+	a.jsonFlag(c)
+	return c
+}
+
+func (l *lintFlags) check(cfg config.Config) error {
+	switch {
+	case l.images == "":
+		return errors.New("--images is required")
+	case l.labels == "":
+		return errors.New("--labels is required")
+	case !slices.Contains(formats.Formats(), l.format):
+		return fmt.Errorf("--format %q: want %s", l.format, strings.Join(formats.Formats(), ", "))
+	case len(l.models) == 0:
+		return errors.New("--model is required")
+	case l.out == "":
+		return errors.New("--out is required")
+	case l.out == l.html:
+		return fmt.Errorf("--out and --html are both %s", l.out)
+	case !(l.minScore > 0 && l.minScore <= 1):
+		return fmt.Errorf("--min-score %g: must be above 0 and at most 1", l.minScore)
+	case l.jobs < 1:
+		return fmt.Errorf("--jobs %d: want at least 1", l.jobs)
+	}
+	return cfg.Lint.Validate()
+}
+
+func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.Config, log *slog.Logger) (err error) {
+	images, err := formats.Images(l.images)
+	if err != nil {
+		return err
+	}
+	if len(images) == 0 {
+		return fmt.Errorf("no images in %s", l.images)
+	}
+	var files []string
+	for _, name := range images {
+		files = append(files, filepath.Join(l.images, filepath.FromSlash(name)))
+	}
+	known := batch.FilesOf(files)
+	for _, path := range []string{l.out, l.html} {
+		if image := known.Name(path); image != "" {
+			return fmt.Errorf("%s would be overwritten", image)
+		}
+	}
+	var names []string
+	if l.classes != "" {
+		if names, err = lintClasses(l.classes); err != nil {
+			return usageError{fmt.Errorf("--classes: %w", err)}
+		}
+	}
+	o := lint.Options{Images: l.images, Prelabel: cfg.Prelabel, Lint: cfg.Lint, Limits: cfg.Pixels.Limits, Jobs: l.jobs, Version: a.version}
+	if o.Labels, err = formats.OpenAs(l.format, l.labels, names); err != nil {
+		return err
+	}
+	models, err := a.lintModels(ctx, l, names, cfg, log)
+	for _, m := range models {
+		defer m.Close()
+		o.Models = append(o.Models, m)
+	}
+	if err != nil {
+		return err
+	}
+	sum := lintSummary{Images: len(images), Findings: map[string]int{}, Out: l.out}
+	page := lint.NewReport(l.images, cfg.Pixels.Limits, reportedFindings)
+	var ran error
+	err = batch.Write(l.out, func(w io.Writer) error {
+		lines := bufio.NewWriter(w)
+		encode := json.NewEncoder(lines)
+		b := bar(int64(len(images)), "lint")
+		ran = lint.Run(ctx, images, o, func(r lint.Result) {
+			b.Add(1)
+			page.Add(r)
+			sum.add(r)
+			for _, f := range r.Findings {
+				err = cmp.Or(err, encode.Encode(f))
+			}
+		})
+		b.End()
+		return errors.Join(err, lines.Flush())
+	})
+	if err == nil && l.html != "" {
+		err = batch.Write(l.html, page.Write)
+	}
+	if err != nil {
+		return err
+	}
+	return cmp.Or(ran, sum.print(out, a.asJSON))
+}
+
+// lintModels opens the models; each has the names beside it or else those that are given.
+func (a *app) lintModels(ctx context.Context, l lintFlags, names []string, cfg config.Config, log *slog.Logger) ([]prelabel.Loaded, error) {
+	var models []prelabel.Loaded
+	for _, name := range l.models {
+		p := prelabelFlags{models: []string{name}}
+		if _, err := prelabel.ClassesBeside(name); err != nil && names != nil {
+			p.classes = strings.Join(names, ",")
+		}
+		opened, err := a.openModels(ctx, p, cfg, log)
+		models = append(models, opened...)
+		if err != nil {
+			return models, err
+		}
+	}
+	return models, nil
+}
+
+// lintClasses reads a file of class names: YAML by its extension, else one a line.
+func lintClasses(path string) ([]string, error) {
+	if ext := strings.ToLower(filepath.Ext(path)); ext != ".yaml" && ext != ".yml" {
+		return prelabel.ReadClasses(path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	names, err := yolo.ReadNames(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return names, nil
+}
+
+// lintSummary is what is printed at the end.
+type lintSummary struct {
+	Images    int            `json:"images"`
+	Unlabeled int            `json:"unlabeled"` // images that no label file is about
+	Labels    int            `json:"labels"`
+	Findings  map[string]int `json:"findings"` // by type
+	Failed    []string       `json:"failed,omitempty"`
+	Out       string         `json:"out"`
+}
+
+func (s *lintSummary) add(r lint.Result) {
+	switch {
+	case r.Err != nil:
+		s.Failed = append(s.Failed, r.Err.Error())
+	case !r.Labeled:
+		s.Unlabeled++
+	}
+	s.Labels += r.Labels
+	for _, f := range r.Findings {
+		s.Findings[string(f.Type)]++
+	}
+}
+
+func (s *lintSummary) print(out io.Writer, asJSON bool) error {
+	if asJSON {
+		if err := printJSON(out, s); err != nil {
+			return err
+		}
+	} else {
+		var parts []string
+		total := 0
+		for t, n := range s.Findings {
+			parts, total = append(parts, fmt.Sprintf("%s %d", t, n)), total+n
+		}
+		slices.Sort(parts)
+		fmt.Fprintf(out, "%d images, %d of them without labels; %d labels; %d findings in %s\n", s.Images, s.Unlabeled, s.Labels, total, s.Out)
+		if total > 0 {
+			fmt.Fprintln(out, strings.Join(parts, ", "))
+		}
+		for _, f := range s.Failed {
+			fmt.Fprintln(out, "failed:", f)
+		}
+	}
+	if len(s.Failed) > 0 {
+		return fmt.Errorf("%d of %d images failed", len(s.Failed), s.Images)
+	}
+	return nil
+}

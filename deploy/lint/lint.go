@@ -1,0 +1,190 @@
+// Package lint runs the prelabel and lint steps on image files with labels beside them, without a running system, and writes what
+// lint doubts as lines of JSON and as a page of pictures.
+package lint
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"gleaner/connectors/formats"
+	"gleaner/deploy/batch"
+	"gleaner/schemas"
+	"gleaner/stages/lint"
+	"gleaner/stages/lint/evidence"
+	"gleaner/stages/pixels"
+	"gleaner/stages/prelabel"
+	"gleaner/stages/rules"
+	"gleaner/stages/taxonomy"
+)
+
+// Options say what is linted, and how.
+type Options struct {
+	Images   string // folder
+	Labels   *formats.Beside
+	Models   []prelabel.Detector
+	Prelabel prelabel.Config
+	Lint     lint.Config
+	Limits   pixels.Limits // of each image
+	Jobs     int           // images at a time, at least 1
+	Version  string
+}
+
+// Result is what became of one image.
+type Result struct {
+	Image    string // path below the folder
+	Labels   int
+	Labeled  bool // there is a word about the image: without one nothing is missing
+	Findings []Finding
+	Err      error // why there are none
+}
+
+// Run lints every image of the folder and hands each result to done, one at a time and in the order of the images. All labels are read
+// first, since what is usual in them is evidence. An image that fails does not keep the others from being linted. When ctx ends,
+// Run finishes the images that it has begun and returns why ctx ended.
+func Run(ctx context.Context, images []string, o Options, done func(Result)) error {
+	l := &linter{Options: o}
+	for _, d := range o.Models {
+		l.classes = append(l.classes, d.Model().Classes...)
+	}
+	faults, err := l.learn(images)
+	if err != nil {
+		return err
+	}
+	next, waiting := 0, map[int]Result{}
+	flush := func() {
+		for r, ok := waiting[next]; ok; r, ok = waiting[next] {
+			delete(waiting, next)
+			next++
+			done(r)
+		}
+	}
+	err = batch.Each(ctx, len(images), o.Jobs, func(i int) Result { return l.lint(context.WithoutCancel(ctx), images[i], faults[i]) }, func(i int, r Result) {
+		waiting[i] = r
+		flush()
+	})
+	for ; len(waiting) > 0; next++ { // of an end among the jobs of one moment
+		flush()
+	}
+	return err
+}
+
+type linter struct {
+	Options
+	classes []string
+	habits  *evidence.Habits
+}
+
+// Habits implements lint.Habits.
+func (l *linter) Habits(string) *evidence.Habits { return l.habits }
+
+// learn reads all labels, for what is usual among them, and says which images cannot be read.
+func (l *linter) learn(images []string) (faults []error, failed error) {
+	faults = make([]error, len(images))
+	l.habits = evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
+		for i, name := range images {
+			w, h, err := batch.Size(filepath.Join(l.Images, filepath.FromSlash(name)), l.Limits)
+			if faults[i] = err; err != nil {
+				continue
+			}
+			objects, _, err := l.Labels.Objects(name, w, h)
+			if err != nil {
+				failed = err
+				return
+			}
+			if !yield(&schemas.Sample{Image: schemas.ImageRef{W: w, H: h}, Objects: objects}) {
+				return
+			}
+		}
+	})
+	return faults, failed
+}
+
+func (l *linter) lint(ctx context.Context, name string, fault error) Result {
+	r := Result{Image: name, Err: fault}
+	if r.Err != nil {
+		return r
+	}
+	path := filepath.Join(l.Images, filepath.FromSlash(name))
+	img, _, data, err := batch.Read(path, l.Limits)
+	if err != nil {
+		r.Err = err
+		return r
+	}
+	s := schemas.Sample{Task: "detect", UniqueID: name, Rank: schemas.RankHuman, Image: schemas.ImageRef{SHA256: sha256.Sum256(data), W: img.W, H: img.H}}
+	if s.Objects, r.Labeled, r.Err = l.Labels.Objects(name, img.W, img.H); r.Err != nil || !r.Labeled {
+		return r
+	}
+	r.Labels = len(s.Objects)
+	cache := pixels.NewCache(schemas.ByteSize(len(img.Pix)), func(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist })
+	cache.Put(ctx, s.Image.SHA256, img)
+	found, err := l.steps(ctx, s, cache)
+	if err != nil {
+		r.Err = fmt.Errorf("%s: %w", path, err)
+		return r
+	}
+	for _, f := range found {
+		r.Findings = append(r.Findings, newFinding(name, s.Objects, f))
+	}
+	return r
+}
+
+// steps lets the models and then lint look at a sample.
+func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache) ([]schemas.Finding, error) {
+	look, err := prelabel.New(l.Prelabel, prelabel.Deps{Models: prelabel.Fixed(l.Models), Images: images, Version: l.Version})
+	if err != nil {
+		return nil, err
+	}
+	doubt, err := lint.New(l.Lint, lint.Deps{
+		Classes: func(*schemas.Sample) []string { return l.classes }, Taxonomy: &taxonomy.Registry{}, Demands: &rules.Registry{},
+		Images: images, Habits: l, Version: l.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := look.Process(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if out, err = doubt.Process(ctx, out[0]); err != nil {
+		return nil, err
+	}
+	return out[0].Findings, nil
+}
+
+// Finding is a line of the output.
+type Finding struct {
+	Image string              `json:"image"`
+	Type  schemas.FindingType `json:"type"`
+	Box   [4]float32          `json:"box"`       // x1, y1, x2, y2 in pixels of the upright image
+	Index *int                `json:"box_index"` // of the label in its file, from 0; null where there is none
+	Class string              `json:"class"`     // of the label, or what is missing
+	Score float32             `json:"score"`     // [0,1]
+	Why   string              `json:"why"`
+	Fix   *Fix                `json:"fix"` // null where none is offered
+}
+
+// Fix is what would make the label right.
+type Fix struct {
+	Box    *[4]float32 `json:"box,omitempty"`    // the label's box, or the missing one
+	Class  string      `json:"class,omitempty"`  // the label's class, or the missing one's
+	Remove bool        `json:"remove,omitempty"` // the label is of nothing, or there twice
+}
+
+func newFinding(image string, labels []schemas.Object, f schemas.Finding) Finding {
+	out := Finding{Image: image, Type: f.Type, Box: [4]float32{f.Box.X1, f.Box.Y1, f.Box.X2, f.Box.Y2}, Class: f.Class, Score: f.Score, Why: f.Why}
+	if i := slices.IndexFunc(labels, func(o schemas.Object) bool { return o.ID == f.ObjectID }); i >= 0 && f.ObjectID != "" {
+		out.Index = &i
+	}
+	fix := Fix{Class: f.FixClass, Remove: f.Type == schemas.FindingSpurious || f.Type == schemas.FindingDuplicate}
+	if b := f.Fix; b != nil {
+		fix.Box = &[4]float32{b.X1, b.Y1, b.X2, b.Y2}
+	}
+	if fix != (Fix{}) {
+		out.Fix = &fix
+	}
+	return out
+}
