@@ -91,6 +91,14 @@ clean: ## Remove what was built and the demo's data; the native libraries stay
 bench-superpixel: setup .tools/peers/bin/python ## Measure superpixels beside their peers and write BENCHMARKS.md: ONLY=speed,quality,scaling,labeling
 	go run ./deploy/bench/superpixel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
+.PHONY: bench-lint
+bench-lint: setup .tools/python/bin/python ## Measure how well lint tells label errors and write BENCHMARKS.md: ONLY=coco128,ablation,speed
+	go run ./deploy/bench/lint -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+
+.PHONY: lint-weights
+lint-weights: setup ## Fit the weights that lint ships with to coco128 and raccoon, with errors of our own
+	go run ./deploy/bench/lint -fit stages/lint/weights.bin
+
 PEERS := deploy/bench/superpixel/requirements
 .tools/peers/bin/python: $(PEERS).txt $(PEERS)-built.txt
 	@command -v python3 >/dev/null || { echo "bench-superpixel: python3 (3.11 or later) is missing: install it, then run make again" >&2; exit 1; }
