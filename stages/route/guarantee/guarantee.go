@@ -62,8 +62,9 @@ type Guarantee struct {
 	watch       monitor
 	tries       int       // periods without a threshold since the last withdrawal
 	began       time.Time // of the period; zero: with the first image
-	accepting   bool
-	threshold   float64
+	accepting   bool      // there is a threshold
+	accepted    bool      // there has been one in this period
+	threshold   float64   // the last one
 	paused      bool
 	audits      Evidence // of all periods
 	withdrawals []Withdrawal
@@ -87,7 +88,7 @@ func New(cfg Config) (*Guarantee, error) {
 
 // begin begins a period; all tries that there may be together have Alpha.
 func (g *Guarantee) begin(at time.Time) {
-	g.began, g.accepting, g.paused = at, false, false
+	g.began, g.accepting, g.accepted, g.paused = at, false, false, false
 	g.tests = newSequence(1-g.cfg.Target, g.steady, Alpha/float64((g.tries+1)*(g.tries+2)))
 	g.watch = newMonitor(.4*g.steady, 1-g.cfg.Target, int(math.Ceil(Window*g.cfg.Audit)))
 }
@@ -112,7 +113,7 @@ func (g *Guarantee) Add(a schemas.Audit) {
 		g.begin(a.At)
 		return
 	}
-	if g.accepting && a.Confidence >= g.threshold {
+	if g.accepted && a.Confidence >= g.threshold {
 		g.watch.add(a.Wrong, a.Routed)
 		switch suspicion := g.watch.suspicion(); {
 		case suspicion >= withdrawAt:
@@ -126,10 +127,9 @@ func (g *Guarantee) Add(a schemas.Audit) {
 			g.paused = false
 		}
 	}
-	if i, ok := g.tests.certified(); ok {
-		g.accepting, g.threshold = true, g.tests.thresholds[i]
-	} else {
-		g.accepting = false
+	var i int
+	if i, g.accepting = g.tests.certified(); g.accepting {
+		g.accepted, g.threshold = true, g.tests.thresholds[i]
 	}
 }
 
