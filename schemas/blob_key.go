@@ -22,6 +22,9 @@ func GroupKey(id SampleID) string { return "groups/" + id.String() }
 // BodyKey is where a content-addressed desk body lies (a sample record, a draft, a mask).
 func BodyKey(h Hash) string { s := h.String(); return "bodies/" + s[:2] + "/" + s }
 
+// DrawKey holds the Draw of a sample: created if absent, never overwritten, so that a sample is drawn once or not at all.
+func DrawKey(id SampleID) string { return "draws/" + id.String() }
+
 // TombstonePrefix is the folder of the tombstones.
 const TombstonePrefix = "tombstones/"
 

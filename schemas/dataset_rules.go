@@ -23,8 +23,13 @@ type DatasetRules struct {
 	Version string    `json:"version,omitempty" yaml:"-"` // first 12 hex digits of the SHA-256 of the content's canonical JSON
 	At      time.Time `json:"at,omitzero" yaml:"-"`       // when it came into force
 
-	Dataset    string       `json:"dataset" yaml:"dataset"`
-	Taxonomy   string       `json:"taxonomy,omitempty" yaml:"taxonomy,omitempty"`     // name@version that the canonical classes are of
+	Dataset  string `json:"dataset" yaml:"dataset"`
+	Taxonomy string `json:"taxonomy,omitempty" yaml:"taxonomy,omitempty"` // name@version that the canonical classes are of
+	// TargetQuality is the share of automatically accepted images without an error that a reviewer would mend, [.5,.995]; 0: no image
+	// is accepted by a guarantee. AuditShare is the share of images that people check all the same, [.01,1]; 0: the default.
+	TargetQuality float64 `json:"target_quality,omitempty" yaml:"target_quality,omitempty"`
+	AuditShare    float64 `json:"audit_share,omitempty" yaml:"audit_share,omitempty"`
+
 	Objects    []ObjectRule `json:"objects,omitempty" yaml:"objects,omitempty"`       // the classes wanted; none: all are
 	Predicates []Predicate  `json:"predicates,omitempty" yaml:"predicates,omitempty"` // each about one object
 	Image      []Predicate  `json:"image,omitempty" yaml:"image,omitempty"`           // each about all objects of an image

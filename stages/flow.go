@@ -65,6 +65,10 @@ func Flow() []Step {
 			About: "keeps how the models' proposals and lint's findings fared with people",
 		},
 		{
+			Name: "audit", In: topics{schemas.Submitted}, Dead: schemas.Dead, Store: clickhouse,
+			About: "keeps whether people mended what would have been accepted, of images drawn at random",
+		},
+		{
 			Name: "trainers", External: true, In: topics{schemas.Labels}, Out: topics{schemas.LossRows},
 			About: "learn from the labels and send back one loss per object and epoch",
 		},

@@ -49,7 +49,9 @@ type Deps struct {
 	Raw     Sink
 	Catalog Catalog
 	Status  func(context.Context) (Status, error)
-	Rules   Rules // nil: no dataset has any
+	// Acceptance describes the datasets that state a target quality, in the order of their names.
+	Acceptance func(context.Context) ([]schemas.Acceptance, error)
+	Rules      Rules // nil: no dataset has any
 	// Lint returns what is doubtful in an annotation of an actor as the labels of a sample, the most doubtful first. It is safe
 	// for concurrent use. nil: nobody is asked anything at a submission.
 	Lint    func(ctx context.Context, sample schemas.Sample, ann schemas.Annotation, actor string) ([]schemas.Finding, error)

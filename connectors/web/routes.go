@@ -27,6 +27,7 @@ func (s *Server) routes() http.Handler {
 	api("POST /api/images", s.upload)
 
 	api("GET /api/status", s.status)
+	api("GET /api/acceptance", s.acceptance)
 	api("GET /api/links", s.links)
 	api("POST /api/session", s.signIn)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -49,6 +50,17 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, st)
+}
+
+func (s *Server) acceptance(w http.ResponseWriter, r *http.Request) error {
+	if s.deps.Acceptance == nil {
+		return missing("acceptance")
+	}
+	all, err := s.deps.Acceptance(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"datasets": emptyNotNull(all)})
 }
 
 func (s *Server) links(w http.ResponseWriter, _ *http.Request) error {

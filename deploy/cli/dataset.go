@@ -104,7 +104,7 @@ dataset's labels, say which samples, labels and classes differ.`,
 		a.jsonFlag(sub)
 		c.AddCommand(sub)
 	}
-	c.AddCommand(a.learnedCommand())
+	c.AddCommand(a.learnedCommand(), a.acceptCommand())
 	return c
 }
 

@@ -136,7 +136,7 @@ func (c Config) steps() map[string]runner.Config {
 	rows.BatchBytes = max(rows.BatchBytes, 64<<20)
 	rows.MaxInFlightRecords = max(rows.MaxInFlightRecords, 2*rows.BatchRecords)
 	rows.MaxInFlightBytes = max(rows.MaxInFlightBytes, 2*rows.BatchBytes)
-	return map[string]runner.Config{"publish": one, "analysis": one, "catalog": rows, "corrections": rows}
+	return map[string]runner.Config{"publish": one, "analysis": one, "catalog": rows, "corrections": rows, "audit": rows}
 }
 
 // Load reads a file over the defaults; an empty path is the defaults alone. All that is wrong is in the error, with the

@@ -100,7 +100,7 @@ func TestSystem(t *testing.T) {
 				t.Errorf("ingest: %+v", step)
 			}
 		}
-		if want := []string{"ingest", "prelabel", "superpixel", "lint", "route", "publish", "corrections", "analysis", "catalog"}; !slices.Equal(steps, want) {
+		if want := []string{"ingest", "prelabel", "superpixel", "lint", "route", "publish", "corrections", "audit", "analysis", "catalog"}; !slices.Equal(steps, want) {
 			t.Errorf("steps %v, want %v", steps, want)
 		}
 		if text := i.ok(t, "status"); !strings.Contains(text, "superpixel") || !strings.Contains(text, "lag") {

@@ -15,6 +15,7 @@ import (
 	"gleaner/schemas"
 	"gleaner/stages"
 	"gleaner/stages/analysis"
+	"gleaner/stages/audit"
 	"gleaner/stages/catalog"
 	"gleaner/stages/corrections"
 	"gleaner/stages/humanlabel"
@@ -38,9 +39,10 @@ type shared struct {
 	guard   *runner.Guard
 	metrics *prometheus.Registry
 
-	learner *learner       // nil: no prelabel runs here
-	lint    *lint.Lint     // nil: neither lint nor the desk runs here
-	judged  *judgedLearner // nil likewise
+	learner   *learner       // nil: no prelabel runs here
+	lint      *lint.Lint     // nil: neither lint nor the desk runs here
+	judged    *judgedLearner // nil likewise
+	guarantor *guarantor     // nil: neither route nor the desk runs here
 }
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
@@ -63,6 +65,10 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 		}); err != nil {
 			return nil, err
 		}
+	}
+	if recalls := slices.Contains(names, "route"); recalls || slices.Contains(names, DeskStep) {
+		s.guarantor = c.newGuarantor(s, recalls)
+		metrics.MustRegister(s.guarantor)
 	}
 	s.models.updated = func() { s.await(names) }
 	s.await(names)
@@ -146,7 +152,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 	case "lint":
 		return runner.Samples(s.lint, schemas.Linted, c.Blobs), nil, nil
 	case "route":
-		h, err := route.New(c.Config.Route, c.Blobs, c.DB, c.Version, c.Log)
+		h, err := route.New(c.Config.Route, c.Blobs, c.DB, s.guarantor.book, c.Version, c.Log)
 		return h, nil, err
 	case "publish":
 		return humanlabel.NewPublisher(c.Kafka, c.Blobs, c.Version, c.Log), nil, nil
@@ -154,6 +160,8 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		return nil, catalog.New(c.DB, c.Blobs, c.Log), nil
 	case "corrections":
 		return nil, corrections.New(c.DB, c.Blobs, s.classes.Path, s.rules, c.Log), nil
+	case "audit":
+		return nil, audit.New(c.DB, c.Blobs, c.Log), nil
 	case "analysis":
 		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, c.Log)
 		return nil, h, err

@@ -94,7 +94,8 @@ func (c *Connections) NewSystem(names []string) (*System, error) {
 		}
 		s.web, err = web.New(cfg, web.Deps{
 			Desk: s.desk, Blobs: c.Blobs, Raw: c.Kafka.Sink(), Catalog: c.DB,
-			Status: s.Status, Classes: sh.models.classes, Rules: sh.rules, Lint: sh.doubts,
+			Acceptance: func(ctx context.Context) ([]schemas.Acceptance, error) { return sh.guarantor.acceptance(ctx, c.DB) },
+			Status:     s.Status, Classes: sh.models.classes, Rules: sh.rules, Lint: sh.doubts,
 			Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		}, c.Log)
 		if err != nil {
@@ -165,6 +166,9 @@ func (s *System) Run(ctx context.Context) error {
 	}
 	var beside sync.WaitGroup
 	beside.Go(func() { s.shared.models.run(ctx) })
+	if s.shared.guarantor != nil {
+		beside.Go(func() { s.shared.guarantor.run(ctx) })
+	}
 	if s.shared.learner != nil {
 		beside.Go(func() { s.shared.learner.run(ctx) })
 	}

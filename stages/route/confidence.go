@@ -42,10 +42,11 @@ func Confidence(s *schemas.Sample) float64 {
 
 const reasonFindings = 2 // named in a reason; the others are counted
 
-// reason is the sentence that a person reads: what the findings say, the most doubtful first, else what is least certain.
-func reason(s *schemas.Sample) string {
+// reason is the sentence that a person reads: what the findings say, the most doubtful first, else what is least certain; with
+// its score only where no audit would be known by it.
+func reason(s *schemas.Sample, scores bool) string {
 	if len(s.Findings) == 0 {
-		return plainReason(s)
+		return plainReason(s, scores)
 	}
 	findings := slices.Clone(s.Findings)
 	slices.SortStableFunc(findings, func(a, b schemas.Finding) int { return cmp.Compare(b.Score, a.Score) })
@@ -63,7 +64,7 @@ func reason(s *schemas.Sample) string {
 	return strings.Join(parts, "; ")
 }
 
-func plainReason(s *schemas.Sample) string {
+func plainReason(s *schemas.Sample, scores bool) string {
 	switch {
 	case Confidence(s) == 0 && len(s.Objects) == 0:
 		return "no model has labeled this image"
@@ -74,6 +75,9 @@ func plainReason(s *schemas.Sample) string {
 		return fmt.Sprintf("what kind of %s is this?", s.Objects[at].Class)
 	}
 	o := slices.MinFunc(s.Objects, func(a, b schemas.Object) int { return cmp.Compare(a.Score, b.Score) })
+	if !scores {
+		return "no finding; least certain: " + o.Class
+	}
 	return fmt.Sprintf("no finding; least certain: %s at %.2f", o.Class, o.Score)
 }
 

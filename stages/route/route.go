@@ -5,6 +5,7 @@ package route
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,11 +14,13 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/stages"
+	"gleaner/stages/route/guarantee"
 )
 
-// Blobs is the blob store. Get's error for a key that is not there wraps fs.ErrNotExist.
+// Blobs is the blob store. PutNew stores nothing where there is something already. Get's error for a key that is not there wraps fs.ErrNotExist.
 type Blobs interface {
 	Put(ctx context.Context, key string, data []byte) error
+	PutNew(ctx context.Context, key string, data []byte) (existing []byte, created bool, err error)
 	Get(ctx context.Context, key string) ([]byte, error)
 }
 
@@ -27,21 +30,27 @@ type Catalog interface {
 	Label(ctx context.Context, id schemas.SampleID) (schemas.Label, bool, error)   // the best
 }
 
+// Guarantees decide about the images of datasets that state a target quality (guarantee.Book).
+type Guarantees interface {
+	Decide(dataset string, id schemas.SampleID, confidence float64) (d guarantee.Decision, covered bool)
+}
+
 // Route handles the records of the topics linted and selections. It may be called concurrently.
 type Route struct {
-	cfg     Config
-	blobs   Blobs
-	catalog Catalog
-	version string
-	logger  *slog.Logger
+	cfg        Config
+	blobs      Blobs
+	catalog    Catalog
+	guarantees Guarantees
+	version    string
+	logger     *slog.Logger
 }
 
 // New checks the configuration; version is the binary's, for the stamp.
-func New(cfg Config, blobs Blobs, catalog Catalog, version string, logger *slog.Logger) (*Route, error) {
+func New(cfg Config, blobs Blobs, catalog Catalog, guarantees Guarantees, version string, logger *slog.Logger) (*Route, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("route: %w", err)
 	}
-	return &Route{cfg: cfg, blobs: blobs, catalog: catalog, version: version, logger: logger}, nil
+	return &Route{cfg: cfg, blobs: blobs, catalog: catalog, guarantees: guarantees, version: version, logger: logger}, nil
 }
 
 // Handle emits a Label, or the desk's create commands; nothing for the samples that were erased, and for selections that are
@@ -74,12 +83,45 @@ func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit,
 	if s.Rank >= schemas.RankHuman {
 		return r.label(&s, s.Rank, s.Actor, started, rec)
 	}
-	if rule.AcceptAbove > 0 && float32(confidence) >= float32(rule.AcceptAbove) { // scores have that precision
+	accept := rule.AcceptAbove > 0 && float32(confidence) >= float32(rule.AcceptAbove) // scores have that precision
+	doubt := 1 - confidence
+	decision, covered := r.guarantees.Decide(s.Dataset, s.ID, confidence)
+	if covered {
+		accept = decision.Accept && confidence > 0
+		if !accept && decision.Probability > 0 && confidence > 0 {
+			if err := r.draw(ctx, &s, confidence, decision.Probability); err != nil {
+				return nil, err
+			}
+			doubt = turn(s.ID)
+		}
+	}
+	if accept {
 		return r.label(&s, schemas.RankAutomatic, "route", started, rec)
 	}
 	return r.task(ctx, &s, schemas.CreateBody{
-		Priority: rule.Priority + 1 - confidence, Reason: reason(&s),
+		Priority: rule.Priority + doubt, Reason: reason(&s, !covered),
 	}, fmt.Sprintf("route/%s/%d/%d", s.ID, s.Stage, s.Revision), rec)
+}
+
+// draw keeps that a sample was drawn for an audit, with the labels that it is about. The first time counts.
+func (r *Route) draw(ctx context.Context, s *schemas.Sample, confidence, probability float64) error {
+	value, err := json.Marshal(schemas.Draw{
+		SampleID: s.ID, Confidence: confidence, Probability: probability, Routed: labeled(s, time.Now().UTC()), Objects: s.Objects,
+	})
+	if err != nil {
+		return schemas.NewFault("unencodable", fmt.Errorf("route: draw of sample %s: %w", s.ID, err))
+	}
+	if _, _, err := r.blobs.PutNew(ctx, schemas.DrawKey(s.ID), value); err != nil {
+		return fmt.Errorf("route: sample %s: keep that it was drawn: %w", s.ID, err)
+	}
+	return nil
+}
+
+// turn is the doubt, [0,1), by which a drawn sample has its place in the queue. Were it the true one, people would come to the surest
+// last, and audits would come in an order that depends on what they are to show.
+func turn(id schemas.SampleID) float64 {
+	sum := sha256.Sum256(append([]byte("route/turn/"), id[:]...))
+	return float64(binary.BigEndian.Uint32(sum[:4])) / (1 << 32)
 }
 
 // label emits the sample's objects as its label of that rank.

@@ -71,6 +71,15 @@ func Compile(r schemas.DatasetRules) (*Set, error) {
 	if r.Taxonomy != "" && (!text(r.Taxonomy) || !taxonomyPattern.MatchString(r.Taxonomy)) {
 		wrong("$.taxonomy", "%.80q: want name@version", r.Taxonomy)
 	}
+	if r.TargetQuality != 0 && !(r.TargetQuality >= .5 && r.TargetQuality <= .995) {
+		wrong("$.target_quality", "%g: want a share between .5 and .995", r.TargetQuality)
+	}
+	if r.AuditShare != 0 && !(r.AuditShare >= .01 && r.AuditShare <= 1) {
+		wrong("$.audit_share", "%g: want a share between .01 and 1", r.AuditShare)
+	}
+	if r.AuditShare != 0 && r.TargetQuality == 0 {
+		wrong("$.audit_share", "there is nothing to audit without a target_quality")
+	}
 	if len(r.Objects) > maxRules || len(r.Predicates)+len(r.Image) > maxRules {
 		wrong("$.dataset", "%d classes and %d predicates: at most %d of each are allowed", len(r.Objects), len(r.Predicates)+len(r.Image), maxRules)
 		return nil, errors.Join(errs...)

@@ -72,6 +72,13 @@ func parts(r schemas.DatasetRules) (map[string]fields, error) {
 			return nil, err
 		}
 	}
+	for what, share := range map[string]float64{"target_quality": r.TargetQuality, "audit_share": r.AuditShare} {
+		if share != 0 {
+			if err := put(what, share); err != nil {
+				return nil, err
+			}
+		}
+	}
 	for _, o := range r.Objects {
 		if err := put("class "+o.Class, o); err != nil {
 			return nil, err

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"gleaner/schemas"
@@ -41,6 +43,13 @@ func (r *Registry) Rules(dataset string) (schemas.DatasetRules, bool) {
 		return s.rules, true
 	}
 	return schemas.DatasetRules{}, false
+}
+
+// Datasets lists the datasets that have rules, ordered.
+func (r *Registry) Datasets() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Sorted(maps.Keys(r.sets))
 }
 
 // Check is Set.Check by the rules of the sample's dataset; without any, nothing is violated.

@@ -38,6 +38,8 @@ const Window = 500
 type Config struct {
 	Target float64 // share of accepted images without an error, [.5,.995]
 	Audit  float64 // share of images that people check whatever their confidence, [.01,1]
+	// Provisional is the confidence from which images are accepted while there is no evidence yet for or against it, (0,1]; 0: none are.
+	Provisional float64
 }
 
 // DefaultAudit keeps audits below a tenth of what would be accepted, pauses included.
@@ -50,6 +52,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("target quality %g: must lie between .5 and .995", c.Target)
 	case !(c.Audit >= .01 && c.Audit <= 1):
 		return fmt.Errorf("audited share %g: must lie between .01 and 1", c.Audit)
+	case !(c.Provisional >= 0 && c.Provisional <= 1):
+		return fmt.Errorf("provisional threshold %g: must lie in [0,1]", c.Provisional)
 	}
 	return nil
 }
@@ -150,13 +154,18 @@ type Decision struct {
 
 // Decide says what becomes of an image of a confidence, [0,1]. It depends on the state and the id alone.
 func (g *Guarantee) Decide(id schemas.SampleID, confidence float64) Decision {
+	threshold := g.threshold
+	untried := g.tries == 0 && !g.accepted && len(g.withdrawals) == 0
 	switch {
+	case g.cfg.Provisional > 0 && untried:
+		threshold = g.cfg.Provisional
 	case !g.accepting || g.paused:
 		return Decision{Probability: 1}
-	case draw(id) < g.cfg.Audit:
+	}
+	if draw(id) < g.cfg.Audit {
 		return Decision{Probability: g.cfg.Audit}
 	}
-	return Decision{Accept: confidence >= g.threshold}
+	return Decision{Accept: confidence >= threshold}
 }
 
 // draw is a number in [0,1) that looks random and follows from the id: the finalizer of SplitMix64 (Steele, Lea and Flood, "Fast

@@ -195,7 +195,7 @@ func TestFoldIsDeterministic(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	for _, c := range []Config{{}, {.4, .1}, {1, .1}, {.95, 0}, {.95, 1.1}, {math.NaN(), .1}} {
+	for _, c := range []Config{{}, {Target: .4, Audit: .1}, {Target: 1, Audit: .1}, {Target: .95}, {Target: .95, Audit: 1.1}, {Target: math.NaN(), Audit: .1}, {Target: .95, Audit: .1, Provisional: 2}} {
 		if _, err := New(c); err == nil {
 			t.Errorf("%+v is taken", c)
 		}

@@ -1,0 +1,219 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"gleaner/schemas"
+	"gleaner/stages/route"
+	"gleaner/stages/route/guarantee"
+)
+
+// auditStore holds the audits, and knows what was accepted.
+type auditStore interface {
+	AuditState(ctx context.Context) (map[string]string, error)
+	Audits(ctx context.Context, dataset string) iter.Seq2[schemas.Audit, error]
+	Accepted(ctx context.Context, dataset string, from, to time.Time) ([]schemas.SampleID, error)
+}
+
+const guaranteeEvery = 3 * time.Second
+
+// guarantor keeps a book of guarantees up to the audits in the store.
+type guarantor struct {
+	book     *guarantee.Book
+	from     auditStore
+	datasets func() []string                             // those that want a guarantee
+	recall   func(context.Context, schemas.Record) error // nil: what was accepted before a withdrawal is another process's to recall
+	log      *slog.Logger
+
+	seen     map[string]string   // AuditState, as read
+	recalled map[string]recalled // by the ids of selections
+}
+
+// newGuarantor keeps an empty book of those datasets whose rules, asked for by name, state a target quality.
+func newGuarantor(from auditStore, rules func(string) (schemas.DatasetRules, bool), datasets func() []string, cfg route.Config, log *slog.Logger) *guarantor {
+	config := func(dataset string) (guarantee.Config, bool) {
+		r, ok := rules(dataset)
+		if !ok || r.TargetQuality == 0 {
+			return guarantee.Config{}, false
+		}
+		c := guarantee.Config{Target: r.TargetQuality, Audit: r.AuditShare, Provisional: cfg.Datasets[dataset].AcceptAbove}
+		if c.Audit == 0 {
+			c.Audit = guarantee.DefaultAudit
+		}
+		return c, true
+	}
+	wanted := func() []string {
+		return slices.DeleteFunc(datasets(), func(name string) bool { _, ok := config(name); return !ok })
+	}
+	return &guarantor{book: guarantee.NewBook(config), from: from, datasets: wanted, log: log, seen: map[string]string{}, recalled: map[string]recalled{}}
+}
+
+// run refreshes the book every few seconds until ctx ends. While the store does not answer, what is known stays for a while; then
+// people see everything (guarantee.Book).
+func (g *guarantor) run(ctx context.Context) {
+	tick := time.NewTicker(guaranteeEvery)
+	defer tick.Stop()
+	for {
+		if err := g.refresh(ctx); err != nil && ctx.Err() == nil {
+			g.log.Warn("automatic acceptance rests on what is known: audits cannot be read", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// refresh folds anew the audits of each dataset of which some have come or gone, or that wants something else.
+func (g *guarantor) refresh(ctx context.Context) error {
+	at := time.Now()
+	state, err := g.from.AuditState(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := g.datasets()
+	for _, dataset := range wanted {
+		if before, known := g.seen[dataset]; known && before == state[dataset] && g.book.Current(dataset) {
+			g.book.Confirm(dataset, at)
+			continue
+		}
+		was, _ := g.book.State(dataset)
+		if err := g.book.Read(dataset, g.from.Audits(ctx, dataset), at); err != nil {
+			return fmt.Errorf("audits of %s: %w", dataset, err)
+		}
+		if is, _ := g.book.State(dataset); is.State != was.State {
+			g.log.Info("automatic acceptance", "dataset", dataset, "state", is.State, "threshold", is.Threshold, "bound", is.Bound, "audits", is.Audits, "needed", is.Needed)
+		}
+		g.seen[dataset] = state[dataset]
+	}
+	if g.recall != nil {
+		for _, dataset := range wanted {
+			if err := g.recallAll(ctx, dataset); err != nil {
+				return fmt.Errorf("recall of %s: %w", dataset, err)
+			}
+		}
+	}
+	maps.DeleteFunc(g.seen, func(dataset, _ string) bool {
+		gone := !slices.Contains(wanted, dataset)
+		if gone {
+			g.book.Forget(dataset)
+		}
+		return gone
+	})
+	return nil
+}
+
+const (
+	// recallFor is how long after a withdrawal an image may still be accepted by a process that has not read of it, and how much later
+	// such a label is in the catalog at the latest.
+	recallFor  = time.Minute
+	recallMost = 10_000 // picks of one selection
+)
+
+// recallAll sends what was accepted before each withdrawal, since the change may have come, back to people: by selections whose id
+// follows from the withdrawal, so that each task is opened once however often and by how many processes they are sent.
+func (g *guarantor) recallAll(ctx context.Context, dataset string) error {
+	for _, w := range g.book.Withdrawals(dataset) {
+		id := fmt.Sprintf("%s/recall/%d", dataset, w.At.UnixMicro())
+		sent := g.recalled[id]
+		if sent.done {
+			continue
+		}
+		done := time.Since(w.At) > 2*recallFor
+		samples, err := g.from.Accepted(ctx, dataset, w.Recall, w.At.Add(recallFor))
+		if err != nil {
+			return err
+		}
+		samples = slices.DeleteFunc(samples, func(s schemas.SampleID) bool { return sent.samples[s] })
+		for part := range slices.Chunk(samples, recallMost) {
+			s := schemas.Selection{ID: id, Dataset: dataset, Kind: "doubtful", Method: "recall", At: time.Now().UTC()}
+			for _, sample := range part {
+				s.Picks = append(s.Picks, schemas.Pick{SampleID: sample, Weight: 1, Reason: "accepted automatically shortly before audits found more errors"})
+			}
+			value, err := json.Marshal(s)
+			if err != nil {
+				return err
+			}
+			if err := g.recall(ctx, schemas.Record{Topic: schemas.Selections, Key: []byte(dataset + "/recall"), Value: value}); err != nil {
+				return err
+			}
+		}
+		if len(samples) > 0 {
+			g.log.Warn("automatic acceptance was withdrawn: what was accepted since goes back to people", "dataset", dataset, "since", w.Recall, "images", len(samples))
+		}
+		if done {
+			g.recalled[id] = recalled{done: true}
+			continue
+		}
+		if sent.samples == nil {
+			sent.samples = map[schemas.SampleID]bool{}
+		}
+		for _, s := range samples {
+			sent.samples[s] = true
+		}
+		g.recalled[id] = sent
+	}
+	return nil
+}
+
+// recalled is what was sent for one withdrawal.
+type recalled struct {
+	samples map[schemas.SampleID]bool
+	done    bool // nothing more can come
+}
+
+// newGuarantor makes the guarantor of a running process; with recalls, it also recalls what has to be.
+func (c *Connections) newGuarantor(s *shared, recalls bool) *guarantor {
+	g := newGuarantor(c.DB, s.rules.Rules, s.rules.Datasets, c.Config.Route, c.Log)
+	if recalls {
+		g.recall = c.Kafka.Append
+	}
+	return g
+}
+
+// Acceptance describes the automatic acceptance of a dataset as its audits are now; ok is false where it states no target quality.
+func (c *Connections) Acceptance(ctx context.Context, dataset string) (a schemas.Acceptance, ok bool, err error) {
+	rules, err := c.RulesInForce(ctx, dataset)
+	if err != nil || rules.TargetQuality == 0 {
+		return a, false, err
+	}
+	g := newGuarantor(c.DB, func(string) (schemas.DatasetRules, bool) { return rules, true }, func() []string { return []string{dataset} }, c.Config.Route, c.Log)
+	if err := g.refresh(ctx); err != nil {
+		return a, false, err
+	}
+	all, err := g.acceptance(ctx, c.DB)
+	if err != nil || len(all) == 0 {
+		return a, false, err
+	}
+	return all[0], true, nil
+}
+
+// labelCounts counts the labels that stand of a dataset.
+type labelCounts interface {
+	LabelCounts(ctx context.Context, dataset string) (automatic, people uint64, err error)
+}
+
+// acceptance describes all datasets that want a guarantee, in the order of their names.
+func (g *guarantor) acceptance(ctx context.Context, counts labelCounts) ([]schemas.Acceptance, error) {
+	out := []schemas.Acceptance{}
+	for _, dataset := range g.datasets() {
+		a, ok := g.book.State(dataset)
+		if !ok {
+			continue
+		}
+		var err error
+		if a.Automatic, a.People, err = counts.LabelCounts(ctx, dataset); err != nil {
+			return nil, fmt.Errorf("labels of %s: %w", dataset, err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
