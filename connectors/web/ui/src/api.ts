@@ -1,6 +1,6 @@
 // Calls to the server. Every command carries an Idempotency-Key, so that a retry after a lost answer cannot take effect twice.
 
-import type { Annotation, Finding, Outcome, QueueCount, Status, Task, TaskView, Violation } from "./types";
+import type { Acceptance, Annotation, Finding, Outcome, QueueCount, Status, Task, TaskView, Violation } from "./types";
 
 /** An answer that is not a success: what went wrong and what the person can do. */
 export class ApiError extends Error {
@@ -54,6 +54,9 @@ export class Api {
   }
   async status(): Promise<Status> {
     return (await this.request("GET", "/api/status")) as Status;
+  }
+  async acceptance(): Promise<Acceptance[]> {
+    return ((await this.request("GET", "/api/acceptance")) as { datasets: Acceptance[] }).datasets;
   }
   async links(): Promise<Record<string, string>> {
     return (await this.request("GET", "/api/links")) as Record<string, string>;

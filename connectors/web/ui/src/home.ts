@@ -1,8 +1,9 @@
 // The landing page: how the flow is doing, what waits for people, and where everything else is.
 
+import { acceptanceCard } from "./acceptance";
 import { Api } from "./api";
 import { byID, el } from "./dom";
-import type { QueueCount, Status, StepStatus, Task } from "./types";
+import type { Acceptance, QueueCount, Status, StepStatus, Task } from "./types";
 import { actor, signedIn } from "./who";
 
 const api = new Api(actor);
@@ -12,6 +13,8 @@ const page = {
   steps: byID("steps", HTMLTableSectionElement),
   flow: byID("flow", HTMLElement),
   queues: byID("queues", HTMLElement),
+  accepting: byID("accepting", HTMLElement),
+  acceptance: byID("acceptance", HTMLElement),
   doubtful: byID("doubtful", HTMLElement),
   links: byID("links", HTMLElement),
   live: byID("live", HTMLElement),
@@ -61,6 +64,11 @@ function showQueues(queues: QueueCount[]): void {
   }
 }
 
+function showAcceptance(datasets: Acceptance[]): void {
+  page.acceptance.replaceChildren(...datasets.map(acceptanceCard));
+  page.accepting.hidden = datasets.length === 0;
+}
+
 let shown = "";
 
 /** Rebuilds the cards only when they change, so that thumbnails do not flicker. */
@@ -96,6 +104,7 @@ async function look(): Promise<void> {
   const parts = await Promise.allSettled([
     signedIn(api, () => api.queues()).then(showQueues),
     api.tasks("open", 10).then(showDoubtful),
+    api.acceptance().then(showAcceptance),
     api.status().then(showSteps),
   ]);
   const down = parts[0]?.status === "rejected";

@@ -120,6 +120,32 @@ export interface StepStatus {
   last_error?: string;
 }
 
+export interface BoundPoint {
+  audits: number;
+  bound: number;
+}
+
+/** The automatic acceptance of a dataset that states a target quality: schemas/acceptance.go. */
+export interface Acceptance {
+  dataset: string;
+  state: "collecting" | "accepting" | "paused" | "withdrawn";
+  target_quality: number;
+  audit_share: number;
+  threshold: number;
+  bound: number;
+  audits: number;
+  wrong: number;
+  needed: number;
+  at_least: number;
+  share: number;
+  total_audits: number;
+  total_wrong: number;
+  automatic: number;
+  people: number;
+  withdrawals?: string[];
+  history?: BoundPoint[];
+}
+
 export interface Status {
   version: string;
   started: string;
