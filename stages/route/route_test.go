@@ -30,6 +30,13 @@ func (f folder) Put(_ context.Context, key string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
+func (f folder) PutNew(ctx context.Context, key string, data []byte) (existing []byte, created bool, err error) {
+	if existing, err = f.Get(ctx, key); err == nil {
+		return existing, false, nil
+	}
+	return nil, true, f.Put(ctx, key, data)
+}
+
 func (f folder) Get(_ context.Context, key string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(string(f), filepath.FromSlash(key)))
 }
@@ -79,7 +86,7 @@ func record(t *testing.T, s schemas.Sample) schemas.Record {
 func newRoute(t *testing.T, cfg Config, c Catalog) (*Route, folder) {
 	t.Helper()
 	blobs := folder(t.TempDir())
-	r, err := New(cfg, blobs, c, "v1", slog.New(slog.DiscardHandler))
+	r, err := New(cfg, blobs, c, fixed{}, "v1", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +180,7 @@ func TestConfidence(t *testing.T) {
 			if got := Confidence(&s); got < c.want-1e-6 || got > c.want+1e-6 {
 				t.Errorf("confidence %g, want %g", got, c.want)
 			}
-			if got := reason(&s); got != c.reason {
+			if got := reason(&s, true); got != c.reason {
 				t.Errorf("reason %q, want %q", got, c.reason)
 			}
 		})
