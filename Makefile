@@ -113,6 +113,13 @@ PEERS := deploy/bench/superpixel/requirements
 bench-prelabel: setup .tools/python/bin/python ## Measure what prelabel makes of models and write BENCHMARKS.md: ONLY=fusion,calibration,slices,conventions,heterogeneous,hotswap,throughput
 	go run ./deploy/bench/prelabel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
+.PHONY: bench-accept
+bench-accept: setup ## Simulate automatic acceptance under drift and write BENCHMARKS.md
+	go run ./deploy/bench/accept -write BENCHMARKS.md
+
+.PHONY: bench-lint
+bench-lint: bench-accept
+
 .PHONY: bench
 bench: setup ## Measure everything on an idle machine and write BENCHMARKS.md
 	go run ./deploy/bench -write BENCHMARKS.md

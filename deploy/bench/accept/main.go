@@ -1,6 +1,6 @@
 // Command accept simulates automatic acceptance: many streams of images with a drift in each, what the route's guarantee makes of
 // them, and what a bound of fixed sample size that is read again and again does. It writes its figures as markdown; `make
-// bench-lint` runs it.
+// bench-accept` runs it.
 package main
 
 import (
@@ -89,7 +89,7 @@ func run(o options) error {
 	if o.write == "" {
 		return nil
 	}
-	return report.Replace(o.write, "accept", "bench-lint", results.String())
+	return report.Replace(o.write, "accept", "bench-accept", results.String())
 }
 
 // many simulates the streams of one kind; each has its own seed.
