@@ -38,20 +38,20 @@ func audits(t *testing.T, db *DB, dataset string) (out []schemas.Audit) {
 	return out
 }
 
-func auditState(t *testing.T, db *DB, dataset string) string {
+func auditState(t *testing.T, db *DB) string {
 	t.Helper()
 	state, err := db.AuditState(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return state[dataset]
+	return state["roads"]
 }
 
 // TestAudits: audits come back once however often they were put, those of a sample's latest submission, in the order of
 // submissions; the state differs when they do, and an erasure takes them away.
 func TestAudits(t *testing.T) {
 	db := open(t)
-	if s := auditState(t, db, "roads"); s != "" {
+	if s := auditState(t, db); s != "" {
 		t.Errorf("the state of no audits is %q", s)
 	}
 	one, two := auditOf(1, 1, false), auditOf(2, 1, true)
@@ -61,14 +61,14 @@ func TestAudits(t *testing.T) {
 	if diff := gocmp.Diff([]schemas.Audit{two, one}, audits(t, db, "roads")); diff != "" {
 		t.Fatalf("-want +got\n%s", diff)
 	}
-	before := auditState(t, db, "roads")
+	before := auditState(t, db)
 	again := auditOf(2, 2, false)
 	putAudits(t, db, "c", again)
 	putAudits(t, db, "d", two)
 	if diff := gocmp.Diff([]schemas.Audit{one, again}, audits(t, db, "roads")); diff != "" {
 		t.Fatalf("-want +got\n%s", diff)
 	}
-	after := auditState(t, db, "roads")
+	after := auditState(t, db)
 	if before == after {
 		t.Error("another submission leaves the state as it was")
 	}
@@ -78,7 +78,7 @@ func TestAudits(t *testing.T) {
 	if removed, err := db.Erase(t.Context(), sampleID(1)); err != nil || removed["audits"] == 0 {
 		t.Fatalf("erasure removed %v, %v", removed, err)
 	}
-	if diff := gocmp.Diff([]schemas.Audit{again}, audits(t, db, "roads")); diff != "" || auditState(t, db, "roads") == after {
+	if diff := gocmp.Diff([]schemas.Audit{again}, audits(t, db, "roads")); diff != "" || auditState(t, db) == after {
 		t.Errorf("after an erasure: -want +got\n%s", diff)
 	}
 }

@@ -68,7 +68,7 @@ func TestNeverCertifiesWhatIsNotGood(t *testing.T) {
 	const streams = 500
 	certified := 0
 	for seed := range uint64(streams) {
-		g := newGuarantee(t, .95)
+		g := newGuarantee(t)
 		s := newStream(seed)
 		for range 1000 {
 			g.Add(s.audit(s.rng.Float64() < .0501))
@@ -85,7 +85,7 @@ func TestNeverCertifiesWhatIsNotGood(t *testing.T) {
 
 // TestAcceptsPausesAndWithdraws follows a dataset through a good time, a change, and a good time again.
 func TestAcceptsPausesAndWithdraws(t *testing.T) {
-	g, s := newGuarantee(t, .95), newStream(1)
+	g, s := newGuarantee(t), newStream(1)
 	if d := g.Decide(schemas.SampleID{1}, 1); d.Accept || d.Probability != 1 {
 		t.Fatalf("nothing is known, and an image of confidence 1 gets %+v", d)
 	}
@@ -152,7 +152,7 @@ func TestAcceptsPausesAndWithdraws(t *testing.T) {
 
 // TestPauseEnds: a few errors among many audits cost a pause and no more.
 func TestPauseEnds(t *testing.T) {
-	g, s := newGuarantee(t, .95), newStream(2)
+	g, s := newGuarantee(t), newStream(2)
 	for range 400 {
 		g.Add(s.audit(false))
 	}
@@ -177,7 +177,7 @@ func TestFoldIsDeterministic(t *testing.T) {
 	fold := func() *Guarantee {
 		rng.Shuffle(len(audits), func(i, j int) { audits[i], audits[j] = audits[j], audits[i] })
 		Order(audits)
-		g := newGuarantee(t, .95)
+		g := newGuarantee(t)
 		for _, a := range audits {
 			g.Add(a)
 		}
@@ -223,9 +223,9 @@ func id(n int) (id schemas.SampleID) {
 	return id
 }
 
-func newGuarantee(t *testing.T, target float64) *Guarantee {
+func newGuarantee(t *testing.T) *Guarantee {
 	t.Helper()
-	g, err := New(Config{Target: target, Audit: DefaultAudit})
+	g, err := New(Config{Target: .95, Audit: DefaultAudit})
 	if err != nil {
 		t.Fatal(err)
 	}
