@@ -90,7 +90,7 @@ func checkFinding(f schemas.Finding) error {
 		return fmt.Errorf("%.80q is no type of finding", f.Type)
 	case len(f.ObjectID) > 64 || !printable(f.ObjectID):
 		return fmt.Errorf("%.80q is no id of an object", f.ObjectID)
-	case len(f.Class) > maxClass || !printable(f.Class):
+	case len(f.Class) > maxClass || len(f.FixClass) > maxClass || !printable(f.Class+f.FixClass):
 		return fmt.Errorf("its class must be at most %d bytes of printable text", maxClass)
 	case len(f.Why) > maxReason || !printable(f.Why):
 		return fmt.Errorf("its sentence must be at most %d bytes of printable text", maxReason)

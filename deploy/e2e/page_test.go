@@ -30,7 +30,6 @@ import (
 	"gleaner/schemas/labelmap"
 	"gleaner/stages/humanlabel"
 	"gleaner/stages/lint"
-	"gleaner/stages/lint/learned"
 	"gleaner/stages/pixels"
 	"gleaner/stages/rules"
 	"gleaner/stages/superpixel"
@@ -278,7 +277,9 @@ func TestPageIsAsked(t *testing.T) {
 	browser := chromium(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	linter, err := lint.New(lint.DefaultConfig(), func(*schemas.Sample) []string { return nil }, taxonomy.NewRegistry((&rules.Registry{}).Rules), &rules.Registry{}, new(learned.Book), "test")
+	linter, err := lint.New(lint.DefaultConfig(), lint.Deps{
+		Classes: func(*schemas.Sample) []string { return nil }, Taxonomy: taxonomy.NewRegistry((&rules.Registry{}).Rules), Demands: &rules.Registry{},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

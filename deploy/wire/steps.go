@@ -42,6 +42,7 @@ type shared struct {
 	learner   *learner       // nil: no prelabel runs here
 	lint      *lint.Lint     // nil: neither lint nor the desk runs here
 	judged    *judgedLearner // nil likewise
+	habits    *habits        // nil likewise
 	guarantor *guarantor     // nil: neither route nor the desk runs here
 }
 
@@ -59,10 +60,11 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 		s.learner = newLearner(c.DB, "", s.classes, c.Log)
 	}
 	if slices.Contains(names, "lint") || slices.Contains(names, DeskStep) {
-		s.judged = newJudgedLearner(c.DB, c.Log)
-		if s.lint, err = lint.New(c.Config.Lint, lint.Deps{
-			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Learned: s.judged.book, Version: c.Version,
-		}); err != nil {
+		s.judged, s.habits = newJudgedLearner(c.DB, c.Log), newHabits(c.DB, c.Log)
+		s.lint, err = lint.New(c.Config.Lint, lint.Deps{
+			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Habits: s.habits, Learned: s.judged.book, Version: c.Version,
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -84,8 +86,10 @@ func (s *shared) await(names []string) {
 	if s.models.fleet != nil && len(s.models.fleet.Serving()) > 0 {
 		users++
 	}
-	if slices.Contains(names, "superpixel") {
-		users++
+	for _, name := range []string{"superpixel", "lint"} {
+		if slices.Contains(names, name) {
+			users++
+		}
 	}
 	s.images.Await(users)
 }

@@ -174,6 +174,7 @@ func (s *System) Run(ctx context.Context) error {
 	}
 	if s.shared.judged != nil {
 		beside.Go(func() { s.shared.judged.run(ctx) })
+		beside.Go(func() { s.shared.habits.run(ctx) })
 	}
 	wait.Wait()
 	cancel()

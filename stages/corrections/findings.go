@@ -56,7 +56,7 @@ func fixed(f schemas.Finding, now []schemas.Object, img schemas.ImageRef) bool {
 		return true
 	case f.Type == schemas.FindingDuplicate:
 		return nearby(doubted, now) < 2
-	case f.Type == schemas.FindingSpurious:
+	case f.Type == schemas.FindingSpurious || f.Type == schemas.FindingSwap:
 		return false
 	case same:
 		return iou < nudged

@@ -12,7 +12,7 @@ func TestJudgeFindings(t *testing.T) {
 	about := func(kind schemas.FindingType) schemas.Finding {
 		return schemas.Finding{Type: kind, ObjectID: "o1", Class: "dog", Box: was, Score: 0.75, Why: "Doubt."}
 	}
-	location := about(schemas.FindingLocation)
+	location := about(schemas.FindingLoose)
 	location.Fix = &fix
 	missing := schemas.Finding{Type: schemas.FindingMissing, Class: "dog", Box: was, Fix: &was, Score: 0.75, Why: "A dog."}
 	overhanging := about(schemas.FindingSpurious)
@@ -44,6 +44,8 @@ func TestJudgeFindings(t *testing.T) {
 		"duplicate, deleted":                    {about(schemas.FindingDuplicate), objects{label("o2", "dog", fix)}, nil, schemas.JudgedFixed},
 		"duplicate, the other deleted":          {about(schemas.FindingDuplicate), objects{label("o1", "dog", was)}, nil, schemas.JudgedFixed},
 		"duplicate, both drawn anew":            {about(schemas.FindingDuplicate), objects{label("h1", "dog", was), label("h2", "dog", fix)}, nil, schemas.JudgedPassed},
+		"swap, renamed":                         {about(schemas.FindingSwap), objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
+		"swap, made tighter":                    {about(schemas.FindingSwap), objects{label("o1", "dog", fix)}, nil, schemas.JudgedPassed},
 		"degenerate, moved":                     {about(schemas.FindingDegenerate), objects{label("o1", "dog", fix)}, nil, schemas.JudgedFixed},
 		"loss, renamed":                         {about(schemas.FindingLoss), objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
 		"loss, kept":                            {about(schemas.FindingLoss), objects{label("o1", "dog", was)}, []schemas.Override{about(schemas.FindingLoss).Settle("rare")}, schemas.JudgedKept},

@@ -2,7 +2,7 @@
 // process.
 //
 // Decode checks its limits against the header before it allocates a pixel, and tells why it refused in an *Error. Cache
-// holds decoded images within a byte limit, so that ingest, prelabel and superpixel decode a photo once between them.
+// holds decoded images within a byte limit, so that ingest, prelabel, superpixel and lint decode a photo once between them.
 package pixels
 
 // Image is an upright picture: Pix is [H,W,3] row-major RGB, 8 bits a channel, without padding, len(Pix) == 3*W*H.

@@ -89,7 +89,7 @@ func (s *Superpixel) Process(ctx context.Context, in schemas.Sample) ([]schemas.
 		}
 		in.Superpixels = schemas.Superpixels{Count: m.Counts()[0], Encoding: labelmap.Encoding, Data: data}
 	}
-	in.Image.Inline = nil // no step from here on looks at pixels
+	in.Image.Inline = nil // lint finds the pixels decoded, or in the blob store, and no step after it looks at them
 	in.Stage = schemas.StageSegmented
 	in.Stamps = append(in.Stamps[:len(in.Stamps):len(in.Stamps)], schemas.Stamp{
 		Step: "superpixel", Version: s.version, Model: "slic-" + string(s.cfg.Quality) + "@3",
