@@ -92,7 +92,7 @@ bench-superpixel: setup .tools/peers/bin/python ## Measure superpixels beside th
 	go run ./deploy/bench/superpixel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench-lint
-bench-lint: setup .tools/python/bin/python ## Measure how well lint tells label errors and write BENCHMARKS.md: ONLY=coco128,ablation,speed
+bench-lint: bench-accept .tools/python/bin/python ## Measure how well lint tells label errors and write BENCHMARKS.md: ONLY=coco128,ablation,speed
 	go run ./deploy/bench/lint -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .PHONY: lint-weights
@@ -116,9 +116,6 @@ bench-prelabel: setup .tools/python/bin/python ## Measure what prelabel makes of
 .PHONY: bench-accept
 bench-accept: setup ## Simulate automatic acceptance under drift and write BENCHMARKS.md
 	go run ./deploy/bench/accept -write BENCHMARKS.md
-
-.PHONY: bench-lint
-bench-lint: bench-accept
 
 .PHONY: bench
 bench: setup ## Measure everything on an idle machine and write BENCHMARKS.md

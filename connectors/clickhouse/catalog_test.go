@@ -172,6 +172,12 @@ func TestCountsAndErase(t *testing.T) {
 		}
 		insertStory(t, db, token, func(l *schemas.Losses) { story(l, "run", 1, 1, "", 0, "cc") })
 		putCorrections(t, db, token, correction(1, 1, "p1", "o1"))
+		putAudits(t, db, token, auditOf(1, 1, false))
+		if err := db.PutJudgments(t.Context(), token, []schemas.Judgment{
+			{SampleID: sampleID(1), Dataset: "test", Revision: 1, Type: schemas.FindingMissing, Outcome: schemas.JudgedFixed, At: at},
+		}); err != nil {
+			t.Fatal(err)
+		}
 		if err := db.PutSelection(t.Context(), schemas.Selection{
 			ID: "s", Dataset: "test", Kind: "doubtful", At: at,
 			Picks: []schemas.Pick{{SampleID: sampleID(1), Score: 1, Weight: 1, Reason: "why"}, {SampleID: sampleID(2), Score: 2, Weight: 1}},

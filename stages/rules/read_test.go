@@ -41,6 +41,9 @@ func TestBadFiles(t *testing.T) {
 		"taxonomy":           {"dataset: d\ntaxonomy: animals\n", []string{"[2:11]", "name@version"}},
 		"class twice":        {"dataset: d\nobjects:\n  - class: a\n  - class: a\n", []string{"[4:12]", `"a" is there twice`}},
 		"no class":           {"dataset: d\nobjects:\n  - max_count: 3\n", []string{"[3:", "objects[0].class"}},
+		"target of all":      {"dataset: d\ntarget_quality: 1\n", []string{"[2:17]", "target_quality: 1: want a share between .5 and .995"}},
+		"audits for nothing": {"dataset: d\naudit_share: .1\n", []string{"audit_share", "without a target_quality"}},
+		"too few audits":     {"dataset: d\ntarget_quality: .9\naudit_share: .001\n", []string{"audit_share: 0.001: want a share between .01 and 1"}},
 		"negative size":      {object("min_size: {width: -1}"), []string{"[3:34]", "min_size.width: -1"}},
 		"size as text":       {object("min_size: {width: 8px}"), []string{"[3:34]", "8px"}},
 		"share above 1":      {object("min_size: {area: 2, unit: share}"), []string{"min_size.area: 2", "at most 1"}},
@@ -216,7 +219,7 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := Read([]byte("dataset: d\ntaxonomy: a@2\nobjects: [{class: eel}, {class: cat, min_size: {width: 10}, max_count: 3}]\npredicates: [{name: p, when: 'false', message: m}]\n"))
+	to, err := Read([]byte("dataset: d\ntaxonomy: a@2\ntarget_quality: .95\nobjects: [{class: eel}, {class: cat, min_size: {width: 10}, max_count: 3}]\npredicates: [{name: p, when: 'false', message: m}]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,6 +230,7 @@ func TestCompare(t *testing.T) {
 		{"class dog", `{"class":"dog"}`, ""},
 		{"class eel", "", `{"class":"eel"}`},
 		{"predicate p: when", `"true"`, `"false"`},
+		{"target_quality", "", "0.95"},
 		{"taxonomy: is", `"a@1"`, `"a@2"`},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
