@@ -1,6 +1,9 @@
 package schemas
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Sample is what travels from step to step: an image, where it came from, and everything that was found in it so far.
 type Sample struct {
@@ -26,6 +29,18 @@ type Sample struct {
 	Overrides   []Override   `json:"overrides,omitempty"` // findings that people have settled
 	Stamps      []Stamp      `json:"stamps"`              // provenance, oldest first: one a step, of prelabel one a model
 	Actor       string       `json:"actor,omitempty"`     // who submitted: "alice", or "simulated:<name>"
+}
+
+// Models lists the ids of the models that looked for objects in the image, in the order of prelabel's stamps: other steps name what
+// they work with too.
+func (s *Sample) Models() []string {
+	var ids []string
+	for _, stamp := range s.Stamps {
+		if stamp.Step == "prelabel" && stamp.Model != "" && !slices.Contains(ids, stamp.Model) {
+			ids = append(ids, stamp.Model)
+		}
+	}
+	return ids
 }
 
 // Stage orders the steps that write samples; of one revision, later stages replace earlier ones in the catalog. Lint sees a

@@ -77,10 +77,10 @@ func FuzzAnnotation(f *testing.F) {
 	f.Add([]byte(`[`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var req annotationRequest
-		if err := decodeJSON(data, &req); err != nil {
+		if err := decodeJSON(data, &req); err != nil || req.Annotation == nil {
 			return
 		}
-		a, err := checkAnnotation(req.Annotation, schemas.ImageRef{W: 100, H: 50}, 100)
+		a, err := checkAnnotation(*req.Annotation, schemas.ImageRef{W: 100, H: 50}, 100)
 		if err != nil {
 			return
 		}

@@ -31,14 +31,14 @@ type claimRequest struct {
 
 // versionRequest is the body of renew and release.
 type versionRequest struct {
-	Version uint64 `json:"version"`
-	Reason  string `json:"reason"`
+	Version *uint64 `json:"version"`
+	Reason  string  `json:"reason"`
 }
 
 // annotationRequest is the body of draft and submit.
 type annotationRequest struct {
-	Version    uint64             `json:"version"`
-	Annotation schemas.Annotation `json:"annotation"`
+	Version    *uint64             `json:"version"`
+	Annotation *schemas.Annotation `json:"annotation"`
 }
 
 func (s *Server) claim(w http.ResponseWriter, r *http.Request) error {
@@ -81,10 +81,13 @@ func (s *Server) onTask(w http.ResponseWriter, r *http.Request, kind schemas.Com
 	if err := s.readJSON(w, r, &req); err != nil {
 		return err
 	}
+	if req.Version == nil {
+		return noVersion()
+	}
 	if len(req.Reason) > maxReason {
 		return problem(http.StatusBadRequest, "the reason is too long", fmt.Sprintf("use at most %d bytes", maxReason))
 	}
-	out, err := s.do(w, r, kind, schemas.TaskBody{TaskID: r.PathValue("id"), Version: req.Version, Reason: req.Reason})
+	out, err := s.do(w, r, kind, schemas.TaskBody{TaskID: r.PathValue("id"), Version: *req.Version, Reason: req.Reason})
 	if err != nil {
 		return err
 	}
@@ -110,6 +113,12 @@ func (s *Server) onAnnotation(w http.ResponseWriter, r *http.Request, kind schem
 	if err := s.readJSON(w, r, &req); err != nil {
 		return err
 	}
+	if req.Version == nil {
+		return noVersion()
+	}
+	if req.Annotation == nil || req.Annotation.Objects == nil {
+		return problem(http.StatusBadRequest, "the request has no annotation with objects", "send {version, annotation: {objects: […]}}; an image that has none of them has []")
+	}
 	who, err := actor(r)
 	if err != nil {
 		return err // before anything is stored for nobody
@@ -122,7 +131,7 @@ func (s *Server) onAnnotation(w http.ResponseWriter, r *http.Request, kind schem
 	if err != nil {
 		return err
 	}
-	ann, err := checkAnnotation(req.Annotation, sample.Image, s.cfg.MaxObjects)
+	ann, err := checkAnnotation(*req.Annotation, sample.Image, s.cfg.MaxObjects)
 	if err != nil {
 		return problem(http.StatusUnprocessableEntity, err.Error(), "correct the object named and send it again")
 	}
@@ -139,11 +148,15 @@ func (s *Server) onAnnotation(w http.ResponseWriter, r *http.Request, kind schem
 	if err != nil {
 		return err
 	}
-	out, err := s.do(w, r, kind, body(req.Version, ref))
+	out, err := s.do(w, r, kind, body(*req.Version, ref))
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, out)
+}
+
+func noVersion() error {
+	return problem(http.StatusBadRequest, "the request has no version", "send that of the task, as its view has it")
 }
 
 // obeys refuses an annotation that breaks a rule of its dataset. Rules that only warn let it pass: lint says so afterwards.

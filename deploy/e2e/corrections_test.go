@@ -35,7 +35,7 @@ func TestCorrections(t *testing.T) {
 			Image:     schemas.ImageRef{SHA256: schemas.Hash{byte(n)}, Size: 10, MediaType: "image/jpeg", W: 320, H: 240},
 			Proposals: []schemas.Object{p, {ID: "p2", Class: "bus", Score: 0.1, Source: "m@1", Box: model}, {ID: "p3", Class: "car", Score: 0.3, Source: "n@1", Box: drawn}},
 			Objects:   []schemas.Object{p},
-			Stamps:    []schemas.Stamp{{Step: "prelabel", Model: "m@1"}, {Step: "prelabel", Model: "n@1"}},
+			Stamps:    []schemas.Stamp{{Step: "prelabel", Model: "m@1"}, {Step: "prelabel", Model: "n@1"}, {Step: "superpixel", Model: "slic-fast@2"}},
 		}
 		value, err := schemas.EncodeSample(&sample)
 		if err != nil {

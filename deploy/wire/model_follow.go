@@ -115,13 +115,7 @@ func (r *roster) classes(dataset string) []string {
 
 // known returns the classes that the models which labeled a sample first can give its dataset.
 func (r *roster) known(s *schemas.Sample) []string {
-	var ids []string
-	for _, stamp := range s.Stamps {
-		if stamp.Step == "prelabel" && stamp.Model != "" {
-			ids = append(ids, stamp.Model)
-		}
-	}
-	return r.translated(s.Dataset, ids)
+	return r.translated(s.Dataset, s.Models())
 }
 
 // translated are the classes of some models in those that a dataset wants.

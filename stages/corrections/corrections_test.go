@@ -54,7 +54,7 @@ func sample(name string, proposals, objects []schemas.Object) schemas.Sample {
 		ID: schemas.NewSampleID("zoo", name, schemas.Hash{}), Dataset: "zoo", Revision: 4, Rank: schemas.RankHuman, Actor: "ana",
 		Image: schemas.ImageRef{W: 640, H: 480}, Slices: map[string]string{"night": "yes"}, Stage: schemas.StageSubmitted,
 		Proposals: proposals, Objects: objects,
-		Stamps: []schemas.Stamp{{Step: "prelabel", Model: "n@1"}, {Step: "prelabel", Model: "m@1"}, {Step: "desk", At: submitted}},
+		Stamps: []schemas.Stamp{{Step: "prelabel", Model: "n@1"}, {Step: "prelabel", Model: "m@1"}, {Step: "superpixel", Model: "slic-fast@2"}, {Step: "desk", At: submitted}},
 	}
 }
 

@@ -23,7 +23,7 @@ const match = 0.5
 //
 // It returns nothing where no model has looked at the sample, or no person. The rows are in the order of proposals, then labels.
 func Judge(s *schemas.Sample, path Path) []schemas.Correction {
-	models := looked(s.Stamps)
+	models := slices.Sorted(slices.Values(s.Models()))
 	if s.Rank < schemas.RankHuman || len(models) == 0 {
 		return nil
 	}
@@ -83,18 +83,6 @@ func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 		}
 	}
 	return out
-}
-
-// looked are the models that looked at a sample, ordered.
-func looked(stamps []schemas.Stamp) []string {
-	var models []string
-	for _, s := range stamps {
-		if s.Model != "" {
-			models = append(models, s.Model)
-		}
-	}
-	slices.Sort(models)
-	return slices.Compact(models)
 }
 
 // distinct leaves out proposals that overlap a better one, by their own scores, of their class by their model.

@@ -19,7 +19,7 @@ import (
 // It is 0 when no detector has looked at the image: other steps name what they work with too, but it has seen no objects. It is
 // 0, too, where the class of an object is still to be refined, which only a person can do.
 func Confidence(s *schemas.Sample) float64 {
-	if !slices.ContainsFunc(s.Stamps, func(t schemas.Stamp) bool { return t.Step == "prelabel" && t.Model != "" }) {
+	if len(s.Models()) == 0 {
 		return 0
 	}
 	least := 1.0
