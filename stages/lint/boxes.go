@@ -58,13 +58,19 @@ func boxes(v *view) []schemas.Finding {
 					break
 				}
 				box := v.scene.Fix(i, fit, t == schemas.FindingEdge).Clip(v.Image.W, v.Image.H)
-				f.Fix, f.Why = &box, v.location(t, o.Box, fit, i)
+				f.Why = v.location(t, o.Box, fit, i)
+				if f.Score >= offerFrom {
+					f.Fix = &box
+				}
 			}
 			out = append(out, f)
 		}
 	}
 	return out
 }
+
+// offerFrom is the score of a finding from which on a box is offered: of those below, too many labels are better as they are.
+const offerFrom = 0.3
 
 // unsure doubts what a model itself labeled, without a person, the more the less sure it was.
 func (v *view) unsure(o schemas.Object) float32 {
