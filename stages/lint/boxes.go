@@ -35,7 +35,12 @@ func boxes(v *view) []schemas.Finding {
 					continue
 				}
 			}
-			f.Score = float32(v.weights.score(t, x))
+			if f.Score = float32(v.weights.score(t, x)); t == schemas.FindingSpurious {
+				f.Score = max(f.Score, v.unsure(o))
+			}
+			if f.Score < v.MinScore/hopeless {
+				continue
+			}
 			switch t {
 			case schemas.FindingSwap:
 				class, score := v.scene.Instead(i)
@@ -47,7 +52,6 @@ func boxes(v *view) []schemas.Finding {
 					f.Why = fmt.Sprintf("The model sees %s here (score %.2f), not %s (%.2f).", article(class), score, article(o.Class), v.scene.Seen(i))
 				}
 			case schemas.FindingSpurious:
-				f.Score = max(f.Score, v.unsure(o))
 				f.Why = fmt.Sprintf("The model sees no %s here.", o.Class)
 				if seen := v.scene.Seen(i); seen >= 0.005 {
 					f.Why = fmt.Sprintf("The model is little sure of %s here (score %.2f).", article(o.Class), seen)
@@ -68,6 +72,9 @@ func boxes(v *view) []schemas.Finding {
 	}
 	return out
 }
+
+// hopeless is how many times too low a score is to be worth a sentence: no reviewers teach that much.
+const hopeless = 4
 
 // offerFrom is the score of a finding from which on a box is offered: of those below, too many labels are better as they are.
 const offerFrom = 0.3

@@ -119,9 +119,9 @@ func (u usuals) Habits(string) *evidence.Habits { return u.of }
 // least is the score of findings that the scorer is given: it ranks all.
 const least = 1e-4
 
-func (b *bench) linter(set []*picture, labels [][]schemas.Object, w *lint.Weights) (*lint.Lint, error) {
+func (b *bench) linter(set []*picture, labels [][]schemas.Object, w *lint.Weights, minScore float32) (*lint.Lint, error) {
 	cfg := lint.DefaultConfig()
-	cfg.Rules.MinScore = least
+	cfg.Rules.MinScore = minScore
 	images := shelf{}
 	for _, p := range set {
 		images[p.sample.Image.SHA256] = p.img
@@ -146,7 +146,7 @@ func (b *bench) found(ctx context.Context, set []*picture, p *planted, which []i
 	for i, pic := range set {
 		w := fold(i)
 		if linters[w] == nil {
-			l, err := b.linter(set, p.labels, w)
+			l, err := b.linter(set, p.labels, w, least)
 			if err != nil {
 				return nil, err
 			}

@@ -32,7 +32,7 @@ var views = [][]int{{0}, {0, 1, 2}, {1}, {0}, {2}, {0, 2}}
 // collect puts errors into the labels of the pictures that keep admits, and gathers the evidence about them. In some draws no pixels,
 // no superpixels and no habits are at hand, as in some flows. missing says that
 // the models know what the pictures show, so that what they see beside the labels is evidence.
-func (b *bench) collect(r *rows, set []*picture, draws int, missing bool, keep func(i int) bool) {
+func (b *bench) collect(r *rows, set []*picture, draws int, views [][]int, missing bool, keep func(i int) bool) {
 	for d := range draws {
 		n := b.newNoise(set, uint64(d)) //nolint:gosec // not below 0
 		drawn := make([]noisy, len(set))
@@ -135,7 +135,7 @@ func (b *bench) gather(ctx context.Context, keep func(i int) bool) (*rows, error
 		if err != nil {
 			return nil, err
 		}
-		b.collect(r, set, part.draws, part.name == "coco128", part.keep)
+		b.collect(r, set, part.draws, views, part.name == "coco128", part.keep)
 	}
 	return r, nil
 }

@@ -39,6 +39,8 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"coco128", (*bench).coco128},
+		{"ablation", (*bench).ablation},
+		{"speed", (*bench).speed},
 	}
 }
 

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"gleaner/deploy/bench/report"
+	"gleaner/schemas"
+	"gleaner/stages/lint"
+)
+
+// speed measures lint of an image with fifty labels, beyond what the models take.
+func (b *bench) speed(ctx context.Context, out io.Writer) error {
+	set, err := b.set(ctx, "coco128")
+	if err != nil {
+		return err
+	}
+	const boxes, rounds = 50, 5
+	full := make([][]schemas.Object, len(set))
+	for i, p := range set {
+		n := b.newNoise(set, 1)
+		for len(full[i]) < boxes && len(p.sample.Objects) > 0 {
+			full[i] = append(full[i], n.put(p.sample.Objects, p.img.W, p.img.H).labels...)
+		}
+		full[i] = full[i][:min(len(full[i]), boxes)]
+		for k := range full[i] {
+			full[i][k].ID = fmt.Sprint(k)
+		}
+	}
+	l, err := b.linter(set, full, nil, lint.DefaultConfig().Rules.MinScore)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(out, "\n### Speed\n\n")
+	fmt.Fprintf(out, "Milliseconds of processor time of the lint step for one of coco128's images with %d labels (its own, with errors, as often as it takes), the models' cells on the sample and the pixels decoded: medians of %d rounds over all images.\n\n", boxes, rounds)
+	fmt.Fprintln(out, "| models | ms | aim |\n|---|---|---|")
+	for _, which := range [][]int{{0}, {0, 1, 2}} {
+		var took []float64
+		for range rounds {
+			start, n := report.ProcessorTime(), 0
+			for i, p := range set {
+				if len(full[i]) < boxes {
+					continue
+				}
+				n++
+				if _, err := l.Process(ctx, *p.with(which, full[i])); err != nil {
+					return err
+				}
+			}
+			took = append(took, report.Millis((report.ProcessorTime()-start)/time.Duration(n)))
+		}
+		fmt.Fprintf(out, "| %s | %.2f | 5 |\n", joined(which), report.Median(took))
+	}
+	return nil
+}
