@@ -1,0 +1,145 @@
+package lint
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"context"
+
+	"gleaner/connectors/formats"
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/lint"
+	"gleaner/stages/pixels"
+	"gleaner/stages/prelabel"
+)
+
+// oracle is a detector that sees a dog at one place in every image.
+type oracle struct{ box geometry.Box }
+
+func (o oracle) Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error) {
+	found, _, err := o.DetectDense(ctx, img, low, prelabel.Dense{})
+	return found, err
+}
+
+func (o oracle) DetectDense(context.Context, *pixels.Image, float32, prelabel.Dense) ([]schemas.Object, schemas.Candidates, error) {
+	c := schemas.Candidates{Model: "oracle@1", Classes: []string{"cat", "dog"}}
+	for i := range 9 {
+		d := float32(i%3) - 1
+		b := geometry.Box{X1: o.box.X1 + d, Y1: o.box.Y1 - d, X2: o.box.X2 + d, Y2: o.box.Y2 - d}
+		c.Cells = append(c.Cells, schemas.Candidate{Box: b, Score: 0.9, Scores: []schemas.ClassScore{{Class: 1, Score: 0.9}}})
+	}
+	return []schemas.Object{{Class: "dog", Box: o.box, Score: 0.9, Source: "oracle@1"}}, c, nil
+}
+
+func (oracle) Embed(context.Context, *pixels.Image) ([]float32, error) { return nil, nil }
+
+func (oracle) Model() schemas.Model {
+	return schemas.Model{ID: "oracle@1", Classes: []string{"cat", "dog"}, SHA256: schemas.Hash{1}}
+}
+
+// folder has gray images of 200 by 200, each with YOLO labels of class, center and size in pixels; nil: no label file.
+func folder(t *testing.T, labels map[string][][5]float64) (images string, beside *formats.Beside) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, sub := range []string{"images", "labels"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var data bytes.Buffer
+	if err := jpeg.Encode(&data, image.NewGray(image.Rect(0, 0, 200, 200)), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, rows := range labels {
+		if err := os.WriteFile(filepath.Join(dir, "images", name+".jpg"), data.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if rows == nil {
+			continue
+		}
+		var text strings.Builder
+		for _, r := range rows {
+			fmt.Fprintln(&text, r[0], r[1]/200, r[2]/200, r[3]/200, r[4]/200)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "labels", name+".txt"), []byte(text.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beside, err := formats.OpenAs("yolo", filepath.Join(dir, "labels"), []string{"cat", "dog"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "images"), beside
+}
+
+func TestRun(t *testing.T) {
+	images, labels := folder(t, map[string][][5]float64{
+		"loose":   {{1, 100, 100, 140, 140}},
+		"missing": {},
+		"none":    nil,
+		"right":   {{1, 100, 100, 100, 100}},
+		"swap":    {{0, 100, 100, 100, 100}},
+	})
+	o := Options{
+		Images: images, Labels: labels, Models: []prelabel.Detector{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}},
+		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Jobs: 2,
+	}
+	o.Lint.Rules.MinScore = 0.3
+	names, err := formats.Images(images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := NewReport(images, o.Limits, 10)
+	got := map[string]Result{}
+	var order []string
+	if err := Run(t.Context(), names, o, func(r Result) {
+		report.Add(r)
+		got[r.Image] = r
+		order = append(order, r.Image)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(order, " ") != "loose.jpg missing.jpg none.jpg right.jpg swap.jpg" {
+		t.Errorf("order %v", order)
+	}
+	for name, want := range map[string]schemas.FindingType{
+		"loose.jpg": schemas.FindingLoose, "missing.jpg": schemas.FindingMissing, "none.jpg": "", "right.jpg": "", "swap.jpg": schemas.FindingSwap,
+	} {
+		r := got[name]
+		switch {
+		case r.Err != nil:
+			t.Error(r.Err)
+		case want == "" && len(r.Findings) > 0:
+			t.Errorf("%s: %+v", name, r.Findings)
+		case want != "" && (len(r.Findings) == 0 || r.Findings[0].Type != want):
+			t.Errorf("%s: %+v, want %s", name, r.Findings, want)
+		}
+	}
+	if got["none.jpg"].Labeled || !got["missing.jpg"].Labeled {
+		t.Error("an image without labels is not one that nobody labeled")
+	}
+	if f := got["swap.jpg"].Findings[0]; f.Index == nil || *f.Index != 0 || f.Fix == nil || f.Fix.Class != "dog" {
+		t.Errorf("%+v", f)
+	}
+	line, err := json.Marshal(got["missing.jpg"].Findings[0])
+	if err != nil || !strings.Contains(string(line), `"box_index":null`) || !strings.Contains(string(line), `"fix":{"box":[`) {
+		t.Errorf("%s, %v", line, err)
+	}
+	var page bytes.Buffer
+	if err := report.Write(&page); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"loose.jpg, box 0", "data:image/jpeg;base64,", "5 images, 3 labels, 3 findings", "cat → dog"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
