@@ -77,7 +77,7 @@ func boxes(v *view) []schemas.Finding {
 const hopeless = 4
 
 // offerFrom is the score of a finding from which on a box is offered: of those below, too many labels are better as they are.
-const offerFrom = 0.3
+const offerFrom = 0.4
 
 // unsure doubts what a model itself labeled, without a person, the more the less sure it was.
 func (v *view) unsure(o schemas.Object) float32 {
