@@ -21,7 +21,7 @@ type rows struct {
 // draws is how many times errors are put into the labels of each picture, rate the chance of each kind, and gone that of a missing
 // label: higher, since labels of clean data miss things that a reviewer would add, which count as present here.
 const (
-	draws = 30
+	draws = 60
 	rate  = 0.08
 	gone  = 0.15
 )
