@@ -58,7 +58,7 @@ func DefaultConfig() Config {
 		CacheFor:   time.Hour,
 		MaxListed:  1000,
 		MaxObjects: 5000,
-		AskFrom:    0.5,
+		AskFrom:    0.3, // a question takes a few seconds, an error that stays at least three times as many
 		LintWait:   time.Second,
 	}
 }

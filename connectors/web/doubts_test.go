@@ -19,7 +19,7 @@ func TestDoubtsBeforeASubmissionCounts(t *testing.T) {
 		{Type: schemas.FindingMissing, Class: "bus", Box: missing, Score: 0.9, Why: "A bus is here.", Fix: &missing},
 		{Type: schemas.FindingSpurious, ObjectID: "o1", Class: "car", Box: car, Score: 0.8, Why: "No car is here."},
 		{Type: schemas.FindingRule, ObjectID: "o1", Class: "car", Box: car, Score: 0.7, Why: "Its color is missing."},
-		{Type: schemas.FindingDegenerate, ObjectID: "o1", Class: "car", Box: car, Score: 0.4, Why: "It is wide."},
+		{Type: schemas.FindingDegenerate, ObjectID: "o1", Class: "car", Box: car, Score: 0.2, Why: "It is wide."},
 	}}
 	s := open(t, func(_ *web.Config, deps *web.Deps) { deps.Lint = d.lint })
 	task := "/api/tasks/" + s.desk.task.ID
