@@ -65,6 +65,9 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if s.deps.Claimed != nil {
+		s.deps.Claimed(view.Sample)
+	}
 	return writeJSON(w, http.StatusOK, view)
 }
 

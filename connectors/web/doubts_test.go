@@ -21,9 +21,15 @@ func TestDoubtsBeforeASubmissionCounts(t *testing.T) {
 		{Type: schemas.FindingRule, ObjectID: "o1", Class: "car", Box: car, Score: 0.7, Why: "Its color is missing."},
 		{Type: schemas.FindingDegenerate, ObjectID: "o1", Class: "car", Box: car, Score: 0.2, Why: "It is wide."},
 	}}
-	s := open(t, func(_ *web.Config, deps *web.Deps) { deps.Lint = d.lint })
+	var claimed []schemas.SampleID
+	s := open(t, func(_ *web.Config, deps *web.Deps) {
+		deps.Lint, deps.Claimed = d.lint, func(s schemas.Sample) { claimed = append(claimed, s.ID) }
+	})
 	task := "/api/tasks/" + s.desk.task.ID
 	s.ask("POST", "/api/tasks/claim", `{}`).want(t, 200, `"version":2`)
+	if len(claimed) != 1 || claimed[0] != s.sample.ID {
+		t.Errorf("claimed %v", claimed)
+	}
 	const labels = `"objects":[{"id":"o1","class":"car","box":{"x1":1,"y1":2,"x2":30,"y2":40}}]`
 	s.ask("PUT", task+"/draft", `{"version":2,"annotation":{`+labels+`}}`).want(t, 200, `"version":3`)
 	if len(d.asked) != 0 {

@@ -54,7 +54,9 @@ type Deps struct {
 	Rules      Rules // nil: no dataset has any
 	// Lint returns what is doubtful in an annotation of an actor as the labels of a sample, the most doubtful first. It is safe
 	// for concurrent use. nil: nobody is asked anything at a submission.
-	Lint    func(ctx context.Context, sample schemas.Sample, ann schemas.Annotation, actor string) ([]schemas.Finding, error)
+	Lint func(ctx context.Context, sample schemas.Sample, ann schemas.Annotation, actor string) ([]schemas.Finding, error)
+	// Claimed is told of each sample that a person begins to work on, and returns at once; nil: nobody wants to know.
+	Claimed func(schemas.Sample)
 	Classes func(dataset string) []string // what the labeling page offers where a dataset's rules name no classes, beside those seen on the sample; nil: nothing
 	Metrics http.Handler
 }

@@ -173,6 +173,18 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 	return nil, nil, fmt.Errorf("the flow names it, but nothing makes it")
 }
 
+// prepareWithin bounds how long the image of a claimed task is fetched and decoded for.
+const prepareWithin = 10 * time.Second
+
+// prepare has the pixels of a sample decoded by the time that lint is asked about its submission.
+func (s *shared) prepare(sample schemas.Sample) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), prepareWithin)
+		defer cancel()
+		_, _ = s.images.Image(ctx, sample.Image) // lint can do without
+	}()
+}
+
 // doubts is what lint will find in an annotation once it has been submitted.
 func (s *shared) doubts(ctx context.Context, sample schemas.Sample, work schemas.Annotation, actor string) ([]schemas.Finding, error) {
 	out, err := s.lint.Process(ctx, humanlabel.Submitted(sample, work, actor))

@@ -95,7 +95,7 @@ func (c *Connections) NewSystem(names []string) (*System, error) {
 		s.web, err = web.New(cfg, web.Deps{
 			Desk: s.desk, Blobs: c.Blobs, Raw: c.Kafka.Sink(), Catalog: c.DB,
 			Acceptance: func(ctx context.Context) ([]schemas.Acceptance, error) { return sh.guarantor.acceptance(ctx, c.DB) },
-			Status:     s.Status, Classes: sh.models.classes, Rules: sh.rules, Lint: sh.doubts,
+			Status:     s.Status, Classes: sh.models.classes, Rules: sh.rules, Lint: sh.doubts, Claimed: sh.prepare,
 			Metrics: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		}, c.Log)
 		if err != nil {
