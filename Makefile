@@ -94,6 +94,7 @@ bench-superpixel: setup .tools/peers/bin/python ## Measure superpixels beside th
 .PHONY: bench-lint
 bench-lint: bench-accept .tools/python/bin/python ## Measure how well lint tells label errors and write BENCHMARKS.md: ONLY=coco128,ablation,speed
 	go run ./deploy/bench/lint -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+	$(if $(ONLY),,go run ./deploy/bench -only submit)
 
 .PHONY: lint-weights
 lint-weights: setup ## Fit the weights that lint ships with to coco128 and raccoon, with errors of our own

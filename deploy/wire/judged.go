@@ -19,10 +19,9 @@ type judgmentStore interface {
 // judgedLearner keeps a book up to the judgments in the store. It counts all of them when their number has changed, and once an hour,
 // so that nothing is known of what was erased.
 type judgedLearner struct {
-	book    *learned.Book
-	from    judgmentStore
-	dataset string
-	log     *slog.Logger
+	book *learned.Book
+	from judgmentStore
+	log  *slog.Logger
 
 	rows uint64    // that the book was learned from
 	last time.Time // when it was
