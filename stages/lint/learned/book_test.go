@@ -7,12 +7,12 @@ import (
 	"gleaner/schemas"
 )
 
-// judged is what reviewers did with n findings of a type at each of ten scores, of which they changed the share that line gives.
-func judged(dataset string, of schemas.FindingType, n uint64, line func(own float64) float64) (counts []schemas.JudgmentCount) {
+// judged is what reviewers did with n findings of type missing at each of ten scores, of which they changed the share that line gives.
+func judged(dataset string, n uint64, line func(own float64) float64) (counts []schemas.JudgmentCount) {
 	for i := range 10 {
 		own := (float64(i) + 0.5) / 10
 		fixed := uint64(math.Round(float64(n) * line(own)))
-		counts = append(counts, schemas.JudgmentCount{Dataset: dataset, Type: of, Prior: own, Fixed: fixed, Kept: (n - fixed) / 2, Passed: n - fixed - (n-fixed)/2})
+		counts = append(counts, schemas.JudgmentCount{Dataset: dataset, Type: schemas.FindingMissing, Prior: own, Fixed: fixed, Kept: (n - fixed) / 2, Passed: n - fixed - (n-fixed)/2})
 	}
 	return counts
 }
@@ -29,7 +29,7 @@ func TestBook(t *testing.T) {
 		t.Errorf("a book of nothing says %v", got)
 	}
 	half := func(own float64) float64 { return own / 2 }
-	counts := append(judged("street", schemas.FindingMissing, 100, half), judged("zoo", schemas.FindingMissing, 100, math.Sqrt)...)
+	counts := append(judged("street", 100, half), judged("zoo", 100, math.Sqrt)...)
 	b.Learn(counts)
 	for dataset, line := range map[string]func(float64) float64{"street": half, "zoo": math.Sqrt} {
 		before := float32(0)
@@ -66,8 +66,8 @@ func TestBookIsSteady(t *testing.T) {
 	}
 	var few, many Book
 	third := func(float64) float64 { return 1. / 3 }
-	few.Learn(judged("street", schemas.FindingMissing, 300, third))
-	many.Learn(judged("street", schemas.FindingMissing, 300_000, third))
+	few.Learn(judged("street", 300, third))
+	many.Learn(judged("street", 300_000, third))
 	for _, own := range []float32{0.1, 0.5, 0.9} {
 		if f, m := few.Score("street", schemas.FindingMissing, own), many.Score("street", schemas.FindingMissing, own); math.Abs(float64(f-m)) > 0.02 {
 			t.Errorf("%v is worth %v by few and %v by many", own, f, m)
