@@ -49,6 +49,9 @@ func TestAskedBeforeItCounts(t *testing.T) {
 		if status := must(s.call(http.MethodPost, "/api/tasks/claim", "", map[string]any{"task_id": task.ID}, &v))(t); status != http.StatusOK {
 			t.Fatalf("claim: HTTP status %d", status)
 		}
+		if len(v.Sample.Candidates) != 0 {
+			t.Fatal("the page is sent what is for lint alone")
+		}
 		objects := v.Sample.Objects
 		if len(objects) == 0 {
 			continue
@@ -98,6 +101,10 @@ func TestAskedBeforeItCounts(t *testing.T) {
 		t.Fatalf("%d fixed, %d kept, %d not asked about", fixed, kept, unasked)
 	}
 	labeled(t, s, "street", fixed+kept+unasked)
+	conn := s.connect(t)
+	if last, ok, err := conn.DB.Sample(t.Context(), tasks[0].SampleID); err != nil || !ok || len(last.Candidates) != 1 || len(last.Candidates[0].Cells) == 0 {
+		t.Errorf("the catalog has candidates %+v of a sample that it knows: %v, %v", last.Candidates, ok, err)
+	}
 	planted := func(outcome schemas.Judged) []string {
 		return s.sql(t, "SELECT outcome, reason FROM judgment_all WHERE type = 'missing' AND score >= 0.3 AND outcome = '"+string(outcome)+"'")
 	}
@@ -110,9 +117,8 @@ func TestAskedBeforeItCounts(t *testing.T) {
 	if at < 0 || known[at].Fixed < uint64(fixed) || known[at].Kept < uint64(kept) || known[at].AtHalf == 0.5 {
 		t.Fatalf("learned %+v", known)
 	}
-	conn := s.connect(t)
 	eventually(t, patience, "a finding has another score than lint's own", func() bool {
-		i.ok(t, "push", dir, "--dataset", "street", "--again") // the running step reads what is judged some seconds after this test did
+		i.ok(t, "push", dir, "--dataset", "street", "--again") // until the running system has learned, too
 		for _, r := range all(t, conn.Kafka, schemas.Linted) {
 			sample := must(schemas.DecodeSample(r.Value))(t)
 			if slices.ContainsFunc(sample.Findings, func(f schemas.Finding) bool { return f.Prior != 0 && f.Prior != f.Score }) {

@@ -31,8 +31,12 @@ func newJudgedLearner(from judgmentStore, log *slog.Logger) *judgedLearner {
 	return &judgedLearner{book: new(learned.Book), from: from, log: log}
 }
 
-// judgedShare is the most of one core that following judgments takes here, and at the server.
-const judgedShare = 0.05
+// judgedShare is the most of one core that following judgments takes here, and at the server, unless counting takes so long that
+// nothing new would be learned for more than judgedAnew.
+const (
+	judgedShare = 0.05
+	judgedAnew  = time.Minute
+)
 
 // run refreshes the book every few seconds, the less often the longer it takes, until ctx ends. While the store does not answer, what
 // is known stays.
@@ -42,7 +46,7 @@ func (l *judgedLearner) run(ctx context.Context) {
 		if err := l.refresh(ctx); err != nil && ctx.Err() == nil {
 			l.log.Warn("what was learned of findings stays as it is: judgments cannot be counted", "error", err)
 		}
-		pause := max(learnEvery, time.Duration(float64(time.Since(began))/judgedShare))
+		pause := min(max(learnEvery, time.Duration(float64(time.Since(began))/judgedShare)), judgedAnew)
 		select {
 		case <-ctx.Done():
 			return
