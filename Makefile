@@ -61,13 +61,14 @@ parity: setup .tools/python/bin/python ## Compare detections and lint with indep
 	@touch $@
 
 .PHONY: generate
-generate: setup ## Rebuild what is generated: the page's bundle and the README's diagram
+generate: setup ## Rebuild what is generated: the page's bundle, the code of ONNX's schema and the README's diagram
 	@$(MAKE) --no-print-directory -C connectors/web/ui bundle
+	go generate ./connectors/onnx/onnxpb
 	go run . flow --readme README.md
 
 .PHONY: check-generated
 check-generated: generate ## Fail when generated files are stale
-	@git diff --exit-code -- README.md connectors/web/ui || { echo "generated files are stale: run make generate and commit" >&2; exit 1; }
+	@git diff --exit-code -- README.md connectors/web/ui connectors/onnx/onnxpb || { echo "generated files are stale: run make generate and commit" >&2; exit 1; }
 
 .PHONY: lint
 lint: .tools/golangci-lint ## Vet, format and room rules

@@ -4,21 +4,9 @@ import (
 	"errors"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
-)
+	"google.golang.org/protobuf/proto"
 
-// The fields of ONNX's messages that are read and written here (github.com/onnx/onnx/blob/main/onnx/onnx.proto).
-const (
-	modelGraph       protowire.Number = 7
-	graphNode        protowire.Number = 1
-	graphInitializer protowire.Number = 5
-	graphInput       protowire.Number = 11
-	graphOutput      protowire.Number = 12
-	nodeInput        protowire.Number = 1
-	nodeOutput       protowire.Number = 2
-	nodeOperator     protowire.Number = 4
-	tensorName       protowire.Number = 8
-	valueName        protowire.Number = 1
+	"gleaner/connectors/onnx/onnxpb"
 )
 
 // graph is what of a model says how its tensors depend on each other, without the graphs within control flow.
@@ -36,101 +24,39 @@ type node struct {
 
 // parseGraph reads the graph of an ONNX file.
 func parseGraph(model []byte) (graph, error) {
-	var g graph
-	name := func(names *[]string, number protowire.Number) func([]byte) error {
-		return func(b []byte) error {
-			return fields(b, func(n protowire.Number, value []byte) error {
-				if n == number {
-					*names = append(*names, string(value))
-				}
-				return nil
-			})
-		}
-	}
-	readers := map[protowire.Number]func([]byte) error{
-		graphNode:        g.readNode,
-		graphInitializer: name(&g.initializers, tensorName),
-		graphInput:       name(&g.inputs, valueName),
-		graphOutput:      name(&g.outputs, valueName),
-	}
-	err := fields(model, func(n protowire.Number, value []byte) error {
-		if n != modelGraph {
-			return nil
-		}
-		return fields(value, func(n protowire.Number, value []byte) error {
-			if read, ok := readers[n]; ok {
-				return read(value)
-			}
-			return nil
-		})
-	})
-	if err != nil {
+	var m onnxpb.ModelProto
+	if err := proto.Unmarshal(model, &m); err != nil {
 		return graph{}, errors.New("not a model that this runtime can load: it is corrupt, or no ONNX file") // protobuf's errors vary
+	}
+	var g graph
+	for _, n := range m.GetGraph().GetNode() {
+		g.nodes = append(g.nodes, node{n.GetOpType(), n.GetInput(), n.GetOutput()})
 	}
 	if len(g.nodes) == 0 {
 		return graph{}, errors.New("not a model that this runtime can load: it has no graph")
 	}
-	return g, nil
-}
-
-func (g *graph) readNode(b []byte) error {
-	var n node
-	err := fields(b, func(number protowire.Number, value []byte) error {
-		switch number {
-		case nodeInput:
-			n.inputs = append(n.inputs, string(value))
-		case nodeOutput:
-			n.outputs = append(n.outputs, string(value))
-		case nodeOperator:
-			n.operator = string(value)
-		}
-		return nil
-	})
-	g.nodes = append(g.nodes, n)
-	return err
-}
-
-// fields calls use with every field of a message that is a string, bytes or a message.
-func fields(message []byte, use func(n protowire.Number, value []byte) error) error {
-	for len(message) > 0 {
-		number, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		message = message[n:]
-		if kind != protowire.BytesType {
-			if n = protowire.ConsumeFieldValue(number, kind, message); n < 0 {
-				return protowire.ParseError(n)
-			}
-			message = message[n:]
-			continue
-		}
-		value, n := protowire.ConsumeBytes(message)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		if err := use(number, value); err != nil {
-			return err
-		}
-		message = message[n:]
+	for _, v := range m.GetGraph().GetInput() {
+		g.inputs = append(g.inputs, v.GetName())
 	}
-	return nil
+	for _, v := range m.GetGraph().GetOutput() {
+		g.outputs = append(g.outputs, v.GetName())
+	}
+	for _, t := range m.GetGraph().GetInitializer() {
+		g.initializers = append(g.initializers, t.GetName())
+	}
+	return g, nil
 }
 
 // withOutputs returns a model whose graph has these tensors as further outputs, the last; the runtime works out their types.
 // A message that is there twice is merged, field by field (protobuf.dev/programming-guides/encoding/#last-one-wins), so the
 // outputs are a second graph appended to the file.
 func withOutputs(model []byte, tensors ...string) []byte {
-	var outputs []byte
+	more := &onnxpb.GraphProto{}
 	for _, name := range tensors {
-		var value []byte
-		value = protowire.AppendTag(value, valueName, protowire.BytesType)
-		value = protowire.AppendString(value, name)
-		outputs = protowire.AppendTag(outputs, graphOutput, protowire.BytesType)
-		outputs = protowire.AppendBytes(outputs, value)
+		more.Output = append(more.Output, &onnxpb.ValueInfoProto{Name: proto.String(name)})
 	}
-	model = protowire.AppendTag(slices.Clone(model), modelGraph, protowire.BytesType)
-	return protowire.AppendBytes(model, outputs)
+	out, _ := proto.MarshalOptions{}.MarshalAppend(slices.Clone(model), &onnxpb.ModelProto{Graph: more}) // no field is required, so nothing can be missing
+	return out
 }
 
 // fromImage lists the tensors between inputs and outputs that depend on the inputs, in the order in which they are made.

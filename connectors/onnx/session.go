@@ -102,7 +102,7 @@ func (s *Session) load(data []byte, cfg Config) (err error) {
 	if err := s.usable(ins, outs, cfg); err != nil {
 		return err
 	}
-	options, err := sessionOptions(cfg)
+	options, err := sessionOptions(cfg, ort.GraphOptimizationLevelEnableAll)
 	if err != nil {
 		return err
 	}
@@ -397,7 +397,7 @@ func (b *buffers) destroy() error {
 
 // sessionOptions: spinning threads would take the cores that other workers need; the arena keeps memory between runs,
 // which is a third of the speed.
-func sessionOptions(cfg Config) (*ort.SessionOptions, error) {
+func sessionOptions(cfg Config, level ort.GraphOptimizationLevel) (*ort.SessionOptions, error) {
 	o, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -406,7 +406,7 @@ func sessionOptions(cfg Config) (*ort.SessionOptions, error) {
 		o.SetIntraOpNumThreads(cfg.Threads),
 		o.SetInterOpNumThreads(1),
 		o.SetExecutionMode(ort.ExecutionModeSequential),
-		o.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
+		o.SetGraphOptimizationLevel(level),
 		o.SetCpuMemArena(true),
 		o.SetMemPattern(true),
 		o.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),

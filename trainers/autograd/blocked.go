@@ -1,0 +1,42 @@
+package autograd
+
+// The runtime's blocked layout (domain com.microsoft.nchwc): [N, C/16, H, W, 16] on processors with AVX-512. The runtime uses it
+// by itself for constant weights only.
+
+import "slices"
+
+const block = 16 // channels
+
+// canBlock tells whether a convolution from x [N, C, H, W] to o channels has a blocked form and is to have it.
+func (t *tape) canBlock(x value, o, group int64) bool {
+	return t.blocked && x.rank() == 4 && group == 1 && x.dims[1]%block == 0 && o%block == 0
+}
+
+func convForward(t *tape, n node) (value, error) {
+	x, weight, out := n.in[0], n.in[1], n.out[0].dims[2:]
+	if x.rank() < 3 || !t.canBlock(x, weight.dims[0], n.int("group", 1)) {
+		return value{}, nil
+	}
+	var bias value
+	if n.given(2) {
+		bias = n.in[2]
+	}
+	return t.blockedConv(x, weight, bias, windowOf(n, weight.dims[2:], x.dims[2:], out), out), nil
+}
+
+// blockedConv is Conv of x by weight [O, C, h, w] and a bias, which may be absent, to [N, O, out…].
+func (t *tape) blockedConv(x, weight, bias value, w window, out []int64) value {
+	const domain = "com.microsoft.nchwc."
+	o, c := weight.dims[0], weight.dims[1]
+	dims := append([]int64{x.dims[0], o}, out...)
+	filters := t.reshape(weight, o/block, block, c/block, block, w.kernel[0], w.kernel[1])
+	filters = t.reshape(t.transpose(filters, 0, 2, 4, 5, 3, 1), weight.dims...)
+	inputs := []value{t.op(domain+"ReorderInput", x.kind, x.dims, []value{x}), filters}
+	if bias.ok() {
+		inputs = append(inputs, bias)
+	}
+	y := t.op(domain+"Conv", x.kind, dims, inputs,
+		intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...), intsAttr("dilations", w.dilations...),
+		intsAttr("pads", slices.Concat(w.before, w.after)...), intAttr("group", 1))
+	return t.op(domain+"ReorderOutput", x.kind, dims, []value{y}, intAttr("channels", o))
+}

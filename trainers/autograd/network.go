@@ -1,0 +1,260 @@
+package autograd
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"gleaner/connectors/onnx"
+	"gleaner/connectors/onnx/onnxpb"
+)
+
+// network is a model with all that can be known before it trains: the shape of every tensor, and the value of every tensor that
+// neither the inputs nor what is learned can change.
+type network struct {
+	model      *onnxpb.ModelProto
+	nodes      []node // those whose outputs change
+	inputs     []value
+	outputs    []value
+	constants  []*onnxpb.TensorProto
+	parameters []*onnxpb.TensorProto // what can be learned, in the order of its first use
+	running    []*onnxpb.TensorProto // averages of batch normalizations
+}
+
+// node is an operator of the model, in opset.
+type node struct {
+	*onnxpb.NodeProto
+	in, out []value // absent ones have no name
+}
+
+// roles are the inputs of operators that are learned.
+var roles = map[string][]int{
+	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "PRelu": {1}, "BatchNormalization": {1, 2},
+	"InstanceNormalization": {1, 2}, "GroupNormalization": {1, 2}, "LayerNormalization": {1, 2},
+}
+
+// carriers are the operators through which a weight may reach its role.
+var carriers = []string{"Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten"}
+
+// inspect reads a model. shapes gives those of inputs that the graph leaves open or that are to be others; learned names
+// initializers that are learned though no role says so; with averages, running averages are no constants.
+func inspect(rt *onnx.Runtime, data []byte, shapes map[string][]int64, learned func(name string) bool, averages bool) (*network, error) {
+	m, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	net := &network{model: m}
+	graph := upgraded(m)
+	if graph.Graph.Input, err = net.fix(shapes); err != nil {
+		return nil, err
+	}
+	live := net.classify(graph.GetGraph(), learned, averages)
+	if err := net.trace(rt, graph, live); err != nil {
+		return nil, err
+	}
+	return net, nil
+}
+
+// fix gives the inputs their shapes.
+func (net *network) fix(shapes map[string][]int64) ([]*onnxpb.ValueInfoProto, error) {
+	var fixed []*onnxpb.ValueInfoProto
+	for _, in := range net.model.GetGraph().GetInput() {
+		t := in.GetType().GetTensorType()
+		v := value{name: in.GetName(), kind: kind(t.GetElemType())}
+		for _, d := range t.GetShape().GetDim() {
+			v.dims = append(v.dims, d.GetDimValue())
+		}
+		if given, ok := shapes[v.name]; ok {
+			v.dims = given
+		}
+		if len(v.dims) == 0 || slices.Min(v.dims) < 1 {
+			return nil, fmt.Errorf("input %q: %v: give a shape of at least one dimension, all known", v.name, v.dims)
+		}
+		net.inputs = append(net.inputs, v)
+		fixed = append(fixed, info(v))
+	}
+	for name := range shapes {
+		if !slices.ContainsFunc(net.inputs, func(v value) bool { return v.name == name }) {
+			return nil, fmt.Errorf("a shape is given for %q, which is no input", name)
+		}
+	}
+	return fixed, nil
+}
+
+// classify finds what is learned, and returns the tensors that change from run to run.
+func (net *network) classify(g *onnxpb.GraphProto, learned func(name string) bool, averages bool) map[string]bool {
+	weights, carried := map[string]*onnxpb.TensorProto{}, map[string]string{}
+	for _, t := range g.GetInitializer() {
+		weights[t.GetName()] = t
+	}
+	for _, n := range g.GetNode() {
+		if slices.Contains(carriers, n.GetOpType()) && len(n.GetInput()) > 0 {
+			carried[n.GetOutput()[0]] = n.GetInput()[0]
+		}
+	}
+	live := map[string]bool{}
+	for _, in := range net.inputs {
+		live[in.name] = true
+	}
+	take := func(list *[]*onnxpb.TensorProto, name string) {
+		for carried[name] != "" {
+			name = carried[name]
+		}
+		t := weights[name]
+		// The binding cannot hold what has no dimension.
+		if t != nil && !live[name] && kind(t.GetDataType()) == float32s && len(t.GetDims()) > 0 && product(t.GetDims()) > 0 {
+			*list = append(*list, t)
+			live[name] = true
+		}
+	}
+	for _, n := range g.GetNode() {
+		op := operatorOf(n)
+		for i, name := range n.GetInput() {
+			// A product's bias is an operator of its own where a product is.
+			bias := op == "Add" && slices.ContainsFunc(g.GetNode(), func(m *onnxpb.NodeProto) bool {
+				return m.GetOpType() == "MatMul" && m.GetOutput()[0] == n.GetInput()[1-i]
+			})
+			if slices.Contains(roles[op], i) || bias || weights[name] != nil && learned(name) {
+				take(&net.parameters, name)
+			}
+			if averages && op == "BatchNormalization" && i > 2 {
+				take(&net.running, name)
+			}
+		}
+	}
+	for _, n := range g.GetNode() {
+		changes := strings.HasPrefix(n.GetOpType(), "Random") || n.GetOpType() == "Bernoulli" || n.GetOpType() == "Multinomial"
+		if changes || n.GetOpType() != "Shape" && n.GetOpType() != "Size" && slices.ContainsFunc(n.GetInput(), func(name string) bool { return live[name] }) {
+			for _, name := range n.GetOutput() {
+				live[name] = true
+			}
+		}
+	}
+	return live
+}
+
+// trace runs the graph for the shapes of its tensors and the values of those that stay.
+func (net *network) trace(rt *onnx.Runtime, graph *onnxpb.ModelProto, live map[string]bool) error {
+	g := graph.GetGraph()
+	var names []string
+	for _, n := range g.GetNode() {
+		for _, name := range n.GetOutput() {
+			if name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	traced, err := rt.Trace(graph, names, func(name string) bool { return !live[name] })
+	if err != nil {
+		return err
+	}
+	values := map[string]value{}
+	for _, in := range net.inputs {
+		values[in.name] = in
+	}
+	for _, t := range slices.Concat(g.GetInitializer(), traced) {
+		values[t.GetName()] = value{t.GetName(), kind(t.GetDataType()), t.GetDims()}
+		if !live[t.GetName()] {
+			net.constants = append(net.constants, t)
+		}
+	}
+	of := func(names []string) []value {
+		out := make([]value, len(names))
+		for i, name := range names {
+			out[i] = values[name] // no name, no value
+		}
+		return out
+	}
+	for _, n := range g.GetNode() {
+		if slices.ContainsFunc(n.GetOutput(), func(name string) bool { return live[name] }) {
+			net.nodes = append(net.nodes, node{n, of(n.GetInput()), of(n.GetOutput())})
+		}
+	}
+	for _, out := range g.GetOutput() {
+		net.outputs = append(net.outputs, values[out.GetName()])
+	}
+	if len(net.outputs) == 0 {
+		return errors.New("it has no output")
+	}
+	return nil
+}
+
+// begin writes the model's inputs, parameters and constants into a graph.
+func (net *network) begin(t *tape) {
+	for _, v := range net.inputs {
+		t.input(v.name, v.kind, v.dims...)
+	}
+	for _, p := range slices.Concat(net.parameters, net.running) {
+		t.input(p.GetName(), kind(p.GetDataType()), p.GetDims()...)
+	}
+	for _, c := range net.constants {
+		t.constant(c)
+	}
+}
+
+// export is the model with other weights.
+func (net *network) export(weights map[string][]float32) ([]byte, error) {
+	m := proto.CloneOf(net.model)
+	for i, t := range m.GetGraph().GetInitializer() {
+		if w, ok := weights[t.GetName()]; ok {
+			m.Graph.Initializer[i] = &onnxpb.TensorProto{
+				Name: t.Name, DataType: t.DataType, Dims: t.GetDims(), DocString: t.DocString, RawData: rawFloats(w),
+			}
+		}
+	}
+	return proto.Marshal(m)
+}
+
+// attribute finds an attribute, nil where there is none; its getters then give zeros.
+func (n node) attribute(name string) *onnxpb.AttributeProto {
+	for _, a := range n.GetAttribute() {
+		if a.GetName() == name {
+			return a
+		}
+	}
+	return nil
+}
+
+func (n node) int(name string, otherwise int64) int64 {
+	if a := n.attribute(name); a != nil {
+		return a.GetI()
+	}
+	return otherwise
+}
+
+func (n node) float(name string, otherwise float64) float64 {
+	if a := n.attribute(name); a != nil {
+		return float64(a.GetF())
+	}
+	return otherwise
+}
+
+func (n node) text(name, otherwise string) string {
+	if a := n.attribute(name); a != nil {
+		return string(a.GetS())
+	}
+	return otherwise
+}
+
+// ints gives count times otherwise where the attribute is absent.
+func (n node) ints(name string, count int, otherwise int64) []int64 {
+	if a := n.attribute(name); a != nil {
+		return a.GetInts()
+	}
+	return slices.Repeat([]int64{otherwise}, count)
+}
+
+// axis counts an axis from the front.
+func (n node) axis(name string, otherwise int64, rank int) int {
+	a := n.int(name, otherwise)
+	if a < 0 {
+		a += int64(rank)
+	}
+	return int(a)
+}
+
+// given tells whether the node has that input.
+func (n node) given(i int) bool { return i < len(n.in) && n.in[i].ok() }
