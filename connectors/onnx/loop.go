@@ -143,8 +143,12 @@ func (l *Loop) next(t *loopTensor) ort.Value {
 	return t.values[0]
 }
 
-// Run runs a graph, counted from zero in the order of LoadLoop. After an error all carried tensors are as they were.
+// Run runs a graph, counted from zero in the order of LoadLoop. After an error all carried tensors are as they were; once the
+// Loop is closed it is ErrClosed.
 func (l *Loop) Run(graph int) error {
+	if l.graphs == nil {
+		return fmt.Errorf("onnx loop: %w", ErrClosed)
+	}
 	g := l.graphs[graph]
 	b, err := l.binding(g)
 	if err == nil {

@@ -3,7 +3,11 @@ package autograd
 // The runtime's blocked layout (domain com.microsoft.nchwc): [N, C/16, H, W, 16] on processors with AVX-512. The runtime uses it
 // by itself for constant weights only.
 
-import "slices"
+import (
+	"slices"
+
+	"gleaner/connectors/onnx"
+)
 
 const block = 16 // channels
 
@@ -39,4 +43,24 @@ func (t *tape) blockedConv(x, weight, bias value, w window, out []int64) value {
 		intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...), intsAttr("dilations", w.dilations...),
 		intsAttr("pads", slices.Concat(w.before, w.after)...), intAttr("group", 1))
 	return t.op(domain+"ReorderOutput", x.kind, dims, []value{y}, intAttr("channels", o))
+}
+
+// CanBlock tries whether the runtime's blocked layout has blocks of 16 channels on this processor: a convolution in it equals
+// the plain one.
+func CanBlock(rt *onnx.Runtime) bool {
+	t := newTape()
+	t.blocked = true
+	const n = 2 * block
+	numbers := make([]float64, n*n*9)
+	for i := range numbers {
+		numbers[i] = float64(i*7919%97) / 97
+	}
+	x := t.add(t.floats(float32s, []int64{1, n, 3, 3}, numbers[:9*n]...), t.input("zero", float32s, 1)) // a graph needs an input
+	weight := t.floats(float32s, []int64{n, n, 3, 3}, numbers...)
+	w := window{kernel: []int64{3, 3}, strides: []int64{1, 1}, dilations: []int64{1, 1}, before: []int64{1, 1}, after: []int64{1, 1}}
+	plain, blocked := t.conv(x, weight, w, 1, []int64{3, 3}), t.blockedConv(x, weight, value{}, w, []int64{3, 3})
+	worst := t.reduce("ReduceMax", t.reshape(t.unary("Abs", t.sub(plain, blocked)), 9*n), true, 0)
+	t.output("worst", worst)
+	traced, err := rt.Trace(t.model(), []string{"worst"}, func(string) bool { return true })
+	return err == nil && reals(traced[0])[0] < 1e-3
 }

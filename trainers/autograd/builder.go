@@ -66,12 +66,18 @@ func newBuilder() *builder {
 	}
 }
 
-// prefix begins the names of all tensors that a model's graph does not have.
+// prefix begins the names of the tensors that a model's graph does not have.
 const prefix = "autograd."
 
+// name makes a name that no tensor has.
 func (b *builder) name() string {
-	b.count++
-	return fmt.Sprintf("%s%d", prefix, b.count)
+	for {
+		b.count++
+		name := fmt.Sprintf("%s%d", prefix, b.count)
+		if _, taken := b.values[name]; !taken {
+			return name
+		}
+	}
 }
 
 // emit adds an operator whose outputs have these types and shapes, and returns them with their names.

@@ -131,7 +131,7 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 		if e.training {
 			t.average = &averaging{momentum: 0.9, next: map[string]value{}}
 		}
-		net.begin(t)
+		net.begin(t, func(string) bool { return false })
 	}
 	seeds := map[string]value{}
 	var wanted []value

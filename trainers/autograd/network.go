@@ -182,16 +182,29 @@ func (net *network) trace(rt *onnx.Runtime, graph *onnxpb.ModelProto, live map[s
 	return nil
 }
 
-// begin writes the model's inputs, parameters and constants into a graph.
-func (net *network) begin(t *tape) {
+// begin writes the model's inputs, parameters and constants into a graph. Frozen parameters are constants.
+func (net *network) begin(t *tape, frozen func(name string) bool) {
 	for _, v := range net.inputs {
 		t.input(v.name, v.kind, v.dims...)
 	}
-	for _, p := range slices.Concat(net.parameters, net.running) {
+	constants := slices.Clone(net.constants)
+	for _, p := range net.parameters {
+		if frozen(p.GetName()) {
+			constants = append(constants, p)
+			continue
+		}
 		t.input(p.GetName(), kind(p.GetDataType()), p.GetDims()...)
 	}
-	for _, c := range net.constants {
+	for _, r := range net.running {
+		t.input(r.GetName(), kind(r.GetDataType()), r.GetDims()...)
+	}
+	for _, c := range constants {
 		t.constant(c)
+	}
+	for _, n := range net.nodes {
+		for _, out := range n.out {
+			t.values[out.name] = out // names that are taken
+		}
 	}
 }
 

@@ -30,11 +30,7 @@ func (t *tape) needs(v value) bool { return t.needed[v.name] }
 func (t *tape) record(n node) error {
 	name := operatorOf(n.NodeProto)
 	for _, out := range n.out {
-		if !out.ok() {
-			continue
-		}
-		t.values[out.name] = out
-		if floating(out.kind) && slices.ContainsFunc(n.in, t.needs) {
+		if out.ok() && floating(out.kind) && slices.ContainsFunc(n.in, t.needs) {
 			t.needed[out.name] = true
 		}
 	}

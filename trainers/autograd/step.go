@@ -1,0 +1,130 @@
+package autograd
+
+import (
+	"fmt"
+	"slices"
+
+	"gleaner/connectors/onnx"
+)
+
+// data is the memory of a tensor, nil where there is none of that name and type.
+func data[T float32 | int64](t *Trainer, tensor string) []T {
+	x, err := onnx.LoopData[T](t.loop, tensor)
+	if err != nil {
+		return nil
+	}
+	return x
+}
+
+// Input is the memory of a float32 input of the model, row-major, to be written before Step; nil if there is none of that name.
+func (t *Trainer) Input(name string) []float32 {
+	if !slices.ContainsFunc(t.net.inputs, func(v value) bool { return v.name == name }) {
+		return nil
+	}
+	return data[float32](t, name)
+}
+
+// Labels is the memory of the class of each sample, from zero; nil where the loss has none.
+func (t *Trainer) Labels() []int64 { return data[int64](t, labelsInput) }
+
+// SampleWeights is the memory of the weight of each sample, 1 at first: 0 leaves a sample out, as what fills a last batch.
+func (t *Trainer) SampleWeights() []float32 { return data[float32](t, weightsInput) }
+
+// Target is the memory of what an output is to be; nil where the loss has no targets.
+func (t *Trainer) Target(output string) []float32 { return data[float32](t, targetInput+output) }
+
+// Losses are those of the last step before its update. They are overwritten by the next.
+func (t *Trainer) Losses() []float32 { return data[float32](t, lossesOutput) }
+
+// Output is what the model's output was in the last step, before its update; nil if its weights do not change it.
+func (t *Trainer) Output(name string) []float32 { return data[float32](t, nextOutput+"output."+name) }
+
+// GradientNorm is the norm of all gradients in the last update before they were clipped; 0 where there is no limit.
+func (t *Trainer) GradientNorm() float32 {
+	if n := data[float32](t, normOutput); len(n) > 0 {
+		return n[0]
+	}
+	return 0
+}
+
+// Parameter is the current value of a parameter that learns; it is good until the next step.
+func (t *Trainer) Parameter(name string) []float32 {
+	if !slices.ContainsFunc(t.parameters, func(v value) bool { return v.name == name }) {
+		return nil
+	}
+	return data[float32](t, name)
+}
+
+// Parameters are the names of the parameters that learn, in the order of the graph.
+func (t *Trainer) Parameters() []string {
+	out := make([]string, len(t.parameters))
+	for i, p := range t.parameters {
+		out[i] = p.name
+	}
+	return out
+}
+
+// Updates counts the updates so far.
+func (t *Trainer) Updates() int { return t.steps / t.Accumulate }
+
+// Step runs the model forward and backward on what the inputs hold, and, at every Accumulate-th call, updates the weights at this
+// learning rate. After an error the weights are as they were.
+func (t *Trainer) Step(rate float64) error {
+	for i, label := range t.Labels() {
+		if label < 0 || label >= t.classes {
+			return fmt.Errorf("training: label %d of sample %d: there are %d classes", label, i, t.classes)
+		}
+	}
+	set := func(tensor string, x float32) {
+		if at := data[float32](t, tensor); at != nil {
+			at[0] = x
+		}
+	}
+	position := t.steps % t.Accumulate
+	number := t.Updates() + 1
+	set(rateInput, float32(rate))
+	set(numberInput, float32(number))
+	set(keepInput, min(float32(position), 1))
+	if t.Lookahead.Steps > 0 {
+		set(syncInput, float32(truth(number%t.Lookahead.Steps == 0)))
+	}
+	if err := t.loop.Run(0); err != nil {
+		return fmt.Errorf("training: %w", err)
+	}
+	if t.Accumulate > 1 && position == t.Accumulate-1 {
+		if err := t.loop.Run(1); err != nil {
+			return fmt.Errorf("training: %w", err)
+		}
+	}
+	t.steps++
+	return nil
+}
+
+// Export writes the model with its present weights, for any ONNX Runtime: the file that was given to New, but for these.
+// With averaged, weights that learn are their moving averages, which Config.Average must have asked for.
+func (t *Trainer) Export(averaged bool) ([]byte, error) {
+	if averaged && t.Average == 0 {
+		return nil, fmt.Errorf("training: no average of the weights was kept")
+	}
+	weights := map[string][]float32{}
+	for _, p := range t.parameters {
+		weights[p.name] = data[float32](t, p.name)
+		if averaged {
+			weights[p.name] = data[float32](t, prefix+averageState+"."+p.name)
+		}
+	}
+	for _, r := range t.net.running {
+		if x := data[float32](t, r.GetName()); x != nil {
+			weights[r.GetName()] = x
+		}
+	}
+	return t.net.export(weights)
+}
+
+// Close frees the graphs and the weights. Further calls do nothing, and Step returns onnx.ErrClosed.
+func (t *Trainer) Close() error {
+	if t.loop == nil { // New failed before there was one
+		return nil
+	}
+	return t.loop.Close()
+}

@@ -1,0 +1,226 @@
+package autograd
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"gleaner/connectors/onnx"
+	"gleaner/connectors/onnx/onnxpb"
+)
+
+// Config says how a model is trained.
+type Config struct {
+	Inputs     map[string][]int64 // shapes of inputs, where the graph leaves them open or another batch is wanted
+	Loss       Loss
+	Optimizer  Optimizer
+	Groups     []Group
+	Learned    string    // a regular expression for initializers that learn though no operator says so: scales and offsets of Mul and Add
+	Decay      float64   // weight decay, of parameters of two and more dimensions
+	Clip       float64   // largest norm of all gradients together; 0 for no limit
+	Average    float64   // of the weights: how much stays of an exponential moving average at each step; 0 for none
+	Momentum   *float64  // of running averages: how much stays at each batch; nil freezes batch normalizations in their averages
+	Lookahead  Lookahead // none by default
+	Accumulate int       // calls of Step whose gradients are averaged for one update
+	Threads    int
+	Blocked    bool // convolve by the blocked layout of processors with AVX-512 where channels come by 16; see CanBlock
+}
+
+// DefaultConfig is SGD with Nesterov momentum on the cross-entropy of the first output, one thread, batch normalizations frozen.
+func DefaultConfig() Config {
+	return Config{Loss: CrossEntropy{}, Optimizer: SGD{Momentum: 0.9, Nesterov: true}, Accumulate: 1, Threads: 1}
+}
+
+// Validate refuses what could not train.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Loss == nil || c.Optimizer == nil {
+		return errors.New("a loss and an optimizer are needed")
+	}
+	errs = append(errs, c.Loss.validate(), c.Optimizer.validate(), c.Lookahead.validate())
+	for _, g := range c.Groups {
+		if _, err := regexp.Compile(g.Match); err != nil {
+			errs = append(errs, fmt.Errorf("group %q: %w", g.Match, err))
+		}
+		if g.Optimizer != nil {
+			errs = append(errs, g.Optimizer.validate())
+		}
+		if !(g.Rate >= 0) || math.IsInf(g.Rate, 0) {
+			errs = append(errs, fmt.Errorf("group %q: rate %g: must be at least 0", g.Match, g.Rate))
+		}
+	}
+	if _, err := regexp.Compile(c.Learned); err != nil {
+		errs = append(errs, fmt.Errorf("learned: %w", err))
+	}
+	if !(c.Decay >= 0) || !(c.Clip >= 0) {
+		errs = append(errs, fmt.Errorf("weight decay %g, clipping at %g: must be at least 0", c.Decay, c.Clip))
+	}
+	errs = append(errs, within("average", c.Average))
+	if c.Momentum != nil {
+		errs = append(errs, within("momentum of running averages", *c.Momentum))
+	}
+	if c.Accumulate < 1 || c.Threads < 1 {
+		errs = append(errs, fmt.Errorf("accumulate %d, threads %d: must be at least 1", c.Accumulate, c.Threads))
+	}
+	return errors.Join(errs...)
+}
+
+// Trainer trains one model, whose weights stay in the runtime's reach from step to step. It is for one goroutine at a time.
+type Trainer struct {
+	settings
+	net        *network
+	loop       *onnx.Loop
+	parameters []value
+	carried    []value // parameters, running averages and what optimizers keep
+	classes    int64   // of labels; 0 where the loss has none
+	steps      int     // calls of Step
+}
+
+// New writes the training graph of a model, an ONNX file, and loads it. What operators use as weights and what Learned
+// matches is trained, if it is of float32 and has a dimension. An operator that gradients would have to pass and that is not
+// among Operators is an error that names its node.
+func New(rt *onnx.Runtime, model []byte, cfg Config) (*Trainer, error) {
+	t := &Trainer{settings: settings{Config: cfg}}
+	if err := t.load(rt, model); err != nil {
+		return nil, errors.Join(fmt.Errorf("training: %w", err), t.Close())
+	}
+	return t, nil
+}
+
+func (t *Trainer) load(rt *onnx.Runtime, model []byte) (err error) {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	for _, g := range t.Groups {
+		t.patterns = append(t.patterns, regexp.MustCompile(g.Match))
+	}
+	further := regexp.MustCompile(t.Learned)
+	t.net, err = inspect(rt, model, t.Inputs, func(name string) bool { return t.Learned != "" && further.MatchString(name) }, t.Momentum != nil)
+	if err != nil {
+		return err
+	}
+	graphs, u, err := t.graphs()
+	if err != nil {
+		return err
+	}
+	if t.loop, err = rt.LoadLoop(onnx.Config{Threads: t.Threads}, graphs...); err != nil {
+		return err
+	}
+	for _, p := range slices.Concat(t.net.parameters, t.net.running) {
+		t.fill(p.GetName(), p)
+	}
+	for _, p := range t.net.parameters {
+		for state, of := range u.started {
+			if of.name == p.GetName() {
+				t.fill(state, p)
+			}
+		}
+	}
+	for i := range t.SampleWeights() {
+		t.SampleWeights()[i] = 1
+	}
+	return nil
+}
+
+// fill puts numbers into a tensor of the loop; one that no graph reads is not there.
+func (t *Trainer) fill(tensor string, from *onnxpb.TensorProto) {
+	into, err := onnx.LoopData[float32](t.loop, tensor)
+	if err != nil {
+		return
+	}
+	for i, x := range reals(from) {
+		into[i] = float32(x)
+	}
+}
+
+// Inputs and outputs of accumulation.
+const (
+	keepInput    = prefix + "keep"
+	sumState     = prefix + "sum."
+	lossesOutput = prefix + "losses"
+	nextOutput   = prefix + "next."
+)
+
+// graphs writes one graph for a step, or two where gradients accumulate: one adds to them, and one uses them.
+func (t *Trainer) graphs() ([]onnx.LoopGraph, *update, error) {
+	tp := newTape()
+	tp.blocked = t.Blocked
+	if t.Momentum != nil {
+		tp.average = &averaging{momentum: *t.Momentum, next: map[string]value{}}
+	}
+	t.net.begin(tp, func(name string) bool { return t.group(name).Frozen })
+	for _, p := range t.net.parameters {
+		if v := tp.values[p.GetName()]; !t.group(v.name).Frozen {
+			tp.need(v)
+			t.parameters = append(t.parameters, v)
+		}
+	}
+	for _, n := range t.net.nodes {
+		if err := tp.record(n); err != nil {
+			return nil, nil, err
+		}
+	}
+	var changing []value
+	for _, out := range t.net.outputs {
+		if tp.needs(out) {
+			changing = append(changing, out)
+			tp.output(nextOutput+"output."+out.name, tp.reshape(out, max1(out.dims)...))
+		}
+	}
+	loss, err := t.Loss.build(tp.builder, changing)
+	if err != nil {
+		return nil, nil, err
+	}
+	tp.output(lossesOutput, loss.samples)
+	if err := tp.backward(loss.seeds); err != nil {
+		return nil, nil, err
+	}
+	t.parameters = slices.DeleteFunc(t.parameters, func(p value) bool { return !tp.grads[p.name].ok() })
+	if len(t.parameters) == 0 {
+		return nil, nil, errors.New("the loss depends on no parameter that learns")
+	}
+	t.classes = loss.classes
+	first := &update{tp.builder, map[string]value{}, map[string]value{}}
+	if tp.average != nil {
+		for name, next := range tp.average.next {
+			first.carry(tp.values[name], next)
+		}
+	}
+	if t.Accumulate == 1 {
+		first.step(&t.settings, t.parameters, tp.grads)
+		g, err := t.finish("step", first)
+		return []onnx.LoopGraph{g}, first, err
+	}
+	keep := first.input(keepInput, float32s, 1)
+	second := &update{newBuilder(), map[string]value{}, map[string]value{}}
+	means := map[string]value{}
+	for _, p := range t.parameters {
+		sum := first.input(sumState+p.name, p.kind, p.dims...)
+		first.carry(sum, first.add(first.mul(sum, keep), tp.grads[p.name]))
+		second.input(p.name, p.kind, p.dims...)
+		means[p.name] = second.scale(second.input(sum.name, p.kind, p.dims...), 1/float64(t.Accumulate))
+	}
+	second.step(&t.settings, t.parameters, means)
+	g1, err1 := t.finish("gradients", first)
+	g2, err2 := t.finish("update", second)
+	return []onnx.LoopGraph{g1, g2}, second, errors.Join(err1, err2)
+}
+
+// finish makes outputs of what is carried.
+func (t *Trainer) finish(name string, u *update) (onnx.LoopGraph, error) {
+	g := onnx.LoopGraph{Name: name, Carry: map[string]string{}}
+	for _, in := range u.graph.GetInput() {
+		if next, ok := u.next[in.GetName()]; ok {
+			u.output(nextOutput+in.GetName(), next)
+			g.Carry[nextOutput+in.GetName()] = in.GetName()
+			t.carried = append(t.carried, u.values[in.GetName()])
+		}
+	}
+	var err error
+	g.Model, err = proto.Marshal(u.model())
+	return g, err
+}
