@@ -42,7 +42,7 @@ type loopGraph struct {
 	LoopGraph
 	session         *ort.DynamicAdvancedSession
 	inputs, outputs []schemas.TensorSpec
-	odd             bool                     // after an odd number of runs: which of two tensors is the current one
+	odd             bool                      // after an odd number of runs: which of two tensors is the current one
 	bindings        map[string]*ort.IoBinding // by which tensors of all graphs are current
 }
 

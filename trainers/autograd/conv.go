@@ -25,8 +25,7 @@ func convGrad(t *tape, n node, dy []value) ([]value, error) {
 
 // channelSum sums [N, C, …] to [C].
 func (b *builder) channelSum(x value) value {
-	per := append([]int64{x.dims[1]}, slices.Repeat([]int64{1}, x.rank()-2)...)
-	return b.reshape(b.sumTo(x, per), x.dims[1])
+	return b.reshape(b.sumTo(x, append([]int64{x.dims[1]}, slices.Repeat([]int64{1}, x.rank()-2)...)), x.dims[1])
 }
 
 // convDataGrad is a ConvTranspose, or, without strides and where the runtime is faster at it, a Conv by the kernel turned around.
@@ -38,7 +37,7 @@ func (t *tape) convDataGrad(d, weight value, w window, group int64, dims []int64
 		turned.before[i], turned.after[i] = w.reach(i)-1-w.before[i], w.reach(i)-1-w.after[i]
 		fits = fits && w.strides[i] == 1 && turned.before[i] >= 0 && turned.after[i] >= 0
 	}
-	depthwise := group == dims[1] && group == d.dims[1]
+	depthwise := dims[1] == group && d.dims[1] == group
 	switch {
 	case fits && depthwise:
 		return t.conv(d, t.flipped(weight), turned, group, dims[2:])

@@ -207,12 +207,12 @@ func TestConvNet(t *testing.T) {
 	for name, blocked := range map[string]bool{"standard": false, "blocked": true} {
 		t.Run(name, func(t *testing.T) {
 			rt := open(t)
-			width := int64(6)
+			width, steps := int64(6), 30
 			if blocked {
 				if !CanBlock(rt) {
 					t.Skip("SKIPPED, NOT PASSED: the processor has no AVX-512")
 				}
-				width = 32
+				width, steps = 32, 5
 			}
 			r := rand.New(rand.NewPCG(1, 2))
 			p := &plain{n: 4, width: int(width), side: 8, blocks: 3, classes: 5, w: map[string][]float64{}, v: map[string][]float64{}}
@@ -225,7 +225,7 @@ func TestConvNet(t *testing.T) {
 				}
 				p.v[name] = make([]float64, len(p.w[name]))
 			}
-			for step := range 30 {
+			for step := range steps {
 				images := make([]float64, len(tr.Input("x")))
 				for i := range images {
 					tr.Input("x")[i] = float32(r.NormFloat64())
@@ -245,8 +245,65 @@ func TestConvNet(t *testing.T) {
 					near(t, fmt.Sprintf("step %d: %s", step, name), tr.Parameter(name), p.w[name], 1e-4)
 				}
 			}
+			exported, err := tr.Export(false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := tr.Step(0); err != nil {
+				t.Fatal(err)
+			}
+			nearly(t, "served logits", serve(t, rt, exported, tr.Input("x"))[0], tr.Output("logits"), 1e-5)
 		})
 	}
+}
+
+// TestBatchNormalization trains a residual block whose averages are those of the last batch alone: then the exported file
+// serves the logits of the training graph.
+func TestBatchNormalization(t *testing.T) {
+	rt := open(t)
+	r := rand.New(rand.NewPCG(4, 4))
+	const n, c, side, classes = 6, 16, 8, 4
+	b := newBuilder()
+	block := func(x value, name string) value {
+		w := weight(b, r, name+"w", 0, 0.1, c, x.dims[1], 3, 3)
+		x = b.op("Conv", x.kind, []int64{n, c, side, side}, []value{x, w}, intsAttr("kernel_shape", 3, 3), intsAttr("pads", 1, 1, 1, 1))
+		gain, bias := weight(b, r, name+"gain", 1, 0.1, c), weight(b, r, name+"bias", 0, 0.1, c)
+		mean, variance := weight(b, r, name+"mean", 0, 0, c), weight(b, r, name+"variance", 1, 0, c)
+		return b.unary("Relu", b.op("BatchNormalization", x.kind, x.dims, []value{x, gain, bias, mean, variance}))
+	}
+	x := block(b.input("x", float32s, n, 3, side, side), "stem.")
+	x = b.add(x, block(block(x, "first."), "second."))
+	pooled := b.reshape(b.op("GlobalAveragePool", x.kind, []int64{n, c, 1, 1}, []value{x}), n, c)
+	b.output("logits", b.matmul(pooled, weight(b, r, "head", 0, 0.3, c, classes)))
+	model := file(t, b)
+
+	cfg := DefaultConfig()
+	cfg.Momentum = new(float64)
+	tr := trainer(t, rt, model, cfg)
+	copy(tr.Input("x"), noise(n*3*side*side, 1))
+	for i := range tr.Labels() {
+		tr.Labels()[i] = int64(i % classes)
+	}
+	var first, last float32
+	for step := range 40 {
+		if err := tr.Step(0.05); err != nil {
+			t.Fatal(err)
+		}
+		if last = tr.Losses()[0]; step == 0 {
+			first = last
+		}
+	}
+	if !(last < first/2) {
+		t.Errorf("the loss goes from %g to %g", first, last)
+	}
+	if err := tr.Step(0); err != nil {
+		t.Fatal(err)
+	}
+	exported, err := tr.Export(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nearly(t, "logits", serve(t, rt, exported, tr.Input("x"))[0], tr.Output("logits"), 1e-5)
 }
 
 func trainer(tb testing.TB, rt *onnx.Runtime, model []byte, cfg Config) *Trainer {

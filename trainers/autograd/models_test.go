@@ -128,15 +128,16 @@ func TestFineTune(t *testing.T) {
 				}
 			}
 			const steps = 20
+			rate := Cosine(1e-5, 0.1, steps).Warmup(3)
 			var losses []float32
-			for range steps {
-				if err := tr.Step(3e-4); err != nil {
+			for step := range steps {
+				if err := tr.Step(rate(step)); err != nil {
 					t.Fatal(err)
 				}
 				losses = append(losses, tr.Losses()[0])
 			}
 			t.Logf("%d parameters learn; losses %.3g", len(tr.Parameters()), losses)
-			if !(losses[steps-1] < losses[0]/2) {
+			if !(losses[steps-1] < 0.8*losses[0]) {
 				t.Errorf("the loss goes from %g to %g", losses[0], losses[steps-1])
 			}
 			exported, err := tr.Export(false)
@@ -148,7 +149,7 @@ func TestFineTune(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, out := range tr.net.outputs {
-				nearly(t, "output "+out.name, tr.Output(out.name), after[i], 1e-5)
+				nearly(t, "output "+out.name, tr.Output(out.name), after[i], 5e-5) // a hundred layers of float32, in other kernels
 			}
 		})
 	}

@@ -260,9 +260,9 @@ func (n node) ints(name string, count int, otherwise int64) []int64 {
 	return slices.Repeat([]int64{otherwise}, count)
 }
 
-// axis counts an axis from the front.
-func (n node) axis(name string, otherwise int64, rank int) int {
-	a := n.int(name, otherwise)
+// axis is the attribute of that name, counted from the front.
+func (n node) axis(otherwise int64, rank int) int {
+	a := n.int("axis", otherwise)
 	if a < 0 {
 		a += int64(rank)
 	}

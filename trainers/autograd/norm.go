@@ -2,8 +2,7 @@ package autograd
 
 import "slices"
 
-// Instance, group and layer normalization: each row of a matrix gets mean 0 and variance 1 (Ba et al. 2016; Ulyanov et al.
-// 2016; Wu and He 2018).
+// Group and layer normalization: each row of a matrix gets mean 0 and variance 1 (Ba et al. 2016; Wu and He 2018).
 
 // rows describes how a node normalizes: x as [rows, length], then y = x̂·scale + bias in x's shape.
 type rows struct {
@@ -14,27 +13,17 @@ type rows struct {
 
 func (t *tape) rowsOf(n node) rows {
 	x := n.in[0]
-	r := rows{epsilon: n.float("epsilon", 1e-5)}
-	channel := append([]int64{x.dims[1]}, slices.Repeat([]int64{1}, x.rank()-2)...)
-	switch n.GetOpType() {
-	case "InstanceNormalization":
-		r.rows = x.dims[0] * x.dims[1]
-	case "GroupNormalization":
+	r := rows{scale: n.in[1], epsilon: n.float("epsilon", 1e-5)}
+	if n.given(2) {
+		r.bias = n.in[2]
+	}
+	if n.GetOpType() == "GroupNormalization" {
 		r.rows = x.dims[0] * n.int("num_groups", 1)
-	default:
-		axis := n.axis("axis", -1, x.rank())
-		r.rows, channel = product(x.dims[:axis]), nil
+		r.scale, r.bias = t.perChannel(r.scale, x.rank()), t.perChannel(r.bias, x.rank())
+	} else {
+		r.rows = product(x.dims[:n.axis(-1, x.rank())])
 	}
 	r.length = x.size() / r.rows
-	r.scale = n.in[1]
-	if channel != nil {
-		r.scale = t.reshape(r.scale, channel...)
-	}
-	if n.given(2) {
-		if r.bias = n.in[2]; channel != nil {
-			r.bias = t.reshape(r.bias, channel...)
-		}
-	}
 	return r
 }
 
@@ -43,13 +32,13 @@ func (t *tape) normalized(x value, r rows) (unit, inverse value) {
 	m := t.reshape(x, r.rows, r.length)
 	centered := t.sub(m, t.mean(m, true, 1))
 	variance := t.mean(t.mul(centered, centered), true, 1)
-	inverse = t.unary("Reciprocal", t.unary("Sqrt", t.shift(variance, r.epsilon)))
+	inverse = t.inverse(variance, r.epsilon)
 	return t.mul(centered, inverse), inverse
 }
 
 // rowNorm writes the node so that its gradient shares the statistics, if there is to be one.
 func rowNorm(t *tape, n node) (value, error) {
-	if !slices.ContainsFunc(n.in, t.needs) || len(n.out) > 1 || n.in[0].rank() < 2 {
+	if !slices.ContainsFunc(n.in, t.needs) || len(n.out) > 1 {
 		return value{}, nil
 	}
 	r := t.rowsOf(n)

@@ -14,7 +14,7 @@ func (b *builder) span(x value, axis int, from, to int64) value {
 }
 
 func concatGrad(t *tape, n node, dy []value) ([]value, error) {
-	axis := n.axis("axis", 0, n.out[0].rank())
+	axis := n.axis(0, n.out[0].rank())
 	dx := make([]value, len(n.in))
 	at := int64(0)
 	for i, x := range n.in {
@@ -27,7 +27,7 @@ func concatGrad(t *tape, n node, dy []value) ([]value, error) {
 }
 
 func splitGrad(t *tape, n node, dy []value) ([]value, error) {
-	axis := n.axis("axis", 0, n.in[0].rank())
+	axis := n.axis(0, n.in[0].rank())
 	parts := slices.Clone(dy)
 	for i, part := range parts {
 		if !part.ok() {
@@ -129,7 +129,7 @@ func gatherGrad(t *tape, n node, dy []value) ([]value, error) {
 	if index.kind != int64s && index.kind != int32s {
 		return nil, errors.New("indices of another type than int64 and int32")
 	}
-	axis := n.axis("axis", 0, x.rank())
+	axis := n.axis(0, x.rank())
 	lead, size, tail := product(x.dims[:axis]), x.dims[axis], product(x.dims[axis+1:])
 	d := t.reshape(dy[0], lead, index.size(), tail)
 	if c, ok := t.constants[index.name]; ok && index.kind == int64s {

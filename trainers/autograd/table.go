@@ -34,7 +34,7 @@ var operators = map[string]operator{
 	"Conv": {forward: convForward, backward: convGrad}, "ConvTranspose": {backward: convTransposeGrad},
 	// norm.go, batchnorm.go
 	"BatchNormalization":    {forward: batchNorm, backward: batchNormGrad},
-	"InstanceNormalization": {forward: rowNorm, backward: rowNormGrad}, "GroupNormalization": {forward: rowNorm, backward: rowNormGrad},
+	"InstanceNormalization": {forward: instanceNorm, backward: instanceNormGrad}, "GroupNormalization": {forward: rowNorm, backward: rowNormGrad},
 	"LayerNormalization": {forward: rowNorm, backward: rowNormGrad},
 	// pool.go
 	"MaxPool": {forward: maxPool, backward: maxPoolGrad}, "AveragePool": {backward: averagePoolGrad},

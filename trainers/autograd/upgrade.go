@@ -71,7 +71,7 @@ func (u *upgrader) node(n *onnxpb.NodeProto) {
 			n.Attribute = append(n.Attribute, intAttr("num_outputs", int64(len(n.Output))))
 		}
 	case op == "Upsample" || op == "Resize" && u.from < 11:
-		scales := ""
+		var scales string
 		if a := u.take(n, "scales"); a != nil {
 			scales = u.tensor(&onnxpb.TensorProto{DataType: proto.Int32(int32(float32s)), Dims: []int64{int64(len(a.GetFloats()))}, FloatData: a.GetFloats()})
 		} else {
