@@ -27,6 +27,9 @@ func parse(data []byte) (*onnxpb.ModelProto, error) {
 	}
 	var nodes []*onnxpb.NodeProto
 	for _, n := range g.GetNode() {
+		if len(n.GetOutput()) == 0 {
+			return nil, fmt.Errorf("node %s has no output", title(n))
+		}
 		if n.GetOpType() != "Constant" || n.GetDomain() != "" || len(n.GetOutput()) != 1 {
 			nodes = append(nodes, n)
 			continue
@@ -81,7 +84,9 @@ func constantOf(n *onnxpb.NodeProto) (*onnxpb.TensorProto, error) {
 	for _, a := range n.GetAttribute() {
 		switch a.GetName() {
 		case "value":
-			return proto.CloneOf(a.GetT()), nil
+			if a.GetT() != nil {
+				return proto.CloneOf(a.GetT()), nil
+			}
 		case "value_float":
 			return &onnxpb.TensorProto{DataType: proto.Int32(int32(float32s)), FloatData: []float32{a.GetF()}}, nil
 		case "value_floats":

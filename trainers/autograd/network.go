@@ -86,13 +86,17 @@ func (net *network) fix(shapes map[string][]int64) ([]*onnxpb.ValueInfoProto, er
 
 // classify finds what is learned, and returns the tensors that change from run to run.
 func (net *network) classify(g *onnxpb.GraphProto, learned func(name string) bool, averages bool) map[string]bool {
-	weights, carried := map[string]*onnxpb.TensorProto{}, map[string]string{}
+	weights := map[string]*onnxpb.TensorProto{} // and, under further names, what carriers made of them
 	for _, t := range g.GetInitializer() {
 		weights[t.GetName()] = t
 	}
+	products := map[string]bool{}
 	for _, n := range g.GetNode() {
-		if slices.Contains(carriers, n.GetOpType()) && len(n.GetInput()) > 0 {
-			carried[n.GetOutput()[0]] = n.GetInput()[0]
+		if slices.Contains(carriers, n.GetOpType()) && len(n.GetInput()) > 0 && weights[n.GetInput()[0]] != nil {
+			weights[n.GetOutput()[0]] = weights[n.GetInput()[0]]
+		}
+		if n.GetOpType() == "MatMul" {
+			products[n.GetOutput()[0]] = true
 		}
 	}
 	live := map[string]bool{}
@@ -100,23 +104,18 @@ func (net *network) classify(g *onnxpb.GraphProto, learned func(name string) boo
 		live[in.name] = true
 	}
 	take := func(list *[]*onnxpb.TensorProto, name string) {
-		for carried[name] != "" {
-			name = carried[name]
-		}
 		t := weights[name]
 		// The binding cannot hold what has no dimension.
-		if t != nil && !live[name] && kind(t.GetDataType()) == float32s && len(t.GetDims()) > 0 && product(t.GetDims()) > 0 {
+		if t != nil && !live[t.GetName()] && kind(t.GetDataType()) == float32s && len(t.GetDims()) > 0 && product(t.GetDims()) > 0 {
 			*list = append(*list, t)
-			live[name] = true
+			live[t.GetName()] = true
 		}
 	}
 	for _, n := range g.GetNode() {
 		op := operatorOf(n)
 		for i, name := range n.GetInput() {
-			// A product's bias is an operator of its own where a product is.
-			bias := op == "Add" && slices.ContainsFunc(g.GetNode(), func(m *onnxpb.NodeProto) bool {
-				return m.GetOpType() == "MatMul" && m.GetOutput()[0] == n.GetInput()[1-i]
-			})
+			// The bias of a MatMul is an operator of its own.
+			bias := op == "Add" && len(n.GetInput()) == 2 && products[n.GetInput()[1-i]]
 			if slices.Contains(roles[op], i) || bias || weights[name] != nil && learned(name) {
 				take(&net.parameters, name)
 			}

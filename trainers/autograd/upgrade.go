@@ -41,7 +41,7 @@ func upgraded(m *onnxpb.ModelProto) *onnxpb.ModelProto {
 func (u *upgrader) node(n *onnxpb.NodeProto) {
 	standard := operatorOf(n) == n.GetOpType()
 	switch op := n.GetOpType(); {
-	case !standard:
+	case !standard, len(n.Input) == 0: // the runtime will say what is wrong with an operator that has too few
 	case op == "Dropout": // which at inference, and in fine-tuning here, hands on
 		n = &onnxpb.NodeProto{Name: n.Name, OpType: proto.String("Identity"), Input: n.Input[:1], Output: n.Output[:1]}
 	case op == "BatchNormalization":
@@ -74,7 +74,7 @@ func (u *upgrader) node(n *onnxpb.NodeProto) {
 		var scales string
 		if a := u.take(n, "scales"); a != nil {
 			scales = u.tensor(&onnxpb.TensorProto{DataType: proto.Int32(int32(float32s)), Dims: []int64{int64(len(a.GetFloats()))}, FloatData: a.GetFloats()})
-		} else {
+		} else if len(n.Input) > 1 {
 			scales = n.Input[1]
 		}
 		n.OpType, n.Input = proto.String("Resize"), []string{n.Input[0], "", scales}
