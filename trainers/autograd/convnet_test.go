@@ -283,7 +283,7 @@ func TestBatchNormalization(t *testing.T) {
 	model := file(t, b)
 
 	cfg := DefaultConfig()
-	cfg.Momentum = new(float64)
+	cfg.Running = new(float64)
 	tr := trainer(t, rt, model, cfg)
 	copy(tr.Input("x"), noise(n*3*side*side, 1))
 	for i := range tr.Labels() {

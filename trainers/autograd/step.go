@@ -100,7 +100,8 @@ func (t *Trainer) Step(rate float64) error {
 	return nil
 }
 
-// Export writes the model with its present weights, for any ONNX Runtime: the file that was given to New, but for these.
+// Export writes the model with its present weights, for any ONNX Runtime: the graph that was given to New, but for these, and
+// for constants, which became initializers.
 // With averaged, weights that learn are their moving averages, which Config.Average must have asked for.
 func (t *Trainer) Export(averaged bool) ([]byte, error) {
 	if averaged && t.Average == 0 {

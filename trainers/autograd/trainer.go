@@ -23,11 +23,11 @@ type Config struct {
 	Decay      float64   // weight decay, of parameters of two and more dimensions
 	Clip       float64   // largest norm of all gradients together; 0 for no limit
 	Average    float64   // of the weights: how much stays of an exponential moving average at each step; 0 for none
-	Momentum   *float64  // of running averages: how much stays at each batch; nil freezes batch normalizations in their averages
+	Running    *float64  // how much stays of the running averages of batch normalizations at each batch; nil freezes these in them
 	Lookahead  Lookahead // none by default
 	Accumulate int       // calls of Step whose gradients are averaged for one update
 	Threads    int
-	Blocked    bool // convolve by the blocked layout of processors with AVX-512 where channels come by 16; see CanBlock
+	Blocked    bool // convolve in the blocked layout where channels come by 16; refused where the processor cannot, see CanBlock
 }
 
 // DefaultConfig is SGD with Nesterov momentum on the cross-entropy of the first output, one thread, batch normalizations frozen.
@@ -60,8 +60,8 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("weight decay %g, clipping at %g: must be at least 0", c.Decay, c.Clip))
 	}
 	errs = append(errs, within("average", c.Average))
-	if c.Momentum != nil {
-		errs = append(errs, within("momentum of running averages", *c.Momentum))
+	if c.Running != nil {
+		errs = append(errs, within("share that stays of running averages", *c.Running))
 	}
 	if c.Accumulate < 1 || c.Threads < 1 {
 		errs = append(errs, fmt.Errorf("accumulate %d, threads %d: must be at least 1", c.Accumulate, c.Threads))
@@ -95,11 +95,14 @@ func (t *Trainer) load(rt *onnx.Runtime, model []byte) (err error) {
 	if err := t.Validate(); err != nil {
 		return err
 	}
+	if t.Blocked && !CanBlock(rt) {
+		return errors.New("the runtime has no blocked layout of 16 channels on this processor")
+	}
 	for _, g := range t.Groups {
 		t.patterns = append(t.patterns, regexp.MustCompile(g.Match))
 	}
 	further := regexp.MustCompile(t.Learned)
-	t.net, err = inspect(rt, model, t.Inputs, func(name string) bool { return t.Learned != "" && further.MatchString(name) }, t.Momentum != nil)
+	t.net, err = inspect(rt, model, t.Inputs, func(name string) bool { return t.Learned != "" && further.MatchString(name) }, t.Running != nil)
 	if err != nil {
 		return err
 	}
@@ -149,8 +152,8 @@ const (
 func (t *Trainer) graphs() ([]onnx.LoopGraph, *update, error) {
 	tp := newTape()
 	tp.blocked = t.Blocked
-	if t.Momentum != nil {
-		tp.average = &averaging{momentum: *t.Momentum, next: map[string]value{}}
+	if t.Running != nil {
+		tp.average = &averaging{momentum: *t.Running, next: map[string]value{}}
 	}
 	t.net.begin(tp, func(name string) bool { return t.group(name).Frozen })
 	for _, p := range t.net.parameters {
