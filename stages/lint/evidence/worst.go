@@ -68,13 +68,25 @@ func (s *Scene) farthest(box geometry.Box, fits *[len(weightings)]Fit) (e int, r
 	return e, r, all
 }
 
-// Farthest is the edge of label i that lies farthest from where the cells put it: 0 left, 1 top, 2 right, 3 bottom.
+// Farthest is the edge of label i that is surest to be wrong: 0 left, 1 top, 2 right, 3 bottom. It lies most standard deviations from
+// where the cells put it, by the mean of all weightings.
 func (s *Scene) Farthest(i int) int {
-	var fits [len(weightings)]Fit
-	for w, by := range weightings {
-		fits[w], _ = s.fit(i, by)
+	var sum [4]float64
+	for _, by := range weightings {
+		f, ok := s.fit(i, by)
+		if !ok {
+			continue
+		}
+		for e, z := range f.z(f.Residuals(s.Labels[i].Box)) {
+			sum[e] += z
+		}
 	}
-	e, _, _ := s.farthest(s.Labels[i].Box, &fits)
+	e := 0
+	for i, z := range sum {
+		if math.Abs(z) > math.Abs(sum[e]) {
+			e = i
+		}
+	}
 	return e
 }
 
