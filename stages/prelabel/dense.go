@@ -26,8 +26,10 @@ type manifold interface {
 
 // distributor is a decoder of models that say how sure they are of each edge.
 type distributor interface {
-	// sides are the distributions of a cell, in pixels of the input.
-	sides(out [][]float32, cell int) *schemas.Sides
+	// distances is how many bins a distribution has.
+	distances() int
+	// sides are the distributions of a cell, in pixels of the input; their bytes go into p, [4 * distances]. It uses space, [distances].
+	sides(out [][]float32, cell int, p []byte, space []float64) schemas.Sides
 }
 
 // dense makes candidates of what scores at least d.Floor: found, as onImage leaves it.
@@ -44,6 +46,13 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 	sides, distributes := a.decoder.(distributor)
 	c.Cells = make([]schemas.Candidate, n)
 	space, all := make([]float32, len(c.Classes)), make([]schemas.ClassScore, 0, n*maxClassScores)
+	var edges []schemas.Sides // which the cells point into, as they do into all and p
+	var p []byte
+	var bins []float64
+	if distributes {
+		bins = make([]float64, sides.distances())
+		edges, p = make([]schemas.Sides, n), make([]byte, n*4*len(bins))
+	}
 	for i, f := range found[:n] {
 		first := len(all)
 		if several {
@@ -59,7 +68,8 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 		}
 		c.Cells[i] = schemas.Candidate{Box: f.box, Score: f.score, Scores: all[first:len(all):len(all)]}
 		if distributes {
-			s := sides.sides(out, f.cell)
+			s := &edges[i]
+			*s = sides.sides(out, f.cell, p[i*4*len(bins):][:4*len(bins):4*len(bins)], bins)
 			s.X, s.Y = (s.X-float32(at.left))*at.perX, (s.Y-float32(at.top))*at.perY
 			s.StepX, s.StepY = s.StepX*at.perX, s.StepY*at.perY
 			c.Cells[i].Sides = s

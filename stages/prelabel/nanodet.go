@@ -158,16 +158,21 @@ func (d *nanoDet) score(outs [][]float32, cell int, v float32) float32 {
 	return d.scorer.probability(d.classes(outs, cell, nil), v)
 }
 
-// sides are the distributions of a cell, in pixels of the input.
-func (d *nanoDet) sides(outs [][]float32, cell int) *schemas.Sides {
+func (d *nanoDet) distances() int { return d.bins }
+
+func (d *nanoDet) sides(outs [][]float32, cell int, p []byte, space []float64) schemas.Sides {
 	l, i := d.locate(cell)
 	s := float32(l.stride)
-	out := &schemas.Sides{X: (float32(i%l.cols) + d.center) * s, Y: (float32(i/l.cols) + d.center) * s, StepX: s, StepY: s, P: make([]byte, 4*d.bins)}
-	for row, p := l.sides.at(outs, i, 4*d.bins), out.P; len(p) > 0; row, p = row[d.bins:], p[d.bins:] {
-		top := slices.Max(row[:d.bins])
-		share := softmax(row[:d.bins], top)
+	out := schemas.Sides{X: (float32(i%l.cols) + d.center) * s, Y: (float32(i/l.cols) + d.center) * s, StepX: s, StepY: s, P: p}
+	for row := l.sides.at(outs, i, 4*d.bins); len(p) > 0; row, p = row[d.bins:], p[d.bins:] {
+		top, sum := slices.Max(row[:d.bins]), 0.0
 		for b, v := range row[:d.bins] {
-			p[b] = byte(255*share*exp(v-top) + 0.5)
+			space[b] = math.Exp(float64(v - top))
+			sum += space[b]
+		}
+		scale := 255 / sum
+		for b, v := range space {
+			p[b] = byte(scale*v + 0.5)
 		}
 	}
 	return out
