@@ -1,7 +1,6 @@
 package prelabel
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -114,7 +113,8 @@ func (a *adapter) run(ctx context.Context, img *pixels.Image, at placement, use 
 	})
 }
 
-// onImage takes candidates to pixels of a w by h image, best first. What is not finite or lies outside it is dropped.
+// onImage takes candidates to pixels of a w by h image, best first and equals in the order given. What is not finite or lies outside
+// it is dropped.
 func onImage(found []candidate, at placement, w, h int) []candidate {
 	kept := found[:0]
 	for _, c := range found {
@@ -126,10 +126,17 @@ func onImage(found []candidate, at placement, w, h int) []candidate {
 			kept = append(kept, c)
 		}
 	}
-	slices.SortFunc(kept, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.cell, b.cell))
-	})
-	return kept
+	// Scores are not negative, so their bits are in their order; numbers sort several times as fast as candidates.
+	order := make([]uint64, len(kept))
+	for i, c := range kept {
+		order[i] = uint64(^math.Float32bits(c.score))<<32 | uint64(i) //nolint:gosec // there are fewer cells than 2^32
+	}
+	slices.Sort(order)
+	sorted := make([]candidate, len(kept))
+	for i, o := range order {
+		sorted[i] = kept[uint32(o)] //nolint:gosec // its lower half
+	}
+	return sorted
 }
 
 // objects makes detections of candidates that score at least low.
