@@ -25,6 +25,9 @@ func BodyKey(h Hash) string { s := h.String(); return "bodies/" + s[:2] + "/" + 
 // DrawKey holds the Draw of a sample: created if absent, never overwritten, so that a sample is drawn once or not at all.
 func DrawKey(id SampleID) string { return "draws/" + id.String() }
 
+// AnsweredKey holds the Answered of a sample's task.
+func AnsweredKey(id SampleID) string { return "answered/" + id.String() }
+
 // TombstonePrefix is the folder of the tombstones.
 const TombstonePrefix = "tombstones/"
 

@@ -125,5 +125,13 @@ type EraseBody struct {
 type Annotation struct {
 	Objects   []Object   `json:"objects"`
 	Overrides []Override `json:"overrides,omitempty"`
-	Findings  []Finding  `json:"findings,omitempty"` // that submissions of this work were answered with before it counted
+	Findings  []Finding  `json:"findings,omitempty"` // that submissions of this work were answered with before it counted: by the desk's account, not the person's
+}
+
+// Answered is what one actor's submissions of a task were answered with in one round, before they counted: JSON in the blob store under
+// AnsweredKey.
+type Answered struct {
+	Round    uint64    `json:"round"`
+	Actor    string    `json:"actor"`
+	Findings []Finding `json:"findings"`
 }

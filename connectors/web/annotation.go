@@ -27,12 +27,12 @@ const (
 var objectIDPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
 
 // checkAnnotation returns a with boxes cut to the image. The error names the object. Who made the objects is not the sender's to
-// say: the desk's publisher signs them with the actor.
+// say: the desk's publisher signs them with the actor. Nor is what the sender was shown: findings are left out.
 func checkAnnotation(a schemas.Annotation, img schemas.ImageRef, maxObjects int) (schemas.Annotation, error) {
-	if len(a.Objects) > maxObjects || len(a.Overrides) > maxObjects || len(a.Findings) > maxObjects {
-		return a, fmt.Errorf("%d objects, %d overrides and %d findings: at most %d of each are allowed", len(a.Objects), len(a.Overrides), len(a.Findings), maxObjects)
+	if len(a.Objects) > maxObjects || len(a.Overrides) > maxObjects {
+		return a, fmt.Errorf("%d objects and %d overrides: at most %d of each are allowed", len(a.Objects), len(a.Overrides), maxObjects)
 	}
-	out := schemas.Annotation{Objects: make([]schemas.Object, 0, len(a.Objects)), Overrides: a.Overrides, Findings: a.Findings}
+	out := schemas.Annotation{Objects: make([]schemas.Object, 0, len(a.Objects)), Overrides: a.Overrides}
 	seen := make(map[string]bool, len(a.Objects))
 	for i, o := range a.Objects {
 		name := fmt.Sprintf("object %d (id %.80q, class %.80q)", i+1, o.ID, o.Class)
@@ -70,34 +70,15 @@ func checkAnnotation(a schemas.Annotation, img schemas.ImageRef, maxObjects int)
 			return a, fmt.Errorf("%s: it has no reason", name)
 		case len(v.Reason) > maxReason || !printable(v.Reason):
 			return a, fmt.Errorf("%s: its reason must be at most %d bytes of printable text", name, maxReason)
-		}
-		if err := checkFinding(schemas.Finding{Type: v.Type, Class: v.Class, Box: v.Box, Why: v.Why}); err != nil {
-			return a, fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	for i, f := range a.Findings {
-		if err := checkFinding(f); err != nil {
-			return a, fmt.Errorf("finding %d: %w", i+1, err)
+		case v.Type == "" || len(v.Type) > 64 || !printable(string(v.Type)):
+			return a, fmt.Errorf("%s: %.80q is no type of finding", name, v.Type)
+		case len(v.Class) > maxClass || !printable(v.Class):
+			return a, fmt.Errorf("%s: its class must be at most %d bytes of printable text", name, maxClass)
+		case len(v.Why) > maxReason || !printable(v.Why):
+			return a, fmt.Errorf("%s: its sentence must be at most %d bytes of printable text", name, maxReason)
 		}
 	}
 	return out, nil
-}
-
-// checkFinding refuses what lint could not have said.
-func checkFinding(f schemas.Finding) error {
-	switch {
-	case f.Type == "" || len(f.Type) > 64 || !printable(string(f.Type)):
-		return fmt.Errorf("%.80q is no type of finding", f.Type)
-	case len(f.ObjectID) > 64 || !printable(f.ObjectID):
-		return fmt.Errorf("%.80q is no id of an object", f.ObjectID)
-	case len(f.Class) > maxClass || len(f.FixClass) > maxClass || !printable(f.Class+f.FixClass):
-		return fmt.Errorf("its class must be at most %d bytes of printable text", maxClass)
-	case len(f.Why) > maxReason || !printable(f.Why):
-		return fmt.Errorf("its sentence must be at most %d bytes of printable text", maxReason)
-	case !(f.Score >= 0 && f.Score <= 1 && f.Prior >= 0 && f.Prior <= 1):
-		return fmt.Errorf("its scores %g and %g are not within 0 and 1", f.Score, f.Prior)
-	}
-	return nil
 }
 
 func checkAttributes(attributes map[string]string) error {

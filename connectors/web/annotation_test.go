@@ -61,7 +61,6 @@ func TestCheckAnnotation(t *testing.T) {
 		"override":      {schemas.Annotation{Objects: []schemas.Object{good}, Overrides: []schemas.Override{{Type: "loss", ObjectID: "o9"}}}, `"o9"`},
 		"override type": {schemas.Annotation{Overrides: []schemas.Override{{Reason: "it is right"}}}, "override 1"},
 		"no reason":     {schemas.Annotation{Overrides: []schemas.Override{{Type: "missing"}}}, "no reason"},
-		"finding":       {schemas.Annotation{Findings: []schemas.Finding{{Type: "missing", Score: 2}}}, "finding 1: its scores"},
 	} {
 		if _, err := checkAnnotation(c.a, img, 10); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v does not say %q", name, err, c.says)

@@ -138,12 +138,15 @@ func (s *Server) onAnnotation(w http.ResponseWriter, r *http.Request, kind schem
 	if err != nil {
 		return problem(http.StatusUnprocessableEntity, err.Error(), "correct the object named and send it again")
 	}
+	if ann.Findings, err = s.answered(r.Context(), task, who); err != nil {
+		return err
+	}
 	// A retry of a command that took effect has its answer, whatever rules and lint say by now.
 	if _, decided := s.deps.Desk.Outcome(r.Header.Get("Idempotency-Key")); kind == schemas.CommandSubmit && !decided {
 		if err := s.obeys(r.Context(), sample, ann); err != nil {
 			return err
 		}
-		if err := s.doubts(r.Context(), sample, ann, who); err != nil {
+		if err := s.doubts(r.Context(), task, sample, ann, who); err != nil {
 			return err
 		}
 	}

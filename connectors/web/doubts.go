@@ -5,7 +5,10 @@ package web
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"slices"
 
@@ -14,7 +17,7 @@ import (
 
 // doubts refuses an annotation of which lint doubts what nobody has been shown and nobody has overridden, from Config.AskFrom on.
 // It never stands in the way of work by failing: then the submission counts, and lint sees it afterwards.
-func (s *Server) doubts(ctx context.Context, sample schemas.Sample, ann schemas.Annotation, who string) error {
+func (s *Server) doubts(ctx context.Context, task schemas.Task, sample schemas.Sample, ann schemas.Annotation, who string) error {
 	if s.deps.Lint == nil || s.cfg.AskFrom > 1 {
 		return nil
 	}
@@ -28,6 +31,9 @@ func (s *Server) doubts(ctx context.Context, sample schemas.Sample, ann schemas.
 	})
 	if len(found) == 0 {
 		return nil
+	}
+	if err := s.remember(ctx, task, who, found, ann.Findings); err != nil {
+		return err
 	}
 	what := "lint doubts this: " + found[0].Why
 	if n := len(found); n > 1 {
@@ -48,6 +54,51 @@ func (s *Server) lint(ctx context.Context, sample schemas.Sample, ann schemas.An
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.LintWait)
 	defer cancel()
 	return s.deps.Lint(ctx, sample, ann, who)
+}
+
+// mostAnswered is how many findings are remembered of one actor's work on a task.
+const mostAnswered = 200
+
+// answered returns what the actor's submissions in the task's round were answered with, of findings that are the same the last one.
+func (s *Server) answered(ctx context.Context, task schemas.Task, who string) ([]schemas.Finding, error) {
+	key := schemas.AnsweredKey(task.SampleID)
+	data, err := s.deps.Blobs.Get(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("web: what task %s was answered with: %w", task.ID, err)
+	}
+	var a schemas.Answered
+	if err := json.Unmarshal(data, &a); err != nil {
+		return nil, fmt.Errorf("web: decode %s: %w", key, err)
+	}
+	if a.Round != task.Round || a.Actor != who {
+		return nil, nil
+	}
+	return a.Findings, nil
+}
+
+// remember keeps an answer to whoever holds the task, before they get it, in the blob store, where other instances find it. Of what
+// becomes of findings scores are learned, so that it cannot be the sender who says which there were.
+func (s *Server) remember(ctx context.Context, task schemas.Task, who string, found, before []schemas.Finding) error {
+	if task.Holder != who {
+		return nil
+	}
+	all := slices.Clone(found)
+	for _, f := range before {
+		if !slices.ContainsFunc(found, func(g schemas.Finding) bool { return g.Settle("").Covers(f) }) {
+			all = append(all, f)
+		}
+	}
+	data, err := json.Marshal(schemas.Answered{Round: task.Round, Actor: who, Findings: all[:min(len(all), mostAnswered)]})
+	if err != nil {
+		return fmt.Errorf("web: encode what task %s is answered with: %w", task.ID, err)
+	}
+	if err := s.deps.Blobs.Put(ctx, schemas.AnsweredKey(task.SampleID), data); err != nil {
+		return fmt.Errorf("web: store what task %s is answered with: %w", task.ID, err)
+	}
+	return nil
 }
 
 func settled(f schemas.Finding, overrides []schemas.Override) bool {

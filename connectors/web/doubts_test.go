@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"gleaner/connectors/web"
 	"gleaner/schemas"
@@ -55,15 +59,70 @@ func TestDoubtsBeforeASubmissionCounts(t *testing.T) {
 	asked("", schemas.FindingMissing, schemas.FindingSpurious)
 	asked(`,"overrides":[`+bus+`]`, schemas.FindingSpurious)
 	s.ask("POST", task+"/submit", `{"version":3,"annotation":{`+labels+`,"overrides":[{"type":"spurious","object_id":"o1","reason":" "}]}}`).want(t, 422, "it has no reason")
-	final := `{"version":3,"annotation":{` + labels + `,"overrides":[` + bus + `,{"type":"spurious","object_id":"o1","reason":"seen from behind"}],"findings":[{"type":"missing","box":{"x1":32,"y1":2,"x2":60,"y2":40},"score":0.9,"why":"A bus is here."}]}}`
+	final := `{"version":3,"annotation":{` + labels + `,"overrides":[` + bus + `,{"type":"spurious","object_id":"o1","reason":"seen from behind"}]}}`
 	s.ask("POST", task+"/submit", final, "Idempotency-Key", "submit-001").want(t, 200, `"state":"submitted"`)
-	if a := d.asked[len(d.asked)-1]; len(a.Overrides) != 2 || len(a.Findings) != 1 {
+	if a := d.asked[len(d.asked)-1]; len(a.Overrides) != 2 || len(a.Findings) != 2 {
 		t.Errorf("lint was asked about %+v", a)
 	}
 
 	// A retry has its answer, whatever lint says by now.
 	d.findings[0].Class = "tram"
 	s.ask("POST", task+"/submit", final, "Idempotency-Key", "submit-001").want(t, 200, `"state":"submitted"`)
+}
+
+// What a person was shown is the server's to say: what they were answered, once each and as it was last, by any instance, and nothing
+// that they claim, nor what others were answered or another round was.
+func TestShownByTheServersWord(t *testing.T) {
+	car := geometry.Box{X1: 1, Y1: 2, X2: 30, Y2: 40}
+	spurious := schemas.Finding{Type: schemas.FindingSpurious, ObjectID: "o1", Class: "car", Box: car, Score: 0.8, Prior: 0.9, Why: "No car is here."}
+	loose := schemas.Finding{Type: schemas.FindingLoose, ObjectID: "o1", Class: "car", Box: car, Score: 0.6, Why: "It is wide."}
+	d := &doubter{findings: []schemas.Finding{spurious}}
+	s := open(t, func(_ *web.Config, deps *web.Deps) { deps.Lint = d.lint })
+	other := open(t, func(_ *web.Config, deps *web.Deps) { deps.Desk, deps.Blobs, deps.Lint = s.desk, s.shelf, d.lint })
+	task := "/api/tasks/" + s.desk.task.ID
+	shown := func() []schemas.Finding {
+		t.Helper()
+		s.ask("PUT", task+"/draft", fmt.Sprintf(`{"version":%d,"annotation":%s}`, s.desk.task.Version, ann)).want(t, 200, "")
+		var a schemas.Annotation
+		if err := json.Unmarshal(s.shelf.blobs[s.desk.task.Draft.Key], &a); err != nil {
+			t.Fatal(err)
+		}
+		return a.Findings
+	}
+	submit := func(rest string) answer {
+		const labels = `"objects":[{"id":"o1","class":"car","box":{"x1":1,"y1":2,"x2":30,"y2":40}}]`
+		return s.ask("POST", task+"/submit", fmt.Sprintf(`{"version":%d,"annotation":{%s%s}}`, s.desk.task.Version, labels, rest))
+	}
+	submit("").want(t, 422, "No car is here.") // of nobody's task
+	s.ask("POST", "/api/tasks/claim", `{}`).want(t, 200, "")
+	if got := shown(); got != nil {
+		t.Errorf("before any answer to the holder: %+v", got)
+	}
+	submit("").want(t, 422, "No car is here.")
+	spurious.Score = 0.7
+	d.findings = []schemas.Finding{loose, spurious}
+	s.url, other.url = other.url, s.url
+	submit("").want(t, 422, "It is wide.")
+	s.url, other.url = other.url, s.url
+	if diff := cmp.Diff([]schemas.Finding{loose, spurious}, shown()); diff != "" {
+		t.Error(diff)
+	}
+	s.desk.task.Round++
+	if got := shown(); got != nil {
+		t.Errorf("of another round: %+v", got)
+	}
+	s.desk.task.Round--
+
+	d.findings = []schemas.Finding{}
+	made := strings.Repeat(`{"type":"loose","object_id":"o1","box":{"x1":1,"y1":2,"x2":30,"y2":40},"score":1,"prior":1,"why":"Made up."},`, 100)
+	submit(`,"findings":[`+strings.TrimSuffix(made, ",")+`]`).want(t, 200, `"state":"submitted"`)
+	var a schemas.Annotation
+	if err := json.Unmarshal(s.shelf.blobs[s.desk.task.Result.Key], &a); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]schemas.Finding{loose, spurious}, a.Findings); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // What the task came with was seen, for as long as the label is as it was.

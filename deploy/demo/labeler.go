@@ -85,18 +85,18 @@ func (l *labeler) finish(ctx context.Context, t schemas.Task) (bool, error) {
 			drawn = append(drawn, object{"beside-" + o.ID, o.Class, box}) // drawn anew, not what became of the model's
 		}
 	}
-	submit := func(overrides []schemas.Override, findings []schemas.Finding) error {
-		annotation := map[string]any{"objects": drawn, "overrides": overrides, "findings": findings}
+	submit := func(overrides []schemas.Override) error {
+		annotation := map[string]any{"objects": drawn, "overrides": overrides}
 		body := map[string]any{"version": view.Task.Version, "annotation": annotation}
 		return l.call(ctx, http.MethodPost, "/api/tasks/"+url.PathEscape(t.ID)+"/submit", key+"-submit", body, nil)
 	}
-	err = submit(nil, nil)
+	err = submit(nil)
 	if asked := (*doubted)(nil); errors.As(err, &asked) {
 		var overrides []schemas.Override
 		for _, f := range asked.Findings {
 			overrides = append(overrides, f.Settle("the label beside the image says so"))
 		}
-		err = submit(overrides, asked.Findings)
+		err = submit(overrides)
 	}
 	return true, err
 }

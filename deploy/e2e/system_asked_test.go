@@ -80,7 +80,6 @@ func TestAskedBeforeItCounts(t *testing.T) {
 		if must(s.call(http.MethodGet, "/api/tasks/"+task.ID, "", nil, &now))(t); now.Task.State != schemas.TaskClaimed || now.Task.Version != v.Task.Version {
 			t.Fatalf("%s counts already: %+v", task.UniqueID, now.Task)
 		}
-		work.Findings = asked
 		for n, f := range asked {
 			if n == at && fixed <= kept {
 				work.Objects = append(work.Objects, schemas.Object{ID: "h1", Class: f.Class, Box: *f.Fix})

@@ -179,7 +179,7 @@ export function standing(s: State, d: Doubt): "open" | "kept" | "fixed" {
 
 /** What is sent to the desk. */
 export function annotation(s: State): Annotation {
-  return { objects: s.doc.objects, overrides: s.doc.overrides, findings: s.doubts.filter((d) => d.asked).map((d) => d.finding) };
+  return { objects: s.doc.objects, overrides: s.doc.overrides };
 }
 
 export const edited = (s: State): boolean => s.doc !== s.original;

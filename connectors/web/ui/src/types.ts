@@ -53,7 +53,7 @@ export interface Override {
 export interface Annotation {
   objects: readonly Obj[];
   overrides?: readonly Override[];
-  findings?: readonly Finding[]; // that submissions of this work were answered with
+  findings?: readonly Finding[]; // the server's: that submissions of this work were answered with
 }
 
 export interface Sample {
