@@ -15,17 +15,25 @@ const (
 	redrawn = 0.9
 )
 
+// mostJudged is the most judgments of one submission: nobody looks at more one by one, and no single piece of work teaches much.
+const mostJudged = 50
+
 // JudgeFindings says what a person made of the findings of a submitted sample, which are those that they were shown. An override
 // is a word for the label as it is; else what was done to the label counts, and where nothing was done the finding was passed by.
 // That is a no like an override: a finding's score is the probability that whoever looks at it changes the label. Rules are not
-// judged, since what breaks one is no matter of probability, nor are findings that point nowhere.
+// judged, since what breaks one is no matter of probability, nor are findings that point nowhere. Of findings that are the same the
+// first is judged, and of all the first mostJudged. A sample without stamps, which no desk made, has none.
 func JudgeFindings(s *schemas.Sample) []schemas.Judgment {
-	if s.Rank < schemas.RankHuman {
+	if s.Rank < schemas.RankHuman || len(s.Stamps) == 0 {
 		return nil
 	}
 	var out []schemas.Judgment
 	for i, f := range s.Findings {
-		if f.Type == schemas.FindingRule || f.Box.Empty() {
+		if len(out) == mostJudged {
+			break
+		}
+		same := func(g schemas.Finding) bool { return g.Settle("").Covers(f) }
+		if f.Type == schemas.FindingRule || f.Box.Empty() || slices.ContainsFunc(s.Findings[:i], same) {
 			continue
 		}
 		j := schemas.Judgment{

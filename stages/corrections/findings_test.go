@@ -1,6 +1,7 @@
 package corrections
 
 import (
+	"strconv"
 	"testing"
 
 	"gleaner/schemas"
@@ -70,5 +71,34 @@ func TestJudgeFindings(t *testing.T) {
 	s.Rank, s.Findings = schemas.RankAutomatic, []schemas.Finding{missing}
 	if got := JudgeFindings(&s); len(got) != 0 {
 		t.Errorf("judged without a person: %+v", got)
+	}
+	s.Rank, s.Stamps = schemas.RankHuman, nil
+	if got := JudgeFindings(&s); len(got) != 0 {
+		t.Errorf("judged of a sample that no desk made: %+v", got)
+	}
+}
+
+// One submission teaches little: of doubles only the first counts, and of many findings only so many.
+func TestJudgedOnce(t *testing.T) {
+	was := box(100, 100, 200, 200)
+	loose := schemas.Finding{Type: schemas.FindingLoose, ObjectID: "o1", Class: "dog", Box: was, Score: 0.75}
+	again := loose
+	again.Score = 0.5
+	missing := schemas.Finding{Type: schemas.FindingMissing, Class: "dog", Box: was, Score: 0.5}
+	beside := missing
+	beside.Box.X2 += 2
+	s := sample("a", nil, []schemas.Object{label("o1", "dog", was)})
+	s.Findings = []schemas.Finding{loose, again, missing, beside}
+	if got := JudgeFindings(&s); len(got) != 2 || got[0].Index != 0 || got[1].Index != 2 {
+		t.Errorf("judged %+v", got)
+	}
+	s.Findings = nil
+	for i := range 5000 {
+		f := loose
+		f.ObjectID = strconv.Itoa(i)
+		s.Findings = append(s.Findings, f)
+	}
+	if got := JudgeFindings(&s); len(got) != mostJudged {
+		t.Errorf("%d judgments of one submission", len(got))
 	}
 }
