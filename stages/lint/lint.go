@@ -11,6 +11,7 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/lint/evidence"
+	"gleaner/stages/lint/learned"
 	"gleaner/stages/pixels"
 )
 
@@ -198,13 +199,15 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 		}
 		for _, f := range r.find(v) {
 			f.Score = min(f.Score, 1)
-			if own := f.Score; own > 0 && l.Learned != nil {
+			own := f.Score
+			if own > 0 && l.Learned != nil {
 				if f.Score = l.Learned.Score(s.Dataset, f.Type, own); f.Score != own {
 					f.Prior = own
 				}
 			}
+			worth := f.Score >= v.MinScore || own >= v.MinScore && learned.Probe(s.ID)
 			settled := slices.ContainsFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })
-			if f.Score >= v.MinScore && !settled && !slices.Contains(v.Off, f.Type) {
+			if worth && !settled && !slices.Contains(v.Off, f.Type) {
 				out = append(out, f)
 			}
 		}

@@ -323,6 +323,43 @@ func TestLearnedScores(t *testing.T) {
 	}
 }
 
+// never is what reviewers taught who never change anything.
+type never struct{}
+
+func (never) Score(string, schemas.FindingType, float32) float32 { return 0.01 }
+
+// What reviewers have taught to hold back is still shown on a few samples, always the same, so that it can be unlearned, and no more
+// likely than was learned.
+func TestLearnedScoresCanBeUnlearned(t *testing.T) {
+	l, err := New(DefaultConfig(), Deps{Classes: of(), Taxonomy: tree{}, Demands: demands{}, Learned: never{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 2000
+	shown := 0
+	for i := range n {
+		s := schemas.Sample{
+			ID: schemas.NewSampleID("street", strconv.Itoa(i), schemas.Hash{}), Image: schemas.ImageRef{W: 10, H: 10},
+			Objects: []schemas.Object{{ID: "a", Class: "cat"}},
+		}
+		first, err := l.Process(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := l.Process(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := first[0].Findings
+		if shown += len(got); len(again[0].Findings) != len(got) || len(got) > 0 && (got[0].Score != 0.01 || got[0].Prior != 1) {
+			t.Fatalf("%+v, again %+v", got, again[0].Findings)
+		}
+	}
+	if share := float64(shown) / n; share < 0.03 || share > 0.08 {
+		t.Errorf("%.3f of the samples carry the finding", share)
+	}
+}
+
 func TestBadConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"min_score: 0":                         func(c *Config) { c.Rules.MinScore = 0 },
