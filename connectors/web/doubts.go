@@ -44,16 +44,35 @@ func (s *Server) doubts(ctx context.Context, task schemas.Task, sample schemas.S
 	return e
 }
 
-// lint asks for findings within Config.LintWait. A panic there is an error.
-func (s *Server) lint(ctx context.Context, sample schemas.Sample, ann schemas.Annotation, who string) (found []schemas.Finding, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
+// lint asks for findings and waits no longer than Config.LintWait, whether lint heeds that or not, nor for a turn: what still runs after
+// its time counts among the lints at a time. A panic there is an error.
+func (s *Server) lint(ctx context.Context, sample schemas.Sample, ann schemas.Annotation, who string) ([]schemas.Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.LintWait)
 	defer cancel()
-	return s.deps.Lint(ctx, sample, ann, who)
+	if err := s.lints.Acquire(ctx, 1); err != nil {
+		return nil, fmt.Errorf("as many lints as may run at a time take too long: %w", err)
+	}
+	type answer struct {
+		found []schemas.Finding
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		defer s.lints.Release(1)
+		defer func() {
+			if p := recover(); p != nil {
+				done <- answer{err: fmt.Errorf("panic: %v", p)}
+			}
+		}()
+		found, err := s.deps.Lint(ctx, sample, ann, who)
+		done <- answer{found, err}
+	}()
+	select {
+	case a := <-done:
+		return a.found, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // mostAnswered is how many findings are remembered of one actor's work on a task.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,5 +159,31 @@ func TestDoubtsThatFail(t *testing.T) {
 			s.ask("POST", "/api/tasks/claim", `{}`).want(t, 200, `"version":2`)
 			s.ask("POST", "/api/tasks/"+s.desk.task.ID+"/submit", `{"version":2,"annotation":`+ann+`}`).want(t, 200, `"state":"submitted"`)
 		})
+	}
+}
+
+// Nor by not ending: no submission waits for it, and no more of it runs than there are processors.
+func TestDoubtsThatNeverEnd(t *testing.T) {
+	var running atomic.Int64
+	end := make(chan struct{})
+	s := open(t, func(c *web.Config, deps *web.Deps) {
+		c.LintWait = 20 * time.Millisecond
+		deps.Lint = func(context.Context, schemas.Sample, schemas.Annotation, string) ([]schemas.Finding, error) {
+			running.Add(1)
+			<-end
+			return nil, nil
+		}
+	})
+	defer close(end)
+	s.ask("POST", "/api/tasks/claim", `{}`).want(t, 200, `"version":2`)
+	submit := func() answer {
+		return s.ask("POST", "/api/tasks/"+s.desk.task.ID+"/submit", `{"version":2,"annotation":`+ann+`}`)
+	}
+	submit().want(t, 200, `"state":"submitted"`)
+	for range 2 * runtime.GOMAXPROCS(0) {
+		submit().want(t, 409, "")
+	}
+	if n := running.Load(); n > int64(runtime.GOMAXPROCS(0)) {
+		t.Errorf("%d lints run at a time", n)
 	}
 }

@@ -53,7 +53,7 @@ type Deps struct {
 	Acceptance func(context.Context) ([]schemas.Acceptance, error)
 	Rules      Rules // nil: no dataset has any
 	// Lint returns what is doubtful in an annotation of an actor as the labels of a sample, the most doubtful first. It is safe
-	// for concurrent use. nil: nobody is asked anything at a submission.
+	// for concurrent use, and is to end soon after ctx has. nil: nobody is asked anything at a submission.
 	Lint func(ctx context.Context, sample schemas.Sample, ann schemas.Annotation, actor string) ([]schemas.Finding, error)
 	// Claimed is told of each sample that a person begins to work on, and returns at once; nil: nobody wants to know.
 	Claimed func(schemas.Sample)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type Server struct {
 	deps    Deps
 	log     *slog.Logger
 	bodies  *semaphore.Weighted // bytes of request bodies in memory
+	lints   *semaphore.Weighted // submissions that lint looks at, one for each processor at a time
 	handler http.Handler
 
 	ready chan struct{} // closed once addr is set
@@ -35,7 +37,10 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	if deps.Desk == nil || deps.Blobs == nil {
 		return nil, errors.New("web: a desk and a blob store are needed")
 	}
-	s := &Server{cfg: cfg, deps: deps, log: log, bodies: semaphore.NewWeighted(int64(cfg.MaxBodies)), ready: make(chan struct{})}
+	s := &Server{
+		cfg: cfg, deps: deps, log: log, ready: make(chan struct{}),
+		bodies: semaphore.NewWeighted(int64(cfg.MaxBodies)), lints: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+	}
 	s.handler = s.guard(s.routes())
 	return s, nil
 }

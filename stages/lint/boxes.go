@@ -20,6 +20,9 @@ func boxes(v *view) []schemas.Finding {
 	}
 	var out []schemas.Finding
 	for i, o := range v.Objects {
+		if v.ended() {
+			return nil
+		}
 		if o.Box.Clip(v.Image.W, v.Image.H).Empty() || !finite(float64(o.Box.W()), float64(o.Box.H())) {
 			continue // degenerate
 		}

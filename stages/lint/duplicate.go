@@ -14,6 +14,9 @@ const crossClassIoU = 0.8
 func duplicate(v *view) []schemas.Finding {
 	var out []schemas.Finding
 	for i, o := range v.Objects {
+		if v.ended() {
+			return nil
+		}
 		var top schemas.Finding
 		for j, other := range v.Objects {
 			if i == j || o.Score > other.Score || (o.Score == other.Score && i < j) {

@@ -54,6 +54,7 @@ type view struct {
 	violations []schemas.Violation // of the dataset's rules
 	scene      *evidence.Scene
 	weights    *Weights
+	ended      func() bool // nobody waits any more: rules ask before each label, and what they return then is not used
 
 	taxonomy Taxonomy
 	paths    map[string][]string // of the classes met so far
@@ -197,7 +198,11 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 		if !slices.ContainsFunc(r.types, func(t schemas.FindingType) bool { return !slices.Contains(v.Off, t) }) {
 			continue
 		}
-		for _, f := range r.find(v) {
+		found := r.find(v)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for _, f := range found {
 			f.Score = min(f.Score, 1)
 			own := f.Score
 			if own > 0 && l.Learned != nil {
@@ -219,6 +224,7 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error) {
 	v = &view{
 		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{}, weights: l.Weights,
+		ended:    func() bool { return ctx.Err() != nil },
 		taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{},
 	}
 	for _, c := range l.Classes(s) {

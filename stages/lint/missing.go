@@ -18,6 +18,9 @@ func missing(v *view) []schemas.Finding {
 	}
 	var out []schemas.Finding
 	for _, p := range v.scene.Proposals(MissingFloor) {
+		if v.ended() {
+			return nil
+		}
 		if !v.wants(p) {
 			continue
 		}

@@ -3,6 +3,7 @@ package lint
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -320,6 +321,39 @@ func TestLearnedScores(t *testing.T) {
 	}
 	if got := out[0].Findings; len(got) != 1 || got[0].Score != 0.5 || got[0].Prior != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// dozing is a taxonomy of which the last answer comes when nobody waits any more.
+type dozing struct {
+	tree
+	asked, last int
+	end         context.CancelFunc
+}
+
+func (d *dozing) Path(dataset, class string) []string {
+	if d.asked++; d.asked == d.last {
+		d.end()
+	}
+	return d.tree.Path(dataset, class)
+}
+
+// Lint ends with its context, in the midst of labels.
+func TestLintEnds(t *testing.T) {
+	const n = 2000
+	s := schemas.Sample{Image: schemas.ImageRef{W: 1000, H: 1000}}
+	for i := range n {
+		x := float32(i % 900)
+		s.Objects = append(s.Objects, schemas.Object{ID: strconv.Itoa(i), Class: strconv.Itoa(i), Box: geometry.Box{X1: x, X2: x + 50, Y2: 50}})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &dozing{last: 10, end: cancel}
+	l, err := New(DefaultConfig(), Deps{Classes: of(), Taxonomy: d, Demands: demands{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.Process(ctx, s); !errors.Is(err, context.Canceled) || d.asked > n/2 {
+		t.Errorf("%d samples, %v, after %d questions", len(out), err, d.asked)
 	}
 }
 
