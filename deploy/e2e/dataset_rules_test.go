@@ -91,7 +91,7 @@ func (w *worker) submit(t *testing.T, objects []schemas.Object) (status int, no 
 	if status := must(w.call(http.MethodPost, "/api/tasks/claim", "", map[string]any{"task_id": w.tasks[0].ID}, &view))(t); status != http.StatusOK {
 		t.Fatalf("claim %s: HTTP status %d", w.tasks[0].ID, status)
 	}
-	body := map[string]any{"version": view.Task.Version, "annotation": schemas.Annotation{Objects: objects}}
+	body := map[string]any{"version": view.Task.Version, "annotation": schemas.Annotation{Objects: append([]schemas.Object{}, objects...)}} // none is [], not null
 	status = must(w.call(http.MethodPost, "/api/tasks/"+view.Task.ID+"/submit", "", body, &no))(t)
 	if status == http.StatusOK {
 		w.tasks = w.tasks[1:]
