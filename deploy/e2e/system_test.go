@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -299,7 +301,17 @@ func TestSystem(t *testing.T) {
 		if status := must(s.call(http.MethodGet, "/api/samples/"+firstID+"/image", "", nil, nil))(t); status != http.StatusOK {
 			t.Fatalf("the image before: HTTP status %d", status)
 		}
+		var id schemas.SampleID
+		if err := id.UnmarshalText([]byte(firstID)); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Blobs.Put(t.Context(), schemas.AnsweredKey(id), []byte(`{"round":1,"actor":"ana"}`)); err != nil {
+			t.Fatal(err)
+		}
 		done := decode[[]wire.Erased](t, i, "erase", first, "--dataset", street, "--reason", "asked to")
+		if _, err := conn.Blobs.Get(t.Context(), schemas.AnsweredKey(id)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("what the labeler was answered is there after the erasure: %v", err)
+		}
 		removed := map[string]uint64{}
 		left := map[string]bool{}
 		for _, e := range done {
