@@ -137,7 +137,7 @@ func (s *Server) getSample(w http.ResponseWriter, r *http.Request) error {
 func sampleID(r *http.Request) (schemas.SampleID, error) {
 	id, err := schemas.ParseSampleID(r.PathValue("id"))
 	if err != nil {
-		return id, problem(http.StatusBadRequest, err.Error(), "copy the id from a task, a label or `gleaner push`")
+		return id, problem(http.StatusBadRequest, err.Error(), "copy the id from a task or a label")
 	}
 	return id, nil
 }

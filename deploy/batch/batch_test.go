@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -36,6 +37,16 @@ func TestFailedWrite(t *testing.T) {
 	}
 	if got := listing(t, filepath.Dir(path)); len(got) != 1 {
 		t.Errorf("files %v, want one", got)
+	}
+	if err := create(filepath.Join(path, "in-a-file"), nil); err == nil || strings.Contains(err.Error(), ".tmp") {
+		t.Errorf("%v, want an error with the name that was given", err)
+	}
+	err = Write(filepath.Dir(path), func(io.Writer) error {
+		t.Error("work was done for a folder")
+		return nil
+	})
+	if err == nil {
+		t.Error("a folder was written to")
 	}
 }
 

@@ -2,9 +2,12 @@ package batch
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Files finds a file by any of its names. What is one file has one size and one time, by which few others are compared.
@@ -45,12 +48,36 @@ func (fs Files) Name(path string) string {
 	return ""
 }
 
+// NoFolder refuses a path to write to where a folder is.
+func NoFolder(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file", path)
+	}
+	return nil
+}
+
+// pathNamed is err with path in place of the name that the file had while it was written.
+func pathNamed(err error, path string) error {
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return &fs.PathError{Op: "write", Path: path, Err: link.Err}
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) && strings.HasPrefix(at.Path, filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".")) {
+		at.Path = path
+	}
+	return err
+}
+
 // Write puts what fill writes into a file, under a name of its own first, so that the file is whole as soon as it is there. When
-// fill fails, whatever was there before stays.
+// fill fails, whatever was there before stays. Nothing is begun where path is a folder. Errors name path.
 func Write(path string, fill func(io.Writer) error) error {
+	if err := NoFolder(path); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
-		return err
+		return pathNamed(err, path)
 	}
 	err = fill(f)
 	if err == nil {
@@ -62,6 +89,7 @@ func Write(path string, fill func(io.Writer) error) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name()) // the error that led here says more
+		err = pathNamed(err, path)
 	}
 	return err
 }

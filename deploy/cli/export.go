@@ -8,11 +8,12 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"gleaner/connectors/formats/coco"
+	"gleaner/deploy/batch"
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
 )
@@ -30,17 +31,29 @@ func (a *app) exportCommand() *cobra.Command {
 			if dataset == "" {
 				return usageError{fmt.Errorf("export: --dataset is required")}
 			}
+			if strings.Contains(dataset, "@") {
+				return usageError{fmt.Errorf("export: --dataset %s: the best labels of now are exported, not a version: name the dataset alone", dataset)}
+			}
 			if format != "coco" {
 				return usageError{fmt.Errorf("export: format %q: known is coco", format)}
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				b := bar(-1, "export")
-				images, annotations, err := writeTo(out, c.OutOrStdout(), func(w io.Writer) (int64, int64, error) {
+				var images, annotations int64
+				write := func(w io.Writer) (err error) {
 					if n, err := conn.DB.Counts(ctx, dataset); err != nil || len(n.Labels) == 0 {
-						return 0, 0, errors.Join(err, fmt.Errorf("dataset %q has no labels", dataset))
+						return errors.Join(err, fmt.Errorf("dataset %q has no labels", dataset))
 					}
-					return coco.Write(w, counted(conn.DB.Labels(ctx, dataset), func() { b.Add(1) }))
-				})
+					buffered := bufio.NewWriter(w)
+					images, annotations, err = coco.Write(buffered, counted(conn.DB.Labels(ctx, dataset), func() { b.Add(1) }))
+					return errors.Join(err, buffered.Flush())
+				}
+				var err error
+				if out == "" {
+					err = write(c.OutOrStdout())
+				} else {
+					err = batch.Write(out, write)
+				}
 				b.End()
 				if err != nil {
 					return fmt.Errorf("export: %w", err)
@@ -65,31 +78,4 @@ func counted(labels iter.Seq2[schemas.Label, error], count func()) iter.Seq2[sch
 			}
 		}
 	}
-}
-
-// writeTo writes to a file that appears when it is whole, or to stdout where path is empty.
-func writeTo(path string, stdout io.Writer, write func(io.Writer) (int64, int64, error)) (int64, int64, error) {
-	if path == "" {
-		return write(stdout)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return 0, 0, err
-	}
-	defer os.Remove(f.Name())
-	w := bufio.NewWriter(f)
-	m, n, err := write(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return m, n, err
 }

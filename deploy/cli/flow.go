@@ -25,7 +25,7 @@ func (a *app) flowCommand() *cobra.Command {
 		Short: "Print the steps and the topics between them",
 		Example: `  gleaner flow
   gleaner flow --format mermaid
-  gleaner flow --readme README.md      rewrite the diagram in a file`,
+  gleaner flow --readme README.md   # rewrite the diagram in a file`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			flow := stages.Flow()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
+	"gleaner/stages/taxonomy"
 )
 
 func (a *app) modelCommand() *cobra.Command {
@@ -46,16 +48,18 @@ func (n *newModel) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&n.Name, "name", "", "name of the model (default: the file's, without its extension)")
 	f.StringVar(&n.Version, "version", "", "version of the model (default: the next number)")
-	f.StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: the one *.names beside the file)")
 	f.StringVar(&n.decode, "decode", "", "YAML file that says how images become its input and what its outputs mean (default: recognized)")
 	f.StringVar(&n.License, "license", "", "license of the model, such as Apache-2.0")
-	f.StringVar(&n.LabelSpace, "label-space", "", "dataset@version whose class names the model uses, such as coco@2017")
+	f.StringVar(&n.LabelSpace, "label-space", "", "dataset@version whose class names the model uses, such as coco@darknet")
 	f.StringVar(&n.serve, "serve", "", "let it serve this dataset at once; --serve alone: every dataset without models of its own")
 	f.Lookup("serve").NoOptDefVal = schemas.AnyDataset
 }
 
 // read reads the files that the flags name.
 func (n *newModel) read() (err error) {
+	if _, version, _ := strings.Cut(n.LabelSpace, "@"); n.LabelSpace != "" && version == "" {
+		return usageError{fmt.Errorf("--label-space %s: want dataset@version, such as coco@darknet", n.LabelSpace)}
+	}
 	if n.Classes, err = prelabel.ReadClasses(n.classes); err == nil && n.decode != "" {
 		n.Decode, err = config.ReadDecode(n.decode)
 	}
@@ -83,6 +87,9 @@ func (n *newModel) register(ctx context.Context, a *app, w io.Writer, conn *wire
 	if !added {
 		verb = "was registered before:"
 	}
+	if unmapped := unmappedCOCO(m); len(unmapped) > 0 {
+		fmt.Fprintf(os.Stderr, "%d of its classes are not of label space %s, such as %s: no taxonomy can translate these\n", len(unmapped), m.LabelSpace, unmapped[0])
+	}
 	fmt.Fprintf(w, "%s %s: %s by %s, %d classes, %.1f MB\n", verb, m.ID, m.Task, m.Decode.Decoder, len(m.Classes), float64(m.File.Size)/1e6)
 	if n.serve != "" {
 		fmt.Fprintf(w, "it serves %s from the next samples on\n", datasetText(n.serve))
@@ -90,15 +97,28 @@ func (n *newModel) register(ctx context.Context, a *app, w io.Writer, conn *wire
 	return nil
 }
 
+// unmappedCOCO are the classes of a model that its label space has not, where that is one of COCO's, which are known.
+func unmappedCOCO(m schemas.Model) []string {
+	coco, err := taxonomy.COCO()
+	if err != nil || !slices.Contains(spaces(coco), m.LabelSpace) {
+		return nil
+	}
+	tree, err := taxonomy.Build(coco)
+	if err != nil {
+		return nil
+	}
+	return tree.Unmapped(m.LabelSpace, m.Classes)
+}
+
 func (a *app) modelAdd() *cobra.Command {
 	var n newModel
 	c := &cobra.Command{
 		Use: "add FILE", Short: "Register an ONNX file, after a trial on the runtime that serves",
 		Long: `Load the file, recognize what its outputs mean, store it by its content and register it. Adding the same file under the same
-name again changes nothing. A model of unknown shape is refused: the error says which outputs it has and which decoders there are.`,
-		Example: `  gleaner model add yolox_nano.onnx --classes coco.names --license Apache-2.0 --label-space coco@2017
+name again changes nothing; with other classes, another decoding, license or label space it is the next version. A model of unknown shape is refused: the error says which outputs it has and which decoders there are.`,
+		Example: `  gleaner model add yolox_nano.onnx --classes coco.names --license Apache-2.0 --label-space coco@darknet
   gleaner model add runs/7/best.onnx --name street --serve=street
-  gleaner model add odd.onnx --decode odd.yaml      decoder: yolov5, input: {channels: bgr}, ...`,
+  gleaner model add odd.onnx --decode odd.yaml   # decoder: yolov5, input: {channels: bgr}, ...`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			data, err := os.ReadFile(args[0])
@@ -119,6 +139,7 @@ name again changes nothing. A model of unknown shape is refused: the error says 
 		},
 	}
 	n.flags(c)
+	c.Flags().StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: the one *.names beside the file)")
 	return c
 }
 
@@ -164,6 +185,7 @@ func (a *app) modelPull() *cobra.Command {
 		},
 	}
 	n.flags(c)
+	c.Flags().StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (required)")
 	c.Flags().StringVar(&digest, "sha256", "", "SHA-256 of the file, 64 hex digits (required)")
 	c.Flags().StringVar(&limit, "max-size", "2GiB", "a larger file is refused")
 	return c

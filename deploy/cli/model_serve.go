@@ -19,13 +19,14 @@ func (a *app) modelServe() *cobra.Command {
 	var none bool
 	c := &cobra.Command{
 		Use: "serve MODEL[,MODEL…]", Short: "Let models label a dataset's samples first, from the next samples on",
-		Long: `The named models, all of them on each sample, take the place of those that serve the dataset. With --canary they get a share of the
-samples, always the same ones, and the others stay with the models before. gleaner model rollback goes back by one change.
-MODEL is name@version, or a name alone where there is one version.`,
+		Long: `The named models, all of them on each sample, take the place of those that serve the dataset. Of several, each class is labeled by
+the first that knows it, until people's corrections have taught how to fuse them (gleaner dataset learned). With --canary they get
+a share of the samples, always the same ones, and the others stay with the models before. gleaner model rollback goes back by one
+change. MODEL is name@version, or a name alone where there is one version.`,
 		Example: `  gleaner model serve yolox_nano@2
   gleaner model serve street@3,signs@1 --dataset street
   gleaner model serve street@4,signs@1 --dataset street --canary 10%
-  gleaner model serve --none --dataset street      as every other dataset again`,
+  gleaner model serve --none --dataset street   # as every other dataset again`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if none != (len(args) == 0) || len(args) > 1 {
 				return fmt.Errorf("want one list of models, without blanks, or --none")
@@ -33,6 +34,11 @@ MODEL is name@version, or a name alone where there is one version.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if dataset != schemas.AnyDataset {
+				if err := schemas.CheckDataset(dataset); err != nil {
+					return usageError{fmt.Errorf("model serve: --dataset: %w", err)}
+				}
+			}
 			var names []string
 			if !none {
 				names = strings.Split(args[0], ",")

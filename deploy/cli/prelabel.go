@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -42,7 +43,9 @@ func (a *app) prelabelCommand() *cobra.Command {
 		Short: "Let models label image files and write COCO results",
 		Long: `Let one model or several label image files, or every image below a folder, by the code of the prelabel step, and write what
 they find as COCO results: a list of {image_id, category_id, bbox: [x, y, width, height], score}, in pixels of the upright image.
-It needs no running system, but for models and taxonomies that are named by the registry's name@version.
+It needs no running system, but for models and taxonomies that are named by the registry's name@version. Of several models, each
+class has the first that knows it: a running system fuses them once people's corrections have taught it how, which does not
+count here.
 
 Ids are those of the COCO file that --annotations names, which has an image by its path or the end of that. Without it images
 count from 1 in their order, and categories from 1 in that of --wanted, or of the classes; --images writes both as a COCO file.
@@ -52,8 +55,7 @@ What is written is what the step accepts: of a score of --accept or more, and of
 --proposals it is all that lint looks at, of a score of --low or more. To measure average precision, let both be 0.01.
 
 A dataset wants what --wanted or --rules says. With --taxonomy the models' classes become those that the dataset wants, or the
-super-class of one, to be refined by people (gleaner taxonomy --help); models from files need --label-space. What corrections
-have taught a running system does not count here.
+super-class of one, to be refined by people (gleaner taxonomy --help); models from files need --label-space.
 
 At most --jobs images are decoded at a time. Files that cannot be labeled are named at the end and make the command fail; the
 others are labeled all the same. An interrupted command leaves the results of the images that were done. Times are by the clock,
@@ -89,7 +91,7 @@ of one image among those that are labeled at the same time: --jobs 1 leaves each
 	f.StringVarP(&p.out, "out", "o", "", "file to write (required)")
 	f.StringVar(&p.images, "images", "", "also write the images and categories that the ids mean, as a COCO file without annotations")
 	f.StringVar(&p.annotations, "annotations", "", "COCO file whose ids of images and categories are meant")
-	f.StringSliceVarP(&p.models, "model", "m", nil, "ONNX file, or name@version of the registry; several are fused (required)")
+	f.StringSliceVarP(&p.models, "model", "m", nil, "ONNX file, or name@version or name of the registry; of several each class has the first that knows it (required)")
 	f.StringVar(&p.classes, "classes", "", "the models' classes: a file, one a line, or a,b,c (default: the one *.names beside each model)")
 	f.StringVar(&p.decode, "decode", "", "YAML file that says how images become the models' input and what their outputs mean (default: recognized)")
 	f.StringVar(&p.labelSpace, "label-space", "", "dataset@version whose class names the models use, such as coco@2017")
@@ -118,6 +120,8 @@ func (p *prelabelFlags) check() error {
 		return errors.New("--wanted: the file of --rules says what is wanted")
 	case p.rules != "" && p.Dataset != "":
 		return errors.New("--dataset: the file of --rules says whose it is")
+	case p.accept == 0 && p.low > p.Prelabel.Accept:
+		return fmt.Errorf("--low %g is above %g, the score that the configuration's prelabel.accept asks of objects: say --accept too", p.low, p.Prelabel.Accept)
 	case p.Jobs < 1:
 		return fmt.Errorf("--jobs %d: want at least 1", p.Jobs)
 	}
@@ -134,6 +138,9 @@ func (a *app) prelabel(ctx context.Context, out io.Writer, paths []string, p pre
 	}
 	known := batch.FilesOf(images)
 	for _, path := range []string{p.out, p.images} {
+		if err := batch.NoFolder(path); err != nil {
+			return err
+		}
 		if image := known.Name(path); image != "" {
 			return fmt.Errorf("%s would be overwritten", image)
 		}
@@ -166,12 +173,15 @@ func (a *app) prelabel(ctx context.Context, out io.Writer, paths []string, p pre
 	if err != nil {
 		return err
 	}
+	if missing := unknown(p.wanted, detectors); len(missing) > 0 && wishes.Taxonomy == nil {
+		return usageError{fmt.Errorf("--wanted: no model knows %s", strings.Join(missing, ", "))}
+	}
 	with.Version = a.version
 	categories, err := label.Categories(classes, of)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.annotations, err)
 	}
-	report := prelabelReport{out: out, asJSON: a.asJSON, verbose: p.verbose}
+	report := prelabelReport{out: out, asJSON: a.asJSON, verbose: p.verbose, models: p.models}
 	var ran error
 	err = batch.Write(p.out, func(w io.Writer) (err error) {
 		results := label.NewResults(w, categories)
@@ -207,6 +217,13 @@ func readCOCO(path string) (*coco.File, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return file, nil
+}
+
+// unknown are the classes that none of the models has.
+func unknown(classes []string, models []prelabel.Detector) []string {
+	return slices.DeleteFunc(slices.Clone(classes), func(c string) bool {
+		return slices.ContainsFunc(models, func(m prelabel.Detector) bool { return slices.Contains(m.Model().Classes, c) })
+	})
 }
 
 // wishes are what the flags say of the dataset.
@@ -249,7 +266,7 @@ func (a *app) openModels(ctx context.Context, p prelabelFlags, cfg config.Config
 		switch {
 		case err == nil:
 			m, err = openModelFile(name, data, decode, p, cfg, log)
-		case notID == nil && errors.Is(err, os.ErrNotExist):
+		case (notID == nil || filepath.Ext(name) == "") && errors.Is(err, os.ErrNotExist):
 			err = a.connected(ctx, func(ctx context.Context, conn *wire.Connections) (err error) {
 				m, err = conn.OpenRegistered(ctx, name)
 				return err

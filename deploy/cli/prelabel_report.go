@@ -16,6 +16,7 @@ import (
 type prelabelReport struct {
 	out             io.Writer
 	asJSON, verbose bool
+	models          []string // in the order of the command line
 
 	decode, inference, rest []float64 // milliseconds of each image that was labeled
 	failed                  []label.Result
@@ -83,6 +84,9 @@ func (p *prelabelReport) end(jobs int, file string) error {
 		p.line(s)
 	default:
 		fmt.Fprintf(p.out, "labeled %d images: %d results in %s\n", s.Images, s.Results, file)
+		if len(p.models) > 1 {
+			fmt.Fprintf(p.out, "each class has the first model that knows it, in this order: %s\n", strings.Join(p.models, ", "))
+		}
 		if n > 0 {
 			fmt.Fprintf(p.out, "ms an image, median and p95: decode %.1f and %.1f; inference %.1f and %.1f; the rest %.1f and %.1f\n",
 				s.Decode.Median, s.Decode.P95, s.Inference.Median, s.Inference.P95, s.Rest.Median, s.Rest.P95)

@@ -103,6 +103,11 @@ func TestPrelabelCommand(t *testing.T) {
 		t.Errorf("%+v", bowls)
 	}
 
+	_, err = runPrelabel(t, filepath.Join(in, "b.jpg"), "--model", model, "--out", out, "--wanted", "bowl,girafe")
+	if err == nil || !strings.Contains(err.Error(), "no model knows girafe") {
+		t.Errorf("%v, want the class that no model knows", err)
+	}
+
 	// Rules of a dataset with a name of its own for what the model has others for.
 	rules := filepath.Join(dir, "rules.yaml")
 	if err := os.WriteFile(rules, []byte("dataset: kitchen\nobjects: [{class: plate, canonical: kitchen}, {class: cup}]\n"), 0o644); err != nil {
@@ -132,12 +137,15 @@ func TestPrelabelCommandLine(t *testing.T) {
 		{"--jobs 0", []string{in, "--out", out, "--model", "m.onnx", "--jobs", "0"}},
 		{"accept: 0.01: must lie between low (0.05) and 1", []string{in, "--out", out, "--model", "m.onnx", "--accept", "0.01"}},
 		{"--wanted: the file of --rules", []string{in, "--out", out, "--model", "m.onnx", "--rules", "r.yaml", "--wanted", "a"}},
+		{"say --accept too", []string{in, "--out", out, "--model", "m.onnx", "--low", "0.5"}},
 		{"no images in", []string{t.TempDir(), "--out", out, "--model", "m.onnx"}},
+		{in + " is a folder", []string{image, "--out", in, "--model", "m.onnx"}},
 		{"would be overwritten", []string{in, "--out", image, "--model", "m.onnx"}},
 		{"m.onnx: no such file", []string{in, "--out", out, "--model", "m.onnx"}},
 		{"*.names beside the model", []string{in, "--out", out, "--model", image}},
 		{"not a model that this runtime can load", []string{in, "--out", out, "--model", image, "--classes", "a,b"}},
 		{"no system runs on", []string{in, "--out", out, "--model", "m@1", "--data", in}},
+		{"no system runs on", []string{in, "--out", out, "--model", "m", "--data", in}},
 	} {
 		if _, err := runPrelabel(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %q", c.args, err, c.want)

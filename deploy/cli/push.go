@@ -13,6 +13,7 @@ import (
 
 	"gleaner/connectors/formats"
 	"gleaner/deploy/wire"
+	"gleaner/schemas"
 )
 
 func (a *app) pushCommand() *cobra.Command {
@@ -24,15 +25,19 @@ func (a *app) pushCommand() *cobra.Command {
 		Long: `Push image files, or every image below a folder, or the files listed on standard input (-, one path a line).
 
 An image's unique id is its path within the folder, or its name for a single file: pushing it again is harmless, and the
-same id with other bytes is rejected as a conflict. An interrupted push resumes where it ended. Files that cannot be pushed are
+same id with other bytes is rejected as a conflict. Of a file that is listed on standard input the id is the path as listed, so
+list paths within the folder (cd photos; find * -name '*.jpg') where ids shall be those of gleaner push photos. An interrupted push resumes where it ended. Files that cannot be pushed are
 named at the end and make the command fail; the others are pushed all the same.`,
 		Example: `  gleaner push photos/ --dataset street
   gleaner push a.jpg b.png --dataset street --slice weather=rain --slice time=night
-  find /mnt -name '*.jpg' | gleaner push - --dataset street`,
+  cd /mnt/photos && find * -name '*.jpg' | gleaner push - --dataset street`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.Dataset == "" {
 				return usageError{fmt.Errorf("push: --dataset is required")}
+			}
+			if err := schemas.CheckDataset(o.Dataset); err != nil {
+				return usageError{fmt.Errorf("push: --dataset: %w", err)}
 			}
 			o.Slices = map[string]string{}
 			for _, s := range slices {
@@ -60,7 +65,7 @@ named at the end and make the command fail; the others are pushed all the same.`
 				if a.asJSON {
 					err = printJSON(c.OutOrStdout(), result)
 				} else {
-					_, err = fmt.Fprintf(c.OutOrStdout(), "pushed %d images, %.1f MB, to dataset %s; %d were pushed before\n", result.Pushed, float64(result.Bytes)/1e6, o.Dataset, result.Skipped)
+					_, err = fmt.Fprintf(c.OutOrStdout(), "pushed %d images, %.1f MB, to dataset %s; %d were pushed before\ningest judges them next: gleaner status counts what it rejects, gleaner replay --rejected --dry-run lists it\n", result.Pushed, float64(result.Bytes)/1e6, o.Dataset, result.Skipped)
 				}
 				if err != nil || len(result.Failed) == 0 {
 					return err

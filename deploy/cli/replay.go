@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +22,8 @@ func (a *app) replayCommand() *cobra.Command {
 		Use:   "replay",
 		Short: "Send dead letters back to the step that failed on them, or take rejects back",
 		Long: `Send dead letters, their bytes untouched, back to the topic they came from, for the step that failed on them alone. With
---rejected, send rejected images through ingest again, which then accepts what its thresholds refused.
+--rejected, send rejected images through ingest again, which then accepts what its thresholds refused. Images that cannot be
+decoded and conflicts stay, and are listed with why.
 
 Replaying twice is harmless: samples keep their ids and readers fold duplicates. --dry-run shows what would go.`,
 		Example: `  gleaner replay --dry-run
@@ -27,18 +31,24 @@ Replaying twice is harmless: samples keep their ids and readers fold duplicates.
   gleaner replay --rejected --reason blurred`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.Step != "" && !slices.Contains(wire.AllSteps(), f.Step) {
+				return usageError{fmt.Errorf("replay: no step %q: known are %s", f.Step, strings.Join(wire.AllSteps(), ", "))}
+			}
 			if since > 0 {
 				f.Since = time.Now().Add(-since)
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
-				n := 0
+				n, stay := 0, 0
 				each := func(r wire.Replayed) {
-					n++
+					line := firstLine(r.Error)
+					if n++; r.Stays != "" {
+						n, stay, line = n-1, stay+1, "stays: "+r.Stays
+					}
 					if a.asJSON {
 						_ = printJSON(c.OutOrStdout(), r)
 						return
 					}
-					fmt.Fprintf(c.OutOrStdout(), "%s  %s  %s  %s  %s\n", r.At.Local().Format(time.DateTime), r.Step, r.Reason, strings.TrimSpace(r.Key+"  "+r.Name), firstLine(r.Error))
+					fmt.Fprintf(c.OutOrStdout(), "%s  %s  %s  %s  %s\n", r.At.Local().Format(time.DateTime), r.Step, r.Reason, strings.TrimSpace(r.Key+"  "+r.Name), line)
 				}
 				send := conn.Replay
 				if rejected {
@@ -53,6 +63,21 @@ Replaying twice is harmless: samples keep their ids and readers fold duplicates.
 						done = "would be sent back"
 					}
 					fmt.Fprintf(c.OutOrStdout(), "%d records %s\n", n, done)
+				}
+				if stay > 0 {
+					fmt.Fprintf(os.Stderr, "%d records stay where they are\n", stay)
+				}
+				if n+stay > 0 || f.Reason == "" {
+					return nil
+				}
+				reasons := map[string]bool{}
+				all := f
+				all.Reason, all.Limit, all.DryRun = "", 0, true
+				if err := send(ctx, all, func(r wire.Replayed) { reasons[r.Reason] = true }); err != nil {
+					return err
+				}
+				if len(reasons) > 0 {
+					fmt.Fprintf(os.Stderr, "none has the reason %q; there are %s\n", f.Reason, strings.Join(slices.Sorted(maps.Keys(reasons)), ", "))
 				}
 				return nil
 			})

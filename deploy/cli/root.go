@@ -49,11 +49,11 @@ type app struct {
 func Execute(version string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go func() {
-		<-ctx.Done()
+	done := context.AfterFunc(ctx, func() {
 		stop()
 		fmt.Fprintln(os.Stderr, "\nstopping: what is in flight is finished first (once more to stop at once)")
-	}()
+	})
+	defer done()
 	root := newRoot(version)
 	command, err := root.ExecuteContextC(ctx)
 	var usage usageError

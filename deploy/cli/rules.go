@@ -63,6 +63,9 @@ dataset does not want, lint doubts labels that break a rule, and the page refuse
 A file holds the rules of one dataset. All of it but the dataset's name may be left out; without objects every class is wanted:
 
   dataset: bccd
+  taxonomy: cells@1                                # name@version: translates models' classes (gleaner taxonomy --help)
+  target_quality: 0.95                             # .5 to .995: accept labels of models as long as that share holds (gleaner dataset accept --help)
+  audit_share: 0.05                                # .01 to 1: the share of accepted samples that people see all the same
   objects:
     - class: RBC
       min_size: {width: 20, height: 20}            # pixels; with unit: share, a share of the image

@@ -55,8 +55,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: "Run the named steps in this process until Ctrl-C. Instances of a step share its topics' partitions.\n\nSteps: " +
 			strings.Join(wire.AllSteps(), ", "),
 		Example: `  gleaner run prelabel lint --config gleaner.yaml
-  gleaner run ingest --config gleaner.yaml --metrics :9100      also serve /metrics, /healthz and /api/status
-  gleaner run desk --config gleaner.yaml                        the desk and its page, which serves these too`,
+  gleaner run ingest --config gleaner.yaml --metrics :9100   # also serve /metrics, /healthz and /api/status
+  gleaner run desk --config gleaner.yaml                     # the desk and its page, which serves these too`,
 		Args:      cobra.MinimumNArgs(1),
 		ValidArgs: wire.AllSteps(),
 		RunE: func(c *cobra.Command, names []string) error {

@@ -184,7 +184,7 @@ func registeredModelsArePlanned(t *testing.T, i *installation) {
 	table := i.ok(t, "taxonomy", "show", "coco", "--tsv") + "raccoon\tchild\tanimal\nzoo@1:coon\texact\traccoon\nzoo@1:cat\texact\tcat\n"
 	i.ok(t, "taxonomy", "apply", write("zoo.tsv", table), "--name", "zoo")
 	plan := i.ok(t, "taxonomy", "plan", "--dataset", "zoo")
-	for _, want := range []string{"\ncoon ", "\ncat ", "fast@1", "animal, to be refined", "note: yolox_nano@1 serves nothing: whose class names it uses"} {
+	for _, want := range []string{"\ncoon ", "\ncat ", "fast@1", "animal, to be refined", "note: yolox_nano@1 cannot be planned with: whose class names it uses"} {
 		if !strings.Contains(plan, want) {
 			t.Errorf("plan without %q:\n%s", want, plan)
 		}

@@ -30,6 +30,9 @@ type ModelSpec struct {
 // AddModel tries an ONNX file on the real runtime, stores it by its content and registers it. An entry that says the same is
 // returned, with added false; under an id that means something else the error is ErrRegistered.
 func (c *Connections) AddModel(ctx context.Context, data []byte, spec ModelSpec) (m schemas.Model, added bool, err error) {
+	if _, _, err := schemas.ParseModelID(spec.Name + "@" + cmp.Or(spec.Version, "1")); err != nil {
+		return m, false, err
+	}
 	r, err := c.Registry(ctx)
 	if err != nil {
 		return m, false, err

@@ -51,8 +51,8 @@ const (
 // an interrupted push resumes; pushing a file twice is harmless all the same, since it is the same sample. A file that
 // cannot be pushed stops no other: the result names it. progress is called with every file that is done and may be nil.
 func (c *Connections) Push(ctx context.Context, files []PushFile, o PushOptions, progress func(n int)) (PushResult, error) {
-	if o.Dataset == "" {
-		return PushResult{}, errors.New("push: name a dataset")
+	if err := schemas.CheckDataset(o.Dataset); err != nil {
+		return PushResult{}, fmt.Errorf("push: %w", err)
 	}
 	cluster, err := c.Kafka.ClusterID(ctx)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/stages/ingest"
 )
 
 // ReplayFilter picks dead letters or rejects; empty fields do not restrict.
@@ -32,6 +33,7 @@ type Replayed struct {
 	Key    string        `json:"key"`
 	Name   string        `json:"name,omitempty"` // of a reject: dataset and unique id
 	At     time.Time     `json:"at"`
+	Stays  string        `json:"stays,omitempty"` // why it does not go back after all
 }
 
 // ours are the headers that a dead letter adds to the record it keeps. Its attempt stays on, so that the next death counts on.
@@ -90,8 +92,8 @@ func (c *Connections) Replay(ctx context.Context, f ReplayFilter, each func(Repl
 	})
 }
 
-// TakeBack sends rejected images through ingest again, which this time accepts what its thresholds refused. Images that
-// ingest could not decode stay rejected; those whose bytes were never kept, or were erased, are left out.
+// TakeBack sends rejected images through ingest again, which this time accepts what its thresholds refused. Those that
+// it would reject again, and those without bytes, stay.
 func (c *Connections) TakeBack(ctx context.Context, f ReplayFilter, each func(Replayed)) error {
 	return c.replay(ctx, schemas.Rejects, f, each, func(r schemas.Record) (Replayed, schemas.Record, error) {
 		j, err := schemas.DecodeRejected(r.Value)
@@ -104,9 +106,14 @@ func (c *Connections) TakeBack(ctx context.Context, f ReplayFilter, each func(Re
 		if f.Reason != "" && j.Reason != f.Reason || f.Key != "" && f.Key != found.Key || f.Since.After(r.Time) {
 			return found, r, nil // spare the blob
 		}
+		if ingest.Final(j.Reason) {
+			found.Stays = "ingest would reject it again"
+			return found, r, nil
+		}
 		image, err := c.Blobs.Get(ctx, schemas.ImageKey(j.Sample.Image.SHA256))
 		if errors.Is(err, fs.ErrNotExist) {
-			return found, r, errSkip
+			found.Stays = "its bytes were never kept, or are erased"
+			return found, r, nil
 		}
 		if err != nil {
 			return found, r, fmt.Errorf("image of sample %s: %w", j.Sample.ID, err)
@@ -148,6 +155,10 @@ func (c *Connections) replay(ctx context.Context, from schemas.Topic, f ReplayFi
 		}
 		if f.Step != "" && f.Step != found.Step || f.Reason != "" && f.Reason != found.Reason ||
 			f.Key != "" && f.Key != found.Key || f.Since.After(found.At) {
+			return nil
+		}
+		if found.Stays != "" {
+			each(found)
 			return nil
 		}
 		if !f.DryRun {

@@ -96,7 +96,7 @@ func (c *Connections) TaxonomyOf(ctx context.Context, dataset string) (*taxonomy
 	return tree, ok, nil
 }
 
-// PlannableModels are the registered models, in order, for taxonomy.Tree.Plan. What no label space is known of serves nothing there.
+// PlannableModels are the registered models, in order, for taxonomy.Tree.Plan. What no label space is known of cannot be planned with.
 func (c *Connections) PlannableModels(ctx context.Context) ([]taxonomy.Model, error) {
 	r, err := c.Registry(ctx)
 	if err != nil {

@@ -6,7 +6,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -27,12 +29,24 @@ type Hop struct {
 // beginning, so it takes as long as that takes; topic is told which one is being read and may be nil.
 func (c *Connections) Trace(ctx context.Context, id schemas.SampleID, topic func(schemas.Topic)) ([]Hop, error) {
 	var hops []Hop
+	var tomb schemas.Tombstone
+	data, err := c.Blobs.Get(ctx, schemas.TombstoneKey(id))
+	if err == nil {
+		err = json.Unmarshal(data, &tomb)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("trace: tombstone: %w", err)
+	}
 	for _, spec := range schemas.TopicSpecs() {
 		if topic != nil {
 			topic(spec.Name)
 		}
 		err := c.Kafka.Scan(ctx, spec.Name, func(r schemas.Record) error {
-			if what := mention(r, id); what != "" {
+			what := mention(r, id)
+			if what != "" && r.Topic == schemas.Raw && !tomb.At.IsZero() && r.Time.After(tomb.At) {
+				what += "; refused: the sample was erased before"
+			}
+			if what != "" {
 				hops = append(hops, Hop{r.Time.UTC(), r.Topic, r.Partition, r.Offset, what})
 			}
 			return nil
@@ -70,7 +84,11 @@ func mention(r schemas.Record, id schemas.SampleID) string {
 		if err != nil {
 			return "undecodable: " + err.Error()
 		}
-		return strings.TrimSpace(fmt.Sprintf("rejected: %s, measured %.4g against %.4g %s", j.Reason, j.Measure, j.Threshold, j.Detail))
+		measured := ""
+		if j.Measure != 0 || j.Threshold != 0 {
+			measured = fmt.Sprintf(", measured %.4g against %.4g", j.Measure, j.Threshold)
+		}
+		return strings.TrimSuffix("rejected: "+j.Reason+measured+"; "+j.Detail, "; ")
 	case schemas.Embedded:
 		if string(r.Key) != name {
 			return ""

@@ -157,6 +157,9 @@ func TestUniqueIDIsFreeUntilLetIn(t *testing.T) {
 	}
 	other, twin := encodeJPEG(t, texture(160, 120, 2), 95), encodeJPEG(t, texture(160, 120, 2), 50)
 	handle(t, s, w, raw(other, "dataset", "d", "unique-id", "b"))
+	if !ingest.Final(ingest.Conflict) || ingest.Final(ingest.Duplicate) {
+		t.Error("a duplicate can be taken back, a conflict cannot")
+	}
 	if got := handle(t, s, w, raw(other, "dataset", "d", "unique-id", "a")); got.reason != ingest.Duplicate {
 		t.Fatalf("reason %q, want %s", got.reason, ingest.Duplicate)
 	}
@@ -385,9 +388,10 @@ func TestRecordsThatAreNoSamples(t *testing.T) {
 	}{
 		"no dataset":     {raw([]byte("x"), "unique-id", "a"), "no-dataset", `no header "dataset"`},
 		"empty dataset":  {raw([]byte("x"), "dataset", ""), "no-dataset", `no header "dataset"`},
-		"dataset ..":     {raw([]byte("x"), "dataset", ".."), "bad-header", "cannot be a folder's name"},
-		"long dataset":   {raw([]byte("x"), "dataset", strings.Repeat("/", 150)), "bad-header", "cannot be a folder's name"},
+		"dataset ..":     {raw([]byte("x"), "dataset", ".."), "bad-header", "it cannot be a folder's name"},
+		"long dataset":   {raw([]byte("x"), "dataset", strings.Repeat("/", 150)), "bad-header", "at most 200 bytes"},
 		"longer dataset": {raw([]byte("x"), "dataset", strings.Repeat("x", 300)), "bad-header", "at most 200 bytes"},
+		"dataset with @": {raw([]byte("x"), "dataset", "a@b"), "bad-header", "without @"},
 		"no UTF-8":       {raw([]byte("x"), "dataset", "d", "slice.a", "\xff"), "bad-header", "UTF-8"},
 		"long id":        {raw([]byte("x"), "dataset", "d", "unique-id", strings.Repeat("x", schemas.MaxName+1)), "bad-header", "at most 1024 bytes"},
 		"long task":      {raw([]byte("x"), "dataset", "d", "task", strings.Repeat("x", schemas.MaxName+1)), "bad-header", "at most 1024 bytes"},

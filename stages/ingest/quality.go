@@ -17,6 +17,16 @@ const (
 	Conflict      = "conflict"       // no measure: the unique id came before with other bytes
 )
 
+// Final reports whether a sample that was rejected for the reason is so again when it is taken back (schemas.HeaderAccept),
+// whatever the thresholds and limits say.
+func Final(reason string) bool {
+	switch reason {
+	case pixels.Empty, pixels.Unsupported, pixels.Truncated, pixels.Corrupt, Conflict:
+		return true
+	}
+	return false
+}
+
 // reject is why a sample is kept out.
 type reject struct {
 	reason             string

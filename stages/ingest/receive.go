@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"path"
 	"strings"
 	"unicode/utf8"
@@ -22,9 +21,7 @@ const DeclaredMediaType = "declared-media-type"
 const (
 	defaultTask = "detect"
 
-	// Blob keys hold the escaped dataset as one part; file systems take 255 bytes of it.
-	maxDataset = 200
-	maxHeader  = 4096 // bytes of any other header's value
+	maxHeader   = 4096 // bytes of a header's value that is no name
 )
 
 // incoming is one record on its way through the step.
@@ -47,7 +44,7 @@ func (s *Ingest) receive(ctx context.Context, rec schemas.Record) (*incoming, er
 		value, limit := string(h.Value), maxHeader
 		switch {
 		case h.Key == schemas.HeaderDataset:
-			in.sample.Dataset, limit = value, maxDataset
+			in.sample.Dataset = value
 		case h.Key == schemas.HeaderUniqueID:
 			in.sample.UniqueID, limit = value, schemas.MaxName
 		case h.Key == schemas.HeaderMediaType:
@@ -66,12 +63,12 @@ func (s *Ingest) receive(ctx context.Context, rec schemas.Record) (*incoming, er
 			return nil, schemas.NewFault("bad-header", fmt.Errorf("header %q: want at most %d bytes of UTF-8", h.Key, limit))
 		}
 	}
-	switch escaped := url.PathEscape(in.sample.Dataset); {
-	case in.sample.Dataset == "":
+	if in.sample.Dataset == "" {
 		return nil, schemas.NewFault("no-dataset", fmt.Errorf(
 			"the record has no header %q: set it to the name of the dataset and send the record again", schemas.HeaderDataset))
-	case escaped == "." || escaped == ".." || len(escaped) > maxDataset:
-		return nil, schemas.NewFault("bad-header", fmt.Errorf("dataset %q cannot be a folder's name", in.sample.Dataset))
+	}
+	if err := schemas.CheckDataset(in.sample.Dataset); err != nil {
+		return nil, schemas.NewFault("bad-header", fmt.Errorf("header %q: %w", schemas.HeaderDataset, err))
 	}
 	if base, _, _ := strings.Cut(mediaType, ";"); strings.TrimSpace(base) == schemas.MediaTypeRef {
 		mediaType = ""

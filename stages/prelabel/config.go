@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gleaner/schemas"
 )
@@ -119,6 +121,9 @@ func ReadClasses(path string) ([]string, error) {
 		name := strings.TrimSpace(lines.Text())
 		if name == "" {
 			continue
+		}
+		if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+			return nil, fmt.Errorf("class names: %s:%d: %.40q is no printable text", path, n, name)
 		}
 		if seen[name] {
 			return nil, fmt.Errorf("class names: %s:%d: %q is there twice", path, n, name)

@@ -123,6 +123,7 @@ func TestRecognize(t *testing.T) {
 		{"side not a multiple of 32", graphOf([]int64{1, 3, 40, 40}, []int64{1, 30, 7}), "m@1", two, "no decoder"},
 		{"no classes", graphOf(small, []int64{1, 42, 5}), "m@1", nil, "no decoder"},
 		{"too few names", graphOf(small, []int64{1, 42, 7}), "m@1", two[:1], "tells 2 classes apart but the list of names has 1"},
+		{"nanodet of other names", graphOf(small, []int64{1, 32, 2}, []int64{1, 8, 2}, []int64{1, 2, 2}, []int64{1, 32, 32}, []int64{1, 8, 32}, []int64{1, 2, 32}), "m@1", []string{"a", "b", "c"}, "as nanodet it tells 2 classes apart but the list of names has 3"},
 		{"no version", graphOf(small, []int64{1, 42, 7}), "m", two, "want name@version"},
 	} {
 		d, err := Recognize(c.session, c.id, c.classes, schemas.Decode{})

@@ -24,6 +24,9 @@ type nanoLevel struct {
 	scores, sides view
 }
 
+// nanoSides are the numbers by which the published models tell the sides of a box: four times 8 or 17 bins.
+var nanoSides = []int{4 * 8, 4 * 17}
+
 var nanoDetInput = schemas.DecodeInput{
 	Resize: schemas.ResizeLetterboxCenter, Channels: schemas.ChannelsBGR, Pad: level(0),
 	Mean: []float32{103.53, 116.28, 123.675}, Std: []float32{57.375, 57.12, 58.395},
@@ -72,7 +75,7 @@ func (d *nanoDet) together(g *graph, grids []grid) bool {
 	}
 	row, c := int(out.shape[2]), len(g.names)
 	d.named, d.bins = c, (row-c)/4
-	if c == 0 || d.bins < 2 || row != c+4*d.bins || g.spec.Decoder == "" && d.bins != 8 && d.bins != 17 { // the bins of the published models
+	if c == 0 || d.bins < 2 || row != c+4*d.bins || g.spec.Decoder == "" && !slices.Contains(nanoSides, 4*d.bins) {
 		return false
 	}
 	first := 0
@@ -83,19 +86,28 @@ func (d *nanoDet) together(g *graph, grids []grid) bool {
 	return true
 }
 
-// apart takes two outputs for each stride. Which of the two holds scores is told by the number of names.
+// apart takes two outputs for each stride. Which of the two holds scores is told by the number of names, and where that is wrong by
+// the bins of the published models, so that the error says what is wrong.
 func (d *nanoDet) apart(g *graph, grids []grid) bool {
 	if len(g.outputs) != 2*len(grids) {
 		return false
 	}
-	c := int64(len(g.names))
+	columns := func(o output) int { _, n, _ := o.matrix(); return n }
+	c := len(g.names)
+	if !slices.ContainsFunc(g.outputs, func(o output) bool { return columns(o) == c }) {
+		at := slices.IndexFunc(g.outputs, func(o output) bool { return columns(o) > 0 && !slices.Contains(nanoSides, columns(o)) })
+		if at < 0 {
+			return false
+		}
+		c = columns(g.outputs[at])
+	}
 	for _, l := range grids {
 		var scores, sides []output
 		for _, out := range g.outputs {
 			rows, row, ok := out.matrix()
 			switch {
 			case !ok || rows != l.rows*l.cols:
-			case int64(row) == c && len(scores) == 0:
+			case row == c && len(scores) == 0:
 				scores = append(scores, out)
 			default:
 				sides = append(sides, out)
@@ -105,11 +117,11 @@ func (d *nanoDet) apart(g *graph, grids []grid) bool {
 			return false
 		}
 		_, row, _ := sides[0].matrix()
-		if row%4 != 0 || row < 8 || d.bins != 0 && d.bins != row/4 {
+		if c != len(g.names) && !slices.Contains(nanoSides, row) || row%4 != 0 || row < 8 || d.bins != 0 && d.bins != row/4 {
 			return false
 		}
-		d.named, d.bins = int(c), row/4
-		d.levels = append(d.levels, nanoLevel{l, view{scores[0].index, 0, int(c)}, view{sides[0].index, 0, row}})
+		d.named, d.bins = c, row/4
+		d.levels = append(d.levels, nanoLevel{l, view{scores[0].index, 0, c}, view{sides[0].index, 0, row}})
 	}
 	return true
 }

@@ -65,11 +65,11 @@ func Compile(r schemas.DatasetRules) (*Set, error) {
 	wrong := func(path, format string, args ...any) {
 		errs = append(errs, &fieldError{path, fmt.Sprintf(format, args...)})
 	}
-	if !text(r.Dataset) || strings.Contains(r.Dataset, "@") {
-		wrong("$.dataset", "%.80q: want the name of a dataset", r.Dataset)
+	if err := schemas.CheckDataset(r.Dataset); err != nil {
+		wrong("$.dataset", "%s", err)
 	}
 	if r.Taxonomy != "" && (!text(r.Taxonomy) || !taxonomyPattern.MatchString(r.Taxonomy)) {
-		wrong("$.taxonomy", "%.80q: want name@version", r.Taxonomy)
+		wrong("$.taxonomy", "%.80q: want name@version, as `gleaner taxonomy list` shows it", r.Taxonomy)
 	}
 	if r.TargetQuality != 0 && !(r.TargetQuality >= .5 && r.TargetQuality <= .995) {
 		wrong("$.target_quality", "%g: want a share between .5 and .995", r.TargetQuality)

@@ -73,9 +73,9 @@ func (t *Tree) Plan(dataset string, wanted []Want, models []Model) (Plan, error)
 			return Plan{}, fmt.Errorf("model %s is there twice", m.ID)
 		}
 		if m.Space == "" {
-			p.Notes = append(p.Notes, m.ID+" serves nothing: whose class names it uses, its label space, is not known")
+			p.Notes = append(p.Notes, m.ID+" cannot be planned with: whose class names it uses, its label space, is not known")
 		} else if t.mapped[m.Space] == nil {
-			p.Notes = append(p.Notes, fmt.Sprintf("%s serves nothing: %v", m.ID, t.errSpace(m.Space)))
+			p.Notes = append(p.Notes, fmt.Sprintf("%s cannot be planned with: %v", m.ID, t.errSpace(m.Space)))
 		} else if u := t.Unmapped(m.Space, m.Classes); len(u) > 0 {
 			p.Notes = append(p.Notes, fmt.Sprintf("%s: %d of its %d classes are not mapped in %s: %s", m.ID, len(u), len(m.Classes), m.Space, list(u)))
 		}
