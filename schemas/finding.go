@@ -20,6 +20,12 @@ const (
 	FindingRule       FindingType = "rule"       // a label that breaks a rule of its dataset
 )
 
+// FindingTypes are all of them.
+var FindingTypes = []FindingType{
+	FindingMissing, FindingSpurious, FindingLoose, FindingTight, FindingShift, FindingEdge, FindingSwap, FindingDuplicate, FindingDegenerate,
+	FindingLoss, FindingRule,
+}
+
 // Finding is one doubt about one label, or about one that is missing.
 type Finding struct {
 	Type     FindingType   `json:"type"`

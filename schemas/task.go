@@ -19,7 +19,7 @@ type Task struct {
 	Draft    *BlobRef  `json:"draft,omitempty"`
 	Result   *BlobRef  `json:"result,omitempty"` // the Annotation submitted last
 	Holder   string    `json:"holder,omitempty"`
-	Lease    time.Time `json:"lease"` // when the claim ends
+	Lease    time.Time `json:"lease,omitzero"` // when the claim ends; zero: nobody has claimed it
 	Created  time.Time `json:"created"`
 	Changed  time.Time `json:"changed"`
 }

@@ -60,6 +60,7 @@ func TestCheckAnnotation(t *testing.T) {
 		"too many":      {schemas.Annotation{Objects: make([]schemas.Object, 11)}, "at most 10"},
 		"override":      {schemas.Annotation{Objects: []schemas.Object{good}, Overrides: []schemas.Override{{Type: "loss", ObjectID: "o9"}}}, `"o9"`},
 		"override type": {schemas.Annotation{Overrides: []schemas.Override{{Reason: "it is right"}}}, "override 1"},
+		"made-up type":  {schemas.Annotation{Overrides: []schemas.Override{{Type: "nonsense", Reason: "it is right"}}}, `"nonsense" is no type of finding: there are [missing `},
 		"no reason":     {schemas.Annotation{Overrides: []schemas.Override{{Type: "missing"}}}, "no reason"},
 	} {
 		if _, err := checkAnnotation(c.a, img, 10); err == nil || !strings.Contains(err.Error(), c.says) {

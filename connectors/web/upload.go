@@ -57,6 +57,9 @@ func rawRecord(h http.Header, data []byte) (schemas.Record, accepted, error) {
 	if dataset == "" {
 		return rec, ans, errors.New("the header dataset is missing")
 	}
+	if err := schemas.CheckDataset(dataset); err != nil {
+		return rec, ans, fmt.Errorf("the header dataset: %w", err)
+	}
 	rec = schemas.Record{Topic: schemas.Raw, Value: data}
 	if uniqueID != "" {
 		rec.Key = []byte(uniqueID)

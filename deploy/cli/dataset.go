@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -73,6 +75,9 @@ dataset's labels, say which samples, labels and classes differ.`,
 		Example: "  gleaner dataset diff rules/street.yaml\n  gleaner dataset diff street@0a1b2c3d4e5f street@5f4e3d2c1b0a", Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
+				if _, err := os.Stat(args[0]); err != nil && strings.Contains(args[0], "@") {
+					return usageError{fmt.Errorf("dataset diff %s: want two versions, or a file of rules", args[0])}
+				}
 				return a.diffRules(c.Context(), c.OutOrStdout(), args[0])
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {

@@ -282,6 +282,8 @@ func (a *app) diffRules(ctx context.Context, w io.Writer, path string) error {
 			return printJSON(w, changes)
 		}
 		switch {
+		case !ok && len(changes) == 0:
+			fmt.Fprintf(w, "%s has no rules in force, and the file has none\n", r.Dataset)
 		case !ok:
 			fmt.Fprintf(w, "%s has no rules in force; the file would add:\n", r.Dataset)
 		case len(changes) == 0:

@@ -61,7 +61,7 @@ func Plan(paths []string, o Options) ([]Job, error) {
 	for _, j := range jobs {
 		for _, out := range j.outputs() {
 			if image := known.Name(out); image != "" {
-				return nil, fmt.Errorf("%s would be overwritten by what comes of %s, %s: write to another folder", image, j.Image, out)
+				return nil, fmt.Errorf("%s would be overwritten by the label map of %s: write to a folder that is not among the images", image, j.Image)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ const DeclaredMediaType = "declared-media-type"
 const (
 	defaultTask = "detect"
 
-	maxHeader   = 4096 // bytes of a header's value that is no name
+	maxHeader = 4096 // bytes of a header's value that is no name
 )
 
 // incoming is one record on its way through the step.

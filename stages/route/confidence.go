@@ -56,7 +56,7 @@ func reason(s *schemas.Sample, scores bool) string {
 		if why == "" {
 			why = strings.TrimSpace(string(f.Type) + " " + f.Class)
 		}
-		parts = append(parts, clip(why, 300))
+		parts = append(parts, strings.TrimSuffix(clip(why, 300), "."))
 	}
 	if more := len(findings) - len(parts); more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))

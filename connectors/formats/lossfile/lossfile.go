@@ -15,6 +15,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,7 @@ type Defaults struct {
 	RunID   string
 	Model   string
 	Dataset string
+	Ignored func(path string, columns []string) // is told which columns of a file mean nothing here; may be nil
 }
 
 const rowsPerBatch = 64 << 10
@@ -81,6 +83,9 @@ func read(ctx context.Context, path string, defaults Defaults, yield func(schema
 	for r.Next() {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if unknown := unknownColumns(names(r.Record())); row == 0 && len(unknown) > 0 && defaults.Ignored != nil {
+			defaults.Ignored(path, unknown)
 		}
 		table, err := convert(r.Record(), defaults, row)
 		if err != nil {
@@ -142,6 +147,9 @@ func openCSV(f *os.File) (reader, error) {
 		return nil, err
 	}
 	fields := make([]arrow.Field, len(header))
+	if err := checkColumns(header); err != nil { // also of a file without rows
+		return nil, err
+	}
 	for i, name := range header {
 		fields[i] = arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true}
 	}
@@ -169,19 +177,38 @@ func (r *fileRecords) Record() arrow.Record { return r.rec }
 func (r *fileRecords) Err() error           { return r.err }
 func (r *fileRecords) Release()             { _ = r.file.Close() }
 
+// columnNames are all that Read looks at.
+var columnNames = []string{
+	"run_id", "attempt", "model", "dataset", "sample_id", "unique_id", "object_id", "epoch", "step", "loss", "correct", "margin", "p_true", "el2n",
+	"emb_norm", "forgot", "lineage",
+}
+
+// checkColumns refuses a table without the columns that it must have.
+func checkColumns(names []string) error {
+	for _, name := range []string{"epoch", "loss"} {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("the column %s is missing; there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	if !slices.Contains(names, "sample_id") && !slices.Contains(names, "unique_id") {
+		return fmt.Errorf("neither sample_id nor unique_id is a column; there are %s", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// unknownColumns are those that a misspelled one would be among.
+func unknownColumns(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(columnNames, name) })
+}
+
 // convert makes a table of a batch whose first row is number row of the file.
 func convert(rec arrow.Record, defaults Defaults, row int) (schemas.Losses, error) {
 	columns := map[string]arrow.Array{}
 	for i, f := range rec.Schema().Fields() {
 		columns[f.Name] = rec.Column(i)
 	}
-	for _, name := range []string{"epoch", "loss"} {
-		if columns[name] == nil {
-			return schemas.Losses{}, fmt.Errorf("the column %s is missing; there are %s", name, strings.Join(names(rec), ", "))
-		}
-	}
-	if columns["sample_id"] == nil && columns["unique_id"] == nil {
-		return schemas.Losses{}, fmt.Errorf("neither sample_id nor unique_id is a column; there are %s", strings.Join(names(rec), ", "))
+	if err := checkColumns(names(rec)); err != nil {
+		return schemas.Losses{}, err
 	}
 	var out schemas.Losses
 	nan := float32(math.NaN()) // unknown

@@ -60,9 +60,15 @@ func record(t *testing.T) arrow.Record {
 }
 
 func TestCSV(t *testing.T) {
-	l, err := collect(t, write(t, "x.csv", text), Defaults{Model: "m"})
-	if err != nil {
-		t.Fatal(err)
+	var ignored []string
+	hear := func(_ string, columns []string) { ignored = append(ignored, columns...) }
+	l, err := collect(t, write(t, "x.csv", text), Defaults{Model: "m", Ignored: hear})
+	if err != nil || len(ignored) > 0 {
+		t.Fatalf("%v; ignored %v", err, ignored)
+	}
+	_, err = collect(t, write(t, "y.csv", strings.Replace(text, "margin", "marign", 1)), Defaults{Ignored: hear})
+	if err != nil || len(ignored) != 1 || ignored[0] != "marign" {
+		t.Errorf("%v; ignored %v, want the misspelled column", err, ignored)
 	}
 	if l.Len() != 3 || l.RunID[0] != "r1" || l.Model[0] != "m" || l.Epoch[2] != 1 || l.Loss[0] != 2.5 || !l.Correct[1] || l.Margin[0] != -1 || l.Attempt[0] != 1 {
 		t.Errorf("got %+v", l)
@@ -122,6 +128,7 @@ func TestRefuses(t *testing.T) {
 		{"x.parquet", "nonsense that is long enough", "not Parquet"},
 		{"x.arrow", "ARROW1 and nonsense that is long enough", "rrow"},
 		{"x.csv", "epoch,unique_id\n1,a\n", "column loss is missing; there are epoch, unique_id"},
+		{"x.csv", "hello", "column epoch is missing; there are hello"},
 		{"x.csv", "epoch,loss\n1,2\n", "neither sample_id nor unique_id"},
 		{"x.csv", "epoch,loss,sample_id\n1,2,zz\n", `row 1: sample id "zz"`},
 		{"x.csv", "epoch,loss,unique_id\n1,2,a\n", "row 1: neither the file nor a flag"},

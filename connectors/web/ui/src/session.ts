@@ -51,7 +51,7 @@ export class Session {
     this.task = task;
     clearTimeout(this.renewTimer);
     if (!task) return;
-    const left = Date.parse(task.lease) - Date.now();
+    const left = Date.parse(task.lease ?? "") - Date.now();
     const wait = Math.min(Math.max(Number.isFinite(left) ? left / 3 : 60_000, 2_000), 300_000);
     this.renewTimer = setTimeout(() => void this.run((t) => this.api.renew(t)), wait);
   }

@@ -77,7 +77,7 @@ export interface Task {
   version: number;
   round: number;
   holder?: string;
-  lease: string;
+  lease?: string;
 }
 
 export interface TaskView {
