@@ -24,7 +24,8 @@ var (
 var ErrMissing = errors.New("native library is missing")
 
 // Find returns the file of the library: what its environment variable names, else the first node_modules that has it in
-// the working directory, the folder of the running binary, or any folder above either.
+// the folder of the running binary, the working directory, or any folder above either: that of the binary first, since any other
+// project's may lie above the working directory.
 func (l Library) Find() (string, error) {
 	if p := os.Getenv(l.Env); p != "" {
 		if _, err := os.Stat(p); err != nil {
@@ -33,13 +34,13 @@ func (l Library) Find() (string, error) {
 		return filepath.Abs(p)
 	}
 	var starts []string
-	if d, err := os.Getwd(); err == nil {
-		starts = append(starts, d)
-	}
 	if exe, err := os.Executable(); err == nil {
 		if exe, err = filepath.EvalSymlinks(exe); err == nil {
 			starts = append(starts, filepath.Dir(exe))
 		}
+	}
+	if d, err := os.Getwd(); err == nil {
+		starts = append(starts, d)
 	}
 	for _, d := range starts {
 		for {

@@ -48,6 +48,7 @@ func (a *app) flowCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&format, "format", "text", strings.Join(stages.Formats(), ", ")+" or topics")
+	offer(c, "format", append(stages.Formats(), "topics")...)
 	c.Flags().StringVar(&readme, "readme", "", "write the diagram into this file, between its two marker lines")
 	return c
 }

@@ -85,6 +85,7 @@ Replaying twice is harmless: samples keep their ids and readers fold duplicates.
 	}
 	c.Flags().BoolVar(&rejected, "rejected", false, "take back rejected images instead of dead letters")
 	c.Flags().StringVar(&f.Step, "step", "", "only of this step")
+	offer(c, "step", wire.AllSteps()...)
 	c.Flags().StringVar(&f.Reason, "reason", "", "only with this reason, such as undecodable, panic, blurred")
 	c.Flags().StringVar(&f.Key, "key", "", "only with this key: a sample id, or for raw dead letters a unique id")
 	c.Flags().DurationVar(&since, "since", 0, "only of the last so long, such as 2h")

@@ -48,5 +48,6 @@ and heavy vehicles without their mirrors; site tells construction workers from p
 	f.IntVar(&cfg.H, "height", cfg.H, "pixels")
 	f.Float64Var(&cfg.Density, "density", cfg.Density, "how crowded, 0 to 1")
 	f.StringVar(&cfg.Rules, "rules", cfg.Rules, strings.Join(scenes.RuleNames(), ", "))
+	offer(c, "rules", scenes.RuleNames()...)
 	return c
 }

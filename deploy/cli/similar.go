@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image/png"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -34,6 +35,9 @@ func (a *app) similarCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if likeness.Count < 1 || likeness.Count > clickhouse.MaxSimilar {
 				return usageError{fmt.Errorf("similar: --count %d: want 1 to %d", likeness.Count, clickhouse.MaxSimilar)}
+			}
+			if sheetPath != "" && !strings.EqualFold(filepath.Ext(sheetPath), ".png") {
+				return usageError{fmt.Errorf("similar: --sheet %s: a PNG is drawn: name it so", sheetPath)}
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				var err error

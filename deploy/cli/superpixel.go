@@ -24,7 +24,8 @@ func (a *app) superpixelCommand() *cobra.Command {
 		Use:   "superpixel IMAGE|DIR…",
 		Short: "Divide image files into superpixels and write label maps",
 		Long: `Divide image files, or every image below a folder, into small regions along their edges, and write OUT/<stem>.png for each:
-a 16-bit gray PNG whose values are the ids of regions, 0, 1, 2, … It needs no running system.
+a 16-bit gray PNG whose values are the ids of regions, 0, 1, 2, … A stem is an image's path within its folder, or its name for a
+single file, without the extension. It needs no running system.
 
 With --levels N there are also OUT/<stem>.L1.png to OUT/<stem>.LN.png: L1 is the finest level, which <stem>.png holds too, and
 each next level has about a quarter of the regions, every one of them made of whole regions of the level before.
@@ -78,6 +79,7 @@ divided at the same time: --jobs 1 leaves each the whole machine.`,
 	f.IntVarP(&o.Jobs, "jobs", "j", runtime.GOMAXPROCS(0), "images at a time")
 	f.BoolVarP(&verbose, "verbose", "v", false, "print a line for each image")
 	f.BoolVar(&a.asJSON, "json", false, "print a line of JSON for each image and one for all")
+	offer(c, "quality", string(superpixel.Fast), string(superpixel.Fine))
 	return c
 }
 

@@ -65,7 +65,7 @@ func TestSuperpixelCommandLine(t *testing.T) {
 		{"--levels 10", []string{in, "--out", in, "--levels", "10"}},
 		{"--jobs 0", []string{in, "--out", in, "--jobs", "0"}},
 		{"--compactness", []string{in, "--out", in, "--compactness", "NaN"}},
-		{"no images in", []string{in, "--out", in}},
+		{"no images in", []string{in, "--out", t.TempDir()}},
 	} {
 		if _, err := runSuperpixel(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %q", c.args, err, c.want)

@@ -3,7 +3,9 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,24 +34,35 @@ type Job struct {
 // outputs are all files that come of a job.
 func (j Job) outputs() []string { return slices.Concat(slices.Concat(j.maps...), j.overlays) }
 
-// Plan lists the images among the paths, files or folders with the folders below, and names what is written for each:
+// Plan lists the images among the paths, files or folders with the folders below, and names what is written for each, where a stem
+// is an image's path within its folder, or its name for a single file, without the extension:
 //
 //	OUT/<stem>.png              the label map, of the finest level
 //	OUT/<stem>.L<n>.png         with several levels, each: n = 1 is the finest
 //	OUT/<stem>.overlay.jpg      the overlay of the only level,
 //	OUT/<stem>.L<n>.overlay.jpg or those of several
 //
-// It touches nothing, and refuses two images that would write one file, and to overwrite an image, whatever names and links
-// lead to it.
+// It touches nothing, and refuses two images that would write one file, to overwrite an image, whatever names and links lead to it,
+// and to write into a folder whose images are divided. What lies in OUT below such a folder are label maps, and no images.
 func Plan(paths []string, o Options) ([]Job, error) {
 	images, err := batch.List(paths)
 	if err != nil {
 		return nil, err
 	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil || !info.IsDir() || !holds(path, o.Out) {
+			continue
+		}
+		if holds(o.Out, path) {
+			return nil, fmt.Errorf("%s is the folder of the images, for which the next run would take the label maps: write to another folder", o.Out)
+		}
+		images = slices.DeleteFunc(images, func(image string) bool { return holds(o.Out, image) && !slices.Contains(paths, image) })
+	}
 	jobs := make([]Job, len(images))
 	from := map[string]string{} // the image that a file comes of
 	for i, image := range images {
-		jobs[i] = o.job(image)
+		jobs[i] = o.job(image, nameWithin(paths, image))
 		for _, out := range jobs[i].outputs() {
 			if other, taken := from[out]; taken {
 				return nil, fmt.Errorf("%s and %s would both be written to %s: divide them into different folders", other, image, out)
@@ -68,8 +81,25 @@ func Plan(paths []string, o Options) ([]Job, error) {
 	return jobs, nil
 }
 
-func (o Options) job(image string) Job {
-	name := filepath.Base(image)
+// holds reports whether path is a folder or lies below it.
+func holds(folder, path string) bool {
+	from, err1 := filepath.Abs(folder)
+	to, err2 := filepath.Abs(path)
+	rel, err := filepath.Rel(from, to)
+	return errors.Join(err1, err2, err) == nil && filepath.IsLocal(rel)
+}
+
+// nameWithin is the path of an image within the first of the paths that it comes of.
+func nameWithin(paths []string, image string) string {
+	for _, path := range paths {
+		if rel, err := filepath.Rel(path, image); err == nil && filepath.IsLocal(rel) && rel != "." {
+			return rel
+		}
+	}
+	return filepath.Base(image)
+}
+
+func (o Options) job(image, name string) Job {
 	stem := filepath.Join(o.Out, strings.TrimSuffix(name, filepath.Ext(name)))
 	j := Job{Image: image, maps: [][]string{{stem + ".png"}}}
 	levels := []string{stem}

@@ -2,8 +2,10 @@ package segment
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"gleaner/deploy/batch"
@@ -52,12 +54,17 @@ func (j Job) run(s *superpixel.Segmenter, o Options) (r Result) {
 	m := s.Segment(img.Pix, img.W, img.H, o.Params)
 	r.Segment = since()
 	r.Regions = m.Counts()
-	r.Err = j.write(img, m)
+	if err := j.write(img, m); err != nil {
+		r.Err = fmt.Errorf("%s: %w", j.Image, err)
+	}
 	r.Write = since()
 	return r
 }
 
 func (j Job) write(img *pixels.Image, m *labelmap.Map) error {
+	if err := os.MkdirAll(filepath.Dir(j.maps[0][0]), 0o755); err != nil {
+		return err
+	}
 	for level, names := range j.maps {
 		data, err := EncodeMap(m.At(level), m.W, m.H)
 		if err != nil {

@@ -227,6 +227,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"same stem", []string{a, b}, options(t.TempDir()), "would both be written to"},
 		{"a level's name is another's stem", []string{b}, levels, "would both be written to"},
 		{"into the folder it comes from", []string{filepath.Join(b, "y.png")}, options(b), "would be overwritten"},
+		{"among the images of a folder", []string{a}, options(a), "is the folder of the images"},
 		{"absent", []string{filepath.Join(a, "none.jpg")}, options(t.TempDir()), "none.jpg"},
 	} {
 		if _, err := Plan(c.paths, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -246,6 +247,17 @@ func TestPlanRefuses(t *testing.T) {
 	jobs, err := Plan([]string{b, filepath.Join(b, "y.png")}, options(t.TempDir()))
 	if err != nil || len(jobs) != 3 {
 		t.Errorf("%d jobs, %v, want the three images of the folder, once each", len(jobs), err)
+	}
+	nested := filepath.Join(a, "c", "x.jpg")
+	if err := errors.Join(os.Mkdir(filepath.Dir(nested), 0o755), os.WriteFile(nested, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	o := options(filepath.Join(a, "maps"))
+	if err := errors.Join(os.Mkdir(o.Out, 0o755), os.WriteFile(filepath.Join(o.Out, "x.png"), nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if jobs, err = Plan([]string{a}, o); err != nil || len(jobs) != 2 || jobs[0].maps[0][0] != filepath.Join(o.Out, "c", "x.png") {
+		t.Errorf("%+v, %v, want x.png and c/x.png", jobs, err)
 	}
 	if jobs, err := Plan([]string{filepath.Join(a, "x.jpg")}, options(a)); err != nil || len(jobs) != 1 {
 		t.Errorf("x.png beside x.jpg: %v", err)

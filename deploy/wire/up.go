@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"gleaner/deploy/config"
@@ -14,12 +15,24 @@ import (
 // until ctx ends and everything has stopped in order. started is called once all runs, with the context of the run: what
 // it does is part of the run, and when it returns false the system stops.
 func Up(ctx context.Context, cfg config.Config, version string, log *slog.Logger, started func(context.Context, *Connections, *System) (stay bool, err error)) error {
+	if err := canListen(ctx, cfg.Web.Address); err != nil { // before anything is made in the data folder
+		return fmt.Errorf("web.address: %w", err)
+	}
 	engines, err := StartEngines(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	err = up(ctx, cfg, version, log, engines, started)
 	return errors.Join(err, forget(cfg), engines.Stop())
+}
+
+// canListen reports why nothing can listen at an address, host:port.
+func canListen(ctx context.Context, address string) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return ln.Close()
 }
 
 func up(ctx context.Context, cfg config.Config, version string, log *slog.Logger, engines *Engines, started func(context.Context, *Connections, *System) (bool, error)) error {
