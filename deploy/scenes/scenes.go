@@ -151,7 +151,7 @@ func labels(c *canvas, things []thing, r rule) []Labeled {
 }
 
 // Write draws all scenes into dir/images and their labels, as a COCO file with exact masks, into dir/annotations.json.
-// progress is called after every scene and may be nil. It stops early when ctx ends, and then writes no annotations.
+// progress is called after every scene and may be nil. When ctx ends, Write ends with those that are drawn and returns why.
 func Write(ctx context.Context, cfg Config, dir string, progress func(done int)) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -162,8 +162,8 @@ func Write(ctx context.Context, cfg Config, dir string, progress func(done int))
 	}
 	doc := newDocument(cfg)
 	for n := range cfg.Count {
-		if err := ctx.Err(); err != nil {
-			return err
+		if ctx.Err() != nil {
+			break // those that are drawn have their annotations all the same
 		}
 		scene, err := Draw(cfg, n)
 		if err != nil {
@@ -185,5 +185,5 @@ func Write(ctx context.Context, cfg Config, dir string, progress func(done int))
 	if err := os.WriteFile(filepath.Join(dir, "annotations.json"), append(out, '\n'), 0o644); err != nil {
 		return fmt.Errorf("scenes: %w", err)
 	}
-	return nil
+	return ctx.Err()
 }

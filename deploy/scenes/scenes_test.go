@@ -2,7 +2,9 @@ package scenes
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"image/jpeg"
 	"os"
@@ -97,6 +99,19 @@ func TestRulesDifferInMirrors(t *testing.T) {
 	}
 	if wider < 5 {
 		t.Errorf("%d boxes are wider with their mirrors", wider)
+	}
+}
+
+// TestInterrupted has annotations of the scenes that were drawn, and of no others.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := Write(ctx, small("site"), dir, func(int) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Fatalf("%v, want why it ended", err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "annotations.json"))
+	if err != nil || bytes.Count(data, []byte(`"file_name"`)) != 1 {
+		t.Errorf("%v: %.300s, want one image", err, data)
 	}
 }
 
