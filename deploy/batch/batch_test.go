@@ -38,8 +38,11 @@ func TestFailedWrite(t *testing.T) {
 	if got := listing(t, filepath.Dir(path)); len(got) != 1 {
 		t.Errorf("files %v, want one", got)
 	}
-	if err := create(filepath.Join(path, "in-a-file"), nil); err == nil || strings.Contains(err.Error(), ".tmp") {
-		t.Errorf("%v, want an error with the name that was given", err)
+	t.Chdir(filepath.Dir(path))
+	for _, bad := range []string{filepath.Join(path, "in-a-file"), "x.json/in-a-file", "none/x.json"} {
+		if err := create(bad, nil); err == nil || !strings.Contains(err.Error(), bad+":") {
+			t.Errorf("%v, want an error with the name that was given", err)
+		}
 	}
 	err = Write(filepath.Dir(path), func(io.Writer) error {
 		t.Error("work was done for a folder")

@@ -63,7 +63,7 @@ func pathNamed(err error, path string) error {
 		return &fs.PathError{Op: "write", Path: path, Err: link.Err}
 	}
 	var at *fs.PathError
-	if errors.As(err, &at) && strings.HasPrefix(at.Path, filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".")) {
+	if errors.As(err, &at) && strings.HasPrefix(filepath.Base(at.Path), "."+filepath.Base(path)+".") {
 		at.Path = path
 	}
 	return err

@@ -25,8 +25,8 @@ func (a *app) lossesCommand() *cobra.Command {
 		Use:   "push FILE…",
 		Short: "Push tables of losses: Parquet, Arrow or CSV",
 		Long: `Push tables of losses to the losses topic. A table has the columns epoch and loss, and sample_id (32 hex digits) or unique_id;
-run_id, dataset and model as columns or flags; and, if known: attempt, object_id, step, correct, margin, p_true, el2n, emb_norm, forgot, lineage. Other columns are ignored, with a word; unique ids are not checked: losses of a sample that never came
-argue with nothing.
+run_id, dataset and model as columns or flags; and, if known: attempt, object_id, step, correct, margin, p_true, el2n, emb_norm, forgot,
+lineage. Other columns are named and ignored. Unique ids are not checked: losses of a sample that never came argue with nothing.
 
 Doubts rest on margins: without that column no label is doubted. At the end each run is said to be finished, whereupon the labels it argues with return to the desk; --open leaves that out.`,
 		Example: `  gleaner losses push run7.parquet --run run7 --dataset street

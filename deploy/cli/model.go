@@ -115,7 +115,8 @@ func (a *app) modelAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "add FILE", Short: "Register an ONNX file, after a trial on the runtime that serves",
 		Long: `Load the file, recognize what its outputs mean, store it by its content and register it. Adding the same file under the same
-name again changes nothing; with other classes, another decoding, license or label space it is the next version. A model of unknown shape is refused: the error says which outputs it has and which decoders there are.`,
+name again changes nothing; with other classes, another decoding, license or label space it is the next version. A model of
+unknown shape is refused: the error says which outputs it has and which decoders there are.`,
 		Example: `  gleaner model add yolox_nano.onnx --classes coco.names --license Apache-2.0 --label-space coco@darknet
   gleaner model add runs/7/best.onnx --name street --serve=street
   gleaner model add odd.onnx --decode odd.yaml   # decoder: yolov5, input: {channels: bgr}, ...`,

@@ -266,7 +266,7 @@ func (a *app) openModels(ctx context.Context, p prelabelFlags, cfg config.Config
 		switch {
 		case err == nil:
 			m, err = openModelFile(name, data, decode, p, cfg, log)
-		case (notID == nil || filepath.Ext(name) == "") && errors.Is(err, os.ErrNotExist):
+		case (notID == nil || filepath.Base(name) == name && filepath.Ext(name) == "") && errors.Is(err, os.ErrNotExist):
 			err = a.connected(ctx, func(ctx context.Context, conn *wire.Connections) (err error) {
 				m, err = conn.OpenRegistered(ctx, name)
 				return err

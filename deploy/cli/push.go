@@ -25,9 +25,9 @@ func (a *app) pushCommand() *cobra.Command {
 		Long: `Push image files, or every image below a folder, or the files listed on standard input (-, one path a line).
 
 An image's unique id is its path within the folder, or its name for a single file: pushing it again is harmless, and the
-same id with other bytes is rejected as a conflict. Of a file that is listed on standard input the id is the path as listed, so
-list paths within the folder (cd photos; find * -name '*.jpg') where ids shall be those of gleaner push photos. An interrupted push resumes where it ended. Files that cannot be pushed are
-named at the end and make the command fail; the others are pushed all the same.`,
+same id with other bytes is rejected as a conflict. Of a file that is listed on standard input the id is the path as listed:
+list paths within the folder, as below, for the ids of gleaner push photos. An interrupted push resumes where it ended. Files
+that cannot be pushed are named at the end and make the command fail; the others are pushed all the same.`,
 		Example: `  gleaner push photos/ --dataset street
   gleaner push a.jpg b.png --dataset street --slice weather=rain --slice time=night
   cd /mnt/photos && find * -name '*.jpg' | gleaner push - --dataset street`,

@@ -41,8 +41,11 @@ Replaying twice is harmless: samples keep their ids and readers fold duplicates.
 				n, stay := 0, 0
 				each := func(r wire.Replayed) {
 					line := firstLine(r.Error)
-					if n++; r.Stays != "" {
-						n, stay, line = n-1, stay+1, "stays: "+r.Stays
+					if r.Stays == "" {
+						n++
+					} else {
+						stay++
+						line = "stays: " + r.Stays
 					}
 					if a.asJSON {
 						_ = printJSON(c.OutOrStdout(), r)

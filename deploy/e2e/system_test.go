@@ -110,7 +110,7 @@ func TestSystem(t *testing.T) {
 		}
 	})
 	t.Run("usage", func(t *testing.T) {
-		for _, args := range [][]string{{"bogus"}, {"push"}, {"push", images}, {"push", images, "--no-such"}, {"export"}, {"trace", "xyz"}, {"export", "--dataset", "d", "--format", "tape"}, {"run", "nothing"}, {"losses", "push"}, {"up", "--log-level", "loud"}} {
+		for _, args := range [][]string{{"bogus"}, {"push"}, {"push", images}, {"push", images, "--no-such"}, {"export"}, {"trace", "xyz"}, {"export", "--dataset", "d", "--format", "tape"}, {"run", "nothing"}, {"losses", "push"}, {"up", "--log-level", "loud"}, {"push", images, "--dataset", "a@b"}, {"model", "serve", "m@1", "--dataset", "a@b"}, {"export", "--dataset", "d@1"}, {"dataset", "diff", "d@1"}, {"replay", "--step", "nothing"}, {"similar", "xyz", "--sheet", "a.jpg"}} {
 			if _, errs, code := i.run(t, args...); code != 2 || errs == "" || strings.Contains(errs, "gleaner: gleaner") {
 				t.Errorf("gleaner %v: exit code %d, want 2\n%s", args, code, errs)
 			}
@@ -295,6 +295,24 @@ func TestSystem(t *testing.T) {
 		if want := slices.Sorted(slices.Values(append(in, name))); !slices.Equal(accepted(street), want) {
 			t.Errorf("accepted %v, want %v", accepted(street), want)
 		}
+		// Other bytes under the same id stay away for good, and so nothing is sent.
+		other := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(other, must(os.ReadFile(filepath.Join(images, in[len(in)-1])))(t), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		i.ok(t, "push", other, "--dataset", street)
+		idle(t, conn)
+		rejects := written(t, conn.Kafka, schemas.Rejects)
+		if text := i.ok(t, "replay", "--rejected", "--reason", "conflict"); !strings.Contains(text, "stays: ingest would reject it again") || !strings.Contains(text, "0 records sent back") {
+			t.Errorf("replay of a conflict:\n%s", text)
+		}
+		if _, says, _ := i.run(t, "replay", "--rejected", "--reason", "nonsense", "--dry-run"); !strings.Contains(says, "there are ") || !strings.Contains(says, "conflict") {
+			t.Errorf("replay for a reason that nothing has: %s", says)
+		}
+		idle(t, conn)
+		if n := written(t, conn.Kafka, schemas.Rejects); n != rejects {
+			t.Errorf("%d rejects, %d before", n, rejects)
+		}
 	})
 
 	t.Run("erase", func(t *testing.T) {
@@ -345,6 +363,9 @@ func TestSystem(t *testing.T) {
 			t.Fatalf("pushed %+v", r)
 		}
 		idle(t, conn)
+		if text := i.ok(t, "trace", first, "--dataset", street); strings.Count(text, "refused: the sample was erased before") != 1 {
+			t.Errorf("trace of an erased sample that came again:\n%s", text)
+		}
 		for _, table := range []string{"samples", "labels", "losses", "picks"} {
 			if got := s.sql(t, "SELECT count() FROM "+table+" WHERE sample_id = unhex('"+firstID+"')"); got[0] != "0" {
 				t.Errorf("%s rows of the erased sample in %s", got[0], table)
