@@ -50,6 +50,9 @@ Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap
 that a reviewer would change the label, [0,1]; findings below --min-score are left out. A fix is {box}, {class}, both for what is
 missing, or {remove: true}. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.
 
+Images that cannot be linted are named at the end and make the command fail; the findings of the others are written all the same.
+When the command is interrupted or none can be linted, nothing is written, and files that were there stay as they were.
+
 Images without a label file (of COCO: which the file does not name) are passed over: nobody labeled them. Class names are compared
 as they are written. What a model does not know the names of is judged by its box alone.
 
@@ -149,29 +152,36 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 	}
 	sum := lintSummary{Images: len(images), Findings: map[string]int{}, Out: l.out}
 	page := lint.NewReport(l.images, cfg.Pixels.Limits, reportedFindings)
-	var ran error
-	err = batch.Write(l.out, func(w io.Writer) error {
+	findings := func(w io.Writer) error {
 		lines := bufio.NewWriter(w)
 		encode := json.NewEncoder(lines)
 		b := bar(int64(len(images)), "lint")
-		ran = lint.Run(ctx, images, o, func(r lint.Result) {
+		var failed error
+		ran := lint.Run(ctx, images, o, func(r lint.Result) {
 			b.Add(1)
 			page.Add(r)
 			sum.add(r)
 			for _, f := range r.Findings {
-				err = cmp.Or(err, encode.Encode(f))
+				failed = cmp.Or(failed, encode.Encode(f))
 			}
 		})
 		b.End()
-		return errors.Join(err, lines.Flush())
-	})
-	if err == nil && l.html != "" {
-		err = batch.Write(l.html, page.Write)
+		return cmp.Or(ran, failed, lines.Flush(), sum.none())
 	}
-	if err != nil {
-		return err
+	if l.html == "" {
+		err = batch.Write(l.out, findings)
+	} else {
+		err = batch.Write(l.html, func(w io.Writer) error { // begun first: a page that cannot be written is known before the work
+			if err := batch.Write(l.out, findings); err != nil {
+				return err
+			}
+			return page.Write(w)
+		})
 	}
-	return cmp.Or(ran, sum.print(out, a.asJSON))
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("nothing is written, what was there stays: %w", err)
+	}
+	return cmp.Or(err, sum.print(out, a.asJSON))
 }
 
 // lintModels opens the models; each has the names beside it or else those that are given.
@@ -228,6 +238,14 @@ func (s *lintSummary) add(r lint.Result) {
 	for _, f := range r.Findings {
 		s.Findings[string(f.Type)]++
 	}
+}
+
+// none is why the findings are no word about anything: every image with labels failed.
+func (s *lintSummary) none() error {
+	if n := len(s.Failed); n > 0 && n+s.Unlabeled == s.Images {
+		return fmt.Errorf("none of %d images could be linted, the first since %s", n, s.Failed[0])
+	}
+	return nil
 }
 
 func (s *lintSummary) print(out io.Writer, asJSON bool) error {
