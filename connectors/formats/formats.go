@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,37 +21,48 @@ import (
 
 // Beside is the labels beside a folder of images.
 type Beside struct {
-	Format string // "coco", "voc" or "yolo"
-	From   string // the file or folder they come from
+	Format string   // "coco", "voc" or "yolo"
+	From   string   // the file or folder they come from
+	Files  []string // all label files, and that of the class names
 	find   func(image string, w, h int) ([]schemas.Object, bool, error)
 }
 
-// ErrNone says that no labels lie beside the images.
-var ErrNone = errors.New("no labels beside the images")
+// Errors of labels and images that do not go together.
+var (
+	ErrNone      = errors.New("no labels beside the images")
+	ErrUnmatched = errors.New("none of the images has labels")
+	ErrAmbiguous = errors.New("which labels are of which image cannot be told")
+)
 
 // Open looks for labels in the folder and in the one above it, in this order: a COCO file (annotations.json, labels.json,
 // _annotations.coco.json), Pascal VOC files (annotations/*.xml), YOLO files (labels/*.txt with the class names in
-// config.yaml, data.yaml or dataset.yaml). An error other than ErrNone says what was found and could not be read.
+// config.yaml, data.yaml or dataset.yaml), the files in folders like those of the images or in one. An error other than ErrNone says what
+// was found and could not be read, or be matched with the images.
 func Open(images string) (*Beside, error) {
 	images, err := filepath.Abs(images)
 	if err != nil {
 		return nil, err
 	}
+	names, err := Images(images)
+	if err != nil {
+		return nil, err
+	}
 	for _, dir := range []string{images, filepath.Dir(images)} {
-		for _, open := range []func(string) (*Beside, error){openCOCO, openVOC, openYOLO} {
-			b, err := open(dir)
+		for _, open := range []func(string, []string) (*Beside, error){openCOCO, openVOC, openYOLO} {
+			b, err := open(dir, names)
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrUnmatched) {
+				continue
+			}
 			if err != nil {
 				return nil, fmt.Errorf("labels beside %s: %w", images, err)
 			}
-			if b != nil {
-				return b, nil
-			}
+			return b, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: %s", ErrNone, images)
 }
 
-// Objects returns the labels of an image by its file name, and whether there is a word about it at all: an image without
+// Objects returns the labels of an image by its path below the folder, and whether there is a word about it at all: an image without
 // objects is not the same as one that nobody labeled. The image has w by h pixels.
 func (b *Beside) Objects(image string, w, h int) ([]schemas.Object, bool, error) {
 	objects, ok, err := b.find(image, w, h)
@@ -59,19 +72,24 @@ func (b *Beside) Objects(image string, w, h int) ([]schemas.Object, bool, error)
 	return objects, ok, nil
 }
 
-func openCOCO(dir string) (*Beside, error) {
-	for _, name := range []string{"annotations.json", "labels.json", "_annotations.coco.json"} {
-		path := filepath.Join(dir, name)
-		b, err := cocoFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+// firstOf is what open makes of the first of some names in a folder that is there.
+func firstOf(dir string, names []string, open func(path string) (*Beside, error)) (*Beside, error) {
+	for _, name := range names {
+		b, err := open(filepath.Join(dir, name))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return b, err
 		}
-		return b, err
 	}
-	return nil, nil
+	return nil, fs.ErrNotExist
 }
 
-func cocoFile(path string) (*Beside, error) {
+func openCOCO(dir string, images []string) (*Beside, error) {
+	return firstOf(dir, []string{"annotations.json", "labels.json", "_annotations.coco.json"}, func(path string) (*Beside, error) {
+		return cocoFile(path, images)
+	})
+}
+
+func cocoFile(path string, images []string) (*Beside, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -81,87 +99,112 @@ func cocoFile(path string) (*Beside, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &Beside{Format: "coco", From: path, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
-		objects, ok := file.Objects[image]
-		if !ok {
-			objects, ok = file.Objects[filepath.Base(image)]
-		}
-		return objects, ok, nil
+	of, err := match(images, slices.Sorted(maps.Keys(file.Objects)), func(image string) string { return image })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &Beside{Format: "coco", From: path, Files: []string{path}, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
+		name, ok := of[image]
+		return file.Objects[name], ok, nil
 	}}, nil
 }
 
-func openVOC(dir string) (*Beside, error) {
-	for _, name := range []string{"annotations", "Annotations"} {
-		folder := filepath.Join(dir, name)
-		if files, err := filepath.Glob(filepath.Join(folder, "*.xml")); err != nil || len(files) == 0 {
-			continue
-		}
-		return vocFolder(folder), nil
-	}
-	return nil, nil
+func openVOC(dir string, images []string) (*Beside, error) {
+	return firstOf(dir, []string{"annotations", "Annotations"}, func(path string) (*Beside, error) { return vocFolder(path, images) })
 }
 
-func vocFolder(folder string) *Beside {
-	return &Beside{Format: "voc", From: folder, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
-		data, ok, err := readFile(filepath.Join(folder, stem(image)+".xml"))
-		if !ok {
-			return nil, false, err
-		}
+func vocFolder(folder string, images []string) (*Beside, error) {
+	return openFolder("voc", folder, ".xml", images, func(data []byte, _, _ int) ([]schemas.Object, error) {
 		a, err := voc.Read(bytes.NewReader(data))
-		return a.Objects, true, err
-	}}
+		return a.Objects, err
+	})
 }
 
-func openYOLO(dir string) (*Beside, error) {
-	folder := filepath.Join(dir, "labels")
-	if files, err := filepath.Glob(filepath.Join(folder, "*.txt")); err != nil || len(files) == 0 {
-		return nil, nil
+func openYOLO(dir string, images []string) (*Beside, error) {
+	return yoloFolder(filepath.Join(dir, "labels"), images, nil, dir)
+}
+
+// yoloFolder takes a folder of YOLO labels, whose class names are in one of some other folders where they are nil.
+func yoloFolder(folder string, images, names []string, configs ...string) (*Beside, error) {
+	b, err := openFolder("yolo", folder, ".txt", images, func(data []byte, w, h int) ([]schemas.Object, error) {
+		return yolo.Read(bytes.NewReader(data), names, w, h)
+	})
+	if err != nil || names != nil {
+		return b, err
 	}
-	names, err := yoloNames(dir)
+	var file string
+	if names, file, err = yoloNames(configs); err != nil {
+		return nil, err
+	}
+	b.Files = append(b.Files, file)
+	return b, nil
+}
+
+// openFolder takes a folder in which each image has a file.
+func openFolder(format, folder, ext string, images []string, read func(data []byte, w, h int) ([]schemas.Object, error)) (*Beside, error) {
+	var names []string
+	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && path.Ext(name) == ext {
+			names = append(names, name)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return yoloFolder(folder, names), nil
+	of, err := match(images, names, func(image string) string { return strings.TrimSuffix(image, path.Ext(image)) + ext })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	}
+	b := &Beside{Format: format, From: folder, find: func(image string, w, h int) ([]schemas.Object, bool, error) {
+		name, ok := of[image]
+		if !ok {
+			return nil, false, nil
+		}
+		data, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
+		if err != nil {
+			return nil, false, err
+		}
+		objects, err := read(data, w, h)
+		return objects, true, err
+	}}
+	for _, name := range names {
+		b.Files = append(b.Files, filepath.Join(folder, filepath.FromSlash(name)))
+	}
+	return b, nil
 }
 
 var yoloConfigs = []string{"config.yaml", "data.yaml", "dataset.yaml"}
 
-// yoloNames reads the class names beside a folder of YOLO labels.
-func yoloNames(dir string) ([]string, error) {
-	for _, name := range yoloConfigs {
-		data, ok, err := readFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, err
+// yoloNames reads the class names of YOLO labels from the first file in the folders that has them, and says which that is.
+func yoloNames(folders []string) (names []string, file string, err error) {
+	for _, dir := range folders {
+		for _, name := range yoloConfigs {
+			file = filepath.Join(dir, name)
+			data, err := os.ReadFile(file)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, "", err
+			}
+			if names, err = yolo.ReadNames(data); err != nil {
+				return nil, "", fmt.Errorf("%s: %w", file, err)
+			}
+			return names, file, nil
 		}
-		if !ok {
-			continue
-		}
-		names, err := yolo.ReadNames(data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
-		}
-		return names, nil
 	}
-	return nil, fmt.Errorf("%s has YOLO labels, but the class names are missing: put them beside it in %s, under the key `names`", dir, strings.Join(yoloConfigs, ", "))
-}
-
-func yoloFolder(folder string, names []string) *Beside {
-	return &Beside{Format: "yolo", From: folder, find: func(image string, w, h int) ([]schemas.Object, bool, error) {
-		data, ok, err := readFile(filepath.Join(folder, stem(image)+".txt"))
-		if !ok {
-			return nil, false, err
-		}
-		objects, err := yolo.Read(bytes.NewReader(data), names, w, h)
-		return objects, true, err
-	}}
+	return nil, "", fmt.Errorf("%s has YOLO labels, but the class names are missing: put them beside it in %s, under the key `names`",
+		folders[len(folders)-1], strings.Join(yoloConfigs, ", "))
 }
 
 // Formats are the names of the known formats.
 func Formats() []string { return []string{"yolo", "voc", "coco"} }
 
-// OpenAs takes the labels that lie at a path, in a format that is known: the folder of the label files or, for COCO, the file. names
-// are the classes of YOLO labels in their order; nil: those of the YAML file in that folder or the one above it.
-func OpenAs(format, path string, names []string) (*Beside, error) {
+// OpenAs takes the labels of images that lie at a path, in a format that is known: the folder of the label files or, for COCO, the file.
+// Images are named by their paths below their folder. names are the classes of YOLO labels in their order; nil: those of the YAML file
+// in the folder or the one above it.
+func OpenAs(format, path string, images, names []string) (*Beside, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -171,16 +214,11 @@ func OpenAs(format, path string, names []string) (*Beside, error) {
 	}
 	switch format {
 	case "coco":
-		return cocoFile(path)
+		return cocoFile(path, images)
 	case "voc":
-		return vocFolder(path), nil
+		return vocFolder(path, images)
 	case "yolo":
-		if names == nil {
-			if names, err = yoloNames(path); err != nil {
-				names, err = yoloNames(filepath.Dir(filepath.Clean(path)))
-			}
-		}
-		return yoloFolder(path, names), err
+		return yoloFolder(path, images, names, path, filepath.Dir(filepath.Clean(path)))
 	}
 	return nil, fmt.Errorf("format %q: want %s", format, strings.Join(Formats(), ", "))
 }
@@ -208,17 +246,4 @@ func IsImage(path string) bool {
 		return true
 	}
 	return false
-}
-
-func stem(image string) string {
-	base := filepath.Base(image)
-	return strings.TrimSuffix(base, filepath.Ext(base))
-}
-
-func readFile(path string) ([]byte, bool, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
-	}
-	return data, err == nil, err
 }

@@ -50,18 +50,94 @@ func TestRealLayouts(t *testing.T) {
 	}
 }
 
+func put(t *testing.T, dir, name, content string) {
+	t.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMatch is of folders of images and of labels: which are of which.
+func TestMatch(t *testing.T) {
+	for _, c := range []struct{ name, images, labels, want string }{
+		{"flat", "x.jpg y.jpg", "x.txt z.txt", "x.jpg:x.txt"},
+		{"folders like those of the images", "a/x.jpg b/x.jpg", "a/x.txt b/x.txt", "a/x.jpg:a/x.txt b/x.jpg:b/x.txt"},
+		{"folders below that of the images", "images/a/x.jpg images/b/x.jpg", "a/x.txt b/x.txt x.txt", "images/a/x.jpg:a/x.txt images/b/x.jpg:b/x.txt"},
+		{"one folder", "a/x.jpg b/y.jpg", "x.txt y.txt", "a/x.jpg:x.txt b/y.jpg:y.txt"},
+		{"folders of labels only", "x.jpg", "a/x.txt", "x.jpg:a/x.txt"},
+		{"another's", "x.jpg a/x.jpg", "x.txt", "x.jpg:x.txt"},
+		{"of another folder", "a/x.jpg a/y.jpg", "b/x.txt a/y.txt", "a/y.jpg:a/y.txt"},
+		{"part of a name", "ax.jpg y.jpg", "x.txt y.txt", "y.jpg:y.txt"},
+		{"dots", "a.b.jpg", "a.b.txt a.txt", "a.b.jpg:a.b.txt"},
+		{"one of two images", "a/x.jpg b/x.jpg", "x.txt", "x.txt could be of a/x.jpg and of b/x.jpg"},
+		{"two images beside each other", "x.jpg x.png", "x.txt", "x.txt could be of x.jpg and of x.png"},
+		{"two labels", "x.jpg", "a/x.txt b/x.txt", "x.jpg could have a/x.txt and b/x.txt"},
+		{"none", "x.jpg", "y.txt", "none of the images has labels: those of x.jpg would be x.txt"},
+		{"no labels", "x.jpg", "", "none of the images has labels"},
+	} {
+		images := strings.Fields(c.images)
+		of, err := match(images, strings.Fields(c.labels), func(image string) string { return strings.TrimSuffix(image, filepath.Ext(image)) + ".txt" })
+		if err != nil {
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: %v, want %q", c.name, err, c.want)
+			}
+			continue
+		}
+		var got []string
+		for _, image := range images {
+			if name, ok := of[image]; ok {
+				got = append(got, image+":"+name)
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestFolders has labels of two images with one name in folders like theirs.
+func TestFolders(t *testing.T) {
+	for format, files := range map[string]map[string]string{
+		"yolo": {"labels/a/x.txt": "0 .5 .5 .1 .1", "labels/b/x.txt": "1 .5 .5 .1 .1", "data.yaml": "names: [cat, dog]"},
+		"voc": {
+			"annotations/a/x.xml": "<annotation><object><name>cat</name></object></annotation>",
+			"annotations/b/x.xml": "<annotation><object><name>dog</name></object></annotation>",
+		},
+		"coco": {"labels.json": `{"images":[{"id":1,"file_name":"train/a/x.jpg"},{"id":2,"file_name":"train/b/x.jpg"}],
+			"categories":[{"id":1,"name":"cat"},{"id":2,"name":"dog"}],"annotations":[{"image_id":2,"category_id":2},{"image_id":1,"category_id":1}]}`},
+	} {
+		dir := t.TempDir()
+		put(t, dir, "images/a/x.jpg", "")
+		put(t, dir, "images/b/x.jpg", "")
+		for name, text := range files {
+			put(t, dir, name, text)
+		}
+		b, err := Open(filepath.Join(dir, "images"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for image, want := range map[string]string{"a/x.jpg": "cat", "b/x.jpg": "dog"} {
+			if objects, _, err := b.Objects(image, 10, 10); err != nil || len(objects) != 1 || objects[0].Class != want {
+				t.Errorf("%s: %s has %v, %v; want a %s", format, image, objects, err, want)
+			}
+		}
+		if b.Format != format || len(b.Files) != len(files) {
+			t.Errorf("%s %v, want %s with %d files", b.Format, b.Files, format, len(files))
+		}
+	}
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	write := func(t *testing.T, path, content string) string {
 		t.Helper()
-		root := t.TempDir()
-		path = filepath.Join(root, "set", filepath.FromSlash(path))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return filepath.Join(root, "set")
+		dir := filepath.Join(t.TempDir(), "set")
+		put(t, dir, "a.jpg", "")
+		put(t, dir, path, content)
+		return dir
 	}
 	if _, err := Open(write(t, "a.jpg", "")); !errors.Is(err, ErrNone) {
 		t.Errorf("a folder without labels: %v, want ErrNone", err)

@@ -77,6 +77,31 @@ func Each[R any](ctx context.Context, n, atATime int, work func(i int) R, done f
 	return ctx.Err()
 }
 
+// Same reports whether two paths lead to one file, which need not be there yet.
+func Same(a, b string) bool {
+	if a == "" || b == "" {
+		return false
+	}
+	if at, err := os.Stat(a); err == nil {
+		if other, err := os.Stat(b); err == nil {
+			return os.SameFile(at, other)
+		}
+	}
+	return resolved(a) == resolved(b)
+}
+
+// resolved is the absolute path of a file, with its folder's links followed.
+func resolved(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	dir, name := filepath.Split(path)
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return filepath.Join(dir, name)
+}
+
 // Size is the width and height of an image file, upright, as its header says.
 func Size(path string, limits pixels.Limits) (w, h int, err error) {
 	data, err := read(path, limits)

@@ -104,8 +104,8 @@ func (l *lintFlags) check(cfg config.Config) error {
 		return errors.New("--model is required")
 	case l.out == "":
 		return errors.New("--out is required")
-	case l.out == l.html:
-		return fmt.Errorf("--out and --html are both %s", l.out)
+	case batch.Same(l.out, l.html):
+		return fmt.Errorf("--out and --html are both %s", l.html)
 	case !(l.minScore > 0 && l.minScore <= 1):
 		return fmt.Errorf("--min-score %g: must be above 0 and at most 1", l.minScore)
 	case l.jobs < 1:
@@ -122,16 +122,6 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 	if len(images) == 0 {
 		return fmt.Errorf("no images in %s", l.images)
 	}
-	var files []string
-	for _, name := range images {
-		files = append(files, filepath.Join(l.images, filepath.FromSlash(name)))
-	}
-	known := batch.FilesOf(files)
-	for _, path := range []string{l.out, l.html} {
-		if image := known.Name(path); image != "" {
-			return fmt.Errorf("%s would be overwritten", image)
-		}
-	}
 	var names []string
 	if l.classes != "" {
 		if names, err = lintClasses(l.classes); err != nil {
@@ -139,8 +129,14 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 		}
 	}
 	o := lint.Options{Images: l.images, Prelabel: cfg.Prelabel, Lint: cfg.Lint, Limits: cfg.Pixels.Limits, Jobs: l.jobs, Version: a.version}
-	if o.Labels, err = formats.OpenAs(l.format, l.labels, names); err != nil {
+	if o.Labels, err = formats.OpenAs(l.format, l.labels, images, names); err != nil {
 		return err
+	}
+	known := batch.FilesOf(l.reads(images, o.Labels, a.configFile))
+	for _, path := range []string{l.out, l.html} {
+		if file := known.Name(path); file != "" {
+			return fmt.Errorf("%s would be overwritten", file)
+		}
 	}
 	models, err := a.lintModels(ctx, l, names, cfg, log)
 	for _, m := range models {
@@ -182,6 +178,20 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 		return fmt.Errorf("nothing is written, what was there stays: %w", err)
 	}
 	return cmp.Or(err, sum.print(out, a.asJSON))
+}
+
+// reads are the files that a run reads.
+func (l *lintFlags) reads(images []string, labels *formats.Beside, config string) []string {
+	files := slices.Concat(labels.Files, l.models, []string{l.classes, config})
+	for _, name := range images {
+		files = append(files, filepath.Join(l.images, filepath.FromSlash(name)))
+	}
+	for _, model := range l.models {
+		if classes, err := prelabel.ClassesBeside(model); err == nil {
+			files = append(files, classes)
+		}
+	}
+	return files
 }
 
 // lintModels opens the models; each has the names beside it or else those that are given.

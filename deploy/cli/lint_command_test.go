@@ -130,3 +130,55 @@ func TestLintKeepsWhatWasThere(t *testing.T) {
 		})
 	}
 }
+
+func TestLintRefuses(t *testing.T) {
+	d := newLintFolder(t)
+	d.write("images/a.jpg", d.photo)
+	d.write("labels/a.txt", d.labels)
+	d.write("data.yaml", "names: [person]\n")
+	d.write("c.json", `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"bowl"}],"annotations":[]}`)
+	d.write("gleaner.yaml", "lint: {}\n")
+	d.write("empty/none.md", "")
+	d.write("two/a/x.jpg", d.photo)
+	d.write("two/b/x.jpg", d.photo)
+	d.write("one/x.txt", d.labels)
+	if err := os.Symlink("labels/a.txt", "link.txt"); err != nil {
+		t.Fatal(err)
+	}
+	before := map[string]string{}
+	for _, name := range []string{"images/a.jpg", "labels/a.txt", "c.json", "models/yolox_nano.onnx", "models/coco.names", "gleaner.yaml"} {
+		before[name] = d.read(name)
+	}
+	const ofCOCO = "lint --images images --labels c.json --format coco" + lintModel
+	const ofYAML = "lint --images images --labels labels --format yolo" + lintModel
+	for _, c := range []struct{ line, want string }{
+		{lintYOLO + "--out images/a.jpg", "images/a.jpg would be overwritten"},
+		{lintYOLO + "--out labels/a.txt", "labels/a.txt would be overwritten"},
+		{lintYOLO + "--out link.txt", "labels/a.txt would be overwritten"},
+		{lintYOLO + "--out o.jsonl --html labels/../labels/a.txt", "labels/a.txt would be overwritten"},
+		{lintYOLO + "--out models/coco.names", "models/coco.names would be overwritten"},
+		{lintYOLO + "--out models/yolox_nano.onnx", "models/yolox_nano.onnx would be overwritten"},
+		{lintYOLO + "--config gleaner.yaml --out gleaner.yaml", "gleaner.yaml would be overwritten"},
+		{ofYAML + "--out data.yaml", "data.yaml would be overwritten"},
+		{ofCOCO + "--out c.json", "c.json would be overwritten"},
+		{ofCOCO + "--out models/coco.names", "models/coco.names would be overwritten"},
+		{lintYOLO + "--out images/o.jsonl --html images/../images/o.jsonl", "--out and --html are both images/../images/o.jsonl"},
+		{"lint --images images --labels empty --format yolo --classes models/coco.names --out o.jsonl" + lintModel, "empty: none of the images has labels: those of a.jpg would be a.txt"},
+		{"lint --images two --labels one --format yolo --classes models/coco.names --out o.jsonl" + lintModel, "one: which labels are of which image cannot be told: x.txt could be of a/x.jpg and of b/x.jpg"},
+		{"lint --images empty --labels labels --format yolo --out o.jsonl" + lintModel, "no images in empty"},
+		{"lint --images images --labels labels --format coco --out o.jsonl" + lintModel, "coco labels are a file"},
+		{lintYOLO + "--out o.jsonl extra", "unknown command"},
+	} {
+		if _, err := gleaner(t.Context(), c.line); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.line, err, c.want)
+		}
+	}
+	for name, want := range before {
+		if d.read(name) != want {
+			t.Errorf("%s is another", name)
+		}
+	}
+	if _, err := os.Stat("o.jsonl"); !os.IsNotExist(err) {
+		t.Errorf("o.jsonl: %v, want that there is none", err)
+	}
+}

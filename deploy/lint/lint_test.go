@@ -72,7 +72,11 @@ func folder(t *testing.T, labels map[string][][5]float64) (images string, beside
 			t.Fatal(err)
 		}
 	}
-	beside, err := formats.OpenAs("yolo", filepath.Join(dir, "labels"), []string{"cat", "dog"})
+	names, err := formats.Images(filepath.Join(dir, "images"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside, err = formats.OpenAs("yolo", filepath.Join(dir, "labels"), names, []string{"cat", "dog"})
 	if err != nil {
 		t.Fatal(err)
 	}

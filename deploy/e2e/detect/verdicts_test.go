@@ -44,7 +44,7 @@ func verdicts(t *testing.T) (out []verdict) {
 // doubted more than the others, and what is doubted most is wrong more often.
 func TestLintAgreesWithVerdicts(t *testing.T) {
 	dir := realdata.Need(t, "bccd", "images")
-	labels, err := formats.OpenAs("voc", realdata.Need(t, "bccd", "annotations"), nil)
+	labels, err := formats.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
