@@ -200,7 +200,7 @@ func (a *app) lintModels(ctx context.Context, l lintFlags, names []string, cfg c
 	for _, name := range l.models {
 		p := prelabelFlags{models: []string{name}}
 		if _, err := prelabel.ClassesBeside(name); err != nil && names != nil {
-			p.classes = strings.Join(names, ",")
+			p.names = names
 		}
 		opened, err := a.openModels(ctx, p, cfg, log)
 		models = append(models, opened...)

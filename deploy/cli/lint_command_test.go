@@ -182,3 +182,20 @@ func TestLintRefuses(t *testing.T) {
 		t.Errorf("o.jsonl: %v, want that there is none", err)
 	}
 }
+
+// TestLintClassWithComma has names that a list with commas would tear.
+func TestLintClassWithComma(t *testing.T) {
+	d := newLintFolder(t)
+	d.write("images/a.jpg", d.photo)
+	d.write("labels/a.txt", d.labels)
+	d.write("classes.txt", strings.Replace(d.read("models/coco.names"), "bowl", "bowl, or plate", 1))
+	if err := os.Remove("models/coco.names"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gleaner(t.Context(), "lint --images images --labels labels --format yolo --classes classes.txt --min-score 0.01 --out o.jsonl"+lintModel); err != nil {
+		t.Fatal(err)
+	}
+	if out := d.read("o.jsonl"); !strings.Contains(out, `"class":"bowl, or plate"`) {
+		t.Errorf("no bowl is doubted: %s", out)
+	}
+}

@@ -30,6 +30,7 @@ type prelabelFlags struct {
 	label.Options
 	out, images, annotations    string
 	models, wanted              []string
+	names                       []string // of the models' classes, nil: what classes says
 	classes, decode, labelSpace string
 	taxonomy, rules             string
 	low, accept                 float32
@@ -288,9 +289,12 @@ func openModelFile(path string, data []byte, decode schemas.Decode, p prelabelFl
 	if _, _, err := schemas.ParseModelID(id); err != nil {
 		return nil, err
 	}
-	classes, err := namedClasses(path, p.classes)
-	if err != nil {
-		return nil, err
+	classes := p.names
+	if classes == nil {
+		var err error
+		if classes, err = namedClasses(path, p.classes); err != nil {
+			return nil, err
+		}
 	}
 	m, err := wire.OpenModel(data, schemas.Model{ID: id, Classes: classes, Decode: decode, LabelSpace: p.labelSpace}, cfg, log)
 	if err != nil {
