@@ -104,11 +104,16 @@ func resolved(path string) string {
 
 // Size is the width and height of an image file, upright, as its header says.
 func Size(path string, limits pixels.Limits) (w, h int, err error) {
-	data, err := read(path, limits)
+	f, err := os.Open(path)
 	if err != nil {
 		return 0, 0, err
 	}
-	if w, h, err = pixels.Size(data, limits); err != nil {
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	if w, h, err = pixels.Size(f, info.Size(), limits); err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	return w, h, nil

@@ -50,19 +50,25 @@ func Run(ctx context.Context, images []string, o Options, done func(Result)) err
 	for _, d := range o.Models {
 		l.classes = append(l.classes, d.Model().Classes...)
 	}
-	faults, err := l.learn(images)
+	faults, err := l.learn(ctx, images)
 	if err != nil {
 		return err
 	}
-	next, waiting := 0, map[int]Result{}
+	whole := context.WithoutCancel(ctx)
+	return inOrder(ctx, len(images), o.Jobs, func(i int) Result { return l.lint(whole, images[i], faults[i]) }, func(_ int, r Result) { done(r) })
+}
+
+// inOrder is batch.Each with the results in the order of the numbers; those that were not begun are left out.
+func inOrder[R any](ctx context.Context, n, atATime int, work func(i int) R, done func(i int, result R)) error {
+	next, waiting := 0, map[int]R{}
 	flush := func() {
 		for r, ok := waiting[next]; ok; r, ok = waiting[next] {
 			delete(waiting, next)
+			done(next, r)
 			next++
-			done(r)
 		}
 	}
-	err = batch.Each(ctx, len(images), o.Jobs, func(i int) Result { return l.lint(context.WithoutCancel(ctx), images[i], faults[i]) }, func(i int, r Result) {
+	err := batch.Each(ctx, n, atATime, work, func(i int, r R) {
 		waiting[i] = r
 		flush()
 	})
@@ -81,26 +87,19 @@ type linter struct {
 // Habits implements lint.Habits.
 func (l *linter) Habits(string) *evidence.Habits { return l.habits }
 
-// learn reads all labels, for what is usual among them, and says which images cannot be read.
-func (l *linter) learn(images []string) (faults []error, failed error) {
+// learn reads all labels, for what is usual among them, and says why images cannot be linted whose labels or headers cannot be read.
+func (l *linter) learn(ctx context.Context, images []string) (faults []error, err error) {
 	faults = make([]error, len(images))
 	l.habits = evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
-		for i, name := range images {
-			w, h, err := batch.Size(filepath.Join(l.Images, filepath.FromSlash(name)), l.Limits)
-			if faults[i] = err; err != nil {
-				continue
+		err = inOrder(ctx, len(images), l.Jobs, func(i int) (s schemas.Sample) {
+			s.Image.W, s.Image.H, faults[i] = batch.Size(filepath.Join(l.Images, filepath.FromSlash(images[i])), l.Limits)
+			if faults[i] == nil {
+				s.Objects, _, faults[i] = l.Labels.Objects(images[i], s.Image.W, s.Image.H)
 			}
-			objects, _, err := l.Labels.Objects(name, w, h)
-			if err != nil {
-				failed = err
-				return
-			}
-			if !yield(&schemas.Sample{Image: schemas.ImageRef{W: w, H: h}, Objects: objects}) {
-				return
-			}
-		}
+			return s
+		}, func(_ int, s schemas.Sample) { yield(&s) })
 	})
-	return faults, failed
+	return faults, err
 }
 
 func (l *linter) lint(ctx context.Context, name string, fault error) Result {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,5 +146,48 @@ func TestRun(t *testing.T) {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page does not say %q", want)
 		}
+	}
+}
+
+// TestBadLabels: images whose labels or headers cannot be read keep no others back.
+func TestBadLabels(t *testing.T) {
+	images, labels := folder(t, map[string][][5]float64{"a": {{0, 100, 100, 100, 100}}, "b": {{7, 100, 100, 50, 50}}, "c": {{1, 100, 100, 100, 100}}, "d": {}})
+	if err := os.WriteFile(filepath.Join(images, "c.jpg"), []byte("no image"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Images: images, Labels: labels, Models: []prelabel.Detector{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}},
+		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Jobs: 3,
+	}
+	var got []string
+	if err := Run(t.Context(), []string{"a.jpg", "b.jpg", "c.jpg", "d.jpg"}, o, func(r Result) {
+		got = append(got, fmt.Sprintf("%s: %d findings, %v", r.Image, len(r.Findings), r.Err))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"a.jpg: 1 findings, <nil>", `b.jpg: 0 findings, labels of b.jpg`, "c.jpg: 0 findings, " + filepath.Join(images, "c.jpg"), "d.jpg: 1 findings, <nil>"} {
+		if !strings.HasPrefix(got[i], want) {
+			t.Errorf("%s, want %s", got[i], want)
+		}
+	}
+}
+
+// TestInterrupted ends a run in the middle of it: what was begun is handed out in order.
+func TestInterrupted(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	var got []int
+	err := inOrder(ctx, 100, 3, func(i int) int {
+		if i == 10 {
+			stop()
+		}
+		return i
+	}, func(i, result int) {
+		if i != result {
+			t.Errorf("%d is handed out as %d", result, i)
+		}
+		got = append(got, i)
+	})
+	if !errors.Is(err, context.Canceled) || !slices.IsSorted(got) || !slices.Contains(got, 10) {
+		t.Errorf("%v: %v", err, got)
 	}
 }

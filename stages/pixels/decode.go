@@ -129,9 +129,8 @@ func Decode(data []byte, limits Limits) (img *Image, info Info, err error) {
 			"content looks like %s: want JPEG, PNG, WebP, GIF, BMP or TIFF", info.MediaType)}
 	}
 	info.MediaType = f.mediaType
-	if n := schemas.ByteSize(len(data)); n > limits.MaxBytes {
-		return nil, info, &Error{Reason: TooLarge, Measure: float64(n), Threshold: float64(limits.MaxBytes), Err: fmt.Errorf(
-			"%d bytes, the limit is %d", n, limits.MaxBytes)}
+	if err := limits.checkBytes(int64(len(data))); err != nil {
+		return nil, info, err
 	}
 	info.Animated = animated(data, f.mediaType)
 	if info.Animated && f.mediaType == "image/webp" {
@@ -162,20 +161,28 @@ func Decode(data []byte, limits Limits) (img *Image, info Info, err error) {
 			"image of %dx%d in a file whose header says %dx%d", b.Dx(), b.Dy(), c.Width, c.Height)}
 	}
 	img = toRGB(src, c.Width, c.Height, f.mediaType == "image/webp")
-	info.Orientation = orientation(data, f.mediaType)
+	info.Orientation = orientation(sectionOf(data), f.mediaType)
 	img = upright(img, info.Orientation)
 	info.W, info.H = img.W, img.H
 	return img, info, nil
 }
 
-// Size is the width and height, in pixels of the upright image, that an encoded image's header says. Errors are those of Decode, which
-// may find others.
-func Size(data []byte, limits Limits) (w, h int, err error) {
-	f, known := sniff(data)
-	if !known {
-		return 0, 0, &Error{Reason: Unsupported, Err: fmt.Errorf("content looks like %s: want JPEG, PNG, WebP, GIF, BMP or TIFF", http.DetectContentType(data))}
+// Size is the width and height, in pixels of the upright image, that an encoded image's header says. It reads little else of a file of
+// size bytes. Errors are those of Decode, which may find others.
+func Size(file io.ReaderAt, size int64, limits Limits) (w, h int, err error) {
+	data := io.NewSectionReader(file, 0, size)
+	head := part(data, 0, min(size, 512)) // what telling the format by content looks at
+	if len(head) == 0 {
+		return 0, 0, &Error{Reason: Empty, Err: errors.New("no image bytes")}
 	}
-	c, err := f.config(bytes.NewReader(data))
+	f, known := sniff(head)
+	if !known {
+		return 0, 0, &Error{Reason: Unsupported, Err: fmt.Errorf("content looks like %s: want JPEG, PNG, WebP, GIF, BMP or TIFF", http.DetectContentType(head))}
+	}
+	if err := limits.checkBytes(size); err != nil {
+		return 0, 0, err
+	}
+	c, err := f.config(data)
 	if err != nil {
 		return 0, 0, refused(f.mediaType, "header", err)
 	}
@@ -186,6 +193,13 @@ func Size(data []byte, limits Limits) (w, h int, err error) {
 		return c.Height, c.Width, nil
 	}
 	return c.Width, c.Height, nil
+}
+
+func (l Limits) checkBytes(n int64) error {
+	if n > int64(l.MaxBytes) {
+		return &Error{Reason: TooLarge, Measure: float64(n), Threshold: float64(l.MaxBytes), Err: fmt.Errorf("%d bytes, the limit is %d", n, l.MaxBytes)}
+	}
+	return nil
 }
 
 func (l Limits) check(w, h int) error {

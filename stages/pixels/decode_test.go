@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/metrics"
+	"slices"
 	"testing"
 
 	"golang.org/x/image/bmp"
@@ -61,6 +62,9 @@ func decode(t *testing.T, data []byte) (*pixels.Image, pixels.Info) {
 	}
 	if len(img.Pix) != 3*img.W*img.H || info.W != img.W || info.H != img.H {
 		t.Fatalf("image %dx%d with %d bytes, info %+v", img.W, img.H, len(img.Pix), info)
+	}
+	if w, h, err := pixels.Size(bytes.NewReader(data), int64(len(data)), pixels.DefaultLimits()); w != img.W || h != img.H || err != nil {
+		t.Fatalf("the header says %dx%d, %v; the image is %dx%d", w, h, err, img.W, img.H)
 	}
 	return img, info
 }
@@ -355,6 +359,35 @@ func TestHeaderIsEnough(t *testing.T) {
 	}
 }
 
+// counted counts the bytes that are read of a file.
+type counted struct {
+	*bytes.Reader
+	n int
+}
+
+func (c *counted) ReadAt(b []byte, at int64) (int, error) {
+	n, err := c.Reader.ReadAt(b, at)
+	c.n += n
+	return n, err
+}
+
+// TestSizeReadsHeaders has files of much data, in which the orientation stands in front of it or behind.
+func TestSizeReadsHeaders(t *testing.T) {
+	m := image.NewNRGBA(image.Rect(0, 0, 40, 20))
+	jpg, pngFile, much, turned := encodeJPEG(t, m), encodePNG(t, m), make([]byte, 4<<20), exifBlock(binary.BigEndian, 6)
+	end := len(pngFile) - 12
+	for name, data := range map[string][]byte{
+		"jpeg": append(withExif(jpg, turned), much...),
+		"png":  slices.Concat(pngFile[:end], pngChunk("teXt", much), pngChunk("eXIf", turned), pngFile[end:]),
+	} {
+		file := &counted{Reader: bytes.NewReader(data)}
+		w, h, err := pixels.Size(file, int64(len(data)), pixels.DefaultLimits())
+		if w != 20 || h != 40 || err != nil || file.n > 16<<10 {
+			t.Errorf("%s: %dx%d, %v, for which %d bytes were read", name, w, h, err, file.n)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	m := corners()
 	f.Add(encodeJPEG(f, m))
@@ -373,6 +406,10 @@ func FuzzDecode(f *testing.F) {
 		before := allocated[0].Value.Uint64()
 		img, info, err := pixels.Decode(data, limits)
 		metrics.Read(allocated)
+		w, h, sizeErr := pixels.Size(bytes.NewReader(data), int64(len(data)), limits)
+		if err == nil && (sizeErr != nil || w != img.W || h != img.H) {
+			t.Fatalf("the header says %dx%d, %v; the image is %dx%d", w, h, sizeErr, img.W, img.H)
+		}
 		// 20 bytes for each of the pixels, and what the decoders read ahead; TIFF's takes up to 10 MiB at a time.
 		if n := allocated[0].Value.Uint64() - before; n > 32<<20+20<<16 {
 			t.Errorf("%d bytes were allocated for a file of %d", n, len(data))

@@ -6,53 +6,78 @@ package pixels
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"io"
 )
 
-// orientation returns the EXIF orientation of a file, 1 (upright) where there is none.
-func orientation(data []byte, mediaType string) int {
+// part is n bytes of a file, nil where it does not have them.
+func part(file *io.SectionReader, at, n int64) []byte {
+	if at < 0 || n < 0 || at+n > file.Size() {
+		return nil
+	}
+	b := make([]byte, n)
+	if _, err := file.ReadAt(b, at); err != nil && !errors.Is(err, io.EOF) {
+		return nil
+	}
+	return b
+}
+
+// orientation returns the EXIF orientation of a file, 1 (upright) where there is none. It reads little else of the file.
+func orientation(file *io.SectionReader, mediaType string) int {
 	switch mediaType {
 	case "image/jpeg":
-		for i := 2; i+4 <= len(data) && data[i] == 0xff; {
-			marker, n := data[i+1], int(binary.BigEndian.Uint16(data[i+2:]))
+		for i := int64(2); ; {
+			head := part(file, i, 4)
+			if head == nil || head[0] != 0xff {
+				return 1
+			}
+			marker, n := head[1], int64(binary.BigEndian.Uint16(head[2:]))
 			switch {
 			case marker == 0xff: // fill byte
 				i++
 				continue
-			case marker == 0xda || marker == 0xd9 || n < 2 || i+2+n > len(data):
+			case marker == 0xda || marker == 0xd9 || n < 2:
 				return 1
-			case marker == 0xe1 && bytes.HasPrefix(data[i+4:i+2+n], []byte("Exif\x00\x00")):
-				return tiffOrientation(data[i+10 : i+2+n])
+			case marker == 0xe1:
+				if exif, ok := bytes.CutPrefix(part(file, i+4, n-2), []byte("Exif\x00\x00")); ok {
+					return tiffOrientation(sectionOf(exif))
+				}
 			}
 			i += 2 + n
 		}
 	case "image/png":
-		for i := 8; i+12 <= len(data); {
-			n, kind := int64(binary.BigEndian.Uint32(data[i:])), string(data[i+4:i+8])
-			if int64(i)+12+n > int64(len(data)) {
+		for i := int64(8); ; {
+			head := part(file, i, 8)
+			if head == nil {
 				return 1
 			}
-			if kind == "eXIf" {
-				return tiffOrientation(data[i+8 : i+8+int(n)])
+			n := int64(binary.BigEndian.Uint32(head))
+			if string(head[4:]) == "eXIf" {
+				return tiffOrientation(sectionOf(part(file, i+8, n)))
 			}
-			i += 12 + int(n)
+			i += 12 + n
 		}
 	case "image/webp":
-		if exif, ok := riffChunk(data, "EXIF"); ok {
-			return tiffOrientation(bytes.TrimPrefix(exif, []byte("Exif\x00\x00")))
-		}
+		exif, _ := riffChunk(file, "EXIF")
+		return tiffOrientation(sectionOf(bytes.TrimPrefix(exif, []byte("Exif\x00\x00"))))
 	case "image/tiff":
-		return tiffOrientation(data)
+		return tiffOrientation(file)
 	}
 	return 1
 }
 
+func sectionOf(data []byte) *io.SectionReader {
+	return io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))
+}
+
 // tiffOrientation reads tag 0x0112 of the first directory of a TIFF structure.
-func tiffOrientation(b []byte) int {
-	if len(b) < 8 {
+func tiffOrientation(tiff *io.SectionReader) int {
+	head := part(tiff, 0, 8)
+	if head == nil {
 		return 1
 	}
 	var order binary.ByteOrder
-	switch string(b[:4]) {
+	switch string(head[:4]) {
 	case "II*\x00":
 		order = binary.LittleEndian
 	case "MM\x00*":
@@ -60,12 +85,13 @@ func tiffOrientation(b []byte) int {
 	default:
 		return 1
 	}
-	at := int64(order.Uint32(b[4:]))
-	if at+2 > int64(len(b)) {
+	at := int64(order.Uint32(head[4:]))
+	count := part(tiff, at, 2)
+	if count == nil {
 		return 1
 	}
-	dir := b[at+2:]
-	for n := order.Uint16(b[at:]); n > 0 && len(dir) >= 12; n, dir = n-1, dir[12:] {
+	entries := min(int64(order.Uint16(count)), (tiff.Size()-at-2)/12)
+	for dir := part(tiff, at+2, 12*entries); len(dir) > 0; dir = dir[12:] {
 		if order.Uint16(dir) != 0x0112 {
 			continue
 		}
@@ -90,7 +116,7 @@ func animated(data []byte, mediaType string) bool {
 		}
 		return bytes.Contains(head, []byte("\x00\x00\x00\x08acTL"))
 	case "image/webp":
-		vp8x, ok := riffChunk(data, "VP8X")
+		vp8x, ok := riffChunk(sectionOf(data), "VP8X")
 		return ok && len(vp8x) > 0 && vp8x[0]&(1<<1) != 0
 	}
 	return false
@@ -130,18 +156,19 @@ func gifFrames(data []byte) (frames int) {
 }
 
 // riffChunk returns the first chunk of a WebP file with the given four-character name.
-func riffChunk(data []byte, name string) ([]byte, bool) {
-	for i := int64(12); i+8 <= int64(len(data)); {
-		n := int64(binary.LittleEndian.Uint32(data[i+4:]))
-		if i+8+n > int64(len(data)) {
+func riffChunk(file *io.SectionReader, name string) ([]byte, bool) {
+	for i := int64(12); ; {
+		head := part(file, i, 8)
+		if head == nil {
 			return nil, false
 		}
-		if string(data[i:i+4]) == name {
-			return data[i+8 : i+8+n], true
+		n := int64(binary.LittleEndian.Uint32(head[4:]))
+		if string(head[:4]) == name {
+			data := part(file, i+8, n)
+			return data, data != nil
 		}
 		i += 8 + n + n&1
 	}
-	return nil, false
 }
 
 // upright undoes an EXIF orientation. It returns m itself where there is nothing to do.
