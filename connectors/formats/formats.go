@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gleaner/connectors/formats/coco"
@@ -64,12 +65,22 @@ func Open(images string) (*Beside, error) {
 
 // Objects returns the labels of an image by its path below the folder, and whether there is a word about it at all: an image without
 // objects is not the same as one that nobody labeled. The image has w by h pixels.
+//
+// The ids o1, o2, … count what is there about the image in the file's order: lines that are not empty of YOLO, objects of VOC, and
+// annotations of COCO, crowd regions too although they are left out.
 func (b *Beside) Objects(image string, w, h int) ([]schemas.Object, bool, error) {
 	objects, ok, err := b.find(image, w, h)
 	if err != nil {
 		return nil, false, fmt.Errorf("labels of %s in %s: %w", image, b.From, err)
 	}
 	return objects, ok, nil
+}
+
+// Place is where an object with one of the ids that Objects gives is in its file, from 0; false for other ids.
+func Place(id string) (int, bool) {
+	digits, ok := strings.CutPrefix(id, "o")
+	n, err := strconv.Atoi(digits)
+	return n - 1, ok && err == nil && n > 0
 }
 
 // firstOf is what open makes of the first of some names in a folder that is there.

@@ -46,6 +46,9 @@ func (a *app) lintCommand() *cobra.Command {
 {image, type, box: [x1, y1, x2, y2], box_index, class, score, why, fix}, in pixels of the upright image. It needs no running
 system, but for models that are named by the registry's name@version.
 
+box_index is the label's place among all that the label file has of the image, in its order and from 0: lines of YOLO that are not
+empty, objects of VOC, annotations of COCO with this image_id, crowd regions counted although they are not judged.
+
 Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap, duplicate and degenerate. The score is the chance
 that a reviewer would change the label, [0,1]; findings below --min-score are left out. A fix is {box}, {class}, both for what is
 missing, or {remove: true}. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 
 	"gleaner/connectors/formats"
 	"gleaner/deploy/batch"
@@ -126,7 +125,7 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		return r
 	}
 	for _, f := range found {
-		r.Findings = append(r.Findings, newFinding(name, s.Objects, f))
+		r.Findings = append(r.Findings, newFinding(name, f))
 	}
 	return r
 }
@@ -159,7 +158,7 @@ type Finding struct {
 	Image string              `json:"image"`
 	Type  schemas.FindingType `json:"type"`
 	Box   [4]float32          `json:"box"`       // x1, y1, x2, y2 in pixels of the upright image
-	Index *int                `json:"box_index"` // of the label in its file, from 0; null where there is none
+	Index *int                `json:"box_index"` // of the label among those of the image in its file, from 0; null where there is none
 	Class string              `json:"class"`     // of the label, or what is missing
 	Score float32             `json:"score"`     // [0,1]
 	Why   string              `json:"why"`
@@ -173,10 +172,10 @@ type Fix struct {
 	Remove bool        `json:"remove,omitempty"` // the label is of nothing, or there twice
 }
 
-func newFinding(image string, labels []schemas.Object, f schemas.Finding) Finding {
+func newFinding(image string, f schemas.Finding) Finding {
 	out := Finding{Image: image, Type: f.Type, Box: [4]float32{f.Box.X1, f.Box.Y1, f.Box.X2, f.Box.Y2}, Class: f.Class, Score: f.Score, Why: f.Why}
-	if i := slices.IndexFunc(labels, func(o schemas.Object) bool { return o.ID == f.ObjectID }); i >= 0 && f.ObjectID != "" {
-		out.Index = &i
+	if place, ok := formats.Place(f.ObjectID); ok {
+		out.Index = &place
 	}
 	fix := Fix{Class: f.FixClass, Remove: f.Type == schemas.FindingSpurious || f.Type == schemas.FindingDuplicate}
 	if b := f.Fix; b != nil {

@@ -96,6 +96,19 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// TestCrowd: crowd regions are no objects, but have their places among the annotations of their image.
+func TestCrowd(t *testing.T) {
+	file, err := Read(strings.NewReader(`{"images":[{"id":1,"file_name":"a"},{"id":2,"file_name":"b"}],"categories":[{"id":3,"name":"cat"}],"annotations":[
+		{"image_id":1,"category_id":3,"iscrowd":1},{"image_id":2,"category_id":3},{"image_id":1,"category_id":3},
+		{"image_id":1,"category_id":3,"iscrowd":1},{"image_id":1,"category_id":3}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := file.Objects["a"], file.Objects["b"]; len(a) != 2 || a[0].ID != "o2" || a[1].ID != "o4" || len(b) != 1 || b[0].ID != "o1" {
+		t.Errorf("%+v and %+v, want the second and the fourth, and the first", a, b)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"images":[{"id":7,"file_name":"a"}],"categories":[{"id":3,"name":"x"}],"annotations":[{"image_id":7,"category_id":3,"bbox":[1,2,3,4]}],"info":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

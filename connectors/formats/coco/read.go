@@ -18,7 +18,7 @@ type File struct {
 }
 
 // Read decodes a COCO file. It streams over the lists and holds the boxes, about 150 bytes each, not the masks. Objects get
-// the ids o1, o2, … in the file's order of each image; crowd regions are left out, since they are no single object.
+// the ids o1, o2, … in the file's order of each image; crowd regions are left out, since they are no single object, but counted.
 func Read(r io.Reader) (*File, error) {
 	type located struct {
 		annotation
@@ -62,9 +62,7 @@ func Read(r io.Reader) (*File, error) {
 				var a annotation
 				err := d.Decode(&a)
 				n++
-				if a.Crowd == 0 {
-					pending = append(pending, located{a, n})
-				}
+				pending = append(pending, located{a, n})
 				return err
 			})
 		default:
@@ -79,6 +77,7 @@ func Read(r io.Reader) (*File, error) {
 	for _, name := range files {
 		f.Objects[name] = nil
 	}
+	counts := map[string]int{}
 	for _, a := range pending {
 		file, ok := files[a.ImageID]
 		if !ok {
@@ -88,9 +87,13 @@ func Read(r io.Reader) (*File, error) {
 		if !ok {
 			return nil, fmt.Errorf("annotation %d (id %d): category_id %d is not among the categories", a.at, a.ID, a.CategoryID)
 		}
+		counts[file]++
+		if a.Crowd != 0 {
+			continue
+		}
 		b := a.Box
 		f.Objects[file] = append(f.Objects[file], schemas.Object{
-			ID: fmt.Sprintf("o%d", len(f.Objects[file])+1), Class: class,
+			ID: fmt.Sprintf("o%d", counts[file]), Class: class,
 			Box: geometry.Box{X1: float32(b[0]), Y1: float32(b[1]), X2: float32(b[0] + b[2]), Y2: float32(b[1] + b[3])},
 		})
 	}

@@ -20,8 +20,8 @@ func TestRead(t *testing.T) {
 	}
 	want := []schemas.Object{
 		{ID: "o1", Class: "car", Box: geometry.Box{X1: 75, Y1: 25, X2: 125, Y2: 75}},
-		{ID: "o3", Class: "person", Box: geometry.Box{X1: 20, Y1: 20, X2: 60, Y2: 60}},
-		{ID: "o4", Class: "person", Box: geometry.Box{X1: 0, Y1: 0, X2: 100, Y2: 50}}, // cut to the image
+		{ID: "o2", Class: "person", Box: geometry.Box{X1: 20, Y1: 20, X2: 60, Y2: 60}},
+		{ID: "o3", Class: "person", Box: geometry.Box{X1: 0, Y1: 0, X2: 100, Y2: 50}}, // cut to the image
 	}
 	near := cmp.Comparer(func(a, b float32) bool { return a-b < 1e-3 && b-a < 1e-3 })
 	if d := cmp.Diff(want, got, near); d != "" {
