@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"html"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -197,5 +199,126 @@ func TestLintClassWithComma(t *testing.T) {
 	}
 	if out := d.read("o.jsonl"); !strings.Contains(out, `"class":"bowl, or plate"`) {
 		t.Errorf("no bowl is doubted: %s", out)
+	}
+}
+
+// TestLintCommand has odd labels, and what the command says about them.
+func TestLintCommand(t *testing.T) {
+	const everything = " --min-score 0.001 --out o.jsonl --html o.html"
+	lines := strings.Split(strings.TrimSpace(newLintFolder(t).labels), "\n")
+	shifted := "45 0.6 0.6 0.3 0.3"
+	windows := strings.Join(append(lines, shifted), "\r\n") + "\r\n\r\n"
+	annotations := func(crowds string) string {
+		return `{"images":[{"id":7,"file_name":"a.jpg"}],"categories":[{"id":3,"name":"bowl"}],"annotations":[` + crowds +
+			`{"id":5,"image_id":7,"category_id":3,"bbox":[300,200,100,100],"iscrowd":0}]}`
+	}
+	const crowd = `{"id":4,"image_id":7,"category_id":3,"bbox":[0,0,640,480],"iscrowd":1},`
+	for name, c := range map[string]struct {
+		line   string
+		files  map[string]string // images are photos
+		print  string
+		err    string
+		places map[string][]int // of labels that are doubted, by image, among others
+		class  string           // that is doubted
+	}{
+		"Unix line ends": {
+			line: lintYOLO, files: map[string]string{"images/a.jpg": "", "labels/a.txt": strings.ReplaceAll(windows, "\r", "")},
+			print: "1 images, 0 of them without labels; 9 labels;", places: map[string][]int{"a.jpg": {8}}, class: "bowl",
+		},
+		"Windows line ends": {
+			line: lintYOLO, files: map[string]string{"images/a.jpg": "", "labels/a.txt": windows},
+			print: "1 images, 0 of them without labels; 9 labels;", places: map[string][]int{"a.jpg": {8}}, class: "bowl",
+		},
+		"empty lines": {
+			line: lintYOLO, files: map[string]string{"images/a.jpg": "", "labels/a.txt": "\n\n" + shifted + "\n\n"},
+			print: "1 labels;", places: map[string][]int{"a.jpg": {0}},
+		},
+		"an image without a label file": {
+			line: lintYOLO, files: map[string]string{"images/a.jpg": "", "images/b.jpg": "", "labels/a.txt": shifted},
+			print: "2 images, 1 of them without labels; 1 labels;", places: map[string][]int{"a.jpg": {0}},
+		},
+		"an empty label file": {
+			line: lintYOLO, files: map[string]string{"images/a.jpg": "", "labels/a.txt": ""},
+			print: "1 images, 0 of them without labels; 0 labels;", class: "bowl",
+		},
+		"a label of an unknown class": {
+			line:  lintYOLO,
+			files: map[string]string{"images/a.jpg": "", "images/b.jpg": "", "labels/a.txt": "99 .5 .5 .1 .1", "labels/b.txt": shifted},
+			print: `failed: labels of a.jpg in labels: line 1: class "99"`, err: "1 of 2 images failed", places: map[string][]int{"b.jpg": {0}},
+		},
+		"one name in two folders": {
+			line:  lintYOLO,
+			files: map[string]string{"images/a/x.jpg": "", "images/b/x.jpg": "", "labels/a/x.txt": shifted, "labels/b/x.txt": "0 .1 .1 .1 .1\n" + shifted},
+			print: "2 images, 0 of them without labels; 3 labels;", places: map[string][]int{"a/x.jpg": {0}, "b/x.jpg": {1}},
+		},
+		"COCO": {
+			line: "lint --images images --labels c.json --format coco" + lintModel, files: map[string]string{"images/a.jpg": "", "c.json": annotations("")},
+			print: "1 labels;", places: map[string][]int{"a.jpg": {0}},
+		},
+		"COCO with a crowd": {
+			line: "lint --images images --labels c.json --format coco" + lintModel, files: map[string]string{"images/a.jpg": "", "c.json": annotations(crowd)},
+			print: "1 labels;", places: map[string][]int{"a.jpg": {1}},
+		},
+		"VOC": {
+			line: "lint --images images --labels labels --format voc" + lintModel,
+			files: map[string]string{"images/a.jpg": "", "labels/a.xml": "<annotation><object><name>bowl</name><bndbox><xmin>300</xmin><ymin>200</ymin>" +
+				"<xmax>400</xmax><ymax>300</ymax></bndbox></object></annotation>"},
+			print: "1 labels;", places: map[string][]int{"a.jpg": {0}}, class: "bowl",
+		},
+		"names that are HTML": {
+			line: strings.Replace(lintYOLO, "models/coco.names", "odd.names", 1),
+			files: map[string]string{
+				`images/<script>alert(1)<` + "\u2215" + `script>.jpg`: "", `labels/<script>alert(1)<` + "\u2215" + `script>.txt`: "0 0.6 0.6 0.3 0.3",
+				`images/"'><img src=x onerror=alert(2)>日本.jpg`: "", `labels/"'><img src=x onerror=alert(2)>日本.txt`: "1 0.6 0.6 0.3 0.3",
+				"odd.names": "</style><script>alert(3)</script>\n\"'><svg onload=alert(4)> é, 日本",
+			},
+			print: "2 images, 0 of them without labels; 2 labels;", class: "\"'><svg onload=alert(4)> é, 日本",
+			places: map[string][]int{`"'><img src=x onerror=alert(2)>日本.jpg`: {0}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newLintFolder(t)
+			for name, text := range c.files {
+				if strings.HasSuffix(name, ".jpg") {
+					text = d.photo
+				}
+				d.write(name, text)
+			}
+			text, err := gleaner(t.Context(), c.line+everything)
+			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+				t.Fatalf("%v, want %q", err, c.err)
+			}
+			if !strings.Contains(text, c.print) {
+				t.Errorf("%s\nwant %s", text, c.print)
+			}
+			classes, places := map[string]bool{}, map[string][]int{}
+			for _, f := range d.findings("o.jsonl") {
+				classes[f.Class] = true
+				if f.Index != nil {
+					places[f.Image] = append(places[f.Image], *f.Index)
+				}
+			}
+			if c.class != "" && !classes[c.class] {
+				t.Errorf("no %s among %v", c.class, classes)
+			}
+			for image, want := range c.places {
+				for _, place := range want {
+					if !slices.Contains(places[image], place) {
+						t.Errorf("doubts of %s are of its labels %v, want %d too", image, places[image], place)
+					}
+				}
+			}
+			page := d.read("o.html")
+			for _, tag := range []string{"<script", "<img", "<svg onload", "</style><"} {
+				if strings.Contains(page, tag) {
+					t.Errorf("the page has %s", tag)
+				}
+			}
+			for class := range classes {
+				if !strings.Contains(html.UnescapeString(page), class) {
+					t.Errorf("the page does not say %s", class)
+				}
+			}
+		})
 	}
 }
