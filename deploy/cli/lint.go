@@ -56,14 +56,17 @@ missing, or {remove: true}. With --html the most doubtful are shown as pictures,
 Images that cannot be linted are named at the end and make the command fail; the findings of the others are written all the same.
 When the command is interrupted or none can be linted, nothing is written, and files that were there stay as they were.
 
-Images without a label file (of COCO: which the file does not name) are passed over: nobody labeled them. Class names are compared
-as they are written. What a model does not know the names of is judged by its box alone.
+An image has the labels at its own path, photos/a/x.jpg those of labels/a/x.txt, or else those whose path ends like its own, such as
+labels/x.txt; when these could be of several images, nothing is linted. Images without a label file (of COCO: which the file does not
+name) are passed over: nobody labeled them.
+
+Class names are compared as they are written. What a model does not know the names of is judged by its box alone.
 
 --classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have no *.names
 beside them: a text file, one a line, or YAML with the key names.`,
 		Example: `  gleaner lint --images photos/ --labels labels/ --format yolo --classes coco.names --model yolox_nano.onnx --out findings.jsonl
   gleaner lint --images photos/ --labels annotations/ --format voc --model yolox_nano.onnx,nanodet.onnx --out findings.jsonl --html report.html
-  gleaner lint --images photos/ --labels coco.json --format coco --model street@2 --min-score 0.2 --out findings.jsonl`,
+  gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --out findings.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, log, err := a.load()

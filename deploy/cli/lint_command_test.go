@@ -322,3 +322,45 @@ func TestLintCommand(t *testing.T) {
 		})
 	}
 }
+
+// TestLintExamples runs the command lines of the help and of README as they are pasted, in a folder that has what they name.
+func TestLintExamples(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := os.ReadFile(realdata.Need(t, "models", "nanodet.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newLintFolder(t)
+	for name, text := range map[string]string{
+		"photos/a.jpg": d.photo, "labels/a.txt": d.labels,
+		"annotations/a.xml": "<annotation><object><name>bowl</name><bndbox><xmin>1</xmin><ymin>190</ymin><xmax>600</xmax><ymax>470</ymax></bndbox></object></annotation>",
+		"coco.json":         `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[],"annotations":[]}`,
+		"coco.names":        d.read("models/coco.names"), "yolox_nano.onnx": d.read("models/yolox_nano.onnx"), "best.onnx": d.read("models/yolox_nano.onnx"),
+		"nanodet.onnx": string(second),
+	} {
+		d.write(name, text)
+	}
+	var names strings.Builder
+	for name := range strings.Lines(d.read("coco.names")) {
+		names.WriteString("- " + name)
+	}
+	d.write("data.yaml", "names:\n"+names.String())
+	run := 0
+	for line := range strings.Lines((&app{}).lintCommand().Example + "\n" + string(readme)) {
+		line, _, _ = strings.Cut(line, " #")
+		line, ok := strings.CutPrefix(strings.TrimSpace(line), "gleaner lint")
+		if !ok {
+			continue
+		}
+		run++
+		if _, err := gleaner(t.Context(), "lint"+line); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if run != 6 || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
+		t.Errorf("%d examples were run", run)
+	}
+}
