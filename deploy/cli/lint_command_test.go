@@ -40,6 +40,8 @@ func newLintFolder(t *testing.T) lintFolder {
 		t.Fatal(err)
 	}
 	t.Setenv(native.ONNXRuntime.Env, library)
+	folder, _ := realdata.Dir()
+	t.Setenv("GLEANER_DATA", folder) // neither is found from elsewhere
 	t.Chdir(t.TempDir())
 	d.write("models/yolox_nano.onnx", model)
 	d.write("models/coco.names", classes)
