@@ -70,8 +70,8 @@ func checkAnnotation(a schemas.Annotation, img schemas.ImageRef, maxObjects int)
 			return a, fmt.Errorf("%s: it has no reason", name)
 		case len(v.Reason) > maxReason || !printable(v.Reason):
 			return a, fmt.Errorf("%s: its reason must be at most %d bytes of printable text", name, maxReason)
-		case v.Type == "" || len(v.Type) > 64 || !printable(string(v.Type)):
-			return a, fmt.Errorf("%s: %.80q is no type of finding", name, v.Type)
+		case !slices.Contains(schemas.FindingTypes, v.Type):
+			return a, fmt.Errorf("%s: %.80q is no type of finding: there are %s", name, v.Type, schemas.FindingTypes)
 		case len(v.Class) > maxClass || !printable(v.Class):
 			return a, fmt.Errorf("%s: its class must be at most %d bytes of printable text", name, maxClass)
 		case len(v.Why) > maxReason || !printable(v.Why):
