@@ -28,6 +28,10 @@ func DrawKey(id SampleID) string { return "draws/" + id.String() }
 // AnsweredKey holds the Answered of a sample's task.
 func AnsweredKey(id SampleID) string { return "answered/" + id.String() }
 
+// RecallKey holds how far the recall of a withdrawn acceptance is, by the id of its selections: "folded" the time, RFC 3339, at which
+// a process first read of it, and "done" that nothing more is to be sent. Each is created if absent, never overwritten.
+func RecallKey(id, what string) string { return "recalls/" + url.PathEscape(id) + "/" + what }
+
 // TombstonePrefix is the folder of the tombstones.
 const TombstonePrefix = "tombstones/"
 

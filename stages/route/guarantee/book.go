@@ -8,8 +8,8 @@ import (
 	"gleaner/schemas"
 )
 
-// stale is how old what is known may be; when it is older, people see everything.
-const stale = time.Minute
+// Stale is how old what is known may be; when it is older, people see everything.
+const Stale = time.Minute
 
 // Book holds the guarantees of datasets for the steps of a process. It is safe for concurrent use.
 type Book struct {
@@ -97,19 +97,24 @@ func (b *Book) Decide(dataset string, id schemas.SampleID, confidence float64) (
 		return Decision{}, false
 	}
 	p, known := b.page(dataset)
-	if !known || p.guarantee.cfg != cfg || b.now().Sub(p.read) > stale {
+	if !known || p.guarantee.cfg != cfg || b.stale(p) {
 		return Decision{Probability: 1}, true
 	}
 	return p.guarantee.Decide(id, confidence), true
 }
 
-// State describes a dataset for people; ok is false where nothing has been read of it.
+func (b *Book) stale(p page) bool { return b.now().Sub(p.read) > Stale }
+
+// State describes a dataset for people; ok is false where nothing has been read of it. Where audits have not been read lately,
+// acceptance pauses.
 func (b *Book) State(dataset string) (a schemas.Acceptance, ok bool) {
 	p, ok := b.page(dataset)
 	if !ok {
 		return a, false
 	}
-	a = p.guarantee.State()
+	if a = p.guarantee.State(); a.State == schemas.AcceptanceOn && b.stale(p) {
+		a.State = schemas.AcceptancePaused
+	}
 	a.Dataset, a.History = dataset, p.history
 	return a, true
 }

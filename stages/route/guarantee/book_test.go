@@ -71,8 +71,8 @@ func TestBook(t *testing.T) {
 	if n := len(a.History); n < maxPoints/2 || n > maxPoints || !slices.IsSortedFunc(a.History, func(a, b schemas.BoundPoint) int { return a.Audits - b.Audits }) {
 		t.Errorf("%d points of history", n)
 	}
-	now = now.Add(2 * stale)
-	if accepts() {
+	now = now.Add(2 * Stale)
+	if a, _ := b.State("street"); accepts() || a.State != schemas.AcceptancePaused {
 		t.Error("accepts by what was read long ago")
 	}
 	if b.Confirm("street", now); !accepts() || !b.Current("street") {
