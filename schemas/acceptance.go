@@ -8,6 +8,7 @@ type AcceptanceState string
 // The states.
 const (
 	AcceptanceCollecting AcceptanceState = "collecting" // audits do not suffice yet: people see everything
+	AcceptanceUnproven   AcceptanceState = "unproven"   // audits do not suffice yet, and images are accepted from the configured threshold on, as the rules want
 	AcceptanceOn         AcceptanceState = "accepting"
 	AcceptancePaused     AcceptanceState = "paused"    // audits look suspicious: people see everything until it is clear
 	AcceptanceWithdrawn  AcceptanceState = "withdrawn" // audits showed a change: what was accepted since went back to people, and audits begin anew

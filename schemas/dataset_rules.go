@@ -29,6 +29,9 @@ type DatasetRules struct {
 	// is accepted by a guarantee. AuditShare is the share of images that people check all the same, [.01,1]; 0: the default.
 	TargetQuality float64 `json:"target_quality,omitempty" yaml:"target_quality,omitempty"`
 	AuditShare    float64 `json:"audit_share,omitempty" yaml:"audit_share,omitempty"`
+	// AcceptBeforeAudits lets images be accepted from the configured threshold of confidence (accept_above) on until audits speak for
+	// another, or against it. Without it the configured threshold does not count where there is a TargetQuality.
+	AcceptBeforeAudits bool `json:"accept_before_audits,omitempty" yaml:"accept_before_audits,omitempty"`
 
 	Objects    []ObjectRule `json:"objects,omitempty" yaml:"objects,omitempty"`       // the classes wanted; none: all are
 	Predicates []Predicate  `json:"predicates,omitempty" yaml:"predicates,omitempty"` // each about one object

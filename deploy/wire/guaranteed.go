@@ -58,7 +58,10 @@ func newGuarantor(from auditStore, rules func(string) (schemas.DatasetRules, boo
 		if !ok || r.TargetQuality == 0 {
 			return guarantee.Config{}, false
 		}
-		c := guarantee.Config{Target: r.TargetQuality, Audit: r.AuditShare, Provisional: cfg.Datasets[dataset].AcceptAbove}
+		c := guarantee.Config{Target: r.TargetQuality, Audit: r.AuditShare}
+		if r.AcceptBeforeAudits {
+			c.Provisional = cfg.Datasets[dataset].AcceptAbove
+		}
 		if c.Audit == 0 {
 			c.Audit = guarantee.DefaultAudit
 		}

@@ -16,13 +16,14 @@ var (
 	metricThreshold   = acceptanceMetric("threshold", "Confidence from which images are accepted, or that is tested next.")
 	metricAudits      = acceptanceMetric("audits", "Audits of images from the threshold on in the present period.")
 	metricNeeded      = acceptanceMetric("audits_needed", "Audits without an error that are missing until images are accepted.")
-	metricOn          = acceptanceMetric("on", "1 while images are accepted without a person.")
+	metricOn          = acceptanceMetric("on", "1 while images are accepted without a person because audits speak for it.")
+	metricUnproven    = acceptanceMetric("unproven", "1 while images are accepted without a person before audits speak for it, as the dataset's rules want.")
 	metricWithdrawals = acceptanceMetric("withdrawals_total", "How often acceptance was withdrawn.")
 )
 
 // Describe implements prometheus.Collector.
 func (g *guarantor) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{metricTarget, metricBound, metricThreshold, metricAudits, metricNeeded, metricOn, metricWithdrawals} {
+	for _, d := range []*prometheus.Desc{metricTarget, metricBound, metricThreshold, metricAudits, metricNeeded, metricOn, metricUnproven, metricWithdrawals} {
 		out <- d
 	}
 }
@@ -37,16 +38,19 @@ func (g *guarantor) Collect(out chan<- prometheus.Metric) {
 		gauge := func(d *prometheus.Desc, v float64) {
 			out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, dataset)
 		}
-		on := 0.0
-		if a.State == schemas.AcceptanceOn {
-			on = 1
+		is := func(state schemas.AcceptanceState) float64 {
+			if a.State == state {
+				return 1
+			}
+			return 0
 		}
 		gauge(metricTarget, 1-a.Target)
 		gauge(metricBound, a.Bound)
 		gauge(metricThreshold, a.Threshold)
 		gauge(metricAudits, float64(a.Audits))
 		gauge(metricNeeded, float64(a.Needed))
-		gauge(metricOn, on)
+		gauge(metricOn, is(schemas.AcceptanceOn))
+		gauge(metricUnproven, is(schemas.AcceptanceUnproven))
 		out <- prometheus.MustNewConstMetric(metricWithdrawals, prometheus.CounterValue, float64(len(a.Withdrawals)), dataset)
 	}
 }

@@ -77,6 +77,29 @@ func (l *ledger) add(n int, wrong bool, at time.Time) {
 	}
 }
 
+// TestConfiguredThreshold: where a target quality is stated, the configured threshold counts if the rules say so, and not else.
+func TestConfiguredThreshold(t *testing.T) {
+	for _, opted := range []bool{false, true} {
+		rules := func(name string) (schemas.DatasetRules, bool) {
+			return schemas.DatasetRules{Dataset: name, TargetQuality: .9, AcceptBeforeAudits: opted}, true
+		}
+		cfg := route.Config{Datasets: map[string]route.Dataset{"street": {AcceptAbove: .5}}}
+		g := newGuarantor(&ledger{}, rules, func() []string { return []string{"street"} }, upToNow, cfg, slog.New(slog.DiscardHandler))
+		if err := g.refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		accepted := 0
+		for i := range 100 {
+			if d, _ := g.book.Decide("street", schemas.SampleID{byte(i)}, .9); d.Accept {
+				accepted++
+			}
+		}
+		if opted != (accepted > 80) || !opted && accepted > 0 {
+			t.Errorf("accept_before_audits %t: %d of 100 images are accepted without an audit", opted, accepted)
+		}
+	}
+}
+
 // TestGuarantorRecalls: audits are read when there are others; a withdrawal that is discovered late recalls what was accepted until
 // then, each image once, also what reaches the catalog later, and by the same ids whichever process does it; what is done stays
 // done, and no record takes another's place in a compacted topic.

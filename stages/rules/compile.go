@@ -80,6 +80,9 @@ func Compile(r schemas.DatasetRules) (*Set, error) {
 	if r.AuditShare != 0 && r.TargetQuality == 0 {
 		wrong("$.audit_share", "there is nothing to audit without a target_quality")
 	}
+	if r.AcceptBeforeAudits && r.TargetQuality == 0 {
+		wrong("$.accept_before_audits", "there are no audits without a target_quality")
+	}
 	if len(r.Objects) > maxRules || len(r.Predicates)+len(r.Image) > maxRules {
 		wrong("$.dataset", "%d classes and %d predicates: at most %d of each are allowed", len(r.Objects), len(r.Predicates)+len(r.Image), maxRules)
 		return nil, errors.Join(errs...)

@@ -79,6 +79,11 @@ func parts(r schemas.DatasetRules) (map[string]fields, error) {
 			}
 		}
 	}
+	if r.AcceptBeforeAudits {
+		if err := put("accept_before_audits", true); err != nil {
+			return nil, err
+		}
+	}
 	for _, o := range r.Objects {
 		if err := put("class "+o.Class, o); err != nil {
 			return nil, err

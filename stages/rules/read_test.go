@@ -43,6 +43,7 @@ func TestBadFiles(t *testing.T) {
 		"no class":           {"dataset: d\nobjects:\n  - max_count: 3\n", []string{"[3:", "objects[0].class"}},
 		"target of all":      {"dataset: d\ntarget_quality: 1\n", []string{"[2:17]", "target_quality: 1: want a share between .5 and .995"}},
 		"audits for nothing": {"dataset: d\naudit_share: .1\n", []string{"audit_share", "without a target_quality"}},
+		"audits before":      {"dataset: d\naccept_before_audits: true\n", []string{"accept_before_audits", "without a target_quality"}},
 		"too few audits":     {"dataset: d\ntarget_quality: .9\naudit_share: .001\n", []string{"audit_share: 0.001: want a share between .01 and 1"}},
 		"negative size":      {object("min_size: {width: -1}"), []string{"[3:34]", "min_size.width: -1"}},
 		"size as text":       {object("min_size: {width: 8px}"), []string{"[3:34]", "8px"}},

@@ -112,7 +112,7 @@ func (b *Book) State(dataset string) (a schemas.Acceptance, ok bool) {
 	if !ok {
 		return a, false
 	}
-	if a = p.guarantee.State(); a.State == schemas.AcceptanceOn && b.stale(p) {
+	if a = p.guarantee.State(); (a.State == schemas.AcceptanceOn || a.State == schemas.AcceptanceUnproven) && b.stale(p) {
 		a.State = schemas.AcceptancePaused
 	}
 	a.Dataset, a.History = dataset, p.history

@@ -104,6 +104,9 @@ func TestProvisional(t *testing.T) {
 		}
 		return accepted
 	}
+	if a := g.State(); a.State != schemas.AcceptanceUnproven {
+		t.Errorf("state %s while images are accepted without evidence", a.State)
+	}
 	if above, below := count(.6), count(.4); above < 850 || above > 950 || below != 0 {
 		t.Errorf("of 1000 images, %d above the provisional threshold and %d below are accepted", above, below)
 	}
@@ -113,5 +116,8 @@ func TestProvisional(t *testing.T) {
 	}
 	if n := count(.6); n != 0 {
 		t.Errorf("after 300 errors %d images are accepted", n)
+	}
+	if w := g.Withdrawals(); len(w) != 1 || w[0].Recall.After(s.at(0).Add(-24*time.Hour)) || g.State().State != schemas.AcceptanceWithdrawn {
+		t.Errorf("what was accepted is not recalled: %+v", w)
 	}
 }

@@ -39,6 +39,7 @@ type Config struct {
 	Target float64 // share of accepted images without an error, [.5,.995]
 	Audit  float64 // share of images that people check whatever their confidence, [.01,1]
 	// Provisional is the confidence from which images are accepted while there is no evidence yet for or against it, (0,1]; 0: none are.
+	// When a test proves hopeless, all of them are recalled.
 	Provisional float64
 }
 
@@ -113,6 +114,9 @@ func (g *Guarantee) Add(a schemas.Audit) {
 	}
 	g.tests.add(a.Confidence, a.Wrong)
 	if g.tests.ended() {
+		if g.unproven() {
+			g.withdrawals = append(g.withdrawals, Withdrawal{At: a.At, Recall: time.Unix(0, 0).UTC()})
+		}
 		g.tries++
 		g.begin(a.At)
 		return
@@ -146,6 +150,11 @@ func (g *Guarantee) Paused() bool { return g.paused }
 // Withdrawals lists the ends of periods in which images were accepted, the oldest first.
 func (g *Guarantee) Withdrawals() []Withdrawal { return g.withdrawals }
 
+// unproven reports whether images are accepted by the provisional threshold.
+func (g *Guarantee) unproven() bool {
+	return g.cfg.Provisional > 0 && g.tries == 0 && !g.accepted && len(g.withdrawals) == 0
+}
+
 // Decision says what becomes of an image.
 type Decision struct {
 	Accept      bool
@@ -155,9 +164,8 @@ type Decision struct {
 // Decide says what becomes of an image of a confidence, [0,1]. It depends on the state and the id alone.
 func (g *Guarantee) Decide(id schemas.SampleID, confidence float64) Decision {
 	threshold := g.threshold
-	untried := g.tries == 0 && !g.accepted && len(g.withdrawals) == 0
 	switch {
-	case g.cfg.Provisional > 0 && untried:
+	case g.unproven():
 		threshold = g.cfg.Provisional
 	case !g.accepting || g.paused:
 		return Decision{Probability: 1}

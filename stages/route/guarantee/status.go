@@ -17,6 +17,8 @@ func (g *Guarantee) State() schemas.Acceptance {
 		a.State = schemas.AcceptancePaused
 	case g.accepting:
 		a.State = schemas.AcceptanceOn
+	case g.unproven():
+		a.State = schemas.AcceptanceUnproven
 	case len(g.withdrawals) > 0:
 		a.State = schemas.AcceptanceWithdrawn
 	default:

@@ -13,6 +13,8 @@ export function standing(a: Acceptance): string {
   switch (a.state) {
     case "accepting":
       return `${percent(a.share)} of the images are accepted without a person`;
+    case "unproven":
+      return `accepted without a person from the configured threshold on, without evidence yet${missing}`;
     case "paused":
       return "paused: audits look suspicious, so people see everything until it is clear";
     case "withdrawn":

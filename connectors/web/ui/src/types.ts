@@ -128,7 +128,7 @@ export interface BoundPoint {
 /** The automatic acceptance of a dataset that states a target quality: schemas/acceptance.go. */
 export interface Acceptance {
   dataset: string;
-  state: "collecting" | "accepting" | "paused" | "withdrawn";
+  state: "collecting" | "unproven" | "accepting" | "paused" | "withdrawn";
   target_quality: number;
   audit_share: number;
   threshold: number;

@@ -15,6 +15,7 @@ test("a bound is drawn from left to right, and cut at the top", () => {
 
 test("the sentence says what is missing until images are accepted", () => {
   assert.match(standing(acceptance), /167 more audits .* 59 being the least/);
+  assert.match(standing({ ...acceptance, state: "unproven" }), /without evidence yet; 167 more/);
   assert.match(standing({ ...acceptance, state: "accepting", needed: 0, share: 0.7 }), /^70\.0 % of the images are accepted/);
 });
 
