@@ -78,7 +78,7 @@ func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schema
 		if ok {
 			rows, from = append(rows, schemas.Audit{
 				SampleID: sample.ID, Dataset: sample.Dataset, Revision: sample.Revision, Confidence: draw.Confidence, Probability: draw.Probability,
-				Wrong: Mended(draw.Objects, sample.Objects), Actor: sample.Actor, Routed: draw.Routed, At: sample.Stamps[len(sample.Stamps)-1].At,
+				Wrong: Mended(draw.Objects, sample.Objects, sample.Image), Actor: sample.Actor, Routed: draw.Routed, At: sample.Stamps[len(sample.Stamps)-1].At,
 			}), append(from, i)
 		}
 	}

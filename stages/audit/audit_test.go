@@ -31,8 +31,10 @@ func TestMended(t *testing.T) {
 	}{
 		"nothing there":         {nil, nil, false},
 		"left alone":            {objects{car, dog}, objects{dog, car}, false},
-		"touched":               {objects{car}, objects{object("o1", "car", 11, 10, 111, 61)}, false},
-		"drawn anew":            {objects{car}, objects{object("n7", "car", 10, 10, 110, 60)}, false},
+		"an edge moved":         {objects{car}, objects{object("o1", "car", 11, 10, 110, 60)}, true},
+		"rounded":               {objects{car}, objects{object("o1", "car", 10.1, 10, 110, 60.1)}, false},
+		"cut by the image":      {objects{object("o1", "car", -20, 10, 20, 60)}, objects{object("o1", "car", 0, 10, 20, 60)}, false},
+		"drawn anew":            {objects{car}, objects{object("n7", "car", 12, 10, 112, 61)}, false},
 		"moved":                 {objects{car}, objects{object("o1", "car", 20, 10, 120, 60)}, true},
 		"added":                 {objects{car}, objects{car, dog}, true},
 		"removed":               {objects{car, dog}, objects{car}, true},
@@ -42,7 +44,7 @@ func TestMended(t *testing.T) {
 		"twice where once":      {objects{car, dog}, objects{car, car}, true},
 		"doubles that stay two": {objects{car, car}, objects{car, car}, false},
 	} {
-		if got := Mended(c.was, c.is); got != c.want {
+		if got := Mended(c.was, c.is, schemas.ImageRef{W: 320, H: 240}); got != c.want {
 			t.Errorf("%s: mended is %t", name, got)
 		}
 	}
@@ -81,6 +83,7 @@ func TestHandleBatch(t *testing.T) {
 	add := func(name string, rank schemas.Rank, draw any, objects ...schemas.Object) schemas.SampleID {
 		s := schemas.Sample{
 			ID: schemas.NewSampleID("street", name, schemas.Hash{}), Dataset: "street", Rank: rank, Revision: 3, Actor: "ana", Objects: objects,
+			Image: schemas.ImageRef{W: 320, H: 240},
 			Stage: schemas.StageSubmitted, Stamps: []schemas.Stamp{{Step: "lint", At: routed}, {Step: "desk", At: submitted}},
 		}
 		value, err := schemas.EncodeSample(&s)

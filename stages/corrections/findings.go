@@ -8,13 +8,6 @@ import (
 	"gleaner/schemas/geometry"
 )
 
-// Overlaps (IoU) by which a label is recognized. People do not move an edge by less than nudged does, and labels that were drawn
-// anew are never quite where others were.
-const (
-	nudged  = 0.995
-	redrawn = 0.9
-)
-
 // mostJudged is the most judgments of one submission: nobody looks at more one by one, and no single piece of work teaches much.
 const mostJudged = 50
 
@@ -59,18 +52,15 @@ func fixed(f schemas.Finding, now []schemas.Object, img schemas.ImageRef) bool {
 		return slices.ContainsFunc(now, func(o schemas.Object) bool { return o.Box.IoU(doubted) >= match })
 	}
 	o, same, found := successor(f, doubted, now)
-	switch iou := o.Box.IoU(doubted); {
+	switch {
 	case !found || o.Class != f.Class:
 		return true
 	case f.Type == schemas.FindingDuplicate:
 		return nearby(doubted, now) < 2
 	case f.Type == schemas.FindingSpurious || f.Type == schemas.FindingSwap:
 		return false
-	case same:
-		return iou < nudged
-	default:
-		return iou < redrawn
 	}
+	return schemas.Moved(doubted, o.Box, same)
 }
 
 // successor is the label that stands for the doubted one: of the same id, or the one that covers the same place best.
