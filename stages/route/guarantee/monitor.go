@@ -2,6 +2,7 @@ package guarantee
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -19,7 +20,7 @@ const (
 type monitor struct {
 	parts  [3]part
 	slack  int
-	recent []time.Time // when the slack newest audits were routed, oldest first
+	recent []time.Time // when the slack newest audits were routed, in the order in which they came
 	since  time.Time   // what is suspected has begun no earlier: slack audits before the slowest part last had nothing
 }
 
@@ -47,7 +48,7 @@ func (m *monitor) add(wrong bool, routed time.Time) {
 	}
 	m.recent = append(m.recent, routed)
 	if m.parts[0].log <= 0 {
-		m.since = m.recent[0]
+		m.since = slices.MinFunc(m.recent, time.Time.Compare)
 	}
 	for i := range m.parts {
 		p := &m.parts[i]
