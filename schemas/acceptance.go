@@ -2,6 +2,10 @@ package schemas
 
 import "time"
 
+// AcceptanceWindow is how many accepted images in a row are to reach the target quality: a rate that does on the whole, but only just,
+// does not in every other window.
+const AcceptanceWindow = 500
+
 // AcceptanceState says what becomes of a dataset's images.
 type AcceptanceState string
 

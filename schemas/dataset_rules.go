@@ -26,7 +26,7 @@ type DatasetRules struct {
 	Dataset  string `json:"dataset" yaml:"dataset"`
 	Taxonomy string `json:"taxonomy,omitempty" yaml:"taxonomy,omitempty"` // name@version that the canonical classes are of
 	// TargetQuality is the share of automatically accepted images without an error that a reviewer would mend, [.5,.995]; 0: no image
-	// is accepted by a guarantee. AuditShare is the share of images that people check all the same, [.01,1]; 0: the default.
+	// is accepted by a guarantee. AuditShare is the share of images that people check all the same, from LeastAudit to 1; 0: the default.
 	TargetQuality float64 `json:"target_quality,omitempty" yaml:"target_quality,omitempty"`
 	AuditShare    float64 `json:"audit_share,omitempty" yaml:"audit_share,omitempty"`
 	// AcceptBeforeAudits lets images be accepted from the configured threshold of confidence (accept_above) on until audits speak for
@@ -37,6 +37,11 @@ type DatasetRules struct {
 	Predicates []Predicate  `json:"predicates,omitempty" yaml:"predicates,omitempty"` // each about one object
 	Image      []Predicate  `json:"image,omitempty" yaml:"image,omitempty"`           // each about all objects of an image
 }
+
+// LeastAudit is the least share of images, (0,1], that has to be audited for a target quality to be watched: of AcceptanceWindow images
+// with just as many errors as the target allows, audits find one and a half. With fewer, slow changes come through
+// (BENCHMARKS.md, automatic acceptance).
+func LeastAudit(target float64) float64 { return min(1.5/(AcceptanceWindow*(1-target))-1e-9, 1) }
 
 // ObjectRule says how one class is labeled.
 type ObjectRule struct {

@@ -31,7 +31,13 @@ type recallStore interface {
 	PutNew(ctx context.Context, key string, data []byte) (existing []byte, created bool, err error)
 }
 
-const guaranteeEvery = 3 * time.Second
+// Audits are read every few seconds, the less often the longer it takes, so that this takes a share of one core here and at the server
+// at most, unless nobody would know of them before all is stale.
+const (
+	guaranteeEvery = 3 * time.Second
+	guaranteeShare = 0.05
+	guaranteeAnew  = guarantee.Stale / 3
+)
 
 // guarantor keeps a book of guarantees up to the audits in the store.
 type guarantor struct {
@@ -63,7 +69,7 @@ func newGuarantor(from auditStore, rules func(string) (schemas.DatasetRules, boo
 			c.Provisional = cfg.Datasets[dataset].AcceptAbove
 		}
 		if c.Audit == 0 {
-			c.Audit = guarantee.DefaultAudit
+			c.Audit = guarantee.DefaultAudit(c.Target)
 		}
 		return c, true
 	}
@@ -76,21 +82,25 @@ func newGuarantor(from auditStore, rules func(string) (schemas.DatasetRules, boo
 	}
 }
 
-// run refreshes the book every few seconds until ctx ends. While the store does not answer, what is known stays for a while; then
+// run refreshes the book now and then until ctx ends. While the store does not answer, what is known stays for a while; then
 // people see everything (guarantee.Book).
 func (g *guarantor) run(ctx context.Context) {
-	tick := time.NewTicker(guaranteeEvery)
-	defer tick.Stop()
 	for {
+		began := time.Now()
 		if err := g.refresh(ctx); err != nil && ctx.Err() == nil {
 			g.log.Warn("automatic acceptance rests on what is known: audits cannot be read", "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(pause(time.Since(began))):
 		}
 	}
+}
+
+// pause is how long to wait after a refresh that took so long.
+func pause(took time.Duration) time.Duration {
+	return min(max(guaranteeEvery, time.Duration(float64(took)/guaranteeShare)), guaranteeAnew)
 }
 
 // refresh folds anew the audits of each dataset of which some have come or gone, or that wants something else. What is known is as

@@ -100,6 +100,15 @@ func TestConfiguredThreshold(t *testing.T) {
 	}
 }
 
+// TestPause: what takes long is done less often, and often enough for acceptance to go on.
+func TestPause(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{time.Millisecond: guaranteeEvery, 400 * time.Millisecond: 8 * time.Second, time.Minute: guaranteeAnew} {
+		if got := pause(took); got != want {
+			t.Errorf("after %v a pause of %v, want %v", took, got, want)
+		}
+	}
+}
+
 // TestGuarantorRecalls: audits are read when there are others; a withdrawal that is discovered late recalls what was accepted until
 // then, each image once, also what reaches the catalog later, and by the same ids whichever process does it; what is done stays
 // done, and no record takes another's place in a compacted topic.

@@ -74,8 +74,8 @@ func Compile(r schemas.DatasetRules) (*Set, error) {
 	if r.TargetQuality != 0 && !(r.TargetQuality >= .5 && r.TargetQuality <= .995) {
 		wrong("$.target_quality", "%g: want a share between .5 and .995", r.TargetQuality)
 	}
-	if r.AuditShare != 0 && !(r.AuditShare >= .01 && r.AuditShare <= 1) {
-		wrong("$.audit_share", "%g: want a share between .01 and 1", r.AuditShare)
+	if least := schemas.LeastAudit(r.TargetQuality); r.AuditShare != 0 && !(r.AuditShare >= least && r.AuditShare <= 1) {
+		wrong("$.audit_share", "%g: want a share between %.3g, which is the least that a target_quality of %g can be watched with, and 1", r.AuditShare, least, r.TargetQuality)
 	}
 	if r.AuditShare != 0 && r.TargetQuality == 0 {
 		wrong("$.audit_share", "there is nothing to audit without a target_quality")

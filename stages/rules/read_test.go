@@ -44,7 +44,7 @@ func TestBadFiles(t *testing.T) {
 		"target of all":      {"dataset: d\ntarget_quality: 1\n", []string{"[2:17]", "target_quality: 1: want a share between .5 and .995"}},
 		"audits for nothing": {"dataset: d\naudit_share: .1\n", []string{"audit_share", "without a target_quality"}},
 		"audits before":      {"dataset: d\naccept_before_audits: true\n", []string{"accept_before_audits", "without a target_quality"}},
-		"too few audits":     {"dataset: d\ntarget_quality: .9\naudit_share: .001\n", []string{"audit_share: 0.001: want a share between .01 and 1"}},
+		"too few audits":     {"dataset: d\ntarget_quality: .95\naudit_share: .04\n", []string{"audit_share: 0.04: want a share between 0.06", "and 1"}},
 		"negative size":      {object("min_size: {width: -1}"), []string{"[3:34]", "min_size.width: -1"}},
 		"size as text":       {object("min_size: {width: 8px}"), []string{"[3:34]", "8px"}},
 		"share above 1":      {object("min_size: {area: 2, unit: share}"), []string{"min_size.area: 2", "at most 1"}},
@@ -219,6 +219,9 @@ func TestCompare(t *testing.T) {
 	from, err := Read([]byte("dataset: d\ntaxonomy: a@1\nobjects: [{class: cat, min_size: {width: 8}}, {class: dog}]\npredicates: [{name: p, when: 'true', message: m}]\n"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := Read([]byte("dataset: d\ntarget_quality: .95\naudit_share: .06\n")); err != nil {
+		t.Errorf("the least share of audits: %v", err)
 	}
 	to, err := Read([]byte("dataset: d\ntaxonomy: a@2\ntarget_quality: .95\nobjects: [{class: eel}, {class: cat, min_size: {width: 10}, max_count: 3}]\npredicates: [{name: p, when: 'false', message: m}]\n"))
 	if err != nil {

@@ -37,7 +37,7 @@ type setting struct {
 }
 
 func settings() []setting {
-	const a = guarantee.DefaultAudit
+	a := guarantee.DefaultAudit(.95)
 	return []setting{
 		{title: "Target .95", target: .95, right: .99, audit: a},
 		{title: "Target .95, answers 300 images late", target: .95, right: .99, audit: a, delay: 300},

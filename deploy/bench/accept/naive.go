@@ -58,11 +58,12 @@ func (p *naive) Add(a schemas.Audit) {
 
 func (p *naive) Decide(id schemas.SampleID, confidence float64) guarantee.Decision {
 	threshold, ok := p.Threshold()
+	share := guarantee.DefaultAudit(.95)
 	switch {
 	case !ok:
 		return guarantee.Decision{Probability: 1}
-	case float64(id[0])/256 < guarantee.DefaultAudit:
-		return guarantee.Decision{Probability: guarantee.DefaultAudit}
+	case float64(id[0])/256 < share:
+		return guarantee.Decision{Probability: share}
 	}
 	return guarantee.Decision{Accept: confidence >= threshold}
 }

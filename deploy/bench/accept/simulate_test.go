@@ -44,7 +44,7 @@ func TestRequired(t *testing.T) {
 // TestSimulate: the same seed gives the same stream, and a good score is accepted without a violation.
 func TestSimulate(t *testing.T) {
 	run := func() outcome {
-		g, err := guarantee.New(guarantee.Config{Target: .95, Audit: guarantee.DefaultAudit})
+		g, err := guarantee.New(guarantee.Config{Target: .95, Audit: guarantee.DefaultAudit(.95)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,9 +30,8 @@ import (
 // Alpha is the probability with which a threshold may be certified that should not be.
 const Alpha = .05
 
-// Window is how many accepted images in a row are to reach the target: a rate that does on the whole, but only just, does not in every
-// other window.
-const Window = 500
+// Window is how many accepted images in a row are to reach the target.
+const Window = schemas.AcceptanceWindow
 
 // Config is what a dataset wants.
 type Config struct {
@@ -43,8 +42,11 @@ type Config struct {
 	Provisional float64
 }
 
-// DefaultAudit keeps audits below a tenth of what would be accepted, pauses included.
-const DefaultAudit = .075
+// usualAudit keeps audits below a tenth of what would be accepted, pauses included.
+const usualAudit = .075
+
+// DefaultAudit is the audited share where the dataset says none: for a target above .96 it takes more to watch it.
+func DefaultAudit(target float64) float64 { return max(usualAudit, schemas.LeastAudit(target)) }
 
 // Validate refuses shares out of range.
 func (c Config) Validate() error {

@@ -110,14 +110,14 @@ func TestAcceptsPausesAndWithdraws(t *testing.T) {
 		switch d := g.Decide(id(i), 1); {
 		case d.Accept && d.Probability == 0:
 			accepted++
-		case !d.Accept && d.Probability == DefaultAudit:
+		case !d.Accept && d.Probability == usualAudit:
 			drawn++
 		default:
 			t.Fatalf("an image of confidence 1 gets %+v", d)
 		}
 	}
-	if share := float64(drawn) / 2000; math.Abs(share-DefaultAudit) > .02 {
-		t.Errorf("%g of the images are drawn, want %g", share, DefaultAudit)
+	if share := float64(drawn) / 2000; math.Abs(share-usualAudit) > .02 {
+		t.Errorf("%g of the images are drawn, want %g", share, usualAudit)
 	}
 	for range 200 {
 		g.Add(s.audit(false))
@@ -164,6 +164,18 @@ func TestPauseEnds(t *testing.T) {
 	}
 	if _, ok := g.Threshold(); !ok || g.Paused() || len(g.Withdrawals()) > 0 {
 		t.Error("acceptance does not go on")
+	}
+}
+
+// TestSinceInAnyOrder: what is suspected may have begun when the oldest of the latest audits was routed, wherever it is among them.
+func TestSinceInAnyOrder(t *testing.T) {
+	s := newStream(1)
+	m := newMonitor(.01, .05, 5)
+	for _, n := range []int{9, 4, 7, 1, 8, 6} {
+		m.add(false, s.at(n))
+	}
+	if m.add(true, s.at(20)); !m.since.Equal(s.at(1)) {
+		t.Errorf("since %v, want %v", m.since, s.at(1))
 	}
 }
 
@@ -225,7 +237,7 @@ func id(n int) (id schemas.SampleID) {
 
 func newGuarantee(t *testing.T) *Guarantee {
 	t.Helper()
-	g, err := New(Config{Target: .95, Audit: DefaultAudit})
+	g, err := New(Config{Target: .95, Audit: usualAudit})
 	if err != nil {
 		t.Fatal(err)
 	}
