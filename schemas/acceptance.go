@@ -14,7 +14,7 @@ const (
 	AcceptanceCollecting AcceptanceState = "collecting" // audits do not suffice yet: people see everything
 	AcceptanceUnproven   AcceptanceState = "unproven"   // audits do not suffice yet, and images are accepted from the configured threshold on, as the rules want
 	AcceptanceOn         AcceptanceState = "accepting"
-	AcceptancePaused     AcceptanceState = "paused"    // audits look suspicious: people see everything until it is clear
+	AcceptancePaused     AcceptanceState = "paused"    // audits look suspicious, or come too late: people see everything until it is clear
 	AcceptanceWithdrawn  AcceptanceState = "withdrawn" // audits showed a change: what was accepted since went back to people, and audits begin anew
 )
 
@@ -35,8 +35,9 @@ type Acceptance struct {
 	Share       float64         `json:"share"`        // of the images that lies from the threshold on
 	TotalAudits int             `json:"total_audits"` // of all periods and confidences
 	TotalWrong  int             `json:"total_wrong"`
-	Automatic   uint64          `json:"automatic"` // labels that stand and that no person has seen: the tasks saved
-	People      uint64          `json:"people"`    // labels that stand and that people made
+	Outstanding int             `json:"outstanding"` // audits that are still to come, of all periods and confidences
+	Automatic   uint64          `json:"automatic"`   // labels that stand and that no person has seen: the tasks saved
+	People      uint64          `json:"people"`      // labels that stand and that people made
 	Withdrawals []time.Time     `json:"withdrawals,omitempty"`
 	History     []BoundPoint    `json:"history,omitempty"` // oldest first
 }

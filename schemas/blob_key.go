@@ -28,6 +28,9 @@ func DrawKey(id SampleID) string { return "draws/" + id.String() }
 // AnsweredKey holds the Answered of a sample's task.
 func AnsweredKey(id SampleID) string { return "answered/" + id.String() }
 
+// AuditKey holds the Audit of a sample, as JSON: created if absent, never overwritten, since who sees a sample again knows more.
+func AuditKey(id SampleID) string { return "audits/" + id.String() }
+
 // RecallKey holds how far the recall of a withdrawn acceptance is, by the id of its selections: "folded" the time, RFC 3339, at which
 // a process first read of it, and "done" that nothing more is to be sent. Each is created if absent, never overwritten.
 func RecallKey(id, what string) string { return "recalls/" + url.PathEscape(id) + "/" + what }

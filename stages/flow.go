@@ -65,8 +65,8 @@ func Flow() []Step {
 			About: "keeps how the models' proposals and lint's findings fared with people",
 		},
 		{
-			Name: "audit", In: topics{schemas.Submitted}, Dead: schemas.Dead, Store: clickhouse,
-			About: "keeps whether people mended what would have been accepted, of images drawn at random",
+			Name: "audit", In: topics{schemas.Desk, schemas.Submitted}, Dead: schemas.Dead, Store: clickhouse,
+			About: "keeps which images were drawn at random, and whether people mended what would have been accepted",
 		},
 		{
 			Name: "trainers", External: true, In: topics{schemas.Labels}, Out: topics{schemas.LossRows},

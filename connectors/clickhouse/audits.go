@@ -11,6 +11,30 @@ import (
 	"gleaner/schemas"
 )
 
+// PutDraws records that images were drawn: audits that may be still to come.
+func (db *DB) PutDraws(ctx context.Context, token string, rows []schemas.Audit) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	n := len(rows)
+	var (
+		ids                        = make([]schemas.SampleID, n)
+		datasets                   = make([]string, n)
+		confidences, probabilities = make([]float64, n), make([]float64, n)
+		routed                     = make([]time.Time, n)
+	)
+	for i, a := range rows {
+		ids[i], datasets[i], confidences[i], probabilities[i], routed[i] = a.SampleID, a.Dataset, a.Confidence, a.Probability, instant(a.Routed)
+	}
+	return db.insert(ctx, "draws", batchToken(token, ids), []column{
+		{"dataset", datasets},
+		{"sample_id", idBytes(ids)},
+		{"confidence", confidences},
+		{"probability", probabilities},
+		{"routed", routed},
+	})
+}
+
 // PutAudits records audits; the one of the highest revision of each sample is kept.
 func (db *DB) PutAudits(ctx context.Context, token string, rows []schemas.Audit) error {
 	if len(rows) == 0 {
@@ -43,7 +67,7 @@ func (db *DB) PutAudits(ctx context.Context, token string, rows []schemas.Audit)
 	})
 }
 
-// AuditState names what the table says of each dataset: it differs when rows have come or gone.
+// AuditState names what the tables say of each dataset: it differs when draws or audits have come or gone.
 func (db *DB) AuditState(ctx context.Context) (map[string]string, error) {
 	state := map[string]string{}
 	err := db.rows(ctx, "read the state of audits", func() { clear(state) }, func(rows driver.Rows) error {
@@ -54,18 +78,20 @@ func (db *DB) AuditState(ctx context.Context) (map[string]string, error) {
 		}
 		state[dataset] = fmt.Sprint(n, "/", sum)
 		return nil
-	}, "SELECT dataset, count(), groupBitXor(cityHash64(sample_id, revision, wrong)) FROM audits FINAL GROUP BY dataset")
+	}, `SELECT dataset, count(), groupBitXor(h) FROM (
+	SELECT dataset, cityHash64(sample_id, revision, wrong) AS h FROM audits FINAL UNION ALL SELECT dataset, cityHash64(sample_id) FROM draws FINAL
+) GROUP BY dataset`)
 	return state, err
 }
 
 // auditsPerPage bounds how many audits are in memory at a time: some 100 bytes each.
 const auditsPerPage = 10_000
 
-// Audits yields the audits of a dataset in the order of submission, then of sample ids. It reads page by page and holds no
-// connection between pages. The first error ends it.
+// Audits yields the audits of a dataset, also those that are still to come, in the order in which the images were routed, then of
+// sample ids. It reads page by page and holds no connection between pages. The first error ends it.
 func (db *DB) Audits(ctx context.Context, dataset string) iter.Seq2[schemas.Audit, error] {
 	return func(yield func(schemas.Audit, error) bool) {
-		after, args := "", []any{dataset}
+		after, args := "", []any{dataset, dataset}
 		for {
 			var page []schemas.Audit
 			err := db.rows(ctx, "read audits of "+dataset, func() { page = page[:0] }, func(rows driver.Rows) error {
@@ -73,10 +99,16 @@ func (db *DB) Audits(ctx context.Context, dataset string) iter.Seq2[schemas.Audi
 				var id []byte
 				err := rows.Scan(&id, &a.Revision, &a.Confidence, &a.Probability, &a.Wrong, &a.Actor, &a.Routed, &a.At)
 				copy(a.SampleID[:], id)
+				if a.At.Unix() == 0 { // what a join gives where there is none
+					a.At = time.Time{}
+				}
 				page = append(page, a)
 				return err
-			}, "SELECT sample_id, revision, confidence, probability, wrong, actor, routed, at FROM audits FINAL WHERE dataset = ?"+after+
-				fmt.Sprintf(" ORDER BY at, sample_id LIMIT %d", auditsPerPage), args...)
+			}, "SELECT sample_id, a.revision, d.confidence, d.probability, a.wrong, a.actor, d.routed, a.at"+
+				" FROM (SELECT sample_id, confidence, probability, routed FROM draws FINAL WHERE dataset = ?"+after+
+				fmt.Sprintf(" ORDER BY routed, sample_id LIMIT %d) AS d", auditsPerPage)+
+				" LEFT JOIN (SELECT sample_id, revision, wrong, actor, at FROM audits FINAL WHERE dataset = ?) AS a USING (sample_id)"+
+				" ORDER BY d.routed, sample_id", args...)
 			if err != nil {
 				yield(schemas.Audit{}, err)
 				return
@@ -90,7 +122,7 @@ func (db *DB) Audits(ctx context.Context, dataset string) iter.Seq2[schemas.Audi
 				return
 			}
 			last := page[len(page)-1]
-			after = fmt.Sprintf(" AND (at, sample_id) > (fromUnixTimestamp64Micro(%d, 'UTC'), %s)", last.At.UnixMicro(), idLiteral(last.SampleID))
+			after = fmt.Sprintf(" AND (routed, sample_id) > (fromUnixTimestamp64Micro(%d, 'UTC'), %s)", last.Routed.UnixMicro(), idLiteral(last.SampleID))
 		}
 	}
 }

@@ -13,15 +13,18 @@ import (
 )
 
 func auditOf(sample int, revision uint64, wrong bool) schemas.Audit {
-	at := time.Date(2026, 3, 4, 5, 6, 7, 1000, time.UTC)
+	at := time.Date(2026, 3, 4, 5, 6, 7, 1000, time.UTC).Add(-time.Duration(sample) * time.Second)
 	return schemas.Audit{
 		SampleID: sampleID(sample), Dataset: "roads", Revision: revision, Confidence: .75, Probability: .1, Wrong: wrong, Actor: "ana",
-		Routed: at, At: at.Add(time.Duration(1000*int(revision)-sample) * time.Second),
+		Routed: at, At: at.Add(time.Duration(1000*int(revision)) * time.Second),
 	}
 }
 
 func putAudits(t *testing.T, db *DB, token string, rows ...schemas.Audit) {
 	t.Helper()
+	if err := db.PutDraws(t.Context(), token, rows); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.PutAudits(t.Context(), token, rows); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +50,8 @@ func auditState(t *testing.T, db *DB) string {
 	return state["roads"]
 }
 
-// TestAudits: audits come back once however often they were put, those of a sample's latest submission, in the order of
-// submissions; the state differs when they do, and an erasure takes them away.
+// TestAudits: audits come back once however often they were put, those of a sample's latest revision, in the order of
+// routing, with those that are still to come; the state differs when they do, and an erasure takes them away.
 func TestAudits(t *testing.T) {
 	db := open(t)
 	if s := auditState(t, db); s != "" {
@@ -65,8 +68,16 @@ func TestAudits(t *testing.T) {
 	again := auditOf(2, 2, false)
 	putAudits(t, db, "c", again)
 	putAudits(t, db, "d", two)
-	if diff := gocmp.Diff([]schemas.Audit{one, again}, audits(t, db, "roads")); diff != "" {
+	if diff := gocmp.Diff([]schemas.Audit{again, one}, audits(t, db, "roads")); diff != "" {
 		t.Fatalf("-want +got\n%s", diff)
+	}
+	open := schemas.Audit{SampleID: sampleID(3), Dataset: "roads", Confidence: .5, Probability: 1, Routed: one.Routed.Add(time.Hour)}
+	state := auditState(t, db)
+	if err := db.PutDraws(t.Context(), "", []schemas.Audit{open}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff([]schemas.Audit{again, one, open}, audits(t, db, "roads")); diff != "" || auditState(t, db) == state {
+		t.Fatalf("with one that is still to come: -want +got\n%s", diff)
 	}
 	after := auditState(t, db)
 	if before == after {
@@ -75,10 +86,10 @@ func TestAudits(t *testing.T) {
 	if got := audits(t, db, "elsewhere"); got != nil {
 		t.Errorf("of another dataset: %v", got)
 	}
-	if removed, err := db.Erase(t.Context(), sampleID(1)); err != nil || removed["audits"] == 0 {
+	if removed, err := db.Erase(t.Context(), sampleID(1)); err != nil || removed["audits"] == 0 || removed["draws"] == 0 {
 		t.Fatalf("erasure removed %v, %v", removed, err)
 	}
-	if diff := gocmp.Diff([]schemas.Audit{again}, audits(t, db, "roads")); diff != "" || auditState(t, db) == after {
+	if diff := gocmp.Diff([]schemas.Audit{again, open}, audits(t, db, "roads")); diff != "" || auditState(t, db) == after {
 		t.Errorf("after an erasure: -want +got\n%s", diff)
 	}
 }
@@ -89,12 +100,12 @@ func TestAuditsPageByPage(t *testing.T) {
 	var want []schemas.Audit
 	for n := range 2*auditsPerPage + 1 {
 		a := auditOf(n, 1, false)
-		a.At = time.Unix(1.7e9+int64(n/7), 0).UTC()
+		a.Routed = time.Unix(1.7e9+int64(n/7), 0).UTC()
 		want = append(want, a)
 	}
 	putAudits(t, db, "", want...)
 	slices.SortFunc(want, func(a, b schemas.Audit) int {
-		return cmp.Or(a.At.Compare(b.At), slices.Compare(a.SampleID[:], b.SampleID[:]))
+		return cmp.Or(a.Routed.Compare(b.Routed), slices.Compare(a.SampleID[:], b.SampleID[:]))
 	})
 	if diff := gocmp.Diff(want, audits(t, db, "roads")); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -52,6 +52,9 @@ func printAcceptance(w io.Writer, a schemas.Acceptance) error {
 		line("bound", "at most %.1f %% of these are wrong, %.1f %% are allowed", 100*a.Bound, 100*(1-a.Target))
 	}
 	line("audits", "%d of these images, %d with an error; %d of all, %d with an error", a.Audits, a.Wrong, a.TotalAudits, a.TotalWrong)
+	if a.Outstanding > 0 {
+		line("outstanding", "%d audits are still to come", a.Outstanding)
+	}
 	if a.Needed > 0 {
 		line("missing", "%d audits without an error; %d are the least for this target", a.Needed, a.AtLeast)
 	}

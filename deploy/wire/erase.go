@@ -207,7 +207,7 @@ func (c *Connections) eraseImages(ctx context.Context, id schemas.SampleID, tomb
 	if err != nil {
 		return 0, err
 	}
-	keys := []string{schemas.ContentKey(id), schemas.GroupKey(id), schemas.DrawKey(id), schemas.AnsweredKey(id)}
+	keys := []string{schemas.ContentKey(id), schemas.GroupKey(id), schemas.DrawKey(id), schemas.AuditKey(id), schemas.AnsweredKey(id)}
 	for image := range found {
 		owner, err := c.Blobs.Get(ctx, schemas.OwnerKey(tomb.Dataset, image))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

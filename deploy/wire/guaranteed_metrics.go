@@ -16,6 +16,7 @@ var (
 	metricThreshold   = acceptanceMetric("threshold", "Confidence from which images are accepted, or that is tested next.")
 	metricAudits      = acceptanceMetric("audits", "Audits of images from the threshold on in the present period.")
 	metricNeeded      = acceptanceMetric("audits_needed", "Audits without an error that are missing until images are accepted.")
+	metricOutstanding = acceptanceMetric("outstanding", "Audits that are still to come.")
 	metricOn          = acceptanceMetric("on", "1 while images are accepted without a person because audits speak for it.")
 	metricUnproven    = acceptanceMetric("unproven", "1 while images are accepted without a person before audits speak for it, as the dataset's rules want.")
 	metricWithdrawals = acceptanceMetric("withdrawals_total", "How often acceptance was withdrawn.")
@@ -23,7 +24,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *guarantor) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{metricTarget, metricBound, metricThreshold, metricAudits, metricNeeded, metricOn, metricUnproven, metricWithdrawals} {
+	for _, d := range []*prometheus.Desc{metricTarget, metricBound, metricThreshold, metricAudits, metricNeeded, metricOutstanding, metricOn, metricUnproven, metricWithdrawals} {
 		out <- d
 	}
 }
@@ -49,6 +50,7 @@ func (g *guarantor) Collect(out chan<- prometheus.Metric) {
 		gauge(metricThreshold, a.Threshold)
 		gauge(metricAudits, float64(a.Audits))
 		gauge(metricNeeded, float64(a.Needed))
+		gauge(metricOutstanding, float64(a.Outstanding))
 		gauge(metricOn, is(schemas.AcceptanceOn))
 		gauge(metricUnproven, is(schemas.AcceptanceUnproven))
 		out <- prometheus.MustNewConstMetric(metricWithdrawals, prometheus.CounterValue, float64(len(a.Withdrawals)), dataset)

@@ -54,8 +54,24 @@ func TestMended(t *testing.T) {
 type memory struct {
 	blobs  map[string][]byte
 	tokens []string
+	drawn  []schemas.SampleID
 	rows   []schemas.Audit
 	err    error
+}
+
+func (m *memory) PutDraws(_ context.Context, _ string, rows []schemas.Audit) error {
+	for _, a := range rows {
+		m.drawn = append(m.drawn, a.SampleID)
+	}
+	return nil
+}
+
+func (m *memory) PutNew(_ context.Context, key string, data []byte) ([]byte, bool, error) {
+	if existing, ok := m.blobs[key]; ok {
+		return existing, false, nil
+	}
+	m.blobs[key] = data
+	return nil, true, nil
 }
 
 func (m *memory) PutAudits(_ context.Context, token string, rows []schemas.Audit) error {
@@ -137,5 +153,63 @@ func TestHandleBatch(t *testing.T) {
 	}
 	if m.tokens[0] != m.tokens[1] {
 		t.Errorf("a retry has another token: %v", m.tokens)
+	}
+}
+
+// TestFirstSubmissionCounts: what was drawn is known when its task is created; of a sample that people see again the audit stays the
+// first one's, however often either comes.
+func TestFirstSubmissionCounts(t *testing.T) {
+	routed := time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC)
+	was := object("o1", "car", 10, 10, 110, 60)
+	id := schemas.NewSampleID("street", "a", schemas.Hash{})
+	draw, err := json.Marshal(schemas.Draw{SampleID: id, Confidence: .5, Probability: .25, Routed: routed, Objects: []schemas.Object{was}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &memory{blobs: map[string][]byte{schemas.DrawKey(id): draw}}
+	step := New(m, m, slog.New(slog.DiscardHandler))
+	handle := func(rec schemas.Record) {
+		t.Helper()
+		if _, err := step.HandleBatch(t.Context(), []schemas.Record{rec}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create := func(id schemas.SampleID) schemas.Record {
+		body, err := json.Marshal(schemas.CreateBody{SampleID: id, Dataset: "street"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, err := schemas.Command{ID: "c", Kind: schemas.CommandCreate, Body: body}.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rec
+	}
+	submit := func(revision uint64, objects ...schemas.Object) schemas.Record {
+		value, err := schemas.EncodeSample(&schemas.Sample{
+			ID: id, Dataset: "street", Rank: schemas.RankHuman, Revision: revision, Actor: "ana", Objects: objects, Stage: schemas.StageSubmitted,
+			Image: schemas.ImageRef{W: 320, H: 240}, Stamps: []schemas.Stamp{{Step: "desk", At: routed.Add(time.Duration(revision) * time.Hour)}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schemas.Record{Topic: schemas.Submitted, Value: value}
+	}
+	handle(create(schemas.SampleID{1})) // not drawn
+	handle(schemas.Record{Topic: schemas.Desk, Value: []byte("no command")})
+	handle(create(id))
+	if len(m.rows) != 0 || len(m.drawn) != 1 || m.drawn[0] != id {
+		t.Fatalf("draws %v, audits %v", m.drawn, m.rows)
+	}
+	handle(submit(1, was))
+	handle(submit(2)) // reopened, and mended
+	handle(submit(1, was))
+	for _, a := range m.rows {
+		if a.Revision != 1 || a.Wrong || !a.At.Equal(routed.Add(time.Hour)) {
+			t.Errorf("audit %+v, want the first submission's", a)
+		}
+	}
+	if len(m.rows) != 3 {
+		t.Errorf("%d audits", len(m.rows))
 	}
 }

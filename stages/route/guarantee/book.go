@@ -24,6 +24,7 @@ type Book struct {
 type page struct {
 	guarantee *Guarantee // not changed any more
 	history   []schemas.BoundPoint
+	missing   int // audits that are still to come
 	read      time.Time
 }
 
@@ -32,7 +33,7 @@ func NewBook(config func(dataset string) (Config, bool)) *Book {
 	return &Book{config: config, now: time.Now, pages: map[string]page{}}
 }
 
-// Read folds the audits of a dataset, in the order of Order, as they were at a time. The guarantee takes the place of the one
+// Read folds the audits of a dataset, also those that are still to come, in the order of Order, as they were at a time. The guarantee takes the place of the one
 // before. After an error nothing has changed; a dataset that wants none is forgotten.
 func (b *Book) Read(dataset string, audits iter.Seq2[schemas.Audit, error], at time.Time) error {
 	cfg, ok := b.config(dataset)
@@ -45,16 +46,20 @@ func (b *Book) Read(dataset string, audits iter.Seq2[schemas.Audit, error], at t
 		return err
 	}
 	var history curve
+	var waiting queue
 	for a, err := range audits {
 		if err != nil {
 			return err
 		}
-		g.Add(a)
-		history.add(g)
+		for _, a := range waiting.push(a) {
+			g.Add(a)
+			history.add(g)
+		}
 	}
+	g.Unread(waiting.unread())
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.pages[dataset] = page{g, history.points, at}
+	b.pages[dataset] = page{g, history.points, waiting.outstanding(), at}
 	return nil
 }
 
@@ -115,7 +120,7 @@ func (b *Book) State(dataset string) (a schemas.Acceptance, ok bool) {
 	if a = p.guarantee.State(); (a.State == schemas.AcceptanceOn || a.State == schemas.AcceptanceUnproven) && b.stale(p) {
 		a.State = schemas.AcceptancePaused
 	}
-	a.Dataset, a.History = dataset, p.history
+	a.Dataset, a.History, a.Outstanding = dataset, p.history, p.missing
 	return a, true
 }
 

@@ -13,7 +13,7 @@ func (g *Guarantee) State() schemas.Acceptance {
 		a.Withdrawals = append(a.Withdrawals, w.At)
 	}
 	switch {
-	case g.accepting && g.paused:
+	case g.accepting && g.Paused() || g.unproven() && g.blind():
 		a.State = schemas.AcceptancePaused
 	case g.accepting:
 		a.State = schemas.AcceptanceOn

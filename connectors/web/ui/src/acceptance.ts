@@ -16,7 +16,7 @@ export function standing(a: Acceptance): string {
     case "unproven":
       return `accepted without a person from the configured threshold on, without evidence yet${missing}`;
     case "paused":
-      return "paused: audits look suspicious, so people see everything until it is clear";
+      return "paused: audits look suspicious or come too late, so people see everything until it is clear";
     case "withdrawn":
       return `withdrawn: audits showed a change, and what was accepted since went back to people${missing}`;
     default:
@@ -63,6 +63,6 @@ export function acceptanceCard(a: Acceptance): HTMLElement {
     el("p", { textContent: standing(a) }),
     plot(a),
     el("p", { textContent: a.audits > 0 ? `at most ${percent(a.bound)} of them are wrong, ${percent(1 - a.target_quality)} are allowed` : `${percent(1 - a.target_quality)} may be wrong` }),
-    el("p", { textContent: `${number.format(a.total_audits)} audits, ${number.format(a.total_wrong)} with an error · ${number.format(a.automatic)} tasks saved, ${percent(saving(a))}` }),
+    el("p", { textContent: `${number.format(a.total_audits)} audits, ${number.format(a.total_wrong)} with an error, ${number.format(a.outstanding)} still to come · ${number.format(a.automatic)} tasks saved, ${percent(saving(a))}` }),
   );
 }

@@ -131,6 +131,7 @@ export interface Acceptance {
   state: "collecting" | "unproven" | "accepting" | "paused" | "withdrawn";
   target_quality: number;
   audit_share: number;
+  outstanding: number;
   threshold: number;
   bound: number;
   audits: number;

@@ -4,7 +4,7 @@ import { boundPath, saving, standing } from "../src/acceptance";
 import type { Acceptance } from "../src/types";
 
 const acceptance: Acceptance = {
-  dataset: "street", state: "collecting", target_quality: 0.95, audit_share: 0.075, threshold: 0, bound: 1, audits: 0, wrong: 0,
+  dataset: "street", state: "collecting", target_quality: 0.95, audit_share: 0.075, outstanding: 0, threshold: 0, bound: 1, audits: 0, wrong: 0,
   needed: 167, at_least: 59, share: 0, total_audits: 0, total_wrong: 0, automatic: 0, people: 0,
 };
 
