@@ -32,6 +32,7 @@ type setting struct {
 	right  float64 // share above the oracle's threshold, before the drift
 	audit  float64
 	delay  int    // images from one that is drawn to what a person made of it
+	random bool   // delays are uniform in [0,2 delay], so answers come in any order
 	naive  bool   // instead of the guarantee
 	only   string // kinds of drift; empty: all
 }
@@ -41,6 +42,7 @@ func settings() []setting {
 	return []setting{
 		{title: "Target .95", target: .95, right: .99, audit: a},
 		{title: "Target .95, answers 300 images late", target: .95, right: .99, audit: a, delay: 300},
+		{title: "Target .95, answers up to 400 images late, in any order", target: .95, right: .99, audit: a, delay: 200, random: true},
 		{title: "Target .98", target: .98, right: .99, audit: a},
 		{title: "Target .98, a better score and more audits", target: .98, right: .998, audit: .2},
 		{title: "Target .95, a bound of fixed sample size read after every audit, no watch and no recall", target: .95, right: .99, audit: a, naive: true},
@@ -109,7 +111,7 @@ func many(o options, s setting, d drift) []outcome {
 					}
 					p = g
 				}
-				outcomes[i] = simulate(p, d, o.images, s.delay, s.target, uint64(i))
+				outcomes[i] = simulate(p, d, o.images, s.delay, s.random, s.target, uint64(i))
 			}
 		})
 	}

@@ -56,6 +56,9 @@ func (p *naive) Add(a schemas.Audit) {
 	p.at = levels
 }
 
+// Unread does not bother it.
+func (p *naive) Unread(int) {}
+
 func (p *naive) Decide(id schemas.SampleID, confidence float64) guarantee.Decision {
 	threshold, ok := p.Threshold()
 	share := guarantee.DefaultAudit(.95)

@@ -13,6 +13,7 @@ import (
 type policy interface {
 	Decide(id schemas.SampleID, confidence float64) guarantee.Decision
 	Add(a schemas.Audit)
+	Unread(n int)
 	Threshold() (confidence float64, accepting bool)
 	Withdrawals() []guarantee.Withdrawal
 }
@@ -36,21 +37,27 @@ type taken struct {
 	wrong, oracle, recalled bool
 }
 
-// simulate lets a policy see n images; what a person makes of one is known delay images later.
-func simulate(p policy, d drift, n, delay int, target float64, seed uint64) outcome {
+// simulate lets a policy see n images; what a person makes of one is known delay images later, or at random between none and twice as
+// many. Audits are added in the order in which images were drawn, as the flow does: those after one that is still to come wait.
+func simulate(p policy, d drift, n, delay int, random bool, target float64, seed uint64) outcome {
 	var (
 		rng     = rand.New(rand.NewPCG(seed, 1))
 		o       = outcome{first: n}
 		all     []taken
 		waiting []schemas.Audit
+		unread  int // of waiting, drawn while others were accepted
 		id      schemas.SampleID
 	)
 	at := func(t int) time.Time { return time.Unix(int64(t), 0) }
 	for t := range n {
 		for len(waiting) > 0 && !waiting[0].At.After(at(t)) {
 			p.Add(waiting[0])
+			if waiting[0].Probability < 1 {
+				unread--
+			}
 			waiting = waiting[1:]
 		}
+		p.Unread(unread)
 		if w := p.Withdrawals(); len(w) > o.ended {
 			o.ended = len(w)
 			for i := len(all) - 1; i >= 0 && !at(all[i].at).Before(w[len(w)-1].Recall); i-- {
@@ -74,8 +81,15 @@ func simulate(p policy, d drift, n, delay int, target float64, seed uint64) outc
 			if threshold, ok := p.Threshold(); ok && im.confidence >= threshold {
 				o.audits++
 			}
+			late := delay
+			if random {
+				late = rng.IntN(2*delay + 1)
+			}
+			if decision.Probability < 1 {
+				unread++
+			}
 			waiting = append(waiting, schemas.Audit{
-				SampleID: id, Confidence: im.confidence, Probability: decision.Probability, Wrong: im.wrong, Routed: at(t), At: at(t + 1 + delay),
+				SampleID: id, Confidence: im.confidence, Probability: decision.Probability, Wrong: im.wrong, Routed: at(t), At: at(t + 1 + late),
 			})
 		}
 	}

@@ -48,7 +48,7 @@ func TestSimulate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return simulate(g, drifts(.99, .05)[0], 5000, 0, .95, 7)
+		return simulate(g, drifts(.99, .05)[0], 5000, 100, true, .95, 7)
 	}
 	a, b := run(), run()
 	if a != b {
