@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -118,11 +119,12 @@ func TestGuarantorRecalls(t *testing.T) {
 	}
 	store, kept := &ledger{accepted: map[schemas.SampleID]time.Time{}}, shelf{}
 	done := map[string]time.Time{} // what steps have done; now if absent
+	var down error
 	through := func(_ context.Context, step string) (time.Time, error) {
 		if at, ok := done[step]; ok {
-			return at, nil
+			return at, down
 		}
-		return time.Now(), nil
+		return time.Now(), down
 	}
 	var sent []schemas.Selection
 	keys := map[string]bool{}
@@ -159,6 +161,11 @@ func TestGuarantorRecalls(t *testing.T) {
 		t.Errorf("accepts by audits of which some have not been written for %v: %+v", 2*guarantee.Stale, d)
 	}
 	delete(done, "audit")
+	down = errors.New("the broker is gone")
+	if err := g.refresh(t.Context()); !errors.Is(err, down) {
+		t.Errorf("what is not known to be fresh is read: %v", err)
+	}
+	down = nil
 
 	store.add(20, true, began.Add(10*time.Second)) // of an hour ago, and read now
 	store.accepted[schemas.SampleID{1}] = began.Add(15 * time.Second)
