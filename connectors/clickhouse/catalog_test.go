@@ -75,7 +75,7 @@ func TestTheLatestSampleWins(t *testing.T) {
 		}
 	}
 	got := ask(t, db, "SELECT sample, `group`, image, stage, rank, objects, classes, scores, boxes.x2, slices['weather'], findings, doubt, phash, received FROM sample_latest")
-	want := fmt.Sprintf(`('%[1]s','%[1]s','%s','submitted','human',1,['car'],[0.75],[30.5],'rain',['location'],0.5,18364758544493064721,'2026-05-01 12:00:00.123456')`,
+	want := fmt.Sprintf(`('%[1]s','%[1]s','%s','submitted','human',1,['car'],[0.75],[30.5],'rain',['loose'],0.5,18364758544493064721,'2026-05-01 12:00:00.123456')`,
 		sampleID(1), schemas.Hash{1, 1})
 	if got != want {
 		t.Errorf("columns %s\nwant %s", got, want)
