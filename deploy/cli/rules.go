@@ -65,7 +65,8 @@ A file holds the rules of one dataset. All of it but the dataset's name may be l
   dataset: bccd
   taxonomy: cells@1                                # name@version: translates models' classes (gleaner taxonomy --help)
   target_quality: 0.95                             # .5 to .995: accept labels of models as long as that share holds (gleaner dataset accept --help)
-  audit_share: 0.05                                # .01 to 1: the share of accepted samples that people see all the same
+  audit_share: 0.1                                 # of what would be accepted, people see that share all the same: at least .06 here
+  accept_before_audits: false                      # true: route.accept_above counts until there are enough audits
   objects:
     - class: RBC
       min_size: {width: 20, height: 20}            # pixels; with unit: share, a share of the image
