@@ -15,10 +15,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"gleaner/connectors/engine"
 	"gleaner/deploy/bench/report"
@@ -48,31 +46,21 @@ type bench struct {
 	log  *slog.Logger
 }
 
-// section is one part of the report.
-type section struct {
-	name string
-	run  func(*bench, context.Context, io.Writer) error
-}
-
-func sections() []section {
-	return []section{
-		{"kafka", (*bench).kafka},
-		{"losses", (*bench).losses},
-		{"desk", (*bench).desk},
-		{"submit", (*bench).submit},
-		{"stages", (*bench).stages},
-		{"flow", (*bench).flow},
+func sections() []report.Section[*bench] {
+	return []report.Section[*bench]{
+		{Name: "kafka", Run: (*bench).kafka},
+		{Name: "losses", Run: (*bench).losses},
+		{Name: "desk", Run: (*bench).desk},
+		{Name: "submit", Run: (*bench).submit},
+		{Name: "stages", Run: (*bench).stages},
+		{Name: "flow", Run: (*bench).flow},
 	}
 }
 
 func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
 	var o options
-	names := make([]string, 0, len(sections()))
-	for _, s := range sections() {
-		names = append(names, s.name)
-	}
-	flag.StringVar(&o.only, "only", strings.Join(names, ","), "sections to run")
+	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the flow, each against a round of its kernels")
 	flag.IntVar(&o.photos, "photos", 0, "how many photos go through the flow; 0: all there are")
 	flag.IntVar(&o.inFlight, "in-flight", 128, "photos on their way through the flow at a time; 0: all at once, as a burst")
@@ -90,6 +78,9 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
+	if err := report.Check(sections(), o.only); err != nil {
+		return err
+	}
 	data, ok := realdata.Dir()
 	if !ok {
 		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
@@ -123,16 +114,8 @@ func run(ctx context.Context, o options) (err error) {
 	var results strings.Builder
 	out := io.MultiWriter(os.Stdout, &results)
 	fmt.Fprintln(out, report.Machine())
-	wanted := strings.Split(o.only, ",")
-	for _, s := range sections() {
-		if !slices.Contains(wanted, s.name) {
-			continue
-		}
-		began := time.Now()
-		if err := s.run(b, ctx, out); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		fmt.Fprintf(os.Stderr, "bench: %s took %.0f s\n", s.name, time.Since(began).Seconds())
+	if err := report.Run(ctx, b, "bench", sections(), o.only, out); err != nil {
+		return err
 	}
 	if o.write != "" {
 		return report.Replace(o.write, "results", "bench", results.String())

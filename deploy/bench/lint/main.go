@@ -12,10 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"gleaner/deploy/bench/report"
 	"gleaner/deploy/e2e/realdata"
@@ -30,27 +28,17 @@ type options struct {
 	scratch string
 }
 
-// section is one part of the report.
-type section struct {
-	name string
-	run  func(*bench, context.Context, io.Writer) error
-}
-
-func sections() []section {
-	return []section{
-		{"coco128", (*bench).coco128},
-		{"ablation", (*bench).ablation},
-		{"speed", (*bench).speed},
+func sections() []report.Section[*bench] {
+	return []report.Section[*bench]{
+		{Name: "coco128", Run: (*bench).coco128},
+		{Name: "ablation", Run: (*bench).ablation},
+		{Name: "speed", Run: (*bench).speed},
 	}
 }
 
 func main() {
 	var o options
-	names := make([]string, 0, len(sections()))
-	for _, s := range sections() {
-		names = append(names, s.name)
-	}
-	flag.StringVar(&o.only, "only", strings.Join(names, ","), "sections to run")
+	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
 	flag.StringVar(&o.fit, "fit", "", "fit the weights that are shipped, write them to this file, and measure nothing")
 	flag.StringVar(&o.write, "write", "", "markdown file whose part between the lint marks is replaced by the results")
 	flag.StringVar(&o.python, "python", ".tools/python/bin/python", "Python that has Pillow, for the tools that plant and judge errors")
@@ -65,11 +53,8 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	wanted := strings.Split(o.only, ",")
-	for _, name := range wanted {
-		if !slices.ContainsFunc(sections(), func(s section) bool { return s.name == name }) {
-			return fmt.Errorf("-only %s: there is no section %s", o.only, name)
-		}
+	if err := report.Check(sections(), o.only); err != nil {
+		return err
 	}
 	data, ok := realdata.Dir()
 	if !ok {
@@ -93,15 +78,8 @@ func run(ctx context.Context, o options) (err error) {
 	out := io.MultiWriter(os.Stdout, &results)
 	fmt.Fprintln(out, report.Machine())
 	fmt.Fprintf(out, "Command: `%s`.\n", report.Command("./deploy/bench/lint"))
-	for _, s := range sections() {
-		if !slices.Contains(wanted, s.name) {
-			continue
-		}
-		began := time.Now()
-		if err := s.run(b, ctx, out); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		fmt.Fprintf(os.Stderr, "bench-lint: %s took %.0f s\n", s.name, time.Since(began).Seconds())
+	if err := report.Run(ctx, b, "bench-lint", sections(), o.only, out); err != nil {
+		return err
 	}
 	if o.write != "" {
 		return report.Replace(o.write, "lint", "bench-lint", results.String())

@@ -13,10 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"gleaner/connectors/engine"
 	"gleaner/connectors/onnx"
@@ -47,32 +45,22 @@ type bench struct {
 	coco      *scored
 }
 
-// section is one part of the report.
-type section struct {
-	name string
-	run  func(*bench, context.Context, io.Writer) error
-}
-
-func sections() []section {
-	return []section{
-		{"fusion", (*bench).fusion},
-		{"calibration", (*bench).calibration},
-		{"slices", (*bench).slices},
-		{"conventions", (*bench).conventions},
-		{"heterogeneous", (*bench).heterogeneous},
-		{"hotswap", (*bench).hotswap},
-		{"throughput", (*bench).throughput},
+func sections() []report.Section[*bench] {
+	return []report.Section[*bench]{
+		{Name: "fusion", Run: (*bench).fusion},
+		{Name: "calibration", Run: (*bench).calibration},
+		{Name: "slices", Run: (*bench).slices},
+		{Name: "conventions", Run: (*bench).conventions},
+		{Name: "heterogeneous", Run: (*bench).heterogeneous},
+		{Name: "hotswap", Run: (*bench).hotswap},
+		{Name: "throughput", Run: (*bench).throughput},
 	}
 }
 
 func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
 	var o options
-	names := make([]string, 0, len(sections()))
-	for _, s := range sections() {
-		names = append(names, s.name)
-	}
-	flag.StringVar(&o.only, "only", strings.Join(names, ","), "sections to run")
+	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
 	flag.IntVar(&o.resamples, "resamples", 2000, "resamples of the images for an interval")
 	flag.IntVar(&o.seeds, "seeds", 5, "times that what chance decides is done over")
 	flag.StringVar(&o.plots, "plots", "deploy/bench/prelabel/plots", "folder that the plots are written to")
@@ -89,11 +77,8 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	wanted := strings.Split(o.only, ",")
-	for _, name := range wanted {
-		if !slices.ContainsFunc(sections(), func(s section) bool { return s.name == name }) {
-			return fmt.Errorf("-only %s: there is no section %s", o.only, name)
-		}
+	if err := report.Check(sections(), o.only); err != nil {
+		return err
 	}
 	if o.seeds < 1 || o.resamples < 100 {
 		return fmt.Errorf("-seeds %d -resamples %d: at least 1 and 100 are needed", o.seeds, o.resamples)
@@ -114,15 +99,8 @@ func run(ctx context.Context, o options) (err error) {
 	if err := b.open(); err != nil {
 		return err
 	}
-	for _, s := range sections() {
-		if !slices.Contains(wanted, s.name) {
-			continue
-		}
-		began := time.Now()
-		if err := s.run(b, ctx, out); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		fmt.Fprintf(os.Stderr, "bench-prelabel: %s took %.0f s\n", s.name, time.Since(began).Seconds())
+	if err := report.Run(ctx, b, "bench-prelabel", sections(), o.only, out); err != nil {
+		return err
 	}
 	if o.write != "" {
 		return report.Replace(o.write, "prelabel", "bench-prelabel", results.String())

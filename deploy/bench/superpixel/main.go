@@ -14,10 +14,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"gleaner/deploy/bench/report"
 	"gleaner/deploy/e2e/realdata"
@@ -43,28 +41,18 @@ type bench struct {
 	peers     *peers
 }
 
-// section is one part of the report.
-type section struct {
-	name string
-	run  func(*bench, context.Context, io.Writer) error
-}
-
-func sections() []section {
-	return []section{
-		{"speed", (*bench).speed},
-		{"quality", (*bench).quality},
-		{"scaling", (*bench).scaling},
-		{"labeling", (*bench).labeling},
+func sections() []report.Section[*bench] {
+	return []report.Section[*bench]{
+		{Name: "speed", Run: (*bench).speed},
+		{Name: "quality", Run: (*bench).quality},
+		{Name: "scaling", Run: (*bench).scaling},
+		{Name: "labeling", Run: (*bench).labeling},
 	}
 }
 
 func main() {
 	var o options
-	names := make([]string, 0, len(sections()))
-	for _, s := range sections() {
-		names = append(names, s.name)
-	}
-	flag.StringVar(&o.only, "only", strings.Join(names, ","), "sections to run")
+	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of the speed; each image's figure is the median of its rounds")
 	flag.IntVar(&o.images, "images", 0, "images of each set; 0: all there are")
 	flag.StringVar(&o.counts, "counts", "200,400,800,1200", "numbers of regions at which the quality is compared")
@@ -81,11 +69,8 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	wanted := strings.Split(o.only, ",")
-	for _, name := range wanted {
-		if !slices.ContainsFunc(sections(), func(s section) bool { return s.name == name }) {
-			return fmt.Errorf("-only %s: there is no such section", name)
-		}
+	if err := report.Check(sections(), o.only); err != nil {
+		return err
 	}
 	data, ok := realdata.Dir()
 	if !ok {
@@ -105,15 +90,8 @@ func run(ctx context.Context, o options) (err error) {
 	out := io.MultiWriter(os.Stdout, &results)
 	fmt.Fprintln(out, report.Machine())
 	fmt.Fprintf(out, "Command: `%s`.\n", report.Command("./deploy/bench/superpixel"))
-	for _, s := range sections() {
-		if !slices.Contains(wanted, s.name) {
-			continue
-		}
-		began := time.Now()
-		if err := s.run(b, ctx, out); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		fmt.Fprintf(os.Stderr, "bench-superpixel: %s took %.0f s\n", s.name, time.Since(began).Seconds())
+	if err := report.Run(ctx, b, "bench-superpixel", sections(), o.only, out); err != nil {
+		return err
 	}
 	if o.write != "" {
 		return report.Replace(o.write, "superpixel", "bench-superpixel", results.String())
