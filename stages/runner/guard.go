@@ -163,14 +163,16 @@ func (g *Guard) Close() error {
 	return errors.Join(err, g.marks.close(), g.lock.Close())
 }
 
-// weight sums the deaths of the process at which the record was in flight.
+// weight sums the deaths of the process at which the record was in flight. In how many steps it was makes no difference.
 func (g *Guard) weight(rec schemas.Record) int {
 	if g == nil {
 		return 0
 	}
 	w := 0
+	var counted time.Time // suspects stand in the order of their deaths
 	for _, s := range g.suspects {
-		if s.Partition == rec.Partition && s.First <= rec.Offset && rec.Offset <= s.Last && s.Topic == rec.Topic {
+		if s.Partition == rec.Partition && s.First <= rec.Offset && rec.Offset <= s.Last && s.Topic == rec.Topic && !s.At.Equal(counted) {
+			counted = s.At
 			if s.Crash {
 				w += crashWeight
 			} else {

@@ -175,6 +175,40 @@ func TestCrashLoopGuard(t *testing.T) {
 }
 
 // Processes that share a folder take a place each, and a place is free again once its process closed it.
+// A record that several steps were busy with at one death has been in flight at one death.
+func TestGuardCountsDeaths(t *testing.T) {
+	dir := t.TempDir()
+	rec := schemas.Record{Topic: schemas.Labels, Partition: 3, Offset: 7}
+	for death := 1; death <= deadly; death++ {
+		g, err := OpenGuard(dir, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := g.weight(rec), (death-1)*killWeight; got != want {
+			t.Errorf("after %d deaths the weight is %d, want %d", death-1, got, want)
+		}
+		if g.hopeless(rec) {
+			t.Errorf("hopeless after %d deaths, want %d", death-1, deadly)
+		}
+		for range 5 {
+			g.marks.set([]job{{rec: rec}})
+		}
+		if err := g.Close(); err != nil { // leaves the marks as a death would
+			t.Fatal(err)
+		}
+	}
+	g, err := OpenGuard(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !g.hopeless(rec) {
+		t.Errorf("not hopeless after %d deaths", deadly)
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestGuardPlaces(t *testing.T) {
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	a, err := OpenGuard(dir, log)

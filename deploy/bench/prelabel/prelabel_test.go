@@ -92,7 +92,7 @@ func TestVerdict(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	for want, o := range map[string]options{
-		"-only fusion,speed: there is no section speed": {only: "fusion,speed", seeds: 1, resamples: 100},
+		`-only fusion,speed: there is no section "speed"`: {only: "fusion,speed", seeds: 1, resamples: 100},
 		"-seeds 0":                        {only: "fusion", resamples: 100},
 		"-seeds 1 -resamples 5: at least": {only: "fusion", seeds: 1, resamples: 5},
 	} {
