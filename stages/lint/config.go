@@ -55,7 +55,7 @@ func (r Rules) validate() error {
 	}
 	for _, off := range r.Off {
 		if !ours(off) {
-			return fmt.Errorf("off: %q: there is no such rule", off)
+			return fmt.Errorf("off: %q: there is no such rule: there are %v", off, known())
 		}
 	}
 	return nil

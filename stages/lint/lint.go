@@ -34,15 +34,15 @@ var rules = []struct {
 	{[]schemas.FindingType{schemas.FindingRule}, broken},
 }
 
-// ours tells whether the rules here make findings of a type.
-func ours(t schemas.FindingType) bool {
+// known are the types of findings that the rules here make.
+func known() (types []schemas.FindingType) {
 	for _, r := range rules {
-		if slices.Contains(r.types, t) {
-			return true
-		}
+		types = append(types, r.types...)
 	}
-	return false
+	return types
 }
+
+func ours(t schemas.FindingType) bool { return slices.Contains(known(), t) }
 
 // view is what the rules see of a sample.
 type view struct {
