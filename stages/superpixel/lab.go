@@ -88,9 +88,9 @@ var tables = sync.OnceValue(func() *labTables {
 	return t
 })
 
-// convert fills rows y0 to y1 of the field from [h,w,3] RGB: CIELAB, each pixel weighed with its 3x3 surroundings binomially
+// convert fills rows y0 to y1 of the field from [h,w,3] RGB, a row every step bytes: CIELAB, each pixel weighed with its 3x3 surroundings binomially
 // (1 2 1), the border repeated. That takes the grain off, which would else scatter the clusters over thousands of specks.
-func (f *field) convert(k kernel, pix []uint8, y0, y1 int) {
+func (f *field) convert(k kernel, pix []uint8, step, y0, y1 int) {
 	n := f.w + 2*pad
 	buf := make([]int16, 10*n)
 	rows := [3]roots{}
@@ -105,7 +105,7 @@ func (f *field) convert(k kernel, pix []uint8, y0, y1 int) {
 		if y >= y0 && y < y1 {
 			sums = f.sums[(f.w+1)*y:][:f.w+1]
 		}
-		f.read(pix, y, rows[y%3], sums)
+		f.read(pix[step*y:][:3*f.w], rows[y%3], sums)
 	}
 	for y := max(y0-1, 0); y <= y0; y++ {
 		read(y)
@@ -128,15 +128,14 @@ func (f *field) convert(k kernel, pix []uint8, y0, y1 int) {
 type roots struct{ x, y, z []int16 }
 
 // read takes the roots of a row, and adds them up.
-func (f *field) read(pix []uint8, y int, to roots, sums []uint64) {
+func (f *field) read(row []uint8, to roots, sums []uint64) {
 	t := tables()
-	p := pix[3*f.w*y:][:3*f.w]
 	px, py, pz := to.x[:f.w], to.y[:f.w], to.z[:f.w]
 	sum := uint64(0)
 	sums[0] = 0
 	sums = sums[1 : f.w+1]
 	for i := range px {
-		p := p[3*i : 3*i+3 : 3*i+3]
+		p := row[3*i : 3*i+3 : 3*i+3]
 		v := t.xyz[0][p[0]] + t.xyz[1][p[1]] + t.xyz[2][p[2]]
 		const drop, mask = xyzBits - rootBits, 2<<rootBits - 1
 		x, y, z := t.root[v>>drop&mask], t.root[v>>(fieldBits+drop)&mask], t.root[v>>(2*fieldBits+drop)&mask]

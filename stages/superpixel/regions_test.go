@@ -20,7 +20,7 @@ type base struct {
 func newBase(pix []uint8, w, h, k int) base {
 	m := new(Segmenter).Segment(pix, w, h, Params{Regions: k})
 	f := new(workspace).prepare(scalar, w, h, 1, 1).field
-	f.convert(scalar, pix, 0, h)
+	f.convert(scalar, pix, 3*w, 0, h)
 	n := m.Counts()[0]
 	return base{f, m.Labels, n, tallies(f, m.Labels, n)}
 }

@@ -25,9 +25,10 @@ type Params struct {
 	Compactness float64 // what a distance of one region's width weighs, in units of CIELAB: higher is rounder. Default 13, Fine 8.5
 	Iterations  int     // of k-means, each over a third of the rows. Default 6, Fine 3
 	Threads     int     // of SLIC; the result does not depend on it. Default 1
+	Stride      int     // bytes from one row of the image to the next, at least 3*w. Default 3*w
 }
 
-func (p *Params) fill() {
+func (p *Params) fill(w int) {
 	p.Regions = cmp.Or(p.Regions, 400)
 	p.Quality = cmp.Or(p.Quality, Fast)
 	p.Levels = cmp.Or(p.Levels, 1)
@@ -38,6 +39,7 @@ func (p *Params) fill() {
 	p.Compactness = cmp.Or(p.Compactness, compactness)
 	p.Iterations = cmp.Or(p.Iterations, iterations)
 	p.Threads = cmp.Or(p.Threads, 1)
+	p.Stride = cmp.Or(p.Stride, 3*w)
 }
 
 // MaxRegions is the most regions that can be asked for; ids have 16 bits.
@@ -85,7 +87,7 @@ type Phase struct {
 // of threads. Memory is about 25 bytes a pixel, some 10 more for pure noise, up to 8 more for a handful of regions, and more for
 // images narrower than some 100 pixels, whose rows are padded. An image of less than 8 pixels is one region.
 //
-// pix: [h,w,3] RGB without padding between rows, not empty.
+// pix: [h,w,3] RGB, not empty; its rows begin Params.Stride apart, and nothing need follow the last one.
 func (s *Segmenter) Segment(pix []uint8, w, h int, p Params) *labelmap.Map {
 	m, _ := s.segment(kernels()[0], pix, w, h, p)
 	return m
@@ -106,7 +108,7 @@ func (s *Segmenter) segment(kernel kernel, pix []uint8, w, h int, p Params) (*la
 		phases = append(phases, Phase{name, now.Sub(from)})
 		from = now
 	}
-	p.fill()
+	p.fill(w)
 	most := max(1, min(w*h/minArea, MaxRegions))
 	k := min(max(p.Regions, 1), most)
 	base := k
@@ -115,7 +117,7 @@ func (s *Segmenter) segment(kernel kernel, pix []uint8, w, h int, p Params) (*la
 	}
 	threads := max(1, min(p.Threads, h))
 	sl := ws.prepare(kernel, w, h, base, threads)
-	parallel(threads, h, func(_, y0, y1 int) { sl.convert(kernel, pix, y0, y1) })
+	parallel(threads, h, func(_, y0, y1 int) { sl.convert(kernel, pix, p.Stride, y0, y1) })
 	phase("Lab")
 	parallel(threads, sl.grid.rows, func(_, from, to int) { sl.seed(from, to) })
 	sl.patch(p.Compactness)

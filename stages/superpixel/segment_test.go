@@ -1,7 +1,12 @@
 package superpixel
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -66,7 +71,19 @@ func check(t *testing.T, m *labelmap.Map) {
 	}
 }
 
-// Every kernel and number of threads must give the labels of plain Go on one thread, bit for bit.
+// apart puts gap bytes between the rows of an image.
+func apart(pix []uint8, w, h, gap int) []uint8 {
+	out := make([]uint8, 0, (3*w+gap)*h)
+	for y := range h {
+		out = append(out, pix[3*w*y:][:3*w]...)
+		if y+1 < h {
+			out = append(out, bytes.Repeat([]byte{0xa5}, gap)...)
+		}
+	}
+	return out
+}
+
+// Every kernel, number of threads and stride must give the labels of plain Go on one thread, bit for bit.
 func same(t *testing.T, pix []uint8, w, h int, p Params) {
 	t.Helper()
 	var s Segmenter
@@ -74,10 +91,12 @@ func same(t *testing.T, pix []uint8, w, h int, p Params) {
 	check(t, want)
 	for _, k := range kernels() {
 		for _, threads := range []int{1, 3} {
-			p.Threads = threads
-			got, _ := s.segment(k, pix, w, h, p)
-			if !slices.Equal(got.Labels, want.Labels) {
-				t.Fatalf("%dx%d, %+v: %s differs from plain Go on one thread", w, h, p, k.name)
+			for _, gap := range []int{0, 1, 13} {
+				p.Threads, p.Stride = threads, 3*w+gap
+				got, _ := s.segment(k, apart(pix, w, h, gap), w, h, p)
+				if !slices.Equal(got.Labels, want.Labels) {
+					t.Fatalf("%dx%d, %+v: %s differs from plain Go on one thread", w, h, p, k.name)
+				}
 			}
 		}
 	}
@@ -95,11 +114,32 @@ func TestKernelsAgree(t *testing.T) {
 	}
 }
 
+// decoded is what the decoder makes of an image that is stored as 8-bit RGB (0), gray (1), 16-bit RGB (2) or 16-bit gray (3).
+func decoded(t *testing.T, pix []uint8, w, h int, format uint8) []uint8 {
+	t.Helper()
+	to := []draw.Image{image.NewNRGBA(image.Rect(0, 0, w, h)), image.NewGray(image.Rect(0, 0, w, h)), image.NewNRGBA64(image.Rect(0, 0, w, h)), image.NewGray16(image.Rect(0, 0, w, h))}[format]
+	for i := range w * h {
+		p := pix[3*i:]
+		to.Set(i%w, i/w, color.NRGBA64{R: uint16(p[0])<<8 | uint16(p[1]), G: uint16(p[1])<<8 | uint16(p[2]), B: uint16(p[2])<<8 | uint16(p[0]), A: 0xffff})
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, to); err != nil {
+		t.Fatal(err)
+	}
+	img, _, err := pixels.Decode(file.Bytes(), pixels.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img.Pix
+}
+
 func FuzzKernelsAgree(f *testing.F) {
-	f.Add(uint16(1), uint16(1), uint16(1), uint8(20), uint64(1), false)
-	f.Add(uint16(97), uint16(41), uint16(50), uint8(20), uint64(2), false)
-	f.Add(uint16(640), uint16(3), uint16(65534), uint8(1), uint64(3), true)
-	f.Fuzz(func(t *testing.T, w, h, k uint16, compactness uint8, seed uint64, gray bool) {
+	f.Add(uint16(1), uint16(1), uint16(1), uint8(20), uint64(1), uint8(0))
+	f.Add(uint16(97), uint16(41), uint16(50), uint8(20), uint64(2), uint8(0))
+	f.Add(uint16(640), uint16(3), uint16(65534), uint8(1), uint64(3), uint8(1))
+	f.Add(uint16(60), uint16(51), uint16(300), uint8(10), uint64(4), uint8(2))
+	f.Add(uint16(51), uint16(60), uint16(300), uint8(10), uint64(5), uint8(3))
+	f.Fuzz(func(t *testing.T, w, h, k uint16, compactness uint8, seed uint64, format uint8) {
 		pw, ph := int(w)%700+1, int(h)%700+1
 		for pw*ph > 20000 { // keeps a run short; extreme aspects stay
 			pw, ph = (pw+1)/2, (ph+1)/2
@@ -109,16 +149,11 @@ func FuzzKernelsAgree(f *testing.F) {
 		for i := range pix[:len(pix)*int(seed%4)/4] { // a part of pure noise
 			pix[i] = uint8(rng.Uint32())
 		}
-		if gray {
-			for i := range pix {
-				pix[i] = pix[i/3*3]
-			}
-		}
+		pix = decoded(t, pix, pw, ph, format%4)
 		same(t, pix, pw, ph, Params{Regions: int(k), Compactness: float64(compactness) + 0.5, Iterations: 1 + int(seed%7)})
 	})
 }
 
-// Photos whose colors and formats differ: gray and 16-bit ones among them come as 8-bit RGB from the decoder.
 func TestKernelsAgreeOnPhotos(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(realdata.Need(t, "bsds500", "val", "images"), "*.jpg"))
 	if err != nil || len(files) < 2 {
@@ -144,7 +179,7 @@ func TestRegionIDsNeverWrap(t *testing.T) {
 	const side = 1030 // 4.05 pixels for each of 2^18 blocks
 	ws := new(workspace)
 	s := ws.prepare(scalar, side, side, MaxRegions, 1)
-	s.convert(scalar, make([]uint8, 3*side*side), 0, side)
+	s.convert(scalar, make([]uint8, 3*side*side), 3*side, 0, side)
 	for y := range side {
 		for x := range side {
 			s.labels[y*s.stride+x] = uint16(x/2%2 + 2*(y/2%2)) // 2x2 blocks, none of which has a neighbor of its label
@@ -219,7 +254,7 @@ func TestLab(t *testing.T) {
 		{[3]uint8{0, 0, 255}, [3]float64{32.30, 79.19, -107.86}},
 	} {
 		f := new(workspace).prepare(scalar, 1, 1, 1, 1).field
-		f.convert(scalar, c.rgb[:], 0, 1)
+		f.convert(scalar, c.rgb[:], 3, 0, 1)
 		got := [3]float64{float64(f.l[0]) / labScale / 1.275, float64(f.a[0])/labScale - 128, float64(f.b[0])/labScale - 128}
 		for i, want := range c.want {
 			if d := got[i] - want; d > 0.4 || d < -0.4 {
