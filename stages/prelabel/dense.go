@@ -22,6 +22,8 @@ type manifold interface {
 	classes(out [][]float32, cell int, space []float32) []float32
 	// score makes of such a number, v, what decode would.
 	score(out [][]float32, cell int, v float32) float32
+	// least is a number whose score is, but for rounding, at most low, which is above 0.
+	least(out [][]float32, cell int, low float32) float32
 }
 
 // distributor is a decoder of models that say how sure they are of each edge.
@@ -56,7 +58,7 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 	for i, f := range found[:n] {
 		first := len(all)
 		if several {
-			all = appendBest(all, classes.classes(out, f.cell, space))
+			all = appendBest(all, classes.classes(out, f.cell, space), hairBelow(classes.least(out, f.cell, d.Floor/10)))
 			for j := first; j < len(all); j++ {
 				all[j].Score = min(classes.score(out, f.cell, all[j].Score), 1)
 				if !(all[j].Score >= d.Floor/10) {
@@ -78,9 +80,13 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 	return c
 }
 
-// appendBest appends the classes of the greatest numbers, at most maxClassScores, the greatest first. NaN is never among them.
-func appendBest(all []schemas.ClassScore, numbers []float32) []schemas.ClassScore {
-	first, least := len(all), float32(math.Inf(-1))
+// hairBelow is less than x by more than rounding makes of it.
+func hairBelow(x float32) float32 { return x - 1e-4*max(x, -x, 1e-3) }
+
+// appendBest appends the classes of the greatest numbers above least, at most maxClassScores, the greatest first. NaN is never
+// among them.
+func appendBest(all []schemas.ClassScore, numbers []float32, least float32) []schemas.ClassScore {
+	first := len(all)
 	for c, v := range numbers {
 		if !(v > least) {
 			continue

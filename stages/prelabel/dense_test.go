@@ -2,6 +2,7 @@ package prelabel
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -85,5 +86,51 @@ func TestTranslatedCandidates(t *testing.T) {
 	want := []schemas.Candidate{{Score: 0.9, Scores: []schemas.ClassScore{{Class: 0, Score: 0.9}}}, {Score: 0.4, Scores: []schemas.ClassScore{}}}
 	if !cmp.Equal(c.Classes, []string{"pet"}) || !cmp.Equal(c.Cells, want) {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestLeast: classes that are passed over unscored are those that score below what is asked for.
+func TestLeast(t *testing.T) {
+	const cells, named = 6, 40
+	rng := rand.New(rand.NewPCG(3, 4))
+	shares, logits := make([]float32, cells*(5+named)), make([]float32, cells*named)
+	for i := range shares {
+		shares[i] = float32(math.Pow(rng.Float64(), 6))
+	}
+	for i := range logits {
+		logits[i] = float32(4 * rng.NormFloat64())
+	}
+	line := []nanoLevel{{grid{8, cells, 1}, view{0, 0, named}, view{0, 0, named}}}
+	for name, c := range map[string]struct {
+		d   manifold
+		out []float32
+	}{
+		"yolox":      {&yolox{0, 5 + named, nil}, shares},
+		"yolov5":     {&yolov5{row: 5 + named}, shares},
+		"yolov8":     {&yolov8{planes: 4 + named}, shares[:cells*(4+named)]},
+		"FastestDet": {&fastestDet{0, grid{16, cells, 1}, 96, 16}, shares},
+		"NanoDet":    {&nanoDet{levels: line, named: named, scorer: scorer{schemas.ActivationSigmoid, schemas.BackgroundNone}}, logits},
+		"DETR":       {&detr{scores: view{0, 0, named}, row: named, scorer: scorer{schemas.ActivationSoftmax, schemas.BackgroundLast}}, logits},
+	} {
+		out, passed := [][]float32{c.out}, 0
+		for cell := range cells {
+			for _, low := range []float32{1e-3, 0.02, 0.3} {
+				least := hairBelow(c.d.least(out, cell, low))
+				for class, v := range c.d.classes(out, cell, make([]float32, named)) {
+					score := c.d.score(out, cell, v)
+					if v <= least {
+						passed++
+						if score >= low {
+							t.Errorf("%s, cell %d, class %d scores %g and is passed over at %g", name, cell, class, score, low)
+						}
+					} else if score < low*0.98 && v > 1e-6 {
+						t.Errorf("%s, cell %d, class %d scores %g and is not passed over at %g", name, cell, class, score, low)
+					}
+				}
+			}
+		}
+		if passed == 0 {
+			t.Errorf("%s: nothing is passed over", name)
+		}
 	}
 }

@@ -102,6 +102,10 @@ func (d *detr) score(outs [][]float32, cell int, v float32) float32 {
 	return d.scorer.probability(d.scores.at(outs, cell, d.row), v)
 }
 
+func (d *detr) least(outs [][]float32, cell int, low float32) float32 {
+	return d.scorer.number(d.scores.at(outs, cell, d.row), low)
+}
+
 func (d *detr) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {
 	return d.queries, d.row, func(cell, channel int) float32 { return d.scores.at(outs, cell, d.row)[channel] }
 }

@@ -170,6 +170,10 @@ func (d *nanoDet) score(outs [][]float32, cell int, v float32) float32 {
 	return d.scorer.probability(d.classes(outs, cell, nil), v)
 }
 
+func (d *nanoDet) least(outs [][]float32, cell int, low float32) float32 {
+	return d.scorer.number(d.classes(outs, cell, nil), low)
+}
+
 func (d *nanoDet) distances() int { return d.bins }
 
 func (d *nanoDet) sides(outs [][]float32, cell int, p []byte, space []float64) schemas.Sides {

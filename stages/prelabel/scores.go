@@ -43,6 +43,18 @@ func (s scorer) probability(row []float32, v float32) float32 {
 	return v
 }
 
+// number is that of a class in row, [n], whose probability is p, above 0.
+func (s scorer) number(row []float32, p float32) float32 {
+	switch s.activation {
+	case schemas.ActivationSigmoid:
+		return float32(-math.Log(1/float64(p) - 1))
+	case schemas.ActivationSoftmax:
+		top := slices.Max(row)
+		return top + float32(math.Log(float64(p/softmax(row, top))))
+	}
+	return p
+}
+
 // best is the best class of row, [n], the background left out, and its probability. Of equals the first wins; NaN never does.
 func (s scorer) best(row []float32) (class int, score float32) {
 	class, score = best(s.named(row))

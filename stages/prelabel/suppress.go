@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gleaner/schemas"
+	"gleaner/schemas/geometry"
 )
 
 // sortByScore puts the best first; equals are ordered by place and class, so that the result does not depend on the order given.
@@ -21,7 +22,10 @@ func sortByScore(objects []schemas.Object) {
 // Suppress is greedy non-maximum suppression within each class: of objects, best first, it keeps those whose IoU with
 // every kept one of their class is at most iou, and at most limit of them. It returns a new slice, best first.
 func Suppress(objects []schemas.Object, iou float64, limit int) []schemas.Object {
-	type place struct{ at, before int } // in objects, since these are large, and of the one of its class before it among those kept
+	type place struct {
+		box        geometry.Box // of the object, which is large
+		at, before int          // in objects, and of the one of its class before it among those kept
+	}
 	kept := make([]place, 0, min(len(objects), limit))
 	last := map[string]int{} // by class, the number of those kept up to its last one; 0: none
 next:
@@ -31,11 +35,11 @@ next:
 		}
 		before := last[objects[i].Class]
 		for k := before; k > 0; k = kept[k-1].before {
-			if objects[kept[k-1].at].Box.IoU(objects[i].Box) > iou {
+			if kept[k-1].box.IoU(objects[i].Box) > iou {
 				continue next
 			}
 		}
-		kept = append(kept, place{i, before})
+		kept = append(kept, place{objects[i].Box, i, before})
 		last[objects[i].Class] = len(kept)
 	}
 	out := slices.Grow([]schemas.Object(nil), len(kept)) // nil for none

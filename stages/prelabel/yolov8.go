@@ -59,6 +59,8 @@ func (d *yolov8) classes(outs [][]float32, cell int, into []float32) []float32 {
 
 func (d *yolov8) score(_ [][]float32, _ int, v float32) float32 { return v }
 
+func (d *yolov8) least(_ [][]float32, _ int, low float32) float32 { return low }
+
 func (d *yolov8) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {
 	out, n := outs[d.output], len(outs[d.output])/d.planes
 	return n, d.named, func(cell, channel int) float32 { return out[(4+channel)*n+cell] }

@@ -66,6 +66,10 @@ func (d *yolox) score(outs [][]float32, cell int, v float32) float32 {
 	return outs[d.output][cell*d.row+4] * v
 }
 
+func (d *yolox) least(outs [][]float32, cell int, low float32) float32 {
+	return low / outs[d.output][cell*d.row+4]
+}
+
 func (d *yolox) features(out [][]float32) (cells, channels int, at func(cell, channel int) float32) {
 	return rowFeatures(out[d.output], d.row, 4)
 }
