@@ -129,10 +129,17 @@ func (d *nanoDet) apart(g *graph, grids []grid) bool {
 // decode: a detection's score is the best class's.
 func (d *nanoDet) decode(outs [][]float32, low float32) ([]candidate, error) {
 	var found []candidate
-	first := 0
+	first, least := 0, float32(math.Inf(-1))
+	if d.scorer.activation != schemas.ActivationSoftmax { // of which a row's numbers have a bound of their own
+		least = hairBelow(d.scorer.number(nil, low))
+	}
 	for _, l := range d.levels {
 		for i := range l.rows * l.cols {
-			class, score := d.scorer.best(l.scores.at(outs, i, d.named))
+			row := l.scores.at(outs, i, d.named)
+			if !above(row, least) {
+				continue
+			}
+			class, score := d.scorer.best(row)
 			if !(score >= low) {
 				continue
 			}

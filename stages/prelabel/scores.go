@@ -43,7 +43,7 @@ func (s scorer) probability(row []float32, v float32) float32 {
 	return v
 }
 
-// number is that of a class in row, [n], whose probability is p, above 0.
+// number is that of a class in row, [n], whose probability is p, above 0. Without softmax it depends on no row.
 func (s scorer) number(row []float32, p float32) float32 {
 	switch s.activation {
 	case schemas.ActivationSigmoid:
@@ -81,6 +81,15 @@ func best(p []float32) (int, float32) {
 		}
 	}
 	return at, top
+}
+
+// above tells whether any of p is greater than least.
+func above(p []float32, least float32) bool {
+	done, any := aboveVectors(p, least)
+	for _, v := range p[done:] {
+		any = any || v > least
+	}
+	return any
 }
 
 // bestByCell finds the greatest class score of every cell in planes, [C, cells], going along the memory.

@@ -39,3 +39,17 @@ func bestVectors(class []int, top, planes []float32) int {
 	archsimd.ClearAVXUpperBits()
 	return i
 }
+
+// aboveVectors is above of whole blocks from the first on; it returns how many numbers those have.
+func aboveVectors(p []float32, least float32) (done int, any bool) {
+	if !vectors {
+		return 0, false
+	}
+	than := archsimd.BroadcastFloat32x8(least)
+	var bits uint8 // and no vector, which would be there still after the bits are cleared
+	for ; done+8 <= len(p); done += 8 {
+		bits |= archsimd.LoadFloat32x8((*[8]float32)(p[done:])).Greater(than).ToBits()
+	}
+	archsimd.ClearAVXUpperBits()
+	return done, bits != 0
+}

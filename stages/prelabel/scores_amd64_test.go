@@ -31,3 +31,27 @@ func TestBestVectors(t *testing.T) {
 		}
 	}
 }
+
+// TestAboveVectors: vectors answer what plain Go does.
+func TestAboveVectors(t *testing.T) {
+	defer func(v bool) { vectors = v }(vectors)
+	rng := rand.New(rand.NewPCG(1, 3))
+	for n := range 40 {
+		for range 30 {
+			p := make([]float32, n)
+			for i := range p {
+				p[i] = float32(rng.IntN(30))
+				if rng.IntN(20) == 0 {
+					p[i] = float32(math.NaN())
+				}
+			}
+			least := []float32{25, 28, 29, float32(math.Inf(-1)), float32(math.NaN())}[rng.IntN(5)]
+			vectors = true
+			got := above(p, least)
+			vectors = false
+			if want := above(p, least); got != want {
+				t.Fatalf("any of %v above %g: %t, want %t", p, least, got, want)
+			}
+		}
+	}
+}
