@@ -119,6 +119,10 @@ bench-prelabel: setup .tools/python/bin/python ## Measure what prelabel makes of
 bench-accept: setup ## Simulate automatic acceptance under drift and write BENCHMARKS.md
 	go run ./deploy/bench/accept -write BENCHMARKS.md
 
+.PHONY: bench-analysis
+bench-analysis: setup ## Measure the loss stream and what is made of it and write BENCHMARKS.md: one section by ONLY=ingest
+	go run ./deploy/bench/analysis -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+
 .PHONY: bench
 bench: setup ## Measure everything on an idle machine and write BENCHMARKS.md
 	go run ./deploy/bench -write BENCHMARKS.md

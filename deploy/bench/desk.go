@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"gleaner/deploy/bench/meter"
+
 	"gleaner/connectors/kafka"
 	"gleaner/deploy/bench/report"
 	"gleaner/schemas"
@@ -56,7 +58,7 @@ func (b *bench) desk(ctx context.Context, out io.Writer) error {
 		took := make([]time.Duration, rate*deskSeconds)
 		errs := make([]error, len(took))
 		var group sync.WaitGroup
-		from := read()
+		from := meter.Read()
 		start := time.Now().Add(100 * time.Millisecond)
 		for i := range took {
 			due := start.Add(time.Duration(i) * time.Second / time.Duration(rate))
@@ -79,8 +81,8 @@ func (b *bench) desk(ctx context.Context, out io.Writer) error {
 				return err
 			}
 		}
-		used := from.since()
-		fmt.Fprintf(out, "| %d | %.1f ms | %.1f ms | %.1f ms | %.2f ms |\n", rate, report.Millis(report.Median(took)), report.Millis(report.Quantile(took, .99)), report.Millis(report.Quantile(took, 1)), report.Millis(used.own)/float64(len(took)))
+		used := from.Since()
+		fmt.Fprintf(out, "| %d | %.1f ms | %.1f ms | %.1f ms | %.2f ms |\n", rate, report.Millis(report.Median(took)), report.Millis(report.Quantile(took, .99)), report.Millis(report.Quantile(took, 1)), report.Millis(used.Own)/float64(len(took)))
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"gleaner/deploy/bench/meter"
+
 	"gleaner/connectors/web"
 	"gleaner/deploy/bench/report"
 	"gleaner/deploy/wire"
@@ -20,8 +22,8 @@ const pushChunk = 32
 // passage is one dataset's way through the flow.
 type passage struct {
 	rejected map[string]bool // by unique id
-	desk     cost            // from the first push until every photo was on the desk or rejected
-	catalog  cost            // until the catalog had its records of all of them too
+	desk     meter.Cost      // from the first push until every photo was on the desk or rejected
+	catalog  meter.Cost      // until the catalog had its records of all of them too
 	kernels  time.Duration   // processor time within the kernels
 }
 
@@ -44,12 +46,12 @@ func (b *bench) flow(ctx context.Context, out io.Writer) error {
 	if _, err := b.pass(ctx, s, "warm", photos[:min(32, len(photos))]); err != nil {
 		return err
 	}
-	idle := read()
+	idle := meter.Read()
 	time.Sleep(5 * time.Second)
-	rest := idle.since()
+	rest := idle.Since()
 
 	var last passage
-	var bare, desk, catalog []cost
+	var bare, desk, catalog []meter.Cost
 	var own []time.Duration
 	for i := range b.rounds {
 		if last, err = b.pass(ctx, s, fmt.Sprint("bench", i), photos); err != nil {
@@ -62,32 +64,32 @@ func (b *bench) flow(ctx context.Context, out io.Writer) error {
 		}
 		bare = append(bare, c)
 		fmt.Fprintf(os.Stderr, "bench: flow round %d: %.1f s and %.1f cpu s (ClickHouse %.1f, kernels %.1f), kernels alone %.1f s and %.1f cpu s\n",
-			i, last.desk.wall.Seconds(), last.catalog.cpu().Seconds(), last.catalog.children.Seconds(), last.kernels.Seconds(), c.wall.Seconds(), c.cpu().Seconds())
+			i, last.desk.Wall.Seconds(), last.catalog.CPU().Seconds(), last.catalog.Children.Seconds(), last.kernels.Seconds(), c.Wall.Seconds(), c.CPU().Seconds())
 	}
-	wall := func(c cost) time.Duration { return c.wall }
+	wall := func(c meter.Cost) time.Duration { return c.Wall }
 	n := float64(len(photos))
 	fmt.Fprintf(out, "\n### The flow\n\n%d photos of coco128, bccd, raccoon and bsds500, %d of them rejected by ingest, from the raw topic to the desk, %s, "+
 		"with yolox_nano, every step, the page and both embedded engines in one process. Medians of %d rounds, each with a round of the kernels "+
 		"(decoding, the bare network, SLIC) on the same photos and cores.\n\n", len(photos), len(last.rejected), pushing(b.inFlight), b.rounds)
 	fmt.Fprintf(out, "| | time | photos/s | processor time a photo |\n|---|---|---|---|\n")
-	row := func(name string, clock, cpu []cost) {
+	row := func(name string, clock, cpu []meter.Cost) {
 		t := medianOf(clock, wall)
-		fmt.Fprintf(out, "| %s | %.1f s | %.1f | %.1f ms |\n", name, t.Seconds(), n/t.Seconds(), report.Millis(medianOf(cpu, cost.cpu))/n)
+		fmt.Fprintf(out, "| %s | %.1f s | %.1f | %.1f ms |\n", name, t.Seconds(), n/t.Seconds(), report.Millis(medianOf(cpu, meter.Cost.CPU))/n)
 	}
 	row("kernels alone", bare, bare)
 	row("flow, to the desk (processor time: to the catalog)", desk, catalog)
 	row("flow, to the desk and the catalog", catalog, catalog)
-	ratio := func(clock []cost, of func(cost) time.Duration) float64 {
+	ratio := func(clock []meter.Cost, of func(meter.Cost) time.Duration) float64 {
 		return medianOf(clock, of).Seconds() / medianOf(bare, of).Seconds()
 	}
-	byClock, byCPU := ratio(desk, wall), ratio(catalog, cost.cpu)
+	byClock, byCPU := ratio(desk, wall), ratio(catalog, meter.Cost.CPU)
 	within := report.Median(own)
-	byOwn := medianOf(catalog, cost.cpu).Seconds() / within.Seconds()
+	byOwn := medianOf(catalog, meter.Cost.CPU).Seconds() / within.Seconds()
 	fmt.Fprintf(out, "\nIn the flow the kernels took %.1f ms of processor time a photo (sampled, as all of the process): flow over its kernels' own time **%.2f, overhead %.0f %%** "+
 		"(aim: at most 35 %%). Over kernels alone, whose data stay in the processor's caches from one to the next: **%.2f by processor time and %.2f by the clock, overhead %.0f %% and %.0f %%**. "+
 		"Of the flow's processor time the embedded ClickHouse took %.1f ms a photo. The idle system takes %.1f %% of one core, ClickHouse %.1f %% of that core.\n",
-		report.Millis(within)/n, byOwn, 100*(byOwn-1), byCPU, byClock, 100*(byCPU-1), 100*(byClock-1), report.Millis(medianOf(catalog, func(c cost) time.Duration { return c.children }))/n,
-		100*rest.cpu().Seconds()/rest.wall.Seconds(), 100*rest.children.Seconds()/rest.wall.Seconds())
+		report.Millis(within)/n, byOwn, 100*(byOwn-1), byCPU, byClock, 100*(byCPU-1), 100*(byClock-1), report.Millis(medianOf(catalog, func(c meter.Cost) time.Duration { return c.Children }))/n,
+		100*rest.CPU().Seconds()/rest.Wall.Seconds(), 100*rest.Children.Seconds()/rest.Wall.Seconds())
 	return nil
 }
 
@@ -98,7 +100,7 @@ func pushing(inFlight int) string {
 	return fmt.Sprintf("at most %d of them on their way at a time", inFlight)
 }
 
-func medianOf(costs []cost, of func(cost) time.Duration) time.Duration {
+func medianOf(costs []meter.Cost, of func(meter.Cost) time.Duration) time.Duration {
 	values := make([]time.Duration, len(costs))
 	for i, c := range costs {
 		values[i] = of(c)
@@ -124,13 +126,13 @@ func (b *bench) start(ctx context.Context, steps []string) (s *wire.System, stop
 
 // pass sends the photos through as a dataset of their own.
 func (b *bench) pass(ctx context.Context, s *wire.System, dataset string, photos []photo) (p passage, err error) {
-	r, err := record(b.profile)
+	r, err := meter.Record(b.profile)
 	if err != nil {
 		return p, err
 	}
 	defer func() {
 		var e error
-		p.kernels, e = r.end(kernelFunctions...)
+		p.kernels, e = r.End(kernelFunctions...)
 		err = errors.Join(err, e)
 	}()
 	files := make([]wire.PushFile, len(photos))
@@ -141,7 +143,7 @@ func (b *bench) pass(ctx context.Context, s *wire.System, dataset string, photos
 	if err != nil {
 		return p, err
 	}
-	from := read()
+	from := meter.Read()
 	rejected := 0
 	for pushed := 0; ; {
 		most := len(photos)
@@ -167,7 +169,7 @@ func (b *bench) pass(ctx context.Context, s *wire.System, dataset string, photos
 			break
 		}
 	}
-	p.desk = from.since()
+	p.desk = from.Since()
 	records := uint64(5*(len(photos)-rejected) + rejected) // samples, prelabeled, embeddings, segmented and linted, or rejected
 	err = b.until(ctx, s, func(now web.Status) bool {
 		c := step(now, "catalog")
@@ -176,7 +178,7 @@ func (b *bench) pass(ctx context.Context, s *wire.System, dataset string, photos
 	if err != nil {
 		return p, err
 	}
-	p.catalog = from.since()
+	p.catalog = from.Since()
 	p.rejected = map[string]bool{}
 	err = b.conn.Kafka.Scan(ctx, schemas.Rejects, func(r schemas.Record) error {
 		v, err := schemas.DecodeRejected(r.Value)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 
+	"gleaner/deploy/bench/meter"
+
 	"gleaner/connectors/kafka"
 	"gleaner/schemas"
 )
@@ -23,7 +25,7 @@ func (b *bench) kafka(ctx context.Context, out io.Writer) error {
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(value) // never fails
 	sink := b.conn.Kafka.Sink()
 	defer sink.Close(context.WithoutCancel(ctx))
-	from := read()
+	from := meter.Read()
 	err := each(records/batch, 8, func(i int) error {
 		batch := make([]schemas.Record, batch)
 		for j := range batch {
@@ -34,7 +36,7 @@ func (b *bench) kafka(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	in := from.since()
+	in := from.Since()
 
 	source, err := b.conn.Kafka.Source(kafka.SourceConfig{Group: "bench", Topic: spec.Name})
 	if err != nil {
@@ -48,18 +50,18 @@ func (b *bench) kafka(ctx context.Context, out io.Writer) error {
 			return err
 		}
 		if have == 0 { // joining the group is over
-			first, from = len(d.Records), read()
+			first, from = len(d.Records), meter.Read()
 		}
 		for j := range d.Records {
 			d.Ack(j)
 		}
 		have += len(d.Records)
 	}
-	outward := from.since()
+	outward := from.Since()
 	mb := float64(size) / 1e6
 	fmt.Fprintf(out, "\n### Kafka connector\n\n%d records of 100 KB on the embedded engine, written durably (acknowledged by all, synced to disk), then read by a group; the engine's work is in the figures.\n\n"+
 		"| | MB/s | processor time a GB |\n|---|---|---|\n| in | %.0f | %.1f s |\n| out | %.0f | %.1f s |\n", records,
-		records*mb/in.wall.Seconds(), in.cpu().Seconds()/(records*mb)*1e3,
-		float64(records-first)*mb/outward.wall.Seconds(), outward.cpu().Seconds()/(float64(records-first)*mb)*1e3)
+		records*mb/in.Wall.Seconds(), in.CPU().Seconds()/(records*mb)*1e3,
+		float64(records-first)*mb/outward.Wall.Seconds(), outward.CPU().Seconds()/(float64(records-first)*mb)*1e3)
 	return nil
 }

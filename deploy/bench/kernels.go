@@ -5,6 +5,8 @@ import (
 	"errors"
 	"runtime"
 
+	"gleaner/deploy/bench/meter"
+
 	"gleaner/connectors/onnx"
 	"gleaner/schemas"
 	"gleaner/stages/pixels"
@@ -75,8 +77,8 @@ func (k *kernels) slic(img *pixels.Image) {
 }
 
 // round runs the kernels over the photos on all cores: decoding of every photo, the rest of those that the flow lets in.
-func (k *kernels) round(ctx context.Context, photos []photo, rejected map[string]bool) (cost, error) {
-	from := read()
+func (k *kernels) round(ctx context.Context, photos []photo, rejected map[string]bool) (meter.Cost, error) {
+	from := meter.Read()
 	err := each(len(photos), runtime.GOMAXPROCS(0), func(i int) error {
 		img, err := k.decode(photos[i])
 		if err != nil || rejected[photos[i].UniqueID] {
@@ -85,5 +87,5 @@ func (k *kernels) round(ctx context.Context, photos []photo, rejected map[string
 		k.slic(img)
 		return k.infer(ctx)
 	})
-	return from.since(), err
+	return from.Since(), err
 }

@@ -30,10 +30,9 @@ type options struct {
 	only   string // sections to run, by name, separated by commas
 	rounds int    // of the flow
 	photos int    // 0: all
-	rows   int    // of losses
 	// inFlight photos at most are between the push and the desk; 0: no limit.
 	inFlight int
-	profile  string // file for the processor profile of the flow or the losses
+	profile  string // file for the processor profile of the flow
 	write    string // file that holds the results between two marks
 }
 
@@ -49,7 +48,6 @@ type bench struct {
 func sections() []report.Section[*bench] {
 	return []report.Section[*bench]{
 		{Name: "kafka", Run: (*bench).kafka},
-		{Name: "losses", Run: (*bench).losses},
 		{Name: "desk", Run: (*bench).desk},
 		{Name: "submit", Run: (*bench).submit},
 		{Name: "stages", Run: (*bench).stages},
@@ -64,8 +62,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the flow, each against a round of its kernels")
 	flag.IntVar(&o.photos, "photos", 0, "how many photos go through the flow; 0: all there are")
 	flag.IntVar(&o.inFlight, "in-flight", 128, "photos on their way through the flow at a time; 0: all at once, as a burst")
-	flag.IntVar(&o.rows, "rows", 5_000_000, "rows of losses")
-	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the last round of the flow, or of the losses")
+	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the last round of the flow")
 	flag.StringVar(&o.write, "write", "", "markdown file whose part between the bench marks is replaced by the results")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"time"
 
+	"gleaner/deploy/bench/meter"
+
 	"gleaner/connectors/clickhouse"
 	"gleaner/deploy/bench/report"
 	"gleaner/schemas"
@@ -57,13 +59,13 @@ func (b *bench) stages(ctx context.Context, out io.Writer) error {
 	for _, p := range some {
 		var img *pixels.Image
 		var sample schemas.Sample
-		from := read()
+		from := meter.Read()
 		err := timed("decode", func() (err error) { img, err = k.decode(p); return err })
-		decode := from.since()
+		decode := from.Since()
 		if err != nil {
 			return err
 		}
-		from = read()
+		from = meter.Read()
 		err = timed("ingest", func() error {
 			emits, err := in.Handle(ctx, schemas.Record{Topic: schemas.Raw, Value: p.data, Headers: []schemas.Header{
 				{Key: schemas.HeaderDataset, Value: []byte("bench-stages")}, {Key: schemas.HeaderUniqueID, Value: []byte(p.UniqueID)},
@@ -73,7 +75,7 @@ func (b *bench) stages(ctx context.Context, out io.Writer) error {
 			}
 			return err
 		})
-		cpu += from.since().own - decode.own
+		cpu += from.Since().Own - decode.Own
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"gleaner/deploy/bench/meter"
+
 	"gleaner/connectors/web"
 	"gleaner/deploy/bench/report"
 	"gleaner/deploy/wire"
@@ -140,7 +142,7 @@ func (b *bench) submissions(ctx context.Context, crowds []crowd, queue string, a
 	var mu sync.Mutex
 	errs := make([]error, len(tasks))
 	var group sync.WaitGroup
-	from, start := read(), time.Now()
+	from, start := meter.Read(), time.Now()
 	for i, t := range tasks {
 		time.Sleep(time.Until(start.Add(time.Duration(i) * submitEvery)))
 		group.Go(func() {
@@ -172,7 +174,7 @@ func (b *bench) submissions(ctx context.Context, crowds []crowd, queue string, a
 		})
 	}
 	group.Wait()
-	used = from.since().own / time.Duration(max(len(asked)+len(counted), 1))
+	used = from.Since().Own / time.Duration(max(len(asked)+len(counted), 1))
 	return asked, counted, used, errors.Join(errs...)
 }
 

@@ -1,4 +1,4 @@
-package main
+package meter
 
 import (
 	"bytes"
@@ -10,20 +10,21 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// recording is a processor profile that is being taken.
-type recording struct {
+// Recording is a processor profile that is being taken.
+type Recording struct {
 	path string // file to leave it in; empty: none
 	data bytes.Buffer
 }
 
-func record(path string) (*recording, error) {
-	r := &recording{path: path}
+// Record begins a profile; there is one at a time.
+func Record(path string) (*Recording, error) {
+	r := &Recording{path: path}
 	return r, pprof.StartCPUProfile(&r.data)
 }
 
-// end ends the recording and returns the processor time that was spent within the functions, by their full names, and in
+// End ends the recording and returns the processor time that was spent within the functions, by their full names, and in
 // what they call. It is sampled: of a second, 100 samples.
-func (r *recording) end(functions ...string) (time.Duration, error) {
+func (r *Recording) End(functions ...string) (time.Duration, error) {
 	pprof.StopCPUProfile()
 	if r.path != "" {
 		if err := os.WriteFile(r.path, r.data.Bytes(), 0o644); err != nil {

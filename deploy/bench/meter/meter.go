@@ -1,4 +1,5 @@
-package main
+// Package meter takes the clock and the processor time that benchmarks report, of this process and of the embedded ClickHouse.
+package meter
 
 import (
 	"bytes"
@@ -10,27 +11,30 @@ import (
 	"gleaner/deploy/bench/report"
 )
 
-// reading is a moment's clock and processor time so far.
-type reading struct {
+// Reading is a moment's clock and processor time so far.
+type Reading struct {
 	at       time.Time
 	own      time.Duration // processor time of this process, user and system, the embedded Kafka included
 	children time.Duration // of its children that run: the embedded ClickHouse
 }
 
-// cost is what passed between two readings.
-type cost struct {
-	wall, own, children time.Duration
+// Cost is what passed between two readings.
+type Cost struct {
+	Wall, Own, Children time.Duration
 }
 
-func (c cost) cpu() time.Duration { return c.own + c.children }
+// CPU is the processor time of this process and its children.
+func (c Cost) CPU() time.Duration { return c.Own + c.Children }
 
-func read() reading {
-	return reading{time.Now(), report.ProcessorTime(), childrenTime()}
+// Read takes both now.
+func Read() Reading {
+	return Reading{time.Now(), report.ProcessorTime(), childrenTime()}
 }
 
-func (r reading) since() cost {
-	now := read()
-	return cost{now.at.Sub(r.at), now.own - r.own, now.children - r.children}
+// Since is what passed since r.
+func (r Reading) Since() Cost {
+	now := Read()
+	return Cost{now.at.Sub(r.at), now.own - r.own, now.children - r.children}
 }
 
 // clockTick is the unit of processor times in /proc, the same on every Linux.
