@@ -66,6 +66,36 @@ func (l *Losses) Append(r LossRow) {
 	l.Lineage = append(l.Lineage, r.Lineage)
 }
 
+// ConcatLosses returns the rows of all tables, one after the other.
+func ConcatLosses(tables []Losses) Losses {
+	n := 0
+	for i := range tables {
+		n += tables[i].Len()
+	}
+	out := Losses{
+		RunID:    make([]string, 0, n),
+		Attempt:  make([]uint32, 0, n),
+		Model:    make([]string, 0, n),
+		Dataset:  make([]string, 0, n),
+		SampleID: make([]SampleID, 0, n),
+		ObjectID: make([]string, 0, n),
+		Epoch:    make([]uint32, 0, n),
+		Step:     make([]uint64, 0, n),
+		Loss:     make([]float32, 0, n),
+		Correct:  make([]bool, 0, n),
+		Margin:   make([]float32, 0, n),
+		PTrue:    make([]float32, 0, n),
+		EL2N:     make([]float32, 0, n),
+		EmbNorm:  make([]float32, 0, n),
+		Forgot:   make([]bool, 0, n),
+		Lineage:  make([]string, 0, n),
+	}
+	for i := range tables {
+		out.AppendTable(&tables[i])
+	}
+	return out
+}
+
 // AppendTable adds all rows of t.
 func (l *Losses) AppendTable(t *Losses) {
 	l.RunID = append(l.RunID, t.RunID...)

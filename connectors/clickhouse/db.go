@@ -12,10 +12,11 @@ import (
 
 // DB is a pool of connections to one database. All methods may be called concurrently.
 type DB struct {
-	cfg  Config
-	log  *slog.Logger
-	conn driver.Conn
-	life life
+	cfg    Config
+	log    *slog.Logger
+	conn   driver.Conn
+	native *native
+	life   life
 }
 
 // Open connects, retrying for Config.RetryFor, and creates the database when it is absent.
@@ -34,7 +35,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clickhouse: %w", err)
 	}
-	db := &DB{cfg: cfg, log: log}
+	db := &DB{cfg: cfg, log: log, native: newNative(cfg, tlsConfig, password)}
 	options := ch.Options{
 		Addr:         cfg.Addrs,
 		Auth:         ch.Auth{Database: cfg.Database, Username: cfg.Username, Password: password},
@@ -76,7 +77,7 @@ func ensureDatabase(ctx context.Context, options ch.Options) error {
 }
 
 // Close closes the connections.
-func (db *DB) Close() error { return db.conn.Close() }
+func (db *DB) Close() error { return errors.Join(db.native.close(), db.conn.Close()) }
 
 // exec runs a statement with retries and for as long as it takes: a change of the schema or an erasure rewrites tables.
 func (db *DB) exec(ctx context.Context, what, query string) error {

@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -37,9 +36,6 @@ func batchToken(token string, ids []schemas.SampleID) string {
 
 // insert writes one block. With a token, a block that the server already has under it is dropped there: retries insert
 // nothing twice while the server lives. Without one, every block is kept.
-//
-// A token is good for one life of the server. ClickHouse notes a token just before it commits the rows, so a server killed
-// between the two would drop the rows' retry for good; under a new token they come at worst twice, which the tables fold.
 func (db *DB) insert(ctx context.Context, table, token string, columns []column) error {
 	names := make([]string, len(columns))
 	for i, c := range columns {
@@ -49,35 +45,44 @@ func (db *DB) insert(ctx context.Context, table, token string, columns []column)
 	// Folding the block before it is written would cost as much as sorting it, and reads fold anyway. An index of vectors costs
 	// more than all else; merges build it.
 	settings := ch.Settings{"async_insert": 0, "optimize_on_insert": 0, "exclude_materialize_skip_indexes_on_insert": "by_code"}
-	return db.retry(ctx, "insert into "+table, func(ctx context.Context) (err error) {
-		ctx, cancel := context.WithTimeout(ctx, db.cfg.Timeout)
-		defer cancel()
-		born, err := db.life.born(ctx, db.conn)
-		if err != nil {
-			return err
-		}
-		if token == "" {
-			settings["insert_deduplicate"] = 0
-		} else {
-			settings["insert_deduplication_token"] = fmt.Sprintf("%s/%d", token, born)
-		}
-		defer func() {
-			if ex := (*ch.Exception)(nil); err != nil && !errors.As(err, &ex) {
-				db.life.doubt()
+	return db.retry(ctx, "insert into "+table, func(ctx context.Context) error {
+		return db.once(ctx, token, func(ctx context.Context, dedup string, value any) error {
+			settings[dedup] = value
+			batch, err := db.conn.PrepareBatch(ch.Context(ctx, ch.WithSettings(settings)), query)
+			if err != nil {
+				return err
 			}
-		}()
-		batch, err := db.conn.PrepareBatch(ch.Context(ctx, ch.WithSettings(settings)), query)
-		if err != nil {
-			return err
-		}
-		for i, c := range columns {
-			if err := batch.Column(i).Append(c.values); err != nil {
-				_ = batch.Abort()
-				return fmt.Errorf("column %s: %w", c.name, err)
+			for i, c := range columns {
+				if err := batch.Column(i).Append(c.values); err != nil {
+					_ = batch.Abort()
+					return fmt.Errorf("column %s: %w", c.name, err)
+				}
 			}
-		}
-		return batch.Send()
+			return batch.Send()
+		})
 	})
+}
+
+// once tries an insert under the setting that keeps the server from inserting what it already has under the token.
+//
+// A token is good for one life of the server. ClickHouse notes a token just before it commits the rows, so a server killed
+// between the two would drop the rows' retry for good; under a new token they come at worst twice, which the tables fold.
+func (db *DB) once(ctx context.Context, token string, send func(ctx context.Context, setting string, value any) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, db.cfg.Timeout)
+	defer cancel()
+	born, err := db.life.born(ctx, db.conn)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if _, answered := exception(err); err != nil && !answered {
+			db.life.doubt()
+		}
+	}()
+	if token == "" {
+		return send(ctx, "insert_deduplicate", 0)
+	}
+	return send(ctx, "insert_deduplication_token", fmt.Sprintf("%s/%d", token, born))
 }
 
 // life knows when the server started.

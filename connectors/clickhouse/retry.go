@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	chgo "github.com/ClickHouse/ch-go"
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 )
 
@@ -65,12 +66,22 @@ var passing = map[int32]bool{
 
 // transient tells a fault that passes from one that is for good.
 func transient(err error) bool {
-	var ex *ch.Exception
-	if errors.As(err, &ex) {
-		return passing[ex.Code]
+	if code, ok := exception(err); ok {
+		return passing[code]
 	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, ch.ErrAcquireConnTimeout)
+}
+
+// exception returns the code of the error that the server answered with, by either of its clients.
+func exception(err error) (code int32, ok bool) {
+	if ex := (*ch.Exception)(nil); errors.As(err, &ex) {
+		return ex.Code, true
+	}
+	if ex := (*chgo.Exception)(nil); errors.As(err, &ex) {
+		return int32(ex.Code), true
+	}
+	return 0, false
 }

@@ -136,7 +136,10 @@ func (c Config) steps() map[string]runner.Config {
 	rows.BatchBytes = max(rows.BatchBytes, 64<<20)
 	rows.MaxInFlightRecords = max(rows.MaxInFlightRecords, 2*rows.BatchRecords)
 	rows.MaxInFlightBytes = max(rows.MaxInFlightBytes, 2*rows.BatchBytes)
-	return map[string]runner.Config{"publish": one, "analysis": one, "catalog": rows, "corrections": rows, "audit": rows}
+	losses := rows
+	losses.Concurrency = 1
+	losses.BatchWait = c.Runner.BatchWait // who looks at a training run wants it now
+	return map[string]runner.Config{"publish": one, "analysis": losses, "catalog": rows, "corrections": rows, "audit": rows}
 }
 
 // Load reads a file over the defaults; an empty path is the defaults alone. All that is wrong is in the error, with the

@@ -64,7 +64,7 @@ func New(cfg Config, store Store, blobs Blobs, log *slog.Logger) (*Step, error) 
 // finished. Records that cannot be decoded fail by index, as faults, in a *schemas.WriteError; the others are done all the same.
 func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]schemas.Emit, error) {
 	var (
-		rows     schemas.Losses
+		tables   []schemas.Losses
 		token    = sha256.New()
 		finished []int
 		failed   = map[int]error{}
@@ -83,9 +83,10 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 			failed[i] = schemas.NewFault("undecodable", fmt.Errorf("analysis: decode losses: %w", err))
 			continue
 		}
-		rows.AppendTable(&table)
+		tables = append(tables, table)
 		fmt.Fprintf(token, "%s/%d/%d\n", r.Topic, r.Partition, r.Offset)
 	}
+	rows := schemas.ConcatLosses(tables)
 	if err := s.dropErased(ctx, &rows); err != nil {
 		return nil, err
 	}

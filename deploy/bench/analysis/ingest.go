@@ -11,10 +11,11 @@ import (
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
-
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
 
 	"gleaner/deploy/bench/meter"
+	"gleaner/deploy/bench/report"
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
 )
@@ -23,112 +24,160 @@ const (
 	lossRuns    = 4
 	messageRows = 8192
 	boxes       = 4 // objects of a sample
+	rounds      = 3
 )
 
-// ingest measures the analysis step from the topic to rows that can be read, against decoding alone and inserting alone.
+// way is one of the ways from the topic to the table.
+type way struct {
+	name  string
+	start func(ctx context.Context) (stop func() error, err error)
+	costs []arrival
+}
+
+// arrival is what one way took.
+type arrival struct {
+	rate         float64    // rows a second by the clock, from the moment that the first could be read
+	read, merged meter.Cost // of all rows, until they could be read and until the table had merged
+}
+
+// ingest measures the analysis step from the losses topic to rows that can be read, and ClickHouse's own Kafka engine on the same
+// messages, in turns.
 func (b *bench) ingest(ctx context.Context, out io.Writer) (err error) {
 	conn, end, err := b.system(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	messages := b.rows / messageRows
-	rows := messages * messageRows
-	values, err := produce(ctx, conn, messages)
+	db, err := ch.Open(&ch.Options{Addr: []string{conn.At.ClickHouse}, Auth: ch.Auth{Database: conn.Config.ClickHouse.Database}})
 	if err != nil {
 		return err
 	}
-	count, settled, closeCount, err := counter(conn)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = closeCount() }() // it only read
-
-	stop, err := b.analyze(ctx, conn)
-	if err != nil {
-		return err
-	}
-	var from meter.Reading
-	first, n := uint64(0), uint64(0)
-	for began := time.Now(); n < uint64(rows); time.Sleep(20 * time.Millisecond) {
-		if n, err = count(ctx); err != nil {
-			stop()
-			return err
-		}
-		if first == 0 && n > 0 { // joining the group is over
-			first, from = n, meter.Read()
-			if b.profile != "" {
-				r, err := meter.Record(b.profile)
-				if err != nil {
-					stop()
-					return err
-				}
-				defer func() {
-					_, e := r.End()
-					err = errors.Join(err, e)
-				}()
-			}
-		}
-		if time.Since(began) > 5*time.Minute {
-			stop()
-			return fmt.Errorf("only %d of %d rows arrived", n, rows)
-		}
-	}
-	through := from.Since()
-	stop()
-	if err := settled(ctx); err != nil {
-		return err
-	}
-	merged := from.Since()
-	stepRows := float64(uint64(rows) - first)
-
-	from = meter.Read()
-	for _, v := range values {
-		if _, err := schemas.DecodeLosses(v); err != nil {
-			return err
-		}
-	}
-	decode, decoded := from.Since(), float64(len(values)*messageRows)
-
-	// As many rows at once as the step's batches have.
-	var table schemas.Losses
-	for table.Len() < conn.Config.Step("analysis").BatchRecords*messageRows && table.Len() < 16*messageRows {
-		t, err := schemas.DecodeLosses(values[table.Len()/messageRows%len(values)])
+	defer db.Close() // it only read
+	ways := []*way{{name: "the analysis step", start: func(ctx context.Context) (func() error, error) { return analyze(ctx, conn) }}}
+	for _, consumers := range []int{1, 2} {
+		e, err := newKafkaEngine(ctx, db, conn.At.Kafka, consumers)
 		if err != nil {
 			return err
 		}
-		table.AppendTable(&t)
+		ways = append(ways, &way{name: fmt.Sprintf("ClickHouse's Kafka engine, consumers: %d", consumers), start: e.start})
 	}
-	inserts := max(1, rows/4/table.Len())
-	from = meter.Read()
-	for i := range inserts {
-		for j := range table.Epoch {
-			table.Epoch[j] = uint32(1000 + i)
+
+	messages := b.rows / messageRows
+	rows := messages * messageRows
+	var values [][]byte
+	for round := range rounds {
+		if values, err = produce(ctx, conn, round, messages); err != nil {
+			return err
 		}
-		if err := conn.DB.InsertLosses(ctx, fmt.Sprint("bench/", i), &table); err != nil {
+		for i := range ways {
+			w := ways[(i+round)%len(ways)]
+			a, err := b.arrive(ctx, db, w, uint64(rows))
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			w.costs = append(w.costs, a)
+			fmt.Fprintf(os.Stderr, "bench-analysis: ingest: %s: %.0f rows/s\n", w.name, a.rate)
+		}
+	}
+
+	from := meter.Read()
+	tables := make([]schemas.Losses, len(values))
+	for i, v := range values {
+		if tables[i], err = schemas.DecodeLosses(v); err != nil {
 			return err
 		}
 	}
-	insert, inserted := from.Since(), float64(inserts*table.Len())
-	if err := settled(ctx); err != nil {
+	decoding := from.Since()
+	table := schemas.ConcatLosses(tables)
+	from = meter.Read()
+	if err := conn.DB.InsertLosses(ctx, "bench", &table); err != nil {
 		return err
 	}
-	insertMerged := from.Since()
+	inserting := from.Since()
 
-	fmt.Fprintf(out, "\n### Ingest\n\n%d rows of %d runs in messages of %d, from the losses topic to rows that ClickHouse counts, through the analysis step as it runs; "+
-		"and its two parts alone on one connection and one core: decoding the messages, and inserting tables of %d rows that are built already.\n\n", rows, lossRuns, messageRows, table.Len())
-	fmt.Fprintf(out, "| | rows/s | our processor time a million rows | ClickHouse's, until it has merged |\n|---|---|---|---|\n")
-	row := func(name string, c, merged meter.Cost, n float64) {
-		fmt.Fprintf(out, "| %s | %.0f | %.2f s | %.2f s |\n", name, n/c.Wall.Seconds(), c.Own.Seconds()/n*1e6, merged.Children.Seconds()/n*1e6)
+	fmt.Fprintf(out, "\n### Ingest\n\n%d rows of %d runs, in messages of %d (%d bytes), are on the losses topic. Until all can be read in the same table, in turns on the same messages; "+
+		"medians of %d rounds. The clock runs from the first rows that can be read, so joining a group does not count; processor time is all that Kafka, ClickHouse and the step take, and says what %d idle cores would allow.\n\n",
+		rows, lossRuns, messageRows, len(values[0]), rounds, cores)
+	fmt.Fprintf(out, "| | rows/s by the clock | of the step's | processor time a million rows, until read | until merged | rows/s that it allows, merged |\n|---|---|---|---|---|---|\n")
+	million := float64(rows) / 1e6
+	for _, w := range ways {
+		rate := median(w, func(a arrival) float64 { return a.rate })
+		merged := median(w, func(a arrival) float64 { return a.merged.CPU().Seconds() / million })
+		fmt.Fprintf(out, "| %s | %.0f | %.2f | %.2f s | %.2f s | %.0f |\n", w.name, rate, rate/median(ways[0], func(a arrival) float64 { return a.rate }),
+			median(w, func(a arrival) float64 { return a.read.CPU().Seconds() / million }), merged, cores*1e6/merged)
 	}
-	row("topic to table", through, merged, stepRows)
-	row("Arrow decoding alone", decode, meter.Cost{}, decoded)
-	row("inserting alone", insert, insertMerged, inserted)
+	some := float64(table.Len()) / 1e6
+	fmt.Fprintf(out, "\nOf the step's own processor time, a million rows: decoding Arrow %.2f s; putting rows into the table's order and sending them in one insert of %d, %.2f s, and ClickHouse's %.2f s.\n",
+		decoding.Own.Seconds()/some, table.Len(), inserting.Own.Seconds()/some, inserting.Children.Seconds()/some)
 	return nil
 }
 
+func median(w *way, of func(arrival) float64) float64 {
+	values := make([]float64, len(w.costs))
+	for i, a := range w.costs {
+		values[i] = of(a)
+	}
+	return report.Median(values)
+}
+
+// cores is what the figures are for.
+const cores = 2
+
+// arrive empties the table, lets rows come that one way, and empties it again.
+func (b *bench) arrive(ctx context.Context, db driver.Conn, w *way, rows uint64) (a arrival, err error) {
+	if err := db.Exec(ctx, "TRUNCATE TABLE losses"); err != nil {
+		return a, err
+	}
+	var profile *meter.Recording
+	if b.profile != "" {
+		if profile, err = meter.Record(b.profile); err != nil {
+			return a, err
+		}
+		defer func() {
+			_, e := profile.End()
+			err = errors.Join(err, e)
+		}()
+	}
+	from := meter.Read()
+	stop, err := w.start(ctx)
+	if err != nil {
+		return a, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	var first uint64
+	var flowing time.Time // since they are read
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		var n uint64
+		if err := db.QueryRow(ctx, "SELECT count() FROM losses").Scan(&n); err != nil {
+			return a, err
+		}
+		if first == 0 && n > 0 { // joining the group is over
+			first, flowing = n, time.Now()
+		}
+		if n == rows {
+			break
+		}
+		if n > rows || time.Since(began) > 5*time.Minute {
+			return a, fmt.Errorf("%d of %d rows after %s", n, rows, time.Since(began))
+		}
+	}
+	a.read = from.Since()
+	a.rate = float64(rows-first) / time.Since(flowing).Seconds()
+	for quiet := 0; quiet < 5; time.Sleep(100 * time.Millisecond) {
+		var merges uint64
+		if err := db.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&merges); err != nil {
+			return a, err
+		}
+		if quiet++; merges > 0 {
+			quiet = 0
+		}
+	}
+	a.merged = from.Since()
+	return a, nil
+}
+
 // analyze runs the analysis step until stop.
-func (b *bench) analyze(ctx context.Context, conn *wire.Connections) (stop func(), err error) {
+func analyze(ctx context.Context, conn *wire.Connections) (stop func() error, err error) {
 	s, err := conn.NewSystem([]string{"analysis"})
 	if err != nil {
 		return nil, err
@@ -136,17 +185,37 @@ func (b *bench) analyze(ctx context.Context, conn *wire.Connections) (stop func(
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	return func() {
+	return func() error {
 		cancel()
-		if err := <-ended; err != nil {
-			b.log.Error("the step did not end well", "error", err)
-		}
+		return <-ended
 	}, nil
+}
+
+// kafkaEngine is a table of ClickHouse's own that reads the losses topic as its own consumer group.
+type kafkaEngine struct {
+	db   driver.Conn
+	name string
+}
+
+// newKafkaEngine creates the table, which reads nothing as long as no view asks.
+func newKafkaEngine(ctx context.Context, db driver.Conn, broker string, consumers int) (kafkaEngine, error) {
+	e := kafkaEngine{db, fmt.Sprintf("losses_from_kafka_%d", consumers)}
+	return e, db.Exec(ctx, fmt.Sprintf(`CREATE TABLE %s AS losses ENGINE = Kafka SETTINGS kafka_broker_list = '%s', kafka_topic_list = '%s',
+kafka_group_name = '%[1]s', kafka_format = 'ArrowStream', kafka_num_consumers = %[4]d, kafka_thread_per_consumer = %[5]d, kafka_flush_interval_ms = 1000`,
+		e.name, broker, schemas.LossRows, consumers, min(consumers-1, 1)))
+}
+
+// start pours what the table reads into losses, until stop.
+func (e kafkaEngine) start(ctx context.Context) (stop func() error, err error) {
+	if err := e.db.Exec(ctx, fmt.Sprintf("CREATE MATERIALIZED VIEW %s_view TO losses AS SELECT * FROM %[1]s", e.name)); err != nil {
+		return nil, err
+	}
+	return func() error { return e.db.Exec(ctx, fmt.Sprintf("DROP TABLE %s_view SYNC", e.name)) }, nil
 }
 
 // produce fills the topic as trainers do: each run presents its samples in an order of its own, epoch by epoch. It
 // returns some of the messages.
-func produce(ctx context.Context, conn *wire.Connections, messages int) (some [][]byte, err error) {
+func produce(ctx context.Context, conn *wire.Connections, round, messages int) (some [][]byte, err error) {
 	sink := conn.Kafka.Sink()
 	defer sink.Close(context.WithoutCancel(ctx))
 	kept := make([][]byte, min(messages, 64))
@@ -158,14 +227,14 @@ func produce(ctx context.Context, conn *wire.Connections, messages int) (some []
 	for m := range messages {
 		group.Go(func() error {
 			run, part := m%lossRuns, m/lossRuns
-			rng := rand.New(rand.NewPCG(uint64(run), uint64(part)))
+			rng := rand.New(rand.NewPCG(uint64(round*lossRuns+run), uint64(part)))
 			var l schemas.Losses
 			for i := range messageRows {
 				at := part*messageRows + i
 				epoch, k := at/(samples*boxes), at%(samples*boxes)
 				x := rng.Float32()
 				l.Append(schemas.LossRow{
-					RunID: fmt.Sprintf("street-2026/run-%d", run), Attempt: 1, Model: "yolox_nano@3", Dataset: "street",
+					RunID: fmt.Sprintf("street-2026/run-%d-%d", round, run), Attempt: 1, Model: "yolox_nano@3", Dataset: "street",
 					SampleID: schemas.NewSampleID("street", fmt.Sprintf("camera/%08d.jpg", (k/boxes*7919+epoch)%samples), schemas.Hash{}),
 					ObjectID: fmt.Sprint("o", k%boxes+1), Epoch: uint32(epoch), Step: uint64(at / 64),
 					Loss: float32(rng.ExpFloat64()), Correct: x > .2, Margin: float32(rng.NormFloat64()) * 4, PTrue: x, EL2N: 1.4 * (1 - x), EmbNorm: 18 + 4*rng.Float32(), Forgot: x < .05,
@@ -185,31 +254,4 @@ func produce(ctx context.Context, conn *wire.Connections, messages int) (some []
 	err = group.Wait()
 	fmt.Fprintf(os.Stderr, "bench-analysis: ingest: %d messages of %d bytes\n", messages, int(size.Load())/max(1, messages))
 	return kept, err
-}
-
-// counter asks the database, on a connection of its own, for the number of loss rows, replaced ones included, and waits until
-// it has merged what it will merge now.
-func counter(conn *wire.Connections) (count func(context.Context) (uint64, error), settled func(context.Context) error, close func() error, err error) {
-	db, err := ch.Open(&ch.Options{Addr: []string{conn.At.ClickHouse}, Auth: ch.Auth{Database: conn.Config.ClickHouse.Database}})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	ask := func(ctx context.Context, query string) (n uint64, err error) {
-		err = db.QueryRow(ctx, query).Scan(&n)
-		return n, err
-	}
-	count = func(ctx context.Context) (uint64, error) { return ask(ctx, "SELECT count() FROM losses") }
-	settled = func(ctx context.Context) error {
-		for quiet := 0; quiet < 5; time.Sleep(100 * time.Millisecond) {
-			n, err := ask(ctx, "SELECT count() FROM system.merges")
-			if err != nil {
-				return err
-			}
-			if quiet++; n > 0 {
-				quiet = 0
-			}
-		}
-		return nil
-	}
-	return count, settled, db.Close, nil
 }
