@@ -32,6 +32,7 @@ type Config struct {
 	Timeout      time.Duration `yaml:"timeout"`    // of one try of a query or an insert; schema changes and erasures have none
 	RetryFor     time.Duration `yaml:"retry_for"`  // how long a passing fault is retried before it is returned
 	Twins        TwinsConfig   `yaml:"twins"`      // the search for near duplicates
+	Losses       LossStorage   `yaml:"losses"`     // retention and tiers of raw loss rows
 	Exhaustive   uint64        `yaml:"exhaustive"` // up to so many embeddings of a kind a search compares with all of them, above by the index
 }
 
@@ -84,6 +85,9 @@ func (c Config) Validate() error {
 		return errors.New("tls: cert_file and key_file go together")
 	case !c.TLS.Enabled && c.TLS != (TLS{}):
 		return errors.New("tls has settings but is not enabled")
+	}
+	if err := c.Losses.Validate(); err != nil {
+		return fmt.Errorf("losses: %w", err)
 	}
 	if err := c.Twins.Validate(); err != nil {
 		return fmt.Errorf("twins: %w", err)

@@ -25,7 +25,7 @@ type migration struct {
 }
 
 // Migrate brings the database to this binary's schema, one migration after the other, and records each. It refuses a database
-// whose record differs from this binary's files, or that a newer binary has migrated.
+// whose record differs from this binary's files, or that a newer binary has migrated. Then it sees to Config.Losses.
 //
 // Two processes may migrate at once without a lock, which ClickHouse does not offer: every statement of a migration may be
 // repeated (IF NOT EXISTS, OR REPLACE), so both run the same statements to the same end, and their records fold into one. The
@@ -35,7 +35,10 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.migrate(ctx, known)
+	if err := db.migrate(ctx, known); err != nil {
+		return err
+	}
+	return db.storeLosses(ctx)
 }
 
 func (db *DB) migrate(ctx context.Context, known []migration) error {

@@ -14,7 +14,7 @@ import (
 )
 
 // repeatable are the statements that two processes may run at once and one may run again.
-var repeatable = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP (TABLE|VIEW) IF EXISTS|ALTER TABLE \w+ ((ADD|DROP) (COLUMN|INDEX) IF (NOT )?EXISTS|(MODIFY|MATERIALIZE) COLUMN)) `)
+var repeatable = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP (TABLE|VIEW) IF EXISTS|ALTER TABLE \w+ ((ADD|DROP) (COLUMN|INDEX) IF (NOT )?EXISTS|(MODIFY|MATERIALIZE) COLUMN|MODIFY SETTING)) `)
 
 func TestMigrationsAreRepeatable(t *testing.T) {
 	known, err := migrations(ddl.Migrations)

@@ -44,6 +44,7 @@ type shared struct {
 	judged    *judgedLearner // nil likewise
 	habits    *habits        // nil likewise
 	guarantor *guarantor     // nil: neither route nor the desk runs here
+	analysis  *analysis.Step // nil: it does not run here
 }
 
 func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*shared, error) {
@@ -168,7 +169,12 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		return nil, audit.New(c.DB, c.Blobs, c.Log), nil
 	case "analysis":
 		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, c.Log)
-		return nil, h, err
+		if err != nil {
+			return nil, nil, err
+		}
+		s.analysis = h
+		s.metrics.MustRegister(h)
+		return nil, h, nil
 	}
 	return nil, nil, fmt.Errorf("the flow names it, but nothing makes it")
 }

@@ -169,6 +169,9 @@ func (s *System) Run(ctx context.Context) error {
 	if s.shared.guarantor != nil {
 		beside.Go(func() { s.shared.guarantor.run(ctx) })
 	}
+	if s.shared.analysis != nil {
+		beside.Go(func() { s.shared.analysis.Summarize(ctx) })
+	}
 	if s.shared.learner != nil {
 		beside.Go(func() { s.shared.learner.run(ctx) })
 	}

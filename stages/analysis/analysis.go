@@ -21,6 +21,13 @@ import (
 type Store interface {
 	// InsertLosses is durable when it returns nil; the same token inserts the same rows once.
 	InsertLosses(ctx context.Context, token string, rows *schemas.Losses) error
+	// PutArrivals notes what a batch brought; the same batch replaces itself.
+	PutArrivals(ctx context.Context, batch string, arrivals []schemas.LossArrival) error
+	// Progress is the highest attempt of a run whose losses arrived, and its highest epoch.
+	Progress(ctx context.Context, runID string) (attempt, epoch uint32, found bool, err error)
+	// StaleRuns are those with rows that the summaries of their epochs do not have yet.
+	StaleRuns(ctx context.Context) ([]string, error)
+	RebuildEpochs(ctx context.Context, runID string) error
 	PutRun(ctx context.Context, run schemas.Run) error
 	PutSelection(ctx context.Context, s schemas.Selection) error
 	Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve, error]
@@ -50,6 +57,9 @@ type Step struct {
 	store Store
 	blobs Blobs
 	log   *slog.Logger
+
+	progress map[string]progress // by run; of HandleBatch alone
+	tally
 }
 
 // New returns the step.
@@ -57,7 +67,7 @@ func New(cfg Config, store Store, blobs Blobs, log *slog.Logger) (*Step, error) 
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Step{cfg: cfg, store: store, blobs: blobs, log: log}, nil
+	return &Step{cfg: cfg, store: store, blobs: blobs, log: log, progress: map[string]progress{}}, nil
 }
 
 // HandleBatch stores the rows of all records in one insert, but those of erased samples, then ends the runs that say they are
@@ -92,9 +102,18 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 	}
 	if rows.Len() > 0 {
 		fmt.Fprintf(token, "%d rows\n", rows.Len()) // an erasure between two attempts makes another insert
-		if err := s.store.InsertLosses(ctx, hex.EncodeToString(token.Sum(nil)), &rows); err != nil {
+		batch := hex.EncodeToString(token.Sum(nil))
+		if err := s.store.InsertLosses(ctx, batch, &rows); err != nil {
 			return nil, fmt.Errorf("analysis: insert %d loss rows: %w", rows.Len(), err)
 		}
+		arrivals, reached, err := s.arrivals(ctx, &rows)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.store.PutArrivals(ctx, batch, arrivals); err != nil {
+			return nil, fmt.Errorf("analysis: note arrivals: %w", err)
+		}
+		s.arrived(arrivals, reached)
 	}
 	var emits []schemas.Emit
 	for _, i := range finished {
@@ -134,6 +153,7 @@ func (s *Step) dropErased(ctx context.Context, rows *schemas.Losses) error {
 		return nil
 	}
 	if n := rows.Drop(erased); n > 0 {
+		s.erased.Add(uint64(n))
 		s.log.Info("left out loss rows of erased samples", "step", "analysis", "rows", n)
 	}
 	return nil

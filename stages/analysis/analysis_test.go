@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,32 @@ type memory struct {
 	selections []schemas.Selection
 	down       error
 	tombstones []string
+	arrivals   map[string][]schemas.LossArrival
 }
+
+func (m *memory) PutArrivals(_ context.Context, batch string, arrivals []schemas.LossArrival) error {
+	if m.arrivals == nil {
+		m.arrivals = map[string][]schemas.LossArrival{}
+	}
+	m.arrivals[batch] = arrivals
+	return nil
+}
+
+func (m *memory) Progress(_ context.Context, runID string) (attempt, epoch uint32, found bool, err error) {
+	var most progress
+	for _, batch := range m.arrivals {
+		for _, a := range batch {
+			if here := (progress{a.Attempt, a.Epoch}); a.RunID == runID && most.before(here) {
+				most = here
+			}
+		}
+	}
+	return most.attempt, most.epoch, most.attempt > 0, nil
+}
+
+func (m *memory) StaleRuns(context.Context) ([]string, error) { return nil, nil }
+
+func (m *memory) RebuildEpochs(context.Context, string) error { return nil }
 
 func (m *memory) List(_ context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
@@ -199,5 +225,46 @@ func TestStoreDownIsNoFault(t *testing.T) {
 	}
 	if _, final := schemas.AsFault(err); final {
 		t.Fatalf("%v is a fault: it would go to the dead letters", err)
+	}
+}
+
+func TestLateRowsAndNaNAreCounted(t *testing.T) {
+	store := &memory{}
+	record := func(offset int64, rows ...schemas.LossRow) schemas.Record {
+		var l schemas.Losses
+		for _, r := range rows {
+			r.Dataset, r.SampleID = "d", schemas.SampleID{byte(r.Epoch)}
+			l.Append(r)
+		}
+		value, err := schemas.EncodeLosses(&l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return schemas.Record{Topic: schemas.LossRows, Offset: offset, Value: value}
+	}
+	nan := float32(math.NaN())
+	s := step(t, store)
+	handle := func(s *Step, batch ...schemas.Record) {
+		t.Helper()
+		if _, err := s.HandleBatch(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := record(0, schemas.LossRow{RunID: "r", Attempt: 1, Epoch: 0}, schemas.LossRow{RunID: "r", Attempt: 1, Epoch: 2, Loss: nan}, schemas.LossRow{RunID: "q", Attempt: 1, Epoch: 9})
+	store.down = errors.New("connection refused")
+	if _, err := s.HandleBatch(t.Context(), []schemas.Record{first}); err == nil {
+		t.Fatal("stored in a store that is down")
+	}
+	store.down = nil
+	handle(s, first)
+	handle(s, record(1, schemas.LossRow{RunID: "r", Attempt: 1, Epoch: 1}, schemas.LossRow{RunID: "r", Attempt: 1, Epoch: 2}))
+	handle(s, record(2, schemas.LossRow{RunID: "r", Attempt: 2, Epoch: 1}, schemas.LossRow{RunID: "r", Attempt: 1, Epoch: 3, Loss: float32(math.Inf(1))}))
+	if s.stored.Load() != 7 || s.late.Load() != 2 || s.nan.Load() != 2 {
+		t.Errorf("%d rows, %d late, %d without a number; want 7, 2 and 2", s.stored.Load(), s.late.Load(), s.nan.Load())
+	}
+	restarted := step(t, store)
+	handle(restarted, record(3, schemas.LossRow{RunID: "r", Attempt: 2, Epoch: 0}, schemas.LossRow{RunID: "r", Attempt: 2, Epoch: 1}))
+	if restarted.late.Load() != 1 {
+		t.Errorf("%d late after a restart, want 1", restarted.late.Load())
 	}
 }

@@ -1,0 +1,41 @@
+package analysis
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	summarizeEvery = 2 * time.Second
+	// summarizeShare keeps summaries from taking more than a tenth of a processor, however long a run has become.
+	summarizeShare = 10
+)
+
+// Summarize keeps the summaries of epochs behind the rows, within seconds or ten times what a rebuild takes, until ctx ends. What is to
+// be done it asks the store for, so nothing is lost by a restart and several processes may do it.
+func (s *Step) Summarize(ctx context.Context) {
+	for {
+		began := time.Now()
+		if err := s.summarize(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("summaries of epochs stay as they are, and are tried again", "step", "analysis", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(max(summarizeEvery, summarizeShare*time.Since(began))):
+		}
+	}
+}
+
+func (s *Step) summarize(ctx context.Context) error {
+	stale, err := s.store.StaleRuns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, run := range stale {
+		if err := s.store.RebuildEpochs(ctx, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
