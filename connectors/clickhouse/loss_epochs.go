@@ -9,11 +9,11 @@ import (
 
 // Epoch sums up what one epoch of a run presented, without what was doubled or superseded.
 type Epoch struct {
-	Epoch         uint32  `json:"epoch"`
-	Presentations uint64  `json:"presentations"`
-	MeanLoss      float64 `json:"mean_loss"` // nats, over finite losses; NaN when there are none
-	Accuracy      float64 `json:"accuracy"`  // at presentation, [0,1]
-	NaN           uint64  `json:"nan"`       // presentations whose loss is not finite
+	Epoch         uint32   `json:"epoch"`
+	Presentations uint64   `json:"presentations"`
+	MeanLoss      *float64 `json:"mean_loss"` // nats, over finite losses; nil when there are none
+	Accuracy      float64  `json:"accuracy"`  // at presentation, [0,1]
+	NaN           uint64   `json:"nan"`       // presentations whose loss is not finite
 }
 
 // RebuildEpochs computes the summaries of a run's epochs anew from its rows that stand, in one statement, and blocks until they can be

@@ -38,14 +38,14 @@ func TestSummariesOfEpochs(t *testing.T) {
 	}
 	insertStory(t, db, "", first)
 	insertStory(t, db, "", first)
-	want := []Epoch{{0, 2, 0, 0, 1}, {1, 2, 1, .5, 0}, {2, 2, 2, 1, 0}, {3, 2, 3, .5, 0}}
+	want := []Epoch{{0, 2, new(0.), 0, 1}, {1, 2, new(1.), .5, 0}, {2, 2, new(2.), 1, 0}, {3, 2, new(3.), .5, 0}}
 	for range 2 {
 		if diff := cmp.Diff(want, rebuild()); diff != "" {
 			t.Errorf("summaries (-want +got):\n%s", diff)
 		}
 	}
 	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 2, 0, "o1", 2, "c") })
-	want = []Epoch{{0, 2, 0, 0, 1}, {1, 2, 1, .5, 0}, {2, 1, 2, 1, 0}}
+	want = []Epoch{{0, 2, new(0.), 0, 1}, {1, 2, new(1.), .5, 0}, {2, 1, new(2.), 1, 0}}
 	if diff := cmp.Diff(want, rebuild()); diff != "" {
 		t.Errorf("after a resumed attempt (-want +got):\n%s", diff)
 	}
@@ -63,6 +63,21 @@ func TestSummariesOfEpochs(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, rebuild()); diff != "" {
 		t.Errorf("after retention took all (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnEpochWithoutAFiniteLossHasNoMean(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		story(l, "run", 1, 0, "", 0, "c")
+		l.Loss[0] = float32(math.Inf(1))
+	})
+	if err := db.RebuildEpochs(t.Context(), "run"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.Epochs(t.Context(), "run")
+	if diff := cmp.Diff([]Epoch{{0, 1, nil, 1, 1}}, got); err != nil || diff != "" {
+		t.Errorf("%v, summaries (-want +got):\n%s", err, diff)
 	}
 }
 

@@ -16,9 +16,14 @@ import (
 
 func (a *app) lossesCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "losses", Short: "Bring losses that were measured elsewhere", Args: cobra.NoArgs,
+		Use: "losses", Short: "Push, watch, count and sum up losses", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	c.AddCommand(a.lossesPush(), a.lossesTail(), a.lossesStats(), a.lossesRebuild())
+	return c
+}
+
+func (a *app) lossesPush() *cobra.Command {
 	var d lossfile.Defaults
 	var open bool
 	push := &cobra.Command{
@@ -26,7 +31,8 @@ func (a *app) lossesCommand() *cobra.Command {
 		Short: "Push tables of losses: Parquet, Arrow or CSV",
 		Long: `Push tables of losses to the losses topic. A table has the columns epoch and loss, and sample_id (32 hex digits) or unique_id;
 run_id, dataset and model as columns or flags; and, if known: attempt, object_id, step, correct, margin, p_true, el2n, emb_norm, forgot,
-lineage. Other columns are named and ignored. Unique ids are not checked: losses of a sample that never came argue with nothing.
+lineage. Other columns are named and ignored. Rows of samples that the catalog does not have are
+pushed, counted and warned of: losses of a sample that never came argue with nothing.
 
 Doubts rest on margins: without that column no label is doubted. At the end each run is said to be finished, whereupon the labels it argues with return to the desk; --open leaves that out.`,
 		Example: `  gleaner losses push run7.parquet --run run7 --dataset street
@@ -38,18 +44,21 @@ Doubts rest on margins: without that column no label is doubted. At the end each
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				b := bar(-1, "loss rows")
-				runs, blind, err := conn.PushLosses(ctx, allTables(ctx, files, d), open, func(n int) { b.Add(n) })
+				pushed, err := conn.PushLosses(ctx, allTables(ctx, files, d), open, func(n int) { b.Add(n) })
 				b.End()
 				if err != nil {
 					return err
 				}
-				if len(runs) == 0 {
+				if len(pushed.Runs) == 0 {
 					return fmt.Errorf("losses push: no rows in %s", strings.Join(files, ", "))
 				}
-				if blind > 0 {
-					fmt.Fprintf(os.Stderr, "%d rows have no margin: no label can be doubted by them\n", blind)
+				if pushed.Blind > 0 {
+					fmt.Fprintf(os.Stderr, "%d rows have no margin: no label can be doubted by them\n", pushed.Blind)
 				}
-				for _, r := range runs {
+				if pushed.UnknownRows > 0 {
+					fmt.Fprintf(os.Stderr, "%d rows are of %d samples that the catalog does not have: check --dataset and the ids, or push the images first\n", pushed.UnknownRows, pushed.UnknownSamples)
+				}
+				for _, r := range pushed.Runs {
 					if a.asJSON {
 						err = printJSON(c.OutOrStdout(), r)
 					} else {
@@ -68,8 +77,7 @@ Doubts rest on margins: without that column no label is doubted. At the end each
 	push.Flags().StringVar(&d.Model, "model", "", "model of rows that name none")
 	push.Flags().BoolVar(&open, "open", false, "the runs go on: do not say that they have finished")
 	a.jsonFlag(push)
-	c.AddCommand(push)
-	return c
+	return push
 }
 
 // allTables yields the tables of one file after the other.

@@ -21,6 +21,7 @@ import (
 	"gleaner/connectors/engine"
 	"gleaner/connectors/kafka"
 	"gleaner/schemas"
+	"gleaner/stages/analysis"
 	"gleaner/stages/catalog"
 	"gleaner/stages/runner"
 )
@@ -96,6 +97,14 @@ func (j childJob) run(ctx context.Context, log *slog.Logger) (peak uint64, err e
 			topics, deps.Handler = []schemas.Topic{schemas.Prelabeled}, accept{}
 		case "catalog": // both → ClickHouse
 			topics, deps.Batch = []schemas.Topic{schemas.Prelabeled, schemas.Labels}, catalog.New(db, blobs, log)
+		case "analysis": // losses → ClickHouse
+			step, err := analysis.New(analysis.DefaultConfig(), db, blobs, log)
+			if err != nil {
+				return 0, err
+			}
+			cfg.Concurrency, cfg.BatchWait = 1, 100*time.Millisecond
+			topics, deps.Batch = []schemas.Topic{schemas.LossRows}, step
+			steps.Go(func() { step.Summarize(ctx) })
 		case "slow": // raw → nothing
 			topics, deps.Handler = []schemas.Topic{schemas.Raw}, slow{}
 		}

@@ -14,9 +14,21 @@ import (
 // lossRowsPerMessage keeps a message near half a megabyte.
 const lossRowsPerMessage = 8192
 
+// PushedLosses is what a push of losses came to.
+type PushedLosses struct {
+	Runs           []schemas.Run
+	Blind          uint64 // rows without a margin, which no doubt can rest on
+	UnknownRows    uint64 // rows of samples that the catalog does not have
+	UnknownSamples uint64
+}
+
 // PushLosses writes tables of losses to the losses topic, each run's rows in order, and then says of every run that it has
-// finished, unless open. blind counts the rows without a margin, which no doubt can rest on. progress is called with the rows of every write and may be nil.
-func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.Losses, error], open bool, progress func(rows int)) (runs []schemas.Run, blind uint64, err error) {
+// finished, unless open. Rows of unknown samples are written and counted: what they are of may still come. progress is called with
+// the rows of every write and may be nil.
+func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.Losses, error], open bool, progress func(rows int)) (pushed PushedLosses, err error) {
+	runs := []schemas.Run{}
+	defer func() { pushed.Runs = runs }()
+	known := map[schemas.SampleID]bool{}
 	sink := c.Kafka.Sink()
 	defer sink.Close(context.WithoutCancel(ctx))
 	at := map[string]int{}
@@ -39,7 +51,10 @@ func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.L
 	}
 	for table, err := range tables {
 		if err != nil {
-			return nil, blind, err
+			return pushed, err
+		}
+		if err := c.lookUp(ctx, table.SampleID, known, &pushed); err != nil {
+			return pushed, err
 		}
 		for i := range table.Len() {
 			id := table.RunID[i]
@@ -51,7 +66,7 @@ func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.L
 			}
 			runs[k].Rows++
 			if math.IsNaN(float64(table.Margin[i])) {
-				blind++
+				pushed.Blind++
 			}
 			runs[k].Attempt = max(runs[k].Attempt, table.Attempt[i])
 			runs[k].Epochs = max(runs[k].Epochs, table.Epoch[i]+1)
@@ -59,7 +74,7 @@ func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.L
 			parts[id].AppendTable(&row)
 			if parts[id].Len() == lossRowsPerMessage {
 				if err := send(id); err != nil {
-					return nil, blind, fmt.Errorf("push losses: run %s: %w", id, err)
+					return pushed, fmt.Errorf("push losses: run %s: %w", id, err)
 				}
 			}
 		}
@@ -68,7 +83,7 @@ func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.L
 		id := runs[i].RunID
 		if parts[id].Len() > 0 {
 			if err := send(id); err != nil {
-				return nil, blind, fmt.Errorf("push losses: run %s: %w", id, err)
+				return pushed, fmt.Errorf("push losses: run %s: %w", id, err)
 			}
 		}
 		if open {
@@ -77,15 +92,40 @@ func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.L
 		runs[i].Finished = time.Now().UTC()
 		value, err := json.Marshal(runs[i])
 		if err != nil {
-			return nil, blind, err
+			return pushed, err
 		}
 		err = sink.Write(ctx, []schemas.Record{{
 			Topic: schemas.LossRows, Key: []byte(id), Value: value,
 			Headers: []schemas.Header{{Key: schemas.HeaderEvent, Value: []byte(schemas.EventRunFinished)}},
 		}})
 		if err != nil {
-			return nil, blind, fmt.Errorf("push losses: end of run %s: %w", id, err)
+			return pushed, fmt.Errorf("push losses: end of run %s: %w", id, err)
 		}
 	}
-	return runs, blind, nil
+	return pushed, nil
+}
+
+// lookUp counts the rows of samples that the catalog does not have; known remembers what it said of each.
+func (c *Connections) lookUp(ctx context.Context, ids []schemas.SampleID, known map[schemas.SampleID]bool, pushed *PushedLosses) error {
+	var ask []schemas.SampleID
+	for _, id := range ids {
+		if _, asked := known[id]; !asked {
+			known[id] = true
+			ask = append(ask, id)
+		}
+	}
+	unknown, err := c.DB.UnknownSamples(ctx, ask)
+	if err != nil {
+		return fmt.Errorf("push losses: %w", err)
+	}
+	for _, id := range unknown {
+		known[id] = false
+	}
+	pushed.UnknownSamples += uint64(len(unknown))
+	for _, id := range ids {
+		if !known[id] {
+			pushed.UnknownRows++
+		}
+	}
+	return nil
 }

@@ -50,10 +50,10 @@ SELECT
     any(e.dataset) AS dataset,
     epoch,
     sum(e.presentations) AS presentations,
-    sum(e.loss) / (presentations - nan_losses) AS mean_loss,
+    if(presentations > nan_losses, sum(e.loss) / (presentations - nan_losses), NULL) AS mean_loss,
     sum(e.correct) / presentations AS accuracy,
     sum(e.nan) AS nan_losses
 FROM loss_epochs AS e FINAL
 WHERE e.presentations > 0
 GROUP BY run_id, epoch
-COMMENT 'One row per run and epoch: presentations that stand, their mean loss in nats (those that are not finite left out) and accuracy at presentation';
+COMMENT 'One row per run and epoch: presentations that stand, their mean loss in nats (those that are not finite left out, NULL where none is) and accuracy at presentation';

@@ -1,0 +1,153 @@
+package wire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"gleaner/schemas"
+)
+
+// LossTail says which messages of the losses topic are shown.
+type LossTail struct {
+	Run     string // empty: all
+	Dataset string // empty: all
+	All     bool   // begin with what the topic holds, rather than with what comes
+	Once    bool   // end with what the topic holds
+}
+
+// TailLosses calls table with the rows that tail lets through, and finished with the runs that end. Calls come one at a time, those of
+// one run in order. It returns when ctx ends, with nil, or after the last record where tail says so.
+func (c *Connections) TailLosses(ctx context.Context, tail LossTail, table func(schemas.Losses) error, finished func(schemas.Run) error) error {
+	var mu sync.Mutex
+	show := func(r schemas.Record) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if event, ok := r.Header(schemas.HeaderEvent); ok {
+			var run schemas.Run
+			if event != schemas.EventRunFinished || json.Unmarshal(r.Value, &run) != nil || !tail.shows(run.RunID, run.Dataset) {
+				return nil
+			}
+			return finished(run)
+		}
+		rows, err := schemas.DecodeLosses(r.Value)
+		if err != nil {
+			c.Log.Warn("a message cannot be decoded", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+			return nil
+		}
+		var kept schemas.Losses
+		first := 0 // of the rows that are kept together
+		for i := 0; i <= rows.Len(); i++ {
+			if i == rows.Len() || !tail.shows(rows.RunID[i], rows.Dataset[i]) {
+				some := rows.Slice(first, i)
+				kept.AppendTable(&some)
+				first = i + 1
+			}
+		}
+		if kept.Len() == 0 {
+			return nil
+		}
+		return table(kept)
+	}
+	if tail.Once {
+		return c.Kafka.Scan(ctx, schemas.LossRows, show)
+	}
+	bounds, err := c.Kafka.Bounds(ctx, schemas.LossRows)
+	if err != nil {
+		return err
+	}
+	group, following := errgroup.WithContext(ctx)
+	for id, b := range bounds {
+		from := b.End
+		if tail.All {
+			from = b.First
+		}
+		group.Go(func() error { return c.Kafka.Follow(following, schemas.LossRows, id, from, show) })
+	}
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("tail losses: %w", err)
+	}
+	return nil
+}
+
+func (t LossTail) shows(run, dataset string) bool {
+	return (t.Run == "" || t.Run == run) && (t.Dataset == "" || t.Dataset == dataset)
+}
+
+// EpochTail sums up rows by epoch as they come. Rows that were sent twice count twice: it looks at the topic, not at the table.
+type EpochTail struct {
+	open map[string]*TailedEpoch // by run
+}
+
+// TailedEpoch is what has come of one epoch of a run.
+type TailedEpoch struct {
+	RunID    string   `json:"run_id"`
+	Dataset  string   `json:"dataset"`
+	Attempt  uint32   `json:"attempt"`
+	Epoch    uint32   `json:"epoch"`
+	Rows     uint64   `json:"rows"`
+	MeanLoss *float64 `json:"mean_loss"` // nats, over finite losses; nil when there are none
+	Accuracy float64  `json:"accuracy"`  // at presentation, [0,1]
+	NaN      uint64   `json:"nan"`       // rows whose loss is not finite
+
+	loss    float64
+	correct uint64
+}
+
+// Add takes rows and returns the epochs that they close: those that rows of another epoch, or attempt, of the run follow.
+func (t *EpochTail) Add(rows *schemas.Losses) (closed []TailedEpoch) {
+	if t.open == nil {
+		t.open = map[string]*TailedEpoch{}
+	}
+	for i := range rows.Len() {
+		e := t.open[rows.RunID[i]]
+		if e == nil || e.Epoch != rows.Epoch[i] || e.Attempt != rows.Attempt[i] {
+			if e != nil {
+				closed = append(closed, e.close())
+			}
+			e = &TailedEpoch{RunID: rows.RunID[i], Dataset: rows.Dataset[i], Attempt: rows.Attempt[i], Epoch: rows.Epoch[i]}
+			t.open[e.RunID] = e
+		}
+		e.Rows++
+		if rows.Correct[i] {
+			e.correct++
+		}
+		if loss := float64(rows.Loss[i]); math.IsNaN(loss) || math.IsInf(loss, 0) {
+			e.NaN++
+		} else {
+			e.loss += loss
+		}
+	}
+	return closed
+}
+
+// End closes what is open of a run.
+func (t *EpochTail) End(run string) (closed []TailedEpoch) {
+	if e := t.open[run]; e != nil {
+		delete(t.open, run)
+		closed = append(closed, e.close())
+	}
+	return closed
+}
+
+// Rest closes all that is open.
+func (t *EpochTail) Rest() (closed []TailedEpoch) {
+	for run := range t.open {
+		closed = append(closed, t.End(run)...)
+	}
+	return closed
+}
+
+func (e *TailedEpoch) close() TailedEpoch {
+	if finite := e.Rows - e.NaN; finite > 0 {
+		mean := e.loss / float64(finite)
+		e.MeanLoss = &mean
+	}
+	e.Accuracy = float64(e.correct) / float64(e.Rows)
+	return *e
+}
