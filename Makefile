@@ -120,7 +120,7 @@ bench-accept: setup ## Simulate automatic acceptance under drift and write BENCH
 	go run ./deploy/bench/accept -write BENCHMARKS.md
 
 .PHONY: bench-analysis
-bench-analysis: setup ## Measure the loss stream and what is made of it and write BENCHMARKS.md: one section by ONLY=ingest
+bench-analysis: setup ## Measure the loss stream and what is made of it and write BENCHMARKS.md: ONLY=ingest,codecs
 	go run ./deploy/bench/analysis -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench

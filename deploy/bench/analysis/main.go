@@ -38,6 +38,7 @@ type bench struct {
 func sections() []report.Section[*bench] {
 	return []report.Section[*bench]{
 		{Name: "ingest", Run: (*bench).ingest},
+		{Name: "codecs", Run: (*bench).codecs},
 	}
 }
 
