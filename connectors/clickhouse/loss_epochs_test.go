@@ -223,3 +223,18 @@ func TestLossStorage(t *testing.T) {
 		}
 	}
 }
+
+func TestUnknownSamples(t *testing.T) {
+	db := open(t)
+	if err := db.exec(t.Context(), "insert", fmt.Sprintf("INSERT INTO samples (dataset, sample_id, position) SELECT 'd', unhex('%s'), 1", sampleID(1))); err != nil {
+		t.Fatal(err)
+	}
+	ids := make([]schemas.SampleID, idsPerQuery+10)
+	for i := range ids {
+		ids[i] = sampleID(i)
+	}
+	got, err := db.UnknownSamples(t.Context(), ids)
+	if err != nil || len(got) != len(ids)-1 || slices.Contains(got, sampleID(1)) || got[0] != ids[0] {
+		t.Errorf("%d unknown of %d, %v", len(got), len(ids), err)
+	}
+}

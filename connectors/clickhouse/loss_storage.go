@@ -60,10 +60,10 @@ func (db *DB) storeLosses(ctx context.Context) error {
 	}
 	_, has, _ := strings.Cut(engine, " TTL ")
 	has, _, _ = strings.Cut(has, " SETTINGS ")
-	switch ttl := want.ttl(); {
-	case ttl == has:
+	switch ttl := want.ttl(); ttl {
+	case has:
 		return nil
-	case ttl == "":
+	case "":
 		return db.exec(ctx, "keep losses for ever", "ALTER TABLE losses REMOVE TTL")
 	default:
 		if err := db.exec(ctx, "retention of losses", "ALTER TABLE losses MODIFY TTL "+ttl); err != nil {
