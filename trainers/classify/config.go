@@ -1,0 +1,129 @@
+package classify
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"gleaner/schemas"
+	"gleaner/trainers/autograd"
+)
+
+// Config says how a classifier is trained.
+type Config struct {
+	Network string `yaml:"network"` // of Networks; ignored where ONNX is given
+	ONNX    []byte `yaml:"-"`       // a classifier to go on from; its last layer is replaced where it has another number of classes
+	Width   int    `yaml:"width"`   // channels of the first block; 0 for the network's usual
+
+	Epochs    int       `yaml:"epochs"`
+	Batch     int       `yaml:"batch"`        // images a step
+	Optimizer string    `yaml:"optimizer"`    // sgd (Nesterov), adamw or muon
+	Rate      float64   `yaml:"rate"`         // the highest learning rate
+	Warmup    float64   `yaml:"warmup"`       // share of the steps in which the rate rises to it from a fifth
+	Final     float64   `yaml:"final_rate"`   // share of it that the rate falls to, linearly
+	Momentum  float64   `yaml:"momentum"`     // in [0, 1); of sgd and muon
+	Decay     float64   `yaml:"weight_decay"` // of weights, not of gains and biases, times the rate
+	BiasRate  float64   `yaml:"bias_rate"`    // by which the rate of biases of normalizations is multiplied; 0 for 1
+	Clip      float64   `yaml:"clip"`         // largest norm of the gradients; 0 for no limit
+	Smoothing float64   `yaml:"smoothing"`    // share of each label that is spread over all classes; losses are reported without
+	Average   float64   `yaml:"average"`      // how much stays of a moving average of the weights each step, which is then what is tested and exported; 0 for none
+	Running   float64   `yaml:"running"`      // how much stays of the running averages of batch normalizations each step
+	Lookahead Lookahead `yaml:"lookahead"`
+
+	Augment   Augment        `yaml:"augment"`
+	Normalize *Normalization `yaml:"normalize"` // nil: measured on the training images, or ImageNet's where ONNX is given
+
+	Seed       int64 `yaml:"seed"`
+	Threads    int   `yaml:"threads"`    // the same number gives the same weights, bit for bit
+	Patience   int   `yaml:"patience"`   // epochs without a better held-out accuracy after which training ends; 0 for none
+	Checkpoint int   `yaml:"checkpoint"` // steps between checkpoints; 0: at the end of each epoch alone
+
+	Run schemas.Run `yaml:"-"` // RunID, Attempt, Model, Dataset and DatasetVersion, for loss rows and metadata
+}
+
+// Lookahead moves slow weights towards the fast ones every so many steps (Zhang et al. 2019).
+type Lookahead struct {
+	Steps int     `yaml:"steps"` // 0: none
+	Rate  float64 `yaml:"rate"`  // in (0, 1]
+}
+
+// DefaultConfig trains a ConvNet-3 of width 64 for ten epochs.
+func DefaultConfig() Config {
+	return Config{
+		Network: "convnet3", Width: 64, Epochs: 10, Batch: 128, Optimizer: "sgd", Rate: 0.05, Warmup: 0.2, Momentum: 0.9, Decay: 5e-4, Running: 0.9,
+		Augment: DefaultAugment(), Threads: 1, Run: schemas.Run{RunID: "run", Attempt: 1},
+	}
+}
+
+// Validate refuses what could not train, naming each field as a configuration file does.
+func (c Config) Validate() error {
+	var errs []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	if len(c.ONNX) == 0 {
+		_, err := networkNamed(c.Network)
+		errs = append(errs, err)
+	}
+	refuse(c.Width < 0 || c.Width > 4096, "width: %d: must be 1 to 4096, or 0 for the network's usual", c.Width)
+	refuse(c.Epochs < 1 || c.Epochs > 100_000, "epochs: %d: must be 1 to 100000", c.Epochs)
+	refuse(c.Batch < 1, "batch: %d: must be at least 1", c.Batch)
+	refuse(!slices.Contains(optimizers, c.Optimizer), "optimizer: %q: must be one of %v", c.Optimizer, optimizers)
+	refuse(!(c.Rate > 0) || math.IsInf(c.Rate, 0), "rate: %g: must be above 0", c.Rate)
+	for name, x := range map[string]float64{"warmup": c.Warmup, "momentum": c.Momentum, "smoothing": c.Smoothing, "average": c.Average, "running": c.Running} {
+		refuse(!(x >= 0 && x < 1), "%s: %g: must be at least 0 and below 1", name, x)
+	}
+	refuse(!(c.Final >= 0 && c.Final <= 1), "final_rate: %g: must be 0 to 1", c.Final)
+	for name, x := range map[string]float64{"weight_decay": c.Decay, "bias_rate": c.BiasRate, "clip": c.Clip} {
+		refuse(!(x >= 0) || math.IsInf(x, 0), "%s: %g: must be at least 0", name, x)
+	}
+	refuse(c.Threads < 1, "threads: %d: must be at least 1", c.Threads)
+	refuse(c.Patience < 0 || c.Checkpoint < 0, "patience: %d, checkpoint: %d: must be at least 0", c.Patience, c.Checkpoint)
+	refuse(c.Run.RunID == "" || c.Run.Attempt < 1, "run: id %q, attempt %d: an id and an attempt from 1 on are needed", c.Run.RunID, c.Run.Attempt)
+	if c.Normalize != nil {
+		errs = append(errs, c.Normalize.Validate())
+	}
+	errs = append(errs, c.Augment.Validate())
+	return errors.Join(errs...)
+}
+
+var optimizers = []string{"sgd", "adamw", "muon"}
+
+// optimizer is the rule of the weights.
+func (c Config) optimizer() autograd.Optimizer {
+	sgd := autograd.SGD{Momentum: c.Momentum, Nesterov: true}
+	switch c.Optimizer {
+	case "adamw":
+		return autograd.DefaultAdamW()
+	case "muon":
+		m := autograd.DefaultMuon()
+		m.Momentum, m.Others = c.Momentum, sgd
+		return m
+	}
+	return sgd
+}
+
+// schedule is the rate of each step.
+func (c Config) schedule(steps int) autograd.Schedule {
+	return autograd.Triangle(c.Rate, 0.2, c.Warmup, c.Final, steps)
+}
+
+// training is the configuration of the steps.
+func (c Config) training(inputs map[string][]int64, blocked bool) autograd.Config {
+	a := autograd.DefaultConfig()
+	a.Inputs = inputs
+	a.Optimizer, a.Decay, a.Clip, a.Average, a.Threads, a.Blocked = c.optimizer(), c.Decay, c.Clip, c.Average, c.Threads, blocked
+	a.Running = &c.Running
+	a.Lookahead = autograd.Lookahead{Steps: c.Lookahead.Steps, Rate: c.Lookahead.Rate}
+	a.Groups = []autograd.Group{{Match: `^whiten\.weight$`, Frozen: true}}
+	if len(c.ONNX) == 0 && c.Network == "airbench" {
+		a.Groups = append(a.Groups, autograd.Group{Match: `norm\d\.weight$`, Frozen: true})
+	}
+	if c.BiasRate > 0 {
+		a.Groups = append(a.Groups, autograd.Group{Match: `norm.*\.bias$`, Rate: c.BiasRate})
+	}
+	return a
+}

@@ -1,0 +1,133 @@
+package classify
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"gleaner/connectors/onnx"
+	"gleaner/connectors/onnx/onnxpb"
+)
+
+var nan = math.NaN()
+
+// Views are what logits are averaged over at a test (test-time augmentation); none by default.
+type Views struct {
+	Flip bool // the image and its mirror image
+	Move int  // and these moved by so many pixels up and left, and down and right, which count for half together
+}
+
+// each lists the views and their weights.
+func (v Views) each() (views []view, weights []float32) {
+	add := func(move int, weight float32) {
+		if !v.Flip {
+			views, weights = append(views, view{dx: move, dy: move}), append(weights, weight)
+			return
+		}
+		for _, flip := range []bool{false, true} {
+			views, weights = append(views, view{dx: move, dy: move, flip: flip}), append(weights, weight/2)
+		}
+	}
+	if v.Move == 0 {
+		add(0, 1)
+		return views, weights
+	}
+	add(0, 0.5)
+	add(-v.Move, 0.25)
+	add(v.Move, 0.25)
+	return views, weights
+}
+
+// Evaluate is the accuracy of the exported model, with its moving average of weights if there is one, on images: the share whose
+// largest logit is the label's.
+func (t *Trainer) Evaluate(ctx context.Context, images Images, views Views) (float64, error) {
+	logits, err := t.Logits(ctx, images, views)
+	if err != nil {
+		return 0, err
+	}
+	classes := len(t.train.Classes)
+	right := 0
+	for i, label := range images.Labels {
+		if outcomeOf(logits[i*classes:(i+1)*classes], label).correct {
+			right++
+		}
+	}
+	return float64(right) / float64(max(images.Len(), 1)), nil
+}
+
+// Logits runs the exported model on images: [N, classes], averaged over the views.
+func (t *Trainer) Logits(ctx context.Context, images Images, views Views) (logits []float32, err error) {
+	const batch = 100
+	file, err := t.Export()
+	if err != nil {
+		return nil, err
+	}
+	if file, err = batched(file, batch); err != nil {
+		return nil, err
+	}
+	s, err := t.rt.LoadBytes("classifier", file, onnx.DefaultConfig())
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := s.Close(); err == nil {
+			err = e
+		}
+	}()
+	classes, size := len(t.train.Classes), 3*images.Side*images.Side
+	logits = make([]float32, images.Len()*classes)
+	run := func(from int) error {
+		each, weights := views.each()
+		for k, v := range each {
+			fill := func(in [][]float32) error {
+				for i := range min(batch, images.Len()-from) {
+					Augment{Pad: "reflect"}.render(in[0][i*size:(i+1)*size], images.image(from+i), images.Side, v, t.table)
+				}
+				return nil
+			}
+			use := func(out [][]float32) error {
+				for i := range min(batch, images.Len()-from) * classes {
+					logits[from*classes+i] += weights[k] * out[0][i]
+				}
+				return nil
+			}
+			if err := s.Run(ctx, fill, use); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	errs := make([]error, t.cfg.Threads)
+	var wait sync.WaitGroup
+	for w := range t.cfg.Threads {
+		wait.Go(func() {
+			for from := w * batch; from < images.Len() && errs[w] == nil; from += batch * t.cfg.Threads {
+				errs[w] = run(from)
+			}
+		})
+	}
+	wait.Wait()
+	for _, e := range errs {
+		if e != nil {
+			return nil, fmt.Errorf("test: %w", e)
+		}
+	}
+	return logits, nil
+}
+
+// batched fixes the open first dimension of the input.
+func batched(file []byte, n int64) ([]byte, error) {
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(file, m); err != nil {
+		return nil, err
+	}
+	for _, v := range append(m.Graph.GetInput(), m.Graph.GetOutput()...) {
+		if dims := v.GetType().GetTensorType().GetShape().GetDim(); len(dims) > 0 {
+			dims[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: n}
+		}
+	}
+	return proto.Marshal(m)
+}

@@ -1,0 +1,144 @@
+package classify
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"gleaner/connectors/onnx/onnxpb"
+)
+
+// ends are the tensors of a classifier's graph that training looks at.
+type ends struct {
+	input     string // [N, 3, side, side]
+	logits    string // [N, classes]
+	embedding string // [N, D], what the last layer reads
+}
+
+// adopt makes a classifier of any origin one of these classes: an ONNX file whose only input is images and whose last layer is a
+// Gemm or a MatMul, perhaps with a bias and a softmax after it. The softmax goes, the batch becomes open, and a last layer for
+// another number of classes is replaced by one drawn by seed.
+func adopt(file []byte, side, classes int, seed int64) ([]byte, ends, error) {
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(file, m); err != nil {
+		return nil, ends{}, errors.New("imported classifier: corrupt, or no ONNX file") // protobuf's errors vary
+	}
+	g := importedGraph{m.GetGraph()}
+	e, err := g.adopt(side, classes, rand.New(rand.NewPCG(uint64(seed), 0x68656164)))
+	if err != nil {
+		return nil, ends{}, fmt.Errorf("imported classifier: %w", err)
+	}
+	file, err = proto.Marshal(m)
+	return file, e, err
+}
+
+type importedGraph struct{ *onnxpb.GraphProto }
+
+func (g importedGraph) adopt(side, classes int, r *rand.Rand) (e ends, err error) {
+	if e.input, err = g.open(side); err != nil {
+		return e, err
+	}
+	if len(g.GetOutput()) == 0 {
+		return e, errors.New("it has no output")
+	}
+	last := g.maker(g.Output[0].GetName())
+	for last.GetOpType() == "Softmax" || last.GetOpType() == "Identity" {
+		last = g.maker(last.GetInput()[0])
+	}
+	if last == nil {
+		return e, errors.New("no operator makes its first output")
+	}
+	e.logits = last.GetOutput()[0]
+	layer, biased := last, 2
+	if last.GetOpType() == "Add" && len(last.GetInput()) == 2 {
+		for i := range 2 {
+			if n := g.maker(last.GetInput()[i]); n.GetOpType() == "MatMul" && g.initializer(last.GetInput()[1-i]) != nil {
+				layer, biased = n, 1-i
+			}
+		}
+	}
+	if op := layer.GetOpType(); op != "Gemm" && op != "MatMul" {
+		return e, fmt.Errorf("its last layer is node %q, operator %s: a Gemm or a MatMul with weights of its own is needed", layer.GetName(), op)
+	}
+	weight := g.initializer(layer.GetInput()[1])
+	if weight == nil || len(weight.GetDims()) != 2 || weight.GetDataType() != int32(onnxpb.TensorProto_FLOAT) {
+		return e, fmt.Errorf("the weights %q of its last layer are no matrix of float32 among the initializers", layer.GetInput()[1])
+	}
+	e.embedding = layer.GetInput()[0]
+	g.Output = []*onnxpb.ValueInfoProto{declared(e.logits, classes)}
+	at := 1 // the dimension of the classes
+	if slices.ContainsFunc(layer.GetAttribute(), func(a *onnxpb.AttributeProto) bool { return a.GetName() == "transB" && a.GetI() != 0 }) {
+		at = 0
+	}
+	dim := int(weight.GetDims()[1-at])
+	if e.embedding != e.input {
+		g.Output = append(g.Output, declared(e.embedding, dim))
+	}
+	if int(weight.GetDims()[at]) == classes {
+		return e, nil
+	}
+	dims := []int{dim, classes}
+	if at == 0 {
+		dims = []int{classes, dim}
+	}
+	w := make([]float32, dim*classes)
+	for i := range w {
+		w[i] = float32(r.NormFloat64() / math.Sqrt(float64(dim)))
+	}
+	*weight = *floats(weight.GetName(), w, dims...)
+	if biased < len(last.GetInput()) {
+		if bias := g.initializer(last.GetInput()[biased]); bias != nil {
+			*bias = *floats(bias.GetName(), make([]float32, classes), classes)
+		}
+	}
+	return e, nil
+}
+
+// open finds the input of images and leaves its batch open.
+func (g importedGraph) open(side int) (string, error) {
+	var images []*onnxpb.ValueInfoProto
+	for _, in := range g.GetInput() {
+		if g.initializer(in.GetName()) == nil {
+			images = append(images, in)
+		}
+	}
+	if len(images) != 1 {
+		return "", fmt.Errorf("it has %d inputs: one of images is needed", len(images))
+	}
+	in := images[0]
+	dims := in.GetType().GetTensorType().GetShape().GetDim()
+	want := []int64{0, 3, int64(side), int64(side)}
+	if len(dims) != 4 {
+		return "", fmt.Errorf("its input %q has %d dimensions: images [N, 3, %d, %d] are needed", in.GetName(), len(dims), side, side)
+	}
+	for i, d := range dims[1:] {
+		if v := d.GetDimValue(); v != 0 && v != want[i+1] {
+			return "", fmt.Errorf("its input %q is of %d where the images [N, 3, %d, %d] have %d: resize these", in.GetName(), v, side, side, want[i+1])
+		}
+	}
+	*in = *declared(in.GetName(), 3, side, side)
+	return in.GetName(), nil
+}
+
+// maker is the node that makes a tensor, nil where there is none.
+func (g importedGraph) maker(tensor string) *onnxpb.NodeProto {
+	for _, n := range g.GetNode() {
+		if slices.Contains(n.GetOutput(), tensor) && len(n.GetInput()) > 0 {
+			return n
+		}
+	}
+	return nil
+}
+
+func (g importedGraph) initializer(name string) *onnxpb.TensorProto {
+	for _, t := range g.GetInitializer() {
+		if t.GetName() == name {
+			return t
+		}
+	}
+	return nil
+}

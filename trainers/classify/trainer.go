@@ -1,0 +1,401 @@
+package classify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"gleaner/connectors/onnx"
+	"gleaner/schemas"
+	"gleaner/trainers/autograd"
+)
+
+// Hooks are told of what happens. Each may be nil; they are called one at a time, by Train, and hold training up while they run.
+// An error ends training.
+type Hooks struct {
+	// Losses gets the rows of the presentations since its last call, one each, in the order of presentation; it may keep them.
+	// It gets all rows of the steps before a checkpoint before Checkpoint is called.
+	Losses func(ctx context.Context, rows *schemas.Losses) error
+	// Progress is called after each step.
+	Progress func(p Progress)
+	// Epoch is called after each epoch, once it is tested.
+	Epoch func(e Epoch)
+	// Checkpoint gets what Restore goes on from; it may keep the bytes.
+	Checkpoint func(checkpoint []byte) error
+}
+
+// Progress is how far training is.
+type Progress struct {
+	Step, Steps   int // done and in all
+	Epoch, Epochs int // the present one, from zero
+	Loss          float64
+	Accuracy      float64 // of the last step's presentations, as is Loss: raw cross-entropy in nats
+	Held          float64 // accuracy on held-out images after the last epoch; NaN before there is one
+}
+
+// Epoch is what an epoch came to.
+type Epoch struct {
+	Epoch    int // from zero
+	Loss     float64
+	Accuracy float64       // of its presentations, as is Loss
+	Held     float64       // accuracy on held-out images; NaN where there are none
+	Time     time.Duration // since the training or its resumption began
+}
+
+// Result is how training ended.
+type Result struct {
+	Run       schemas.Run // with Epochs, Rows, Seed, Metrics and times filled in
+	Epochs    []Epoch     // of this attempt
+	Best      int         // the epoch whose weights these are, from zero: with Patience the most accurate on held-out images, else the last
+	Stopped   bool        // by Patience
+	Steps     int         // of all attempts
+	Presented int         // images, of all attempts
+}
+
+// Trainer trains one classifier. It is for one goroutine at a time.
+type Trainer struct {
+	cfg         Config
+	rt          *onnx.Runtime
+	train, held Images
+	normal      Normalization
+	table       *[3][256]float32
+	model       *autograd.Trainer
+	batch       int
+	steps       int // of one epoch
+	fingerprint string
+	ends
+	progress
+}
+
+// progress is the part of a training that a checkpoint saves beside the weights.
+type progress struct {
+	step     int // done
+	was      []bool
+	sum      tally // of the present epoch
+	best     float64
+	bestAt   int
+	bestFile []byte // the state at the best epoch, with Patience
+	last     float64
+}
+
+// tally sums over presentations.
+type tally struct {
+	count, correct int
+	loss           float64
+}
+
+// New writes the network, or reads the one that cfg gives, and loads its training. held may have no images. It takes the memory of the
+// images, which must not change, and some batches.
+func New(rt *onnx.Runtime, cfg Config, train, held Images) (*Trainer, error) {
+	t := &Trainer{cfg: cfg, rt: rt, train: train, held: held}
+	if err := t.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("classify: %w", err), t.Close())
+	}
+	return t, nil
+}
+
+func (t *Trainer) load() error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	t.batch = min(t.cfg.Batch, t.train.Len())
+	t.steps = (t.train.Len() + t.batch - 1) / t.batch
+	t.was = make([]bool, t.train.Len())
+	t.best, t.last = -1, nan
+	switch {
+	case t.cfg.Normalize != nil:
+		t.normal = *t.cfg.Normalize
+	case len(t.cfg.ONNX) > 0:
+		t.normal = ImageNetNormalization()
+	default:
+		t.normal = t.train.Measure()
+	}
+	t.table = t.normal.table()
+	file, err := t.file()
+	if err != nil {
+		return err
+	}
+	shapes := map[string][]int64{t.input: {int64(t.batch), 3, int64(t.train.Side), int64(t.train.Side)}}
+	cfg := t.cfg.training(shapes, autograd.CanBlock(t.rt))
+	cfg.Loss = autograd.CrossEntropy{Logits: t.logits, Smoothing: t.cfg.Smoothing}
+	t.model, err = autograd.New(t.rt, file, cfg)
+	return err
+}
+
+func (t *Trainer) check() error {
+	if err := t.cfg.Validate(); err != nil {
+		return err
+	}
+	if err := t.train.Validate(); err != nil {
+		return fmt.Errorf("training images: %w", err)
+	}
+	if t.train.Len() == 0 || len(t.train.Classes) < 2 {
+		return fmt.Errorf("%d training images of %d classes: at least one image and two classes are needed", t.train.Len(), len(t.train.Classes))
+	}
+	if t.held.Len() == 0 {
+		if t.cfg.Patience > 0 {
+			return errors.New("patience: there are no held-out images to stop by")
+		}
+		return nil
+	}
+	if err := t.held.Validate(); err != nil {
+		return fmt.Errorf("held-out images: %w", err)
+	}
+	if t.held.Side != t.train.Side || len(t.held.Classes) != len(t.train.Classes) {
+		return fmt.Errorf("held-out images of %d pixels and %d classes, training images of %d and %d: must be alike", t.held.Side, len(t.held.Classes), t.train.Side, len(t.train.Classes))
+	}
+	return nil
+}
+
+// file is the network with the weights to begin with; it finds the ends.
+func (t *Trainer) file() (file []byte, err error) {
+	if len(t.cfg.ONNX) > 0 {
+		file, t.ends, err = adopt(t.cfg.ONNX, t.train.Side, len(t.train.Classes), t.cfg.Seed)
+		return file, err
+	}
+	n, err := networkNamed(t.cfg.Network)
+	if err != nil {
+		return nil, err
+	}
+	t.ends = ends{inputName, logitsName, embeddingName}
+	return n.write(t.cfg, t.train, t.normal)
+}
+
+// prepared is a batch of inputs.
+type prepared struct {
+	inputs []float32 // [batch, 3, side, side]
+	index  []int     // of the images; those past size fill the batch up
+	size   int
+}
+
+// prepare makes the batch of a step.
+func (t *Trainer) prepare(step int, perm []int, into prepared) prepared {
+	epoch, at := step/t.steps, step%t.steps*t.batch
+	into.size = min(t.batch, len(perm)-at)
+	size := 3 * t.train.Side * t.train.Side
+	for i := range into.index {
+		k := perm[(at+i)%len(perm)]
+		into.index[i] = k
+		v := t.cfg.Augment.view(t.cfg.Seed, epoch, k, t.train.Side)
+		t.cfg.Augment.render(into.inputs[i*size:(i+1)*size], t.train.image(k), t.train.Side, v, t.table)
+	}
+	return into
+}
+
+// batches prepares one batch ahead, from a step on, until ctx ends. What is taken is given back by sending it to free.
+func (t *Trainer) batches(ctx context.Context, step, until int) (ready <-chan prepared, free chan<- prepared) {
+	out, back := make(chan prepared, 1), make(chan prepared, 2)
+	for range cap(back) {
+		back <- prepared{inputs: make([]float32, t.batch*3*t.train.Side*t.train.Side), index: make([]int, t.batch)}
+	}
+	go func() {
+		defer close(out)
+		var perm []int
+		for ; step < until; step++ {
+			if perm == nil || step%t.steps == 0 {
+				perm = order(t.cfg.Seed, step/t.steps, t.train.Len())
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case b := <-back:
+				select {
+				case out <- t.prepare(step, perm, b):
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
+	return out, back
+}
+
+// rowsAtOnce is how many rows are gathered for a call of Hooks.Losses.
+const rowsAtOnce = 4096
+
+// Train runs the remaining epochs. It blocks until they are done, or until ctx ends: then it calls Hooks.Checkpoint after the step that is under
+// way, and returns ctx's error.
+func (t *Trainer) Train(ctx context.Context, hooks Hooks) (Result, error) {
+	result, err := t.run(ctx, hooks)
+	if err != nil {
+		return result, fmt.Errorf("classify: run %s: %w", t.cfg.Run.RunID, err)
+	}
+	return result, nil
+}
+
+func (t *Trainer) run(ctx context.Context, hooks Hooks) (Result, error) {
+	started := time.Now()
+	result := Result{Run: t.cfg.Run}
+	result.Run.Started, result.Run.Seed = started.UTC(), t.cfg.Seed
+	until := t.cfg.Epochs * t.steps
+	preparing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ready, free := t.batches(preparing, t.step, until)
+	schedule := t.cfg.schedule(until)
+	var rows schemas.Losses
+	flush := func() error {
+		if rows.Len() == 0 || hooks.Losses == nil {
+			return nil
+		}
+		result.Run.Rows += uint64(rows.Len())
+		sent := rows
+		rows = schemas.Losses{}
+		return hooks.Losses(context.WithoutCancel(ctx), &sent)
+	}
+	save := func() error {
+		if err := flush(); err != nil || hooks.Checkpoint == nil {
+			return err
+		}
+		c, err := t.Checkpoint()
+		if err != nil {
+			return err
+		}
+		return hooks.Checkpoint(c)
+	}
+	for t.step < until && !t.over() {
+		if ctx.Err() != nil {
+			return result, errors.Join(ctx.Err(), save())
+		}
+		b := <-ready
+		losses, err := t.present(b, schedule(t.step), &rows)
+		free <- b
+		if err != nil {
+			return result, errors.Join(err, flush())
+		}
+		if hooks.Progress != nil {
+			hooks.Progress(Progress{
+				Step: t.step, Steps: until, Epoch: (t.step - 1) / t.steps, Epochs: t.cfg.Epochs, Held: t.last,
+				Loss: losses.loss / float64(losses.count), Accuracy: float64(losses.correct) / float64(losses.count),
+			})
+		}
+		if rows.Len() >= rowsAtOnce {
+			if err := flush(); err != nil {
+				return result, err
+			}
+		}
+		if t.step%t.steps == 0 {
+			e, err := t.endEpoch(ctx)
+			if err != nil {
+				return result, errors.Join(err, flush())
+			}
+			e.Time = time.Since(started)
+			result.Epochs = append(result.Epochs, e)
+			if hooks.Epoch != nil {
+				hooks.Epoch(e)
+			}
+		}
+		if t.step%t.steps == 0 || t.cfg.Checkpoint > 0 && t.step%t.cfg.Checkpoint == 0 {
+			if err := save(); err != nil {
+				return result, err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return result, err
+	}
+	return t.end(result)
+}
+
+// present does one step and adds its rows.
+func (t *Trainer) present(b prepared, rate float64, rows *schemas.Losses) (tally, error) {
+	copy(t.model.Input(t.input), b.inputs)
+	for i, k := range b.index {
+		t.model.Labels()[i] = int64(t.train.Labels[k])
+		t.model.SampleWeights()[i] = 1
+		if i >= b.size {
+			t.model.SampleWeights()[i] = 0
+		}
+	}
+	if err := t.model.Step(rate); err != nil {
+		return tally{}, err
+	}
+	logits, embeddings := t.model.Output(t.logits), t.model.Output(t.embedding)
+	classes, dim := len(logits)/t.batch, len(embeddings)/t.batch
+	epoch := t.step / t.steps
+	run := t.cfg.Run
+	var sum tally
+	for i, k := range b.index[:b.size] {
+		o := outcomeOf(logits[i*classes:(i+1)*classes], t.train.Labels[k])
+		rows.Append(schemas.LossRow{
+			RunID: run.RunID, Attempt: run.Attempt, Model: run.Model, Dataset: run.Dataset,
+			SampleID: t.train.Samples[k], ObjectID: t.train.object(k), Lineage: t.train.lineage(k), Epoch: uint32(epoch), Step: uint64(t.step),
+			Loss: o.loss, Correct: o.correct, Margin: o.margin, PTrue: o.pTrue, EL2N: o.el2n,
+			EmbNorm: norm(embeddings[i*dim : (i+1)*dim]), Forgot: t.was[k] && !o.correct,
+		})
+		t.was[k] = o.correct
+		sum.add(o)
+	}
+	t.sum.count, t.sum.correct, t.sum.loss = t.sum.count+sum.count, t.sum.correct+sum.correct, t.sum.loss+sum.loss
+	t.step++
+	runtime.KeepAlive(t.model)
+	return sum, nil
+}
+
+func (s *tally) add(o outcome) {
+	s.count++
+	s.loss += float64(o.loss)
+	if o.correct {
+		s.correct++
+	}
+}
+
+// endEpoch tests on held-out images.
+func (t *Trainer) endEpoch(ctx context.Context) (Epoch, error) {
+	e := Epoch{Epoch: t.step/t.steps - 1, Loss: t.sum.loss / float64(t.sum.count), Accuracy: float64(t.sum.correct) / float64(t.sum.count), Held: nan}
+	t.sum = tally{}
+	if t.held.Len() > 0 {
+		held, err := t.Evaluate(context.WithoutCancel(ctx), t.held, Views{})
+		if err != nil {
+			return e, err
+		}
+		e.Held = held
+	}
+	t.last = e.Held
+	if t.cfg.Patience > 0 && e.Held > t.best {
+		state, err := t.model.Save()
+		if err != nil {
+			return e, err
+		}
+		t.best, t.bestAt, t.bestFile = e.Held, e.Epoch, state
+	}
+	return e, nil
+}
+
+// over tells whether patience has run out.
+func (t *Trainer) over() bool {
+	return t.cfg.Patience > 0 && t.step > 0 && t.step%t.steps == 0 && t.step/t.steps-1-t.bestAt >= t.cfg.Patience
+}
+
+// end fills in the result; with patience the best weights come back.
+func (t *Trainer) end(result Result) (Result, error) {
+	done := t.step / t.steps
+	result.Stopped = done < t.cfg.Epochs
+	result.Steps, result.Presented, result.Best = t.step, done*t.train.Len(), done-1
+	result.Run.Epochs = uint32(done)
+	result.Run.Metrics = map[string]float64{"classes": float64(len(t.train.Classes)), "train_images": float64(t.train.Len())}
+	if n := len(result.Epochs); n > 0 {
+		result.Run.Metrics["train_accuracy"], result.Run.Metrics["train_loss"] = result.Epochs[n-1].Accuracy, result.Epochs[n-1].Loss
+	}
+	if t.held.Len() > 0 {
+		result.Run.Metrics["val_images"], result.Run.Metrics["val_accuracy"] = float64(t.held.Len()), t.last
+	}
+	if t.bestFile != nil {
+		if err := t.model.Restore(t.bestFile); err != nil {
+			return result, err
+		}
+		result.Best = t.bestAt
+		result.Run.Metrics["val_accuracy"] = t.best
+	}
+	result.Run.Finished = time.Now().UTC()
+	return result, nil
+}
+
+// Close frees the training. Further calls do nothing.
+func (t *Trainer) Close() error {
+	if t.model == nil {
+		return nil
+	}
+	return t.model.Close()
+}

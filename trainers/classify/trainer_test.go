@@ -1,0 +1,97 @@
+package classify
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"gleaner/connectors/onnx"
+	"gleaner/schemas"
+)
+
+func open(tb testing.TB) *onnx.Runtime {
+	tb.Helper()
+	rt, err := onnx.Open()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := rt.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return rt
+}
+
+// stripes are noisy images of stripes, whose direction is the class.
+func stripes(n, side int, seed uint64) Images {
+	r := rand.New(rand.NewPCG(seed, 1))
+	im := Images{Side: side, Classes: []string{"across", "down", "diagonal"}}
+	for i := range n {
+		label := i % 3
+		dx, dy := []int{0, 1, 1}[label], []int{1, 0, 1}[label]
+		shift := r.IntN(4)
+		for c := range 3 {
+			for y := range side {
+				for x := range side {
+					level := 60 + 40*c + r.IntN(60)
+					if (dx*x+dy*y+shift)%4 < 2 {
+						level += 50
+					}
+					im.Pixels = append(im.Pixels, uint8(min(level, 255)))
+				}
+			}
+		}
+		im.Labels = append(im.Labels, label)
+		im.Samples = append(im.Samples, schemas.SampleID{byte(i), byte(i >> 8), byte(seed)})
+	}
+	return im
+}
+
+func newTrainer(tb testing.TB, rt *onnx.Runtime, cfg Config, train, held Images) *Trainer {
+	tb.Helper()
+	tr, err := New(rt, cfg, train, held)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := tr.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return tr
+}
+
+// small is a configuration of a second.
+func small(network string) Config {
+	cfg := DefaultConfig()
+	cfg.Network, cfg.Width, cfg.Epochs, cfg.Batch, cfg.Augment.Crop = network, 8, 2, 16, 1
+	return cfg
+}
+
+// TestNetworks trains each network until it tells stripes apart.
+func TestNetworks(t *testing.T) {
+	rt := open(t)
+	for _, name := range Networks() {
+		t.Run(name, func(t *testing.T) {
+			cfg := small(name)
+			cfg.Epochs = 4
+			train := stripes(180, 16, 1)
+			tr := newTrainer(t, rt, cfg, train, stripes(60, 16, 2))
+			var rows schemas.Losses
+			result, err := tr.Train(t.Context(), Hooks{Losses: func(_ context.Context, l *schemas.Losses) error {
+				rows.AppendTable(l)
+				return nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows.Len() != 4*180 || result.Run.Rows != 4*180 {
+				t.Errorf("%d rows, want 720", rows.Len())
+			}
+			if held := result.Run.Metrics["val_accuracy"]; held < 0.8 {
+				t.Errorf("held-out accuracy %g", held)
+			}
+		})
+	}
+}
