@@ -48,6 +48,7 @@ const (
 	ResizeLetterbox       Resize = "letterbox"        // scaled to fit, in the top left corner
 	ResizeLetterboxCenter Resize = "letterbox-center" // scaled to fit, in the middle
 	ResizeStretch         Resize = "stretch"          // each side scaled by itself
+	ResizeArea            Resize = "area"             // likewise, and each pixel the mean of what it covers, as OpenCV's INTER_AREA
 )
 
 // ChannelOrder is the order of the input's color channels.
@@ -103,7 +104,7 @@ const (
 func (d Decode) Validate() error {
 	in := d.Input
 	for _, err := range []error{
-		oneOf("input.resize", in.Resize, ResizeLetterbox, ResizeLetterboxCenter, ResizeStretch),
+		oneOf("input.resize", in.Resize, ResizeLetterbox, ResizeLetterboxCenter, ResizeStretch, ResizeArea),
 		oneOf("input.channels", in.Channels, ChannelsRGB, ChannelsBGR),
 		oneOf("boxes", d.Boxes, BoxXYXY, BoxYXYX, BoxCXCYWH, BoxXYWH),
 		oneOf("unit", d.Unit, UnitPixels, UnitNormalized),

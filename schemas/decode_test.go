@@ -35,8 +35,8 @@ outputs: {boxes: dets}
 
 func TestBadDecodes(t *testing.T) {
 	for want, d := range map[string]Decode{
-		`input.resize: "crop": want one of letterbox, letterbox-center, stretch`: {Input: DecodeInput{Resize: "crop"}},
-		`input.channels: "gray": want one of rgb, bgr`:                           {Input: DecodeInput{Channels: "gray"}},
+		`input.resize: "crop": want one of letterbox, letterbox-center, stretch, area`: {Input: DecodeInput{Resize: "crop"}},
+		`input.channels: "gray": want one of rgb, bgr`:                                 {Input: DecodeInput{Channels: "gray"}},
 		`boxes: "ltrb"`:                       {Boxes: "ltrb"},
 		`unit: "percent"`:                     {Unit: "percent"},
 		`activation: "relu"`:                  {Activation: "relu"},

@@ -62,8 +62,8 @@ name) are passed over: nobody labeled them.
 
 Class names are compared as they are written. What a model does not know the names of is judged by its box alone.
 
---classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have no *.names
-beside them: a text file, one a line, or YAML with the key names.`,
+--classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have none within
+and no *.names beside them: a text file, one a line, or YAML with the key names.`,
 		Example: `  gleaner lint --images photos/ --labels labels/ --format yolo --classes coco.names --model yolox_nano.onnx --out findings.jsonl
   gleaner lint --images photos/ --labels annotations/ --format voc --model yolox_nano.onnx,nanodet.onnx --out findings.jsonl --html report.html
   gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --out findings.jsonl`,
@@ -200,15 +200,11 @@ func (l *lintFlags) reads(images []string, labels *formats.Beside, config string
 	return files
 }
 
-// lintModels opens the models; each has the names beside it or else those that are given.
+// lintModels opens the models; each has the names within or beside it, or else those that are given.
 func (a *app) lintModels(ctx context.Context, l lintFlags, names []string, cfg config.Config, log *slog.Logger) ([]prelabel.Loaded, error) {
 	var models []prelabel.Loaded
 	for _, name := range l.models {
-		p := prelabelFlags{models: []string{name}}
-		if _, err := prelabel.ClassesBeside(name); err != nil && names != nil {
-			p.names = names
-		}
-		opened, err := a.openModels(ctx, p, cfg, log)
+		opened, err := a.openModels(ctx, prelabelFlags{models: []string{name}, names: names}, cfg, log)
 		models = append(models, opened...)
 		if err != nil {
 			return models, err

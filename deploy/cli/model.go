@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,7 +40,7 @@ cannot be loaded is refused, which gleaner status shows, and those before it go 
 // newModel is what add and pull say of a file.
 type newModel struct {
 	wire.ModelSpec
-	classes string // file
+	classes string // file; empty: what the model says
 	decode  string // file; empty: recognized
 	serve   string // dataset; empty: none
 }
@@ -60,7 +61,10 @@ func (n *newModel) read() (err error) {
 	if _, version, _ := strings.Cut(n.LabelSpace, "@"); n.LabelSpace != "" && version == "" {
 		return usageError{fmt.Errorf("--label-space %s: want dataset@version, such as coco@darknet", n.LabelSpace)}
 	}
-	if n.Classes, err = prelabel.ReadClasses(n.classes); err == nil && n.decode != "" {
+	if n.classes != "" {
+		n.Classes, err = prelabel.ReadClasses(n.classes)
+	}
+	if err == nil && n.decode != "" {
 		n.Decode, err = config.ReadDecode(n.decode)
 	}
 	return err
@@ -126,13 +130,13 @@ unknown shape is refused: the error says which outputs it has and which decoders
 			if err != nil {
 				return fmt.Errorf("model add: %w", err)
 			}
-			if n.classes == "" {
-				if n.classes, err = prelabel.ClassesBeside(args[0]); err != nil {
-					return usageError{fmt.Errorf("model add: --classes: %w", err)}
-				}
-			}
 			if err := n.read(); err != nil {
 				return fmt.Errorf("model add: %w", err)
+			}
+			if n.classes == "" {
+				if n.Classes, err = config.ModelClasses(args[0], data); err != nil {
+					return usageError{fmt.Errorf("model add: --classes: %w", err)}
+				}
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				return n.register(ctx, a, c.OutOrStdout(), conn, args[0], data)
@@ -140,7 +144,7 @@ unknown shape is refused: the error says which outputs it has and which decoders
 		},
 	}
 	n.flags(c)
-	c.Flags().StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: the one *.names beside the file)")
+	c.Flags().StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: those within the file, or the one *.names beside it)")
 	return c
 }
 
@@ -161,9 +165,6 @@ func (a *app) modelPull() *cobra.Command {
 			if err != nil {
 				return usageError{fmt.Errorf("model pull: --max-size: %w", err)}
 			}
-			if n.classes == "" {
-				return usageError{fmt.Errorf("model pull: --classes: name the file with the names of its classes, one a line")}
-			}
 			if err := n.read(); err != nil {
 				return fmt.Errorf("model pull: %w", err)
 			}
@@ -181,12 +182,18 @@ func (a *app) modelPull() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("model %w", err)
 				}
+				if n.classes == "" {
+					within, err := config.ModelMetadata(data)
+					if n.Classes = within.Classes; err != nil || len(n.Classes) == 0 {
+						return usageError{errors.Join(errors.New("model pull: --classes: the file says none within: name one with the names of its classes, one a line"), err)}
+					}
+				}
 				return n.register(ctx, a, c.OutOrStdout(), conn, args[0], data)
 			})
 		},
 	}
 	n.flags(c)
-	c.Flags().StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (required)")
+	c.Flags().StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: those within the file)")
 	c.Flags().StringVar(&digest, "sha256", "", "SHA-256 of the file, 64 hex digits (required)")
 	c.Flags().StringVar(&limit, "max-size", "2GiB", "a larger file is refused")
 	return c

@@ -30,7 +30,7 @@ type prelabelFlags struct {
 	label.Options
 	out, images, annotations    string
 	models, wanted              []string
-	names                       []string // of the models' classes, nil: what classes says
+	names                       []string // of the classes of models that have none within or beside them; nil: none
 	classes, decode, labelSpace string
 	taxonomy, rules             string
 	low, accept                 float32
@@ -93,7 +93,7 @@ of one image among those that are labeled at the same time: --jobs 1 leaves each
 	f.StringVar(&p.images, "images", "", "also write the images and categories that the ids mean, as a COCO file without annotations")
 	f.StringVar(&p.annotations, "annotations", "", "COCO file whose ids of images and categories are meant")
 	f.StringSliceVarP(&p.models, "model", "m", nil, "ONNX file, or name@version or name of the registry; of several each class has the first that knows it (required)")
-	f.StringVar(&p.classes, "classes", "", "the models' classes: a file, one a line, or a,b,c (default: the one *.names beside each model)")
+	f.StringVar(&p.classes, "classes", "", "the models' classes: a file, one a line, or a,b,c (default: those within each model, or the one *.names beside it)")
 	f.StringVar(&p.decode, "decode", "", "YAML file that says how images become the models' input and what their outputs mean (default: recognized)")
 	f.StringVar(&p.labelSpace, "label-space", "", "dataset@version whose class names the models use, such as coco@2017")
 	f.StringVar(&p.taxonomy, "taxonomy", "", "taxonomy that translates classes: FILE.tsv, coco, or the registry's name or name@version")
@@ -289,12 +289,12 @@ func openModelFile(path string, data []byte, decode schemas.Decode, p prelabelFl
 	if _, _, err := schemas.ParseModelID(id); err != nil {
 		return nil, err
 	}
-	classes := p.names
-	if classes == nil {
-		var err error
-		if classes, err = namedClasses(path, p.classes); err != nil {
-			return nil, err
-		}
+	classes, err := namedClasses(path, data, p.classes)
+	switch {
+	case err != nil && p.names != nil:
+		classes = p.names
+	case err != nil:
+		return nil, err
 	}
 	m, err := wire.OpenModel(data, schemas.Model{ID: id, Classes: classes, Decode: decode, LabelSpace: p.labelSpace}, cfg, log)
 	if err != nil {
@@ -303,14 +303,14 @@ func openModelFile(path string, data []byte, decode schemas.Decode, p prelabelFl
 	return m, nil
 }
 
-// namedClasses reads --classes: a file, or the names themselves.
-func namedClasses(model, classes string) ([]string, error) {
+// namedClasses reads --classes: a file, or the names themselves; else those of the model.
+func namedClasses(model string, data []byte, classes string) ([]string, error) {
 	if classes == "" {
-		beside, err := prelabel.ClassesBeside(model)
+		found, err := config.ModelClasses(model, data)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("--classes: %w", err)}
 		}
-		return prelabel.ReadClasses(beside)
+		return found, nil
 	}
 	if _, err := os.Stat(classes); err != nil && strings.Contains(classes, ",") {
 		return strings.Split(classes, ","), nil

@@ -249,23 +249,6 @@ func (c *Config) UseModel(path string) error {
 	return c.findClasses()
 }
 
-// findClasses takes the one list of class names that lies beside the model where none is set.
-func (c *Config) findClasses() error {
-	model := c.Prelabel.Model
-	if model == "" || c.Prelabel.Classes != "" {
-		return nil
-	}
-	if _, err := os.Stat(model); err != nil {
-		return fmt.Errorf("prelabel.model: %w", err)
-	}
-	found, err := prelabel.ClassesBeside(model)
-	if err != nil {
-		return fmt.Errorf("prelabel.classes: %w", err)
-	}
-	c.Prelabel.Classes = found
-	return nil
-}
-
 // In returns the configuration with its data in another folder.
 func (c Config) In(dir string) (Config, error) {
 	c = c.underived()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"reflect"
 
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/config"
@@ -31,10 +32,18 @@ func (m *model) Model() schemas.Model {
 // Close frees the session.
 func (m *model) Close() error { return m.session.Close() }
 
-// OpenModel makes a detector of an ONNX file, as its entry describes it: by id, classes and decode spec. A file that the
+// OpenModel makes a detector of an ONNX file, as its entry describes it: by id, classes and decode spec, where it has none by what
+// the file says of itself. A file that the
 // runtime cannot load, or that has no decoder, is a schemas.Fault, and so is a layer for embeddings that it does not have. What
 // may work later is none: a runtime whose library is missing, or too little memory.
 func OpenModel(data []byte, entry schemas.Model, cfg config.Config, log *slog.Logger) (prelabel.Loaded, error) {
+	within, err := config.ModelMetadata(data)
+	if err != nil {
+		return nil, schemas.NewFault("corrupt", err)
+	}
+	if reflect.DeepEqual(entry.Decode, schemas.Decode{}) {
+		entry.Decode = within.Decode
+	}
 	runtime, err := onnx.Open()
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"gleaner/deploy/config"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
 )
@@ -38,6 +39,13 @@ func (c *Connections) serveConfigured(ctx context.Context) error {
 	return err
 }
 
+func configuredClasses(cfg prelabel.Config, data []byte) ([]string, error) {
+	if cfg.Classes == "" {
+		return config.ModelClasses(cfg.Model, data)
+	}
+	return prelabel.ReadClasses(cfg.Classes)
+}
+
 // registerConfigured registers the configured file, unless its id stands for that file already.
 func (c *Connections) registerConfigured(ctx context.Context) (id string, err error) {
 	cfg := c.Config.Prelabel
@@ -45,7 +53,7 @@ func (c *Connections) registerConfigured(ctx context.Context) (id string, err er
 	if err != nil {
 		return "", err
 	}
-	names, err := prelabel.ReadClasses(cfg.Classes)
+	names, err := configuredClasses(cfg, data)
 	if err != nil {
 		return "", err
 	}

@@ -132,7 +132,7 @@ func TestWithFeatures(t *testing.T) {
 // TestPlacement takes boxes into the input and back, however the image is fitted into it.
 func TestPlacement(t *testing.T) {
 	b := geometry.Box{X1: 10, Y1: 20, X2: 300, Y2: 99}
-	for _, resize := range []schemas.Resize{schemas.ResizeLetterbox, schemas.ResizeLetterboxCenter, schemas.ResizeStretch} {
+	for _, resize := range []schemas.Resize{schemas.ResizeLetterbox, schemas.ResizeLetterboxCenter, schemas.ResizeStretch, schemas.ResizeArea} {
 		in := input{w: 416, h: 320, resize: resize}
 		at := in.place(640, 200)
 		to := at.to(b)

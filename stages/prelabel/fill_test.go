@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"gleaner/schemas"
 	"gleaner/stages/pixels"
 )
 
@@ -57,6 +58,22 @@ func TestFill(t *testing.T) {
 				if got := float64(dst[i]); !(math.Abs(got-want) <= within) {
 					t.Fatalf("%s: %dx%d to %+v: number %d is %g, want %g", name, size[0], size[1], at, i, got, want)
 				}
+			}
+		}
+	}
+}
+
+// TestFillByArea wants the very numbers of an image that was resized by pixels.Area before, as trainers do it.
+func TestFillByArea(t *testing.T) {
+	in := input{w: 19, h: 32, sizes: -1, resize: schemas.ResizeArea, channels: [3]channel{{0, 0.5, 1, 0}, {1, 0.5, 1, 0}, {2, 0.5, 1, 0}}}
+	for _, size := range [][2]int{{19, 32}, {61, 47}, {7, 300}} {
+		img := noise(size[0], size[1], 3)
+		got, want := [][]float32{make([]float32, 3*in.w*in.h)}, pixels.Area(img, in.w, in.h)
+		in.fill(got, img, in.place(img.W, img.H))
+		for i, v := range got[0] {
+			c, pixel := i/(in.w*in.h), i%(in.w*in.h)
+			if level := want.Pix[3*pixel+c]; v != 0.5*float32(level)+1 {
+				t.Fatalf("%v: number %d is %g, of level %d", size, i, v, level)
 			}
 		}
 	}

@@ -43,7 +43,7 @@ func (g *graph) complete(family schemas.DecodeInput) schemas.DecodeInput {
 	if in.Std == nil {
 		in.Std = slices.Clone(family.Std)
 	}
-	if in.Pad == nil && in.Resize != schemas.ResizeStretch {
+	if in.Pad == nil && in.Resize != schemas.ResizeStretch && in.Resize != schemas.ResizeArea {
 		in.Pad = level(0)
 		if family.Pad != nil {
 			in.Pad = level(*family.Pad)
@@ -76,7 +76,7 @@ type placement struct {
 // place follows the references of the families: YOLOX truncates the scaled size to whole pixels, Ultralytics rounds it and
 // puts the odd pixel of the border last; both divide by the scale itself.
 func (in *input) place(w, h int) placement {
-	if in.resize == schemas.ResizeStretch {
+	if in.resize == schemas.ResizeStretch || in.resize == schemas.ResizeArea {
 		return placement{0, 0, in.w, in.h, float32(w) / float32(in.w), float32(h) / float32(in.h)}
 	}
 	scale := min(float64(in.w)/float64(w), float64(in.h)/float64(h))
@@ -100,6 +100,9 @@ func (p placement) back(b geometry.Box) geometry.Box {
 func (in *input) fill(tensors [][]float32, img *pixels.Image, at placement) {
 	if in.sizes >= 0 {
 		tensors[in.sizes][0], tensors[in.sizes][1] = float32(in.w), float32(in.h)
+	}
+	if in.resize == schemas.ResizeArea && (img.W != in.w || img.H != in.h) {
+		img = pixels.Area(img, in.w, in.h)
 	}
 	dst := tensors[in.image]
 	if !in.channelsLast {
