@@ -95,16 +95,11 @@ var examples = map[string]func(r *rand.Rand) example{
 		}
 		return example{operator: "LayerNormalization", attributes: []*onnxpb.AttributeProto{floatAttr("epsilon", 1e-2), intAttr("axis", axis)}, inputs: []operand{{dims: d}, {dims: tail}, {dims: tail}}}
 	},
-	"MaxPool": func(r *rand.Rand) example { return pool(r, "MaxPool", distinct) },
+	"MaxPool": func(r *rand.Rand) example { return tiled(r, pool(r, "MaxPool", distinct)) },
 	"AveragePool": func(r *rand.Rand) example {
 		e := pool(r, "AveragePool", nil)
 		e.attributes = append(e.attributes, intAttr("count_include_pad", r.Int64N(2)))
-		if r.IntN(3) == 0 {
-			k := between(r, 1, 3)
-			e.attributes = []*onnxpb.AttributeProto{intsAttr("kernel_shape", k, 2), intsAttr("strides", k, 2)}
-			e.inputs[0].dims = []int64{2, 3, 2 * k, 6}
-		}
-		return e
+		return tiled(r, e)
 	},
 	"GlobalAveragePool": planes("GlobalAveragePool", nil), "GlobalMaxPool": planes("GlobalMaxPool", distinct),
 	"Resize":    resize,
@@ -345,6 +340,17 @@ func pool(r *rand.Rand, operator string, draw func(*rand.Rand, int) float64) exa
 		operator: operator, inputs: []operand{{dims: append([]int64{between(r, 1, 2), between(r, 1, 3)}, size...), draw: draw}},
 		attributes: []*onnxpb.AttributeProto{intsAttr("kernel_shape", kernel...), intsAttr("strides", strides...), intsAttr("pads", pads...)},
 	}
+}
+
+// tiled makes, now and then, the windows of a pooling lie side by side.
+func tiled(r *rand.Rand, e example) example {
+	if r.IntN(3) == 0 {
+		k := between(r, 1, 3)
+		e.attributes = []*onnxpb.AttributeProto{intsAttr("kernel_shape", k, 2), intsAttr("strides", k, 2)}
+		e.inputs[0].dims = []int64{2, 3, 2 * k, 6}
+		e.single = r.IntN(2) == 0 // another form of MaxPool's gradient
+	}
+	return e
 }
 
 func resize(r *rand.Rand) example {

@@ -23,6 +23,10 @@ func (t *tape) pooled(n node) []value {
 
 func maxPoolGrad(t *tape, n node, dy []value) ([]value, error) {
 	x := n.in[0]
+	w := windowOf(n, n.ints("kernel_shape", 0, 0), x.dims[2:], n.out[0].dims[2:])
+	if w.apart() && x.kind == float32s { // no element is twice the maximum, so there is nothing to add up
+		return []value{t.op("MaxUnpool", x.kind, x.dims, []value{dy[0], t.pooled(n)[1], t.ints(x.dims...)}, intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...))}, nil
+	}
 	zeros := t.expand(t.floats(x.kind, []int64{1}, 0), x.size())
 	index := t.reshape(t.pooled(n)[1], dy[0].size())
 	sums := t.op("ScatterElements", x.kind, zeros.dims, []value{zeros, index, t.reshape(dy[0], dy[0].size())}, textAttr("reduction", "add"))
@@ -70,6 +74,16 @@ func (w window) counts(places, out []int64, pads bool) []float64 {
 		count = longer
 	}
 	return count
+}
+
+// apart tells whether windows do not overlap.
+func (w window) apart() bool {
+	for i, k := range w.kernel {
+		if k > w.strides[i] || w.dilations[i] != 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // tiles tells whether windows neither overlap nor leave anything out.
