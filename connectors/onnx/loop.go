@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -143,22 +144,36 @@ func (l *Loop) next(t *loopTensor) ort.Value {
 	return t.values[0]
 }
 
-// Run runs a graph, counted from zero in the order of LoadLoop. After an error all carried tensors are as they were; once the
-// Loop is closed it is ErrClosed.
-func (l *Loop) Run(graph int) error {
+// Run runs graphs, counted from zero in the order of LoadLoop, at the same time: no other of them may use what one writes. After an
+// error all carried tensors are as they were; once the Loop is closed it is ErrClosed.
+func (l *Loop) Run(graphs ...int) error {
 	if l.graphs == nil {
 		return fmt.Errorf("onnx loop: %w", ErrClosed)
 	}
-	g := l.graphs[graph]
-	b, err := l.binding(g)
-	if err == nil {
-		err = g.session.RunWithBinding(b)
+	bindings, errs := make([]*ort.IoBinding, len(graphs)), make([]error, len(graphs))
+	for i, at := range graphs {
+		if bindings[i], errs[i] = l.binding(l.graphs[at]); errs[i] != nil {
+			return fmt.Errorf("onnx loop: graph %s: %w", l.graphs[at].Name, errs[i])
+		}
 	}
+	run := func(i int) {
+		g := l.graphs[graphs[i]]
+		if err := g.session.RunWithBinding(bindings[i]); err != nil {
+			errs[i] = fmt.Errorf("onnx loop: graph %s: %w", g.Name, err)
+		}
+	}
+	var running sync.WaitGroup
+	for i := range graphs {
+		running.Go(func() { run(i) })
+	}
+	running.Wait()
 	runtime.KeepAlive(l)
-	if err != nil {
-		return fmt.Errorf("onnx loop: graph %s: %w", g.Name, err)
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
-	g.odd = !g.odd
+	for _, at := range graphs {
+		l.graphs[at].odd = !l.graphs[at].odd
+	}
 	return nil
 }
 

@@ -161,8 +161,9 @@ func TestOptimizers(t *testing.T) {
 		"average":    func(c *Config) { c.Average = 0.7 },
 		"lookahead":  func(c *Config) { c.Lookahead = Lookahead{Steps: 3, Rate: 0.4} },
 		"accumulate": func(c *Config) { c.Accumulate = 3 },
+		"parts":      func(c *Config) { c.Parts = 3 },
 		"all": func(c *Config) {
-			c.Optimizer, c.Clip, c.Average, c.Accumulate, c.Lookahead = DefaultMuon(), 0.3, 0.9, 2, Lookahead{Steps: 2, Rate: 0.5}
+			c.Optimizer, c.Clip, c.Average, c.Accumulate, c.Parts, c.Lookahead = DefaultMuon(), 0.3, 0.9, 2, 2, Lookahead{Steps: 2, Rate: 0.5}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,14 +179,17 @@ func TestOptimizers(t *testing.T) {
 				rate := Cosine(0.1, 0, 12).Warmup(2)(step)
 				sum := make([]float64, 8)
 				for range cfg.Accumulate {
-					for i := range 3 {
-						tr.Input("x")[i] = float32(r.NormFloat64())
-					}
-					for i := range 2 {
-						tr.Target("y")[i] = float32(r.NormFloat64())
-					}
-					for i, g := range f.gradient(tr.Input("x"), tr.Target("y")) {
-						sum[i] += g / float64(cfg.Accumulate)
+					for k := range cfg.Parts {
+						part := tr.Nth(k)
+						for i := range 3 {
+							part.Input("x")[i] = float32(r.NormFloat64())
+						}
+						for i := range 2 {
+							part.Target("y")[i] = float32(r.NormFloat64())
+						}
+						for i, g := range f.gradient(part.Input("x"), part.Target("y")) {
+							sum[i] += g / float64(cfg.Accumulate*cfg.Parts)
+						}
 					}
 					if err := tr.Step(rate); err != nil {
 						t.Fatal(err)
@@ -245,14 +249,17 @@ func TestGroups(t *testing.T) {
 func TestRestore(t *testing.T) {
 	rt := open(t)
 	cfg := DefaultConfig()
-	cfg.Optimizer, cfg.Average, cfg.Accumulate, cfg.Lookahead = DefaultMuon(), 0.9, 2, Lookahead{Steps: 2, Rate: 0.5}
+	cfg.Optimizer, cfg.Average, cfg.Accumulate, cfg.Parts, cfg.Lookahead = DefaultMuon(), 0.9, 2, 2, Lookahead{Steps: 2, Rate: 0.5}
 	net := convNet(t, rand.New(rand.NewPCG(8, 8)), 4, 8, 8, 2, 5)
 	run := func(tr *Trainer, from, to int) []byte {
 		t.Helper()
 		for step := from; step < to; step++ {
-			copy(tr.Input("x"), noise(len(tr.Input("x")), float64(step+1)))
-			for i := range tr.Labels() {
-				tr.Labels()[i] = int64((i + step) % 5)
+			for k := range cfg.Parts {
+				part := tr.Nth(k)
+				copy(part.Input("x"), noise(len(part.Input("x")), float64(step+k+1)))
+				for i := range part.Labels() {
+					part.Labels()[i] = int64((i + step) % 5)
+				}
 			}
 			if err := tr.Step(0.02); err != nil {
 				t.Fatal(err)

@@ -16,28 +16,44 @@ func data[T float32 | int64](t *Trainer, tensor string) []T {
 	return x
 }
 
+// Part is the inputs of one of the parts that a step runs, and what the last step made of them.
+type Part struct {
+	of     *Trainer
+	prefix string // of the names of its tensors
+}
+
+// Nth is a part, counted from zero, of Config.Parts.
+func (t *Trainer) Nth(i int) Part {
+	if i == 0 {
+		return Part{of: t}
+	}
+	return Part{t, fmt.Sprintf("%spart%d.", prefix, i)}
+}
+
 // Input is the memory of a float32 input of the model, row-major, to be written before Step; nil if there is none of that name.
-func (t *Trainer) Input(name string) []float32 {
-	if !slices.ContainsFunc(t.net.inputs, func(v value) bool { return v.name == name }) {
+func (p Part) Input(name string) []float32 {
+	if !slices.ContainsFunc(p.of.net.inputs, func(v value) bool { return v.name == name }) {
 		return nil
 	}
-	return data[float32](t, name)
+	return data[float32](p.of, p.prefix+name)
 }
 
 // Labels is the memory of the class of each sample, from zero; nil where the loss has none.
-func (t *Trainer) Labels() []int64 { return data[int64](t, labelsInput) }
+func (p Part) Labels() []int64 { return data[int64](p.of, p.prefix+labelsInput) }
 
 // SampleWeights is the memory of the weight of each sample, 1 at first: 0 leaves a sample out, as what fills a last batch.
-func (t *Trainer) SampleWeights() []float32 { return data[float32](t, weightsInput) }
+func (p Part) SampleWeights() []float32 { return data[float32](p.of, p.prefix+weightsInput) }
 
 // Target is the memory of what an output is to be; nil where the loss has no targets.
-func (t *Trainer) Target(output string) []float32 { return data[float32](t, targetInput+output) }
+func (p Part) Target(output string) []float32 { return data[float32](p.of, p.prefix+targetInput+output) }
 
 // Losses are those of the last step before its update. They are overwritten by the next.
-func (t *Trainer) Losses() []float32 { return data[float32](t, lossesOutput) }
+func (p Part) Losses() []float32 { return data[float32](p.of, p.prefix+lossesOutput) }
 
 // Output is what the model's output was in the last step, before its update; nil if its weights do not change it.
-func (t *Trainer) Output(name string) []float32 { return data[float32](t, nextOutput+"output."+name) }
+func (p Part) Output(name string) []float32 {
+	return data[float32](p.of, p.prefix+nextOutput+"output."+name)
+}
 
 // GradientNorm is the norm of all gradients in the last update before they were clipped; 0 where there is no limit.
 func (t *Trainer) GradientNorm() float32 {
@@ -67,12 +83,16 @@ func (t *Trainer) Parameters() []string {
 // Updates counts the updates so far.
 func (t *Trainer) Updates() int { return t.steps / t.Accumulate }
 
-// Step runs the model forward and backward on what the inputs hold, and, at every Accumulate-th call, updates the weights at this
-// learning rate. After an error the weights are as they were.
+// Step runs the model forward and backward on what the inputs of all parts hold, and, at every Accumulate-th call, updates the weights at
+// this learning rate. After an error the weights are as they were.
 func (t *Trainer) Step(rate float64) error {
-	for i, label := range t.Labels() {
-		if label < 0 || label >= t.classes {
-			return fmt.Errorf("training: label %d of sample %d: there are %d classes", label, i, t.classes)
+	parts := make([]int, t.Parts)
+	for k := range parts {
+		parts[k] = k
+		for i, label := range t.Nth(k).Labels() {
+			if label < 0 || label >= t.classes {
+				return fmt.Errorf("training: label %d of sample %d: there are %d classes", label, i, t.classes)
+			}
 		}
 	}
 	set := func(tensor string, x float32) {
@@ -88,11 +108,11 @@ func (t *Trainer) Step(rate float64) error {
 	if t.Lookahead.Steps > 0 {
 		set(syncInput, float32(truth(number%t.Lookahead.Steps == 0)))
 	}
-	if err := t.loop.Run(0); err != nil {
+	if err := t.loop.Run(parts...); err != nil {
 		return fmt.Errorf("training: %w", err)
 	}
-	if t.Accumulate > 1 && position == t.Accumulate-1 {
-		if err := t.loop.Run(1); err != nil {
+	if (t.Accumulate > 1 || t.Parts > 1) && position == t.Accumulate-1 {
+		if err := t.loop.Run(t.Parts); err != nil {
 			return fmt.Errorf("training: %w", err)
 		}
 	}
@@ -101,7 +121,7 @@ func (t *Trainer) Step(rate float64) error {
 }
 
 // Export writes the model with its present weights, for any ONNX Runtime: the graph that was given to New, but for these, and
-// for constants, which became initializers.
+// for constants, which became initializers. Running averages of batch normalizations are the means of those of all parts.
 // With averaged, weights that learn are their moving averages, which Config.Average must have asked for.
 func (t *Trainer) Export(averaged bool) ([]byte, error) {
 	if averaged && t.Average == 0 {
@@ -115,9 +135,17 @@ func (t *Trainer) Export(averaged bool) ([]byte, error) {
 		}
 	}
 	for _, r := range t.net.running {
-		if x := data[float32](t, r.GetName()); x != nil {
-			weights[r.GetName()] = x
+		first := data[float32](t, r.GetName())
+		if first == nil {
+			continue
 		}
+		mean := slices.Clone(first)
+		for i := 1; i < t.Parts; i++ {
+			for j, x := range data[float32](t, t.Nth(i).prefix+r.GetName()) {
+				mean[j] += (x - mean[j]) / float32(i+1)
+			}
+		}
+		weights[r.GetName()] = mean
 	}
 	return t.net.export(weights)
 }

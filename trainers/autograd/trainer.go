@@ -26,13 +26,14 @@ type Config struct {
 	Running    *float64  // how much stays of the running averages of batch normalizations at each batch; nil freezes these in them
 	Lookahead  Lookahead // none by default
 	Accumulate int       // calls of Step whose gradients are averaged for one update
-	Threads    int
+	Parts      int       // that run at the same time in each step, each on inputs of its own, and whose gradients are averaged
+	Threads    int       // of each part
 	Blocked    bool // convolve in the blocked layout where channels come by 16; refused where the processor cannot, see CanBlock
 }
 
 // DefaultConfig is SGD with Nesterov momentum on the cross-entropy of the first output, one thread, batch normalizations frozen.
 func DefaultConfig() Config {
-	return Config{Loss: CrossEntropy{}, Optimizer: SGD{Momentum: 0.9, Nesterov: true}, Accumulate: 1, Threads: 1}
+	return Config{Loss: CrossEntropy{}, Optimizer: SGD{Momentum: 0.9, Nesterov: true}, Accumulate: 1, Parts: 1, Threads: 1}
 }
 
 // Validate refuses what could not train.
@@ -63,8 +64,8 @@ func (c Config) Validate() error {
 	if c.Running != nil {
 		errs = append(errs, within("share that stays of running averages", *c.Running))
 	}
-	if c.Accumulate < 1 || c.Threads < 1 {
-		errs = append(errs, fmt.Errorf("accumulate %d, threads %d: must be at least 1", c.Accumulate, c.Threads))
+	if min(c.Accumulate, c.Parts, c.Threads) < 1 {
+		errs = append(errs, fmt.Errorf("accumulate %d, parts %d, threads %d: must be at least 1", c.Accumulate, c.Parts, c.Threads))
 	}
 	return errors.Join(errs...)
 }
@@ -72,6 +73,7 @@ func (c Config) Validate() error {
 // Trainer trains one model, whose weights stay in the runtime's reach from step to step. It is for one goroutine at a time.
 type Trainer struct {
 	settings
+	Part       // the first of them
 	net        *network
 	loop       *onnx.Loop
 	parameters []value
@@ -85,6 +87,7 @@ type Trainer struct {
 // among Operators is an error that names its node.
 func New(rt *onnx.Runtime, model []byte, cfg Config) (*Trainer, error) {
 	t := &Trainer{settings: settings{Config: cfg}}
+	t.Part = Part{of: t}
 	if err := t.load(rt, model); err != nil {
 		return nil, errors.Join(fmt.Errorf("training: %w", err), t.Close())
 	}
@@ -113,7 +116,7 @@ func (t *Trainer) load(rt *onnx.Runtime, model []byte) (err error) {
 	if t.loop, err = rt.LoadLoop(onnx.Config{Threads: t.Threads}, graphs...); err != nil {
 		return err
 	}
-	for _, p := range slices.Concat(t.net.parameters, t.net.running) {
+	for _, p := range t.net.parameters {
 		t.fill(p.GetName(), p)
 	}
 	for _, p := range t.net.parameters {
@@ -123,8 +126,14 @@ func (t *Trainer) load(rt *onnx.Runtime, model []byte) (err error) {
 			}
 		}
 	}
-	for i := range t.SampleWeights() {
-		t.SampleWeights()[i] = 1
+	for i := range t.Parts {
+		part := t.Nth(i)
+		for _, r := range t.net.running {
+			t.fill(part.prefix+r.GetName(), r)
+		}
+		for i := range part.SampleWeights() {
+			part.SampleWeights()[i] = 1
+		}
 	}
 	return nil
 }
@@ -148,7 +157,8 @@ const (
 	nextOutput   = prefix + "next."
 )
 
-// graphs writes one graph for a step, or two where gradients accumulate: one adds to them, and one uses them.
+// graphs writes one graph for a step; or, where gradients accumulate or are those of several parts, one for each part, that adds to them,
+// and then one that uses them.
 func (t *Trainer) graphs() ([]onnx.LoopGraph, *update, error) {
 	tp := newTape()
 	tp.blocked = t.Blocked
@@ -193,7 +203,7 @@ func (t *Trainer) graphs() ([]onnx.LoopGraph, *update, error) {
 			first.carry(tp.values[name], next)
 		}
 	}
-	if t.Accumulate == 1 {
+	if t.Accumulate == 1 && t.Parts == 1 {
 		first.step(&t.settings, t.parameters, tp.grads)
 		g, err := t.finish("step", first)
 		return []onnx.LoopGraph{g}, first, err
@@ -205,12 +215,68 @@ func (t *Trainer) graphs() ([]onnx.LoopGraph, *update, error) {
 		sum := first.input(sumState+p.name, p.kind, p.dims...)
 		first.carry(sum, first.add(first.mul(sum, keep), tp.grads[p.name]))
 		second.input(p.name, p.kind, p.dims...)
-		means[p.name] = second.scale(second.input(sum.name, p.kind, p.dims...), 1/float64(t.Accumulate))
+		all := second.input(sum.name, p.kind, p.dims...)
+		for i := 1; i < t.Parts; i++ {
+			all = second.add(all, second.input(t.Nth(i).prefix+sum.name, p.kind, p.dims...))
+		}
+		means[p.name] = second.scale(all, 1/float64(t.Accumulate*t.Parts))
 	}
 	second.step(&t.settings, t.parameters, means)
-	g1, err1 := t.finish("gradients", first)
-	g2, err2 := t.finish("update", second)
-	return []onnx.LoopGraph{g1, g2}, second, errors.Join(err1, err2)
+	g, err := t.finish("gradients", first)
+	if err != nil {
+		return nil, nil, err
+	}
+	graphs := []onnx.LoopGraph{g}
+	carried := slices.Clone(t.carried)
+	for i := 1; i < t.Parts; i++ {
+		prefix := t.Nth(i).prefix
+		part, err := first.part(g, prefix, t.parameters)
+		if err != nil {
+			return nil, nil, err
+		}
+		graphs = append(graphs, part)
+		for _, v := range carried {
+			t.carried = append(t.carried, value{prefix + v.name, v.kind, v.dims})
+		}
+	}
+	last, err := t.finish("update", second)
+	return append(graphs, last), second, err
+}
+
+// part is a graph of gradients with inputs and outputs of its own, but for the parameters and what all parts are told alike.
+func (u *update) part(g onnx.LoopGraph, prefix string, parameters []value) (onnx.LoopGraph, error) {
+	m := u.model()
+	names := map[string]string{}
+	for _, v := range m.GetGraph().GetInput() {
+		if name := v.GetName(); name != keepInput && !slices.ContainsFunc(parameters, func(p value) bool { return p.name == name }) {
+			names[name] = prefix + name
+		}
+	}
+	for _, v := range m.GetGraph().GetOutput() {
+		names[v.GetName()] = prefix + v.GetName()
+	}
+	m = proto.CloneOf(m)
+	for _, v := range slices.Concat(m.GetGraph().GetInput(), m.GetGraph().GetOutput()) {
+		if name, ok := names[v.GetName()]; ok {
+			v.Name = proto.String(name)
+		}
+	}
+	for _, n := range m.GetGraph().GetNode() {
+		for _, list := range [][]string{n.GetInput(), n.GetOutput()} {
+			for i, old := range list {
+				if name, ok := names[old]; ok {
+					list[i] = name
+				}
+			}
+		}
+	}
+	out := onnx.LoopGraph{Name: prefix + g.Name, Carry: map[string]string{}}
+	for from, to := range g.Carry {
+		out.Carry[names[from]] = names[to]
+	}
+	var err error
+	out.Model, err = proto.Marshal(m)
+	return out, err
 }
 
 // finish makes outputs of what is carried.
