@@ -18,6 +18,7 @@ type Config struct {
 
 	Epochs    int       `yaml:"epochs"`
 	Batch     int       `yaml:"batch"`        // images a step
+	Pass      int       `yaml:"pass"`         // images at most that go through the network at once, on one thread; batch normalizations see these
 	Optimizer string    `yaml:"optimizer"`    // sgd (Nesterov), adamw or muon
 	Rate      float64   `yaml:"rate"`         // the highest learning rate
 	Warmup    float64   `yaml:"warmup"`       // share of the steps in which the rate rises to it from a fifth
@@ -51,7 +52,7 @@ type Lookahead struct {
 // DefaultConfig trains a ConvNet-3 of width 64 for ten epochs.
 func DefaultConfig() Config {
 	return Config{
-		Network: "convnet3", Width: 64, Epochs: 10, Batch: 128, Optimizer: "sgd", Rate: 0.05, Warmup: 0.2, Momentum: 0.9, Decay: 5e-4, Running: 0.9,
+		Network: "convnet3", Width: 64, Epochs: 10, Batch: 128, Pass: 128, Optimizer: "sgd", Rate: 0.05, Warmup: 0.2, Momentum: 0.9, Decay: 5e-4, Running: 0.9,
 		Augment: DefaultAugment(), Threads: 1, Run: schemas.Run{RunID: "run", Attempt: 1},
 	}
 }
@@ -70,7 +71,7 @@ func (c Config) Validate() error {
 	}
 	refuse(c.Width < 0 || c.Width > 4096, "width: %d: must be 1 to 4096, or 0 for the network's usual", c.Width)
 	refuse(c.Epochs < 1 || c.Epochs > 100_000, "epochs: %d: must be 1 to 100000", c.Epochs)
-	refuse(c.Batch < 1, "batch: %d: must be at least 1", c.Batch)
+	refuse(c.Batch < 1 || c.Pass < 1, "batch: %d, pass: %d: must be at least 1", c.Batch, c.Pass)
 	refuse(!slices.Contains(optimizers, c.Optimizer), "optimizer: %q: must be one of %v", c.Optimizer, optimizers)
 	refuse(!(c.Rate > 0) || math.IsInf(c.Rate, 0), "rate: %g: must be above 0", c.Rate)
 	for name, x := range map[string]float64{"warmup": c.Warmup, "momentum": c.Momentum, "smoothing": c.Smoothing, "average": c.Average, "running": c.Running} {
@@ -111,12 +112,20 @@ func (c Config) schedule(steps int) autograd.Schedule {
 	return autograd.Triangle(c.Rate, 0.2, c.Warmup, c.Final, steps)
 }
 
+// passes divides a batch: into parts at the same time, each by so many calls of size images. The last slots may be one or some too many.
+func (c Config) passes(batch int) (parts, calls, size int) {
+	parts = min(c.Threads, batch)
+	calls = (batch + parts*c.Pass - 1) / (parts * c.Pass)
+	return parts, calls, (batch + parts*calls - 1) / (parts * calls)
+}
+
 // training is the configuration of the steps.
-func (c Config) training(inputs map[string][]int64, blocked bool) autograd.Config {
+func (c Config) training(batch int) autograd.Config {
 	a := autograd.DefaultConfig()
-	a.Inputs = inputs
-	a.Optimizer, a.Decay, a.Clip, a.Average, a.Threads, a.Blocked = c.optimizer(), c.Decay, c.Clip, c.Average, c.Threads, blocked
-	a.Running = &c.Running
+	a.Parts, a.Accumulate, _ = c.passes(batch)
+	a.Optimizer, a.Decay, a.Clip, a.Average = c.optimizer(), c.Decay, c.Clip, c.Average
+	running := math.Pow(c.Running, 1/float64(a.Accumulate))
+	a.Running = &running
 	a.Lookahead = autograd.Lookahead{Steps: c.Lookahead.Steps, Rate: c.Lookahead.Rate}
 	a.Groups = []autograd.Group{{Match: `^whiten\.weight$`, Frozen: true}}
 	if len(c.ONNX) == 0 && c.Network == "airbench" {

@@ -89,13 +89,13 @@ func resNet9(g *graph, x tensor, width, classes int, _ Images, _ Normalization) 
 	return x
 }
 
-// airbench has widths in the proportion 1:4:4. The whitening convolution is frozen, see Config.frozen.
+// airbench has widths in the proportion 1:4:4. Its first convolution keeps the 16 directions in which patches vary most and, as
+// the gains of its batch normalizations, does not learn.
 func airbench(g *graph, x tensor, width, classes int, train Images, in Normalization) tensor {
-	const kernel = 2
-	filters := whitening(train, in, kernel)
-	w := g.weight("whiten.weight", filters, 2*3*kernel*kernel, 3, kernel, kernel)
+	const kernel, filters = 3, 32
+	w := g.weight("whiten.weight", whitening(train, in, kernel, filters/2), filters, 3, kernel, kernel)
 	g.node("Conv", "whiten", []string{x.name, w}, integers("kernel_shape", kernel, kernel))
-	x = g.unary(activation, "whiten.activation", tensor{"whiten", 2 * 3 * kernel * kernel, x.side - kernel + 1})
+	x = g.unary(activation, "whiten.activation", tensor{"whiten", filters, x.side - kernel + 1})
 	for i, out := range []int{width, 4 * width, 4 * width} {
 		name := fmt.Sprintf("group%d.", i+1)
 		x = g.pool("MaxPool", name+"pool", g.conv3By(name+"conv1", x, out, 1, g.identity(x.channels, out)))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"gleaner/connectors/onnx"
@@ -64,6 +63,9 @@ type Trainer struct {
 	model       *autograd.Trainer
 	batch       int
 	steps       int // of one epoch
+	parts       int // of a batch, at the same time
+	calls       int // one after the other
+	size        int // images of each of both
 	fingerprint string
 	ends
 	progress
@@ -117,9 +119,11 @@ func (t *Trainer) load() error {
 	if err != nil {
 		return err
 	}
-	shapes := map[string][]int64{t.input: {int64(t.batch), 3, int64(t.train.Side), int64(t.train.Side)}}
-	cfg := t.cfg.training(shapes, autograd.CanBlock(t.rt))
+	cfg := t.cfg.training(t.batch)
+	t.parts, t.calls, t.size = t.cfg.passes(t.batch)
+	cfg.Inputs = map[string][]int64{t.input: {int64(t.size), 3, int64(t.train.Side), int64(t.train.Side)}}
 	cfg.Loss = autograd.CrossEntropy{Logits: t.logits, Smoothing: t.cfg.Smoothing}
+	cfg.Blocked = autograd.CanBlock(t.rt)
 	t.model, err = autograd.New(t.rt, file, cfg)
 	return err
 }
@@ -161,55 +165,6 @@ func (t *Trainer) file() (file []byte, err error) {
 	}
 	t.ends = ends{inputName, logitsName, embeddingName}
 	return n.write(t.cfg, t.train, t.normal)
-}
-
-// prepared is a batch of inputs.
-type prepared struct {
-	inputs []float32 // [batch, 3, side, side]
-	index  []int     // of the images; those past size fill the batch up
-	size   int
-}
-
-// prepare makes the batch of a step.
-func (t *Trainer) prepare(step int, perm []int, into prepared) prepared {
-	epoch, at := step/t.steps, step%t.steps*t.batch
-	into.size = min(t.batch, len(perm)-at)
-	size := 3 * t.train.Side * t.train.Side
-	for i := range into.index {
-		k := perm[(at+i)%len(perm)]
-		into.index[i] = k
-		v := t.cfg.Augment.view(t.cfg.Seed, epoch, k, t.train.Side)
-		t.cfg.Augment.render(into.inputs[i*size:(i+1)*size], t.train.image(k), t.train.Side, v, t.table)
-	}
-	return into
-}
-
-// batches prepares one batch ahead, from a step on, until ctx ends. What is taken is given back by sending it to free.
-func (t *Trainer) batches(ctx context.Context, step, until int) (ready <-chan prepared, free chan<- prepared) {
-	out, back := make(chan prepared, 1), make(chan prepared, 2)
-	for range cap(back) {
-		back <- prepared{inputs: make([]float32, t.batch*3*t.train.Side*t.train.Side), index: make([]int, t.batch)}
-	}
-	go func() {
-		defer close(out)
-		var perm []int
-		for ; step < until; step++ {
-			if perm == nil || step%t.steps == 0 {
-				perm = order(t.cfg.Seed, step/t.steps, t.train.Len())
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case b := <-back:
-				select {
-				case out <- t.prepare(step, perm, b):
-				case <-ctx.Done():
-					return
-				}
-			}
-		}
-	}()
-	return out, back
 }
 
 // rowsAtOnce is how many rows are gathered for a call of Hooks.Losses.
@@ -300,37 +255,59 @@ func (t *Trainer) run(ctx context.Context, hooks Hooks) (Result, error) {
 
 // present does one step and adds its rows.
 func (t *Trainer) present(b prepared, rate float64, rows *schemas.Losses) (tally, error) {
-	copy(t.model.Input(t.input), b.inputs)
-	for i, k := range b.index {
-		t.model.Labels()[i] = int64(t.train.Labels[k])
-		t.model.SampleWeights()[i] = 1
-		if i >= b.size {
-			t.model.SampleWeights()[i] = 0
+	outcomes, norms := make([]outcome, b.size), make([]float32, b.size)
+	for call := range t.calls {
+		for part := range t.parts {
+			t.feed(t.model.Nth(part), b, call*t.parts+part)
+		}
+		if err := t.model.Step(rate); err != nil {
+			return tally{}, err
+		}
+		for part := range t.parts {
+			t.read(t.model.Nth(part), b, call*t.parts+part, outcomes, norms)
 		}
 	}
-	if err := t.model.Step(rate); err != nil {
-		return tally{}, err
-	}
-	logits, embeddings := t.model.Output(t.logits), t.model.Output(t.embedding)
-	classes, dim := len(logits)/t.batch, len(embeddings)/t.batch
-	epoch := t.step / t.steps
-	run := t.cfg.Run
+	run, epoch := t.cfg.Run, t.step/t.steps
 	var sum tally
-	for i, k := range b.index[:b.size] {
-		o := outcomeOf(logits[i*classes:(i+1)*classes], t.train.Labels[k])
+	for i, o := range outcomes {
+		k := b.index[i]
 		rows.Append(schemas.LossRow{
 			RunID: run.RunID, Attempt: run.Attempt, Model: run.Model, Dataset: run.Dataset,
 			SampleID: t.train.Samples[k], ObjectID: t.train.object(k), Lineage: t.train.lineage(k), Epoch: uint32(epoch), Step: uint64(t.step),
-			Loss: o.loss, Correct: o.correct, Margin: o.margin, PTrue: o.pTrue, EL2N: o.el2n,
-			EmbNorm: norm(embeddings[i*dim : (i+1)*dim]), Forgot: t.was[k] && !o.correct,
+			Loss: o.loss, Correct: o.correct, Margin: o.margin, PTrue: o.pTrue, EL2N: o.el2n, EmbNorm: norms[i], Forgot: t.was[k] && !o.correct,
 		})
 		t.was[k] = o.correct
 		sum.add(o)
 	}
 	t.sum.count, t.sum.correct, t.sum.loss = t.sum.count+sum.count, t.sum.correct+sum.correct, t.sum.loss+sum.loss
 	t.step++
-	runtime.KeepAlive(t.model)
 	return sum, nil
+}
+
+// feed writes the inputs of one pass.
+func (t *Trainer) feed(part autograd.Part, b prepared, pass int) {
+	images := part.Input(t.input)
+	copy(images, b.inputs[pass*len(images):])
+	labels, weights := part.Labels(), part.SampleWeights()
+	for row := range labels {
+		i := row*t.parts*t.calls + pass
+		labels[row], weights[row] = int64(t.train.Labels[b.index[i]]), 1
+		if i >= b.size {
+			weights[row] = 0
+		}
+	}
+}
+
+// read takes what one pass says of its images.
+func (t *Trainer) read(part autograd.Part, b prepared, pass int, outcomes []outcome, norms []float32) {
+	logits, embeddings := part.Output(t.logits), part.Output(t.embedding)
+	classes, dim := len(logits)/t.size, len(embeddings)/t.size
+	for row := range t.size {
+		if i := row*t.parts*t.calls + pass; i < b.size {
+			outcomes[i] = outcomeOf(logits[row*classes:(row+1)*classes], t.train.Labels[b.index[i]])
+			norms[i] = norm(embeddings[row*dim : (row+1)*dim])
+		}
+	}
 }
 
 func (s *tally) add(o outcome) {
@@ -389,6 +366,7 @@ func (t *Trainer) end(result Result) (Result, error) {
 		result.Run.Metrics["val_accuracy"] = t.best
 	}
 	result.Run.Finished = time.Now().UTC()
+	t.cfg.Run = result.Run
 	return result, nil
 }
 

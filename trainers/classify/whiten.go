@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// whitening returns filters [2·D, 3, kernel, kernel], D = 3·kernel², that give the patches of training images uncorrelated
-// outputs of variance one, and the negatives of these filters (Page 2018, "How to train your ResNet", part 7; arXiv 2404.00498).
-// Patches are those of at most 5,000 images.
-func whitening(train Images, in Normalization, kernel int) []float32 {
+// whitening returns filters [2·keep, 3, kernel, kernel] that give the patches of training images uncorrelated outputs of variance one,
+// the first of the largest part of their variance, and the negatives of these filters (Page 2018, "How to train your ResNet", part 7;
+// arXiv 2404.00498). Patches are those of at most 5,000 images.
+func whitening(train Images, in Normalization, kernel, keep int) []float32 {
 	const most, epsilon = 5000, 5e-4
 	d, side := 3*kernel*kernel, train.Side
 	cov := make([][]float64, d)
@@ -52,12 +52,12 @@ func whitening(train Images, in Normalization, kernel int) []float32 {
 		}
 		return 1
 	})
-	filters := make([]float32, 2*d*d)
-	for row, k := range order {
+	filters := make([]float32, 2*keep*d)
+	for row, k := range order[:keep] {
 		gain := 1 / math.Sqrt(max(values[k], 0)+epsilon)
 		for i := range d {
 			v := float32(vectors[i][k] * gain)
-			filters[row*d+i], filters[(d+row)*d+i] = v, -v
+			filters[row*d+i], filters[(keep+row)*d+i] = v, -v
 		}
 	}
 	return filters
