@@ -72,10 +72,6 @@ func (t *Trainer) Checkpoint() ([]byte, error) {
 	if !math.IsNaN(t.last) {
 		h.Held = &t.last
 	}
-	head, err := json.Marshal(h)
-	if err != nil {
-		return nil, err
-	}
 	state, err := t.model.Save()
 	if err != nil {
 		return nil, err
@@ -86,12 +82,25 @@ func (t *Trainer) Checkpoint() ([]byte, error) {
 			bits[i/8] |= 1 << (i % 8)
 		}
 	}
+	return encodeCheckpoint(h, bits, state, t.bestFile)
+}
+
+func encodeCheckpoint(h header, bits, state, best []byte) ([]byte, error) {
+	head, err := json.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
 	var body []byte
-	for _, part := range [][]byte{head, bits, state, t.bestFile} {
+	for _, part := range [][]byte{head, bits, state, best} {
 		body = append(binary.BigEndian.AppendUint64(body, uint64(len(part))), part...)
 	}
+	return sealed(body), nil
+}
+
+// sealed puts what begins a checkpoint before the rest.
+func sealed(body []byte) []byte {
 	sum := sha256.Sum256(body)
-	return append(append([]byte(checkpointMagic), sum[:]...), body...), nil
+	return append(append([]byte(checkpointMagic), sum[:]...), body...)
 }
 
 // Restore goes back to a checkpoint of a Trainer of the same configuration and images; its run goes on under the same id, with the

@@ -26,6 +26,7 @@ type Config struct {
 	Momentum  float64   `yaml:"momentum"`     // in [0, 1); of sgd and muon
 	Decay     float64   `yaml:"weight_decay"` // of weights, not of gains and biases, times the rate
 	BiasRate  float64   `yaml:"bias_rate"`    // by which the rate of biases of normalizations is multiplied; 0 for 1
+	HeadRate  float64   `yaml:"head_rate"`    // by which that of the last layer is multiplied; 0 for 1
 	Clip      float64   `yaml:"clip"`         // largest norm of the gradients; 0 for no limit
 	Smoothing float64   `yaml:"smoothing"`    // share of each label that is spread over all classes; losses are reported without
 	Average   float64   `yaml:"average"`      // how much stays of a moving average of the weights each step, which is then what is tested and exported; 0 for none
@@ -78,7 +79,7 @@ func (c Config) Validate() error {
 		refuse(!(x >= 0 && x < 1), "%s: %g: must be at least 0 and below 1", name, x)
 	}
 	refuse(!(c.Final >= 0 && c.Final <= 1), "final_rate: %g: must be 0 to 1", c.Final)
-	for name, x := range map[string]float64{"weight_decay": c.Decay, "bias_rate": c.BiasRate, "clip": c.Clip} {
+	for name, x := range map[string]float64{"weight_decay": c.Decay, "bias_rate": c.BiasRate, "head_rate": c.HeadRate, "clip": c.Clip} {
 		refuse(!(x >= 0) || math.IsInf(x, 0), "%s: %g: must be at least 0", name, x)
 	}
 	refuse(c.Threads < 1, "threads: %d: must be at least 1", c.Threads)
@@ -100,9 +101,7 @@ func (c Config) optimizer() autograd.Optimizer {
 	case "adamw":
 		return autograd.DefaultAdamW()
 	case "muon":
-		m := autograd.DefaultMuon()
-		m.Momentum, m.Others = c.Momentum, sgd
-		return m
+		return autograd.Muon{Momentum: c.Momentum, Nesterov: true, Steps: 3, Unit: true, Others: autograd.SGD{Momentum: 0.85, Nesterov: true}}
 	}
 	return sgd
 }
@@ -130,6 +129,12 @@ func (c Config) training(batch int) autograd.Config {
 	a.Groups = []autograd.Group{{Match: `^whiten\.weight$`, Frozen: true}}
 	if len(c.ONNX) == 0 && c.Network == "airbench" {
 		a.Groups = append(a.Groups, autograd.Group{Match: `norm\d\.weight$`, Frozen: true})
+	}
+	if head := (autograd.Group{Match: `^head\.`, Rate: c.HeadRate}); len(c.ONNX) == 0 {
+		if c.Optimizer == "muon" {
+			head.Optimizer = autograd.SGD{Momentum: 0.85, Nesterov: true}
+		}
+		a.Groups = append(a.Groups, head)
 	}
 	if c.BiasRate > 0 {
 		a.Groups = append(a.Groups, autograd.Group{Match: `norm.*\.bias$`, Rate: c.BiasRate})

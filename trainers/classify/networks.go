@@ -105,7 +105,7 @@ func airbench(g *graph, x tensor, width, classes int, train Images, in Normaliza
 	}
 	g.node("GlobalMaxPool", "pool", []string{x.name})
 	x = g.flat(tensor{"pool", x.channels, 1})
-	head := g.normal(classes*x.channels, 1)
+	head := g.normal(classes*x.channels, 1/math.Sqrt(float64(3*x.channels)))
 	g.node("Gemm", logitsName, []string{x.name, g.weight("head.weight", head, classes, x.channels)}, integer("transB", 1), float("alpha", 1.0/9))
 	return x
 }
