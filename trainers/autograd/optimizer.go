@@ -110,7 +110,8 @@ func (u *update) follow(name string, p learned, x value, beta float64) value {
 type Muon struct {
 	Momentum float64 // in [0, 1)
 	Nesterov bool
-	Steps    int // of the Newton-Schulz iteration
+	Steps    int  // of the Newton-Schulz iteration
+	Unit     bool // before each update a weight is scaled so that its rows have a mean square norm of 1, as after a normalization it may be
 	Others   Optimizer
 }
 
@@ -147,6 +148,10 @@ func (m Muon) next(u *update, p learned) value {
 	}
 	if rows > cols {
 		x = u.transpose(x, 1, 0)
+	}
+	if m.Unit {
+		norm := u.unary("Sqrt", u.total(u.mul(p.value, p.value)))
+		p.value = u.mul(p.value, u.div(u.scalar(p.kind, math.Sqrt(float64(rows))), u.shift(norm, 1e-7)))
 	}
 	return u.less(p, u.scale(u.reshape(x, p.dims...), math.Sqrt(max(1, float64(rows)/float64(cols)))))
 }

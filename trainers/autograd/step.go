@@ -45,7 +45,9 @@ func (p Part) Labels() []int64 { return data[int64](p.of, p.prefix+labelsInput) 
 func (p Part) SampleWeights() []float32 { return data[float32](p.of, p.prefix+weightsInput) }
 
 // Target is the memory of what an output is to be; nil where the loss has no targets.
-func (p Part) Target(output string) []float32 { return data[float32](p.of, p.prefix+targetInput+output) }
+func (p Part) Target(output string) []float32 {
+	return data[float32](p.of, p.prefix+targetInput+output)
+}
 
 // Losses are those of the last step before its update. They are overwritten by the next.
 func (p Part) Losses() []float32 { return data[float32](p.of, p.prefix+lossesOutput) }

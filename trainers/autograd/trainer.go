@@ -28,7 +28,7 @@ type Config struct {
 	Accumulate int       // calls of Step whose gradients are averaged for one update
 	Parts      int       // that run at the same time in each step, each on inputs of its own, and whose gradients are averaged
 	Threads    int       // of each part
-	Blocked    bool // convolve in the blocked layout where channels come by 16; refused where the processor cannot, see CanBlock
+	Blocked    bool      // convolve in the blocked layout where channels come by 16; refused where the processor cannot, see CanBlock
 }
 
 // DefaultConfig is SGD with Nesterov momentum on the cross-entropy of the first output, one thread, batch normalizations frozen.

@@ -82,6 +82,7 @@ func (c Config) Validate() error {
 	for name, x := range map[string]float64{"weight_decay": c.Decay, "bias_rate": c.BiasRate, "head_rate": c.HeadRate, "clip": c.Clip} {
 		refuse(!(x >= 0) || math.IsInf(x, 0), "%s: %g: must be at least 0", name, x)
 	}
+	refuse(c.Lookahead.Steps < 0 || c.Lookahead.Steps > 0 && !(c.Lookahead.Rate > 0 && c.Lookahead.Rate <= 1), "lookahead: %d steps at rate %g: the rate must be above 0 and at most 1", c.Lookahead.Steps, c.Lookahead.Rate)
 	refuse(c.Threads < 1, "threads: %d: must be at least 1", c.Threads)
 	refuse(c.Patience < 0 || c.Checkpoint < 0, "patience: %d, checkpoint: %d: must be at least 0", c.Patience, c.Checkpoint)
 	refuse(c.Run.RunID == "" || c.Run.Attempt < 1, "run: id %q, attempt %d: an id and an attempt from 1 on are needed", c.Run.RunID, c.Run.Attempt)

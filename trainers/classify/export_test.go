@@ -1,0 +1,145 @@
+package classify
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"gleaner/connectors/onnx"
+	"gleaner/schemas"
+)
+
+// TestExport compares logits of the training graph with those of the exported file on the same inputs. Batch normalizations standardize
+// a training batch by itself: with running averages of the last batch alone the file does the same. All samples count for the
+// averages, so one pass is compared.
+func TestExport(t *testing.T) {
+	rt := open(t)
+	train := stripes(48, 16, 1)
+	for _, name := range Networks() {
+		t.Run(name, func(t *testing.T) {
+			cfg := small(name)
+			cfg.Running, cfg.Epochs = 0, 1
+			tr := newTrainer(t, rt, cfg, train, Images{})
+			run(t, tr, 0)
+			served := serves(t, rt, tr)
+			b := tr.prepare(0, order(1, 0, train.Len()), prepared{inputs: make([]float32, tr.slots()*3*16*16), index: make([]int, tr.slots())})
+			var rows schemas.Losses
+			if _, err := tr.present(b, 0, &rows); err != nil {
+				t.Fatal(err)
+			}
+			logits := slices.Clone(tr.model.Output(tr.logits))
+			for i, v := range served(b.inputs) {
+				if d := math.Abs(float64(v - logits[i])); !(d <= 1e-5*max(1, math.Abs(float64(v)))) {
+					t.Fatalf("logit %d: served %g, in training %g", i, v, logits[i])
+				}
+			}
+		})
+	}
+}
+
+// serves returns what runs the exported file on batches, loaded when it is called.
+func serves(t *testing.T, rt *onnx.Runtime, tr *Trainer) func(inputs []float32) []float32 {
+	return func(inputs []float32) []float32 {
+		t.Helper()
+		file, err := tr.Export()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := 3 * tr.train.Side * tr.train.Side
+		s, err := rt.LoadBytes("exported", file, onnx.DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if out := s.Outputs(); len(out) != 1 || !slices.Equal(out[0].Shape, []int64{1, int64(len(tr.train.Classes))}) {
+			t.Errorf("outputs %v, want logits alone", out)
+		}
+		var logits []float32
+		for i := 0; i < len(inputs); i += size {
+			err := s.Run(t.Context(), func(in [][]float32) error { copy(in[0], inputs[i:i+size]); return nil }, func(out [][]float32) error {
+				logits = append(logits, out[0]...)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return logits
+	}
+}
+
+// TestMetadata reads from the file how it is served and what it was trained by.
+func TestMetadata(t *testing.T) {
+	rt := open(t)
+	cfg := small("convnet3")
+	cfg.Run.Dataset, cfg.Epochs = "stripes", 1
+	cfg.Normalize = &Normalization{Mean: [3]float32{1, 2, 3}, Std: [3]float32{4, 5, 6}}
+	tr := newTrainer(t, rt, cfg, stripes(32, 16, 1), stripes(16, 16, 2))
+	properties, err := onnx.Metadata(run(t, tr, 0).file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := schemas.ParseModelMetadata(properties)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := m.Decode.Input
+	if !slices.Equal(m.Classes, []string{"across", "down", "diagonal"}) || m.Decode.Decoder != "classifier" || in.Width != 16 || in.Mean[1] != 2 || in.Std[2] != 6 {
+		t.Errorf("%+v", m)
+	}
+	if m.Run == nil || m.Run.Dataset != "stripes" || m.Run.Epochs != 1 || m.Run.Rows != 32 || !(m.Run.Metrics["val_accuracy"] > 0) {
+		t.Errorf("run %+v", m.Run)
+	}
+}
+
+// TestImported goes on from an exported classifier: as it is with as many classes, and with another last layer for more.
+func TestImported(t *testing.T) {
+	rt := open(t)
+	train := stripes(60, 16, 1)
+	cfg := small("resnet9")
+	first := newTrainer(t, rt, cfg, train, Images{})
+	file := run(t, first, 0).file
+	logits, err := first.Logits(t.Context(), train, Views{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.ONNX, cfg.Normalize = file, &first.normal
+	again := newTrainer(t, rt, cfg, train, Images{})
+	same, err := again.Logits(t.Context(), train, Views{})
+	if err != nil || !slices.Equal(logits, same) {
+		t.Errorf("an imported classifier gives other logits: %v", err)
+	}
+	more := train
+	more.Classes = append(slices.Clone(train.Classes), "dots", "plain")
+	more.Labels = slices.Clone(train.Labels)
+	more.Labels[7] = 4
+	r := run(t, newTrainer(t, rt, cfg, more, Images{}), 0)
+	last := r.result.Epochs[len(r.result.Epochs)-1]
+	if last.Accuracy < 0.8 || r.rows.EmbNorm[0] <= 0 {
+		t.Errorf("five classes: %+v, embedding norm %g", last, r.rows.EmbNorm[0])
+	}
+	if served := serves(t, rt, newTrainer(t, rt, cfg, more, Images{}))(make([]float32, 3*16*16)); len(served) != 5 {
+		t.Errorf("%d logits", len(served))
+	}
+	cfg.ONNX = file[:len(file)/2]
+	if _, err := New(rt, cfg, train, Images{}); err == nil {
+		t.Error("half a file was imported")
+	}
+}
+
+// TestPatience stops when held-out accuracy does not rise any more, and ends with the best weights.
+func TestPatience(t *testing.T) {
+	rt := open(t)
+	cfg := small("convnet3")
+	cfg.Epochs, cfg.Patience = 50, 2
+	held := stripes(30, 16, 2)
+	tr := newTrainer(t, rt, cfg, stripes(60, 16, 1), held)
+	r := run(t, tr, 0).result
+	if done := len(r.Epochs); !r.Stopped || done >= 50 || r.Best != done-3 || r.Run.Metrics["val_accuracy"] != r.Epochs[r.Best].Held {
+		t.Errorf("%+v", r)
+	}
+	if now, err := tr.Evaluate(context.Background(), held, Views{}); err != nil || now != r.Epochs[r.Best].Held {
+		t.Errorf("accuracy of the best weights %g, %v", now, err)
+	}
+}
