@@ -25,16 +25,28 @@ func convForward(t *tape, n node) (value, error) {
 	if n.given(2) {
 		bias = n.in[2]
 	}
-	return t.blockedConv(x, weight, bias, windowOf(n, weight.dims[2:], x.dims[2:], out), out), nil
+	return t.blockedConv(x, t.filters(weight), bias, windowOf(n, weight.dims[2:], x.dims[2:], out), out), nil
 }
 
-// blockedConv is Conv of x by weight [O, C, h, w] and a bias, which may be absent, to [N, O, out…].
-func (t *tape) blockedConv(x, weight, bias value, w window, out []int64) value {
+// filters are a weight [O, C, h, w] in the blocked layout.
+func (t *tape) filters(weight value) value {
+	o, c, h, w := weight.dims[0], weight.dims[1], weight.dims[2], weight.dims[3]
+	blocks := t.reshape(weight, o/block, block, c/block, block, h, w)
+	return t.reshape(t.transpose(blocks, 0, 2, 4, 5, 3, 1), weight.dims...)
+}
+
+// turnedFilters are those of the weight that a convolution's gradient goes back through: turned around, from O channels to C.
+func (t *tape) turnedFilters(weight value) value {
+	o, c, h, w := weight.dims[0], weight.dims[1], weight.dims[2], weight.dims[3]
+	blocks := t.transpose(t.reshape(weight, o/block, block, c/block, block, h, w), 2, 0, 4, 5, 1, 3)
+	return t.reshape(t.flipped(t.reshape(blocks, c/block, o/block, h, w, block*block), 2, 3), c, o, h, w)
+}
+
+// blockedConv is Conv of x by filters [O, C, h, w] in the blocked layout and a bias, which may be absent, to [N, O, out…].
+func (t *tape) blockedConv(x, filters, bias value, w window, out []int64) value {
 	const domain = "com.microsoft.nchwc."
-	o, c := weight.dims[0], weight.dims[1]
+	o := filters.dims[0]
 	dims := append([]int64{x.dims[0], o}, out...)
-	filters := t.reshape(weight, o/block, block, c/block, block, w.kernel[0], w.kernel[1])
-	filters = t.reshape(t.transpose(filters, 0, 2, 4, 5, 3, 1), weight.dims...)
 	inputs := []value{t.op(domain+"ReorderInput", x.kind, x.dims, []value{x}), filters}
 	if bias.ok() {
 		inputs = append(inputs, bias)
@@ -58,7 +70,7 @@ func CanBlock(rt *onnx.Runtime) bool {
 	x := t.add(t.floats(float32s, []int64{1, n, 3, 3}, numbers[:9*n]...), t.input("zero", float32s, 1)) // a graph needs an input
 	weight := t.floats(float32s, []int64{n, n, 3, 3}, numbers...)
 	w := window{kernel: []int64{3, 3}, strides: []int64{1, 1}, dilations: []int64{1, 1}, before: []int64{1, 1}, after: []int64{1, 1}}
-	plain, blocked := t.conv(x, weight, w, 1, []int64{3, 3}), t.blockedConv(x, weight, value{}, w, []int64{3, 3})
+	plain, blocked := t.conv(x, weight, w, 1, []int64{3, 3}), t.blockedConv(x, t.filters(weight), value{}, w, []int64{3, 3})
 	worst := t.reduce("ReduceMax", t.reshape(t.unary("Abs", t.sub(plain, blocked)), 9*n), true, 0)
 	t.output("worst", worst)
 	traced, err := rt.Trace(t.model(), []string{"worst"}, func(string) bool { return true })

@@ -40,18 +40,16 @@ func (t *tape) convDataGrad(d, weight value, w window, group int64, dims []int64
 	depthwise := dims[1] == group && d.dims[1] == group
 	switch {
 	case fits && depthwise:
-		return t.conv(d, t.flipped(weight), turned, group, dims[2:])
+		return t.conv(d, t.flipped(weight, iota64(weight.rank())[2:]...), turned, group, dims[2:])
 	case fits && t.canBlock(d, dims[1], group):
-		return t.blockedConv(d, t.transpose(t.flipped(weight), 1, 0, 2, 3), value{}, turned, dims[2:])
+		return t.blockedConv(d, t.turnedFilters(weight), value{}, turned, dims[2:])
 	}
 	return t.back(d, weight, w, group, dims[2:])
 }
 
-// flipped turns a kernel around in its spatial dimensions.
-func (b *builder) flipped(weight value) value {
-	r := weight.rank() - 2
-	minus := func(x int64) value { return b.ints(slices.Repeat([]int64{x}, r)...) }
-	axes := iota64(weight.rank())[2:]
+// flipped turns a kernel around in these dimensions.
+func (b *builder) flipped(weight value, axes ...int64) value {
+	minus := func(x int64) value { return b.ints(slices.Repeat([]int64{x}, len(axes))...) }
 	return b.op("Slice", weight.kind, weight.dims, []value{weight, minus(-1), minus(math.MinInt64), b.ints(axes...), minus(-1)})
 }
 

@@ -38,21 +38,29 @@ func (t *tape) depthwiseWeightGrad(x, d value, w window) value {
 	return t.reshape(sum, append([]int64{o, 1}, w.kernel...)...)
 }
 
-// offsetWeightGrad is one product over all samples and places for each place in the kernel, channels last.
+// offsetWeightGrad is one product over samples and places for each place in the kernel. It is of channels by rows, as the
+// gradient lies in memory already, and rows by channels; the runtime divides few groups of samples among threads better than one
+// long product.
 func (t *tape) offsetWeightGrad(x, d value, w window) value {
 	r := x.rank()
 	last := append(append([]int64{0}, iota64(r)[2:]...), 1)
 	axes := iota64(r - 1)[1:]
-	c, o := x.dims[1], d.dims[1]
-	rows := d.size() / o
+	n, c, o := x.dims[0], x.dims[1], d.dims[1]
+	groups := int64(4)
+	for n%groups != 0 {
+		groups /= 2
+	}
+	rows := d.size() / o / groups
+	places := product(d.dims[2:])
+	gradient := t.reshape(t.transpose(t.reshape(d, groups, n/groups, o, places), 0, 2, 1, 3), groups, o, rows)
 	seen := t.padded(t.transpose(x, last...), w, axes)
-	gradient := t.reshape(t.transpose(d, last...), rows, o)
 	var each []value
 	for _, offset := range w.offsets() {
-		s := t.reshape(t.seen(seen, w, offset, d.dims[2:], axes), rows, c)
-		each = append(each, t.reshape(t.gemm(gradient, s, true, false), 1, o*c))
+		s := t.reshape(t.seen(seen, w, offset, d.dims[2:], axes), groups, rows, c)
+		each = append(each, t.reshape(t.matmul(gradient, s), 1, groups, o*c))
 	}
-	return t.reshape(t.transpose(t.concat(0, each...), 1, 0), append([]int64{o, c}, w.kernel...)...)
+	sums := t.sum(t.concat(0, each...), false, 1)
+	return t.reshape(t.transpose(sums, 1, 0), append([]int64{o, c}, w.kernel...)...)
 }
 
 // columnWeightGrad is one product for each sample and group, of all places in the kernel at once (im2col, Chellapilla et al.
