@@ -123,8 +123,16 @@ func (f *follower) update(cfg Config, g []float64, rate float64, number int) {
 			f.first[i] = o.Momentum*f.first[i] + g[i]
 			direction[i] = g[i] + o.Momentum*f.first[i]
 		}
+		scale := 1.0
+		if o.Unit {
+			norm := 0.0
+			for _, w := range before[:6] {
+				norm += w * w
+			}
+			scale = math.Sqrt(3 / norm)
+		}
 		for i, v := range orthogonal(direction, o.Steps) {
-			f.w[i] -= rate * (v + decay(i)*before[i])
+			f.w[i] = scale*before[i] - rate*(v+decay(i)*scale*before[i])
 		}
 		adam(6, o.Others.(AdamW))
 		adam(7, o.Others.(AdamW))
@@ -157,6 +165,11 @@ func TestOptimizers(t *testing.T) {
 		"nesterov":   func(c *Config) { c.Optimizer = SGD{Momentum: 0.8, Nesterov: true} },
 		"adamw":      func(c *Config) { c.Optimizer = DefaultAdamW() },
 		"muon":       func(c *Config) { c.Optimizer = DefaultMuon() },
+		"unit muon": func(c *Config) {
+			m := DefaultMuon()
+			m.Unit = true
+			c.Optimizer = m
+		},
 		"clip":       func(c *Config) { c.Clip = 0.1 },
 		"average":    func(c *Config) { c.Average = 0.7 },
 		"lookahead":  func(c *Config) { c.Lookahead = Lookahead{Steps: 3, Rate: 0.4} },
