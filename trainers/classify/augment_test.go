@@ -181,8 +181,11 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	if err := DefaultConfig().Validate(); err != nil {
-		t.Error(err)
+	for _, name := range append(Networks(), "vgg") {
+		cfg, err := Recipe(name)
+		if known := name != "vgg"; (err == nil) != known || known && cfg.Validate() != nil {
+			t.Errorf("recipe of %s: %v, %v", name, err, cfg.Validate())
+		}
 	}
 	bad := stripes(6, 8, 1)
 	bad.Labels[3] = 9

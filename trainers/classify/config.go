@@ -102,7 +102,7 @@ func (c Config) optimizer() autograd.Optimizer {
 	case "adamw":
 		return autograd.DefaultAdamW()
 	case "muon":
-		return autograd.Muon{Momentum: c.Momentum, Nesterov: true, Steps: 3, Unit: true, Others: autograd.SGD{Momentum: 0.85, Nesterov: true}}
+		return autograd.Muon{Momentum: c.Momentum, Nesterov: true, Steps: 3, Unit: len(c.ONNX) == 0, Others: autograd.SGD{Momentum: 0.85, Nesterov: true}}
 	}
 	return sgd
 }
