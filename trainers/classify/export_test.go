@@ -143,3 +143,28 @@ func TestPatience(t *testing.T) {
 		t.Errorf("accuracy of the best weights %g, %v", now, err)
 	}
 }
+
+// FuzzAdopt wants no panic, and a last layer of so many classes where there is no error.
+func FuzzAdopt(f *testing.F) {
+	n, err := networkNamed("resnet9")
+	if err != nil {
+		f.Fatal(err)
+	}
+	im := stripes(3, 8, 1)
+	file, err := n.write(Config{Width: 1}, im, im.Measure())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(file, 3)
+	f.Add(file, 5)
+	f.Fuzz(func(t *testing.T, data []byte, classes int) {
+		classes = max(min(classes, 10), 2)
+		out, e, err := adopt(data, 8, classes, 1)
+		if err != nil {
+			return
+		}
+		if again, e2, err := adopt(out, 8, classes, 1); err != nil || e != e2 || !slices.Equal(out, again) {
+			t.Errorf("what was adopted is adopted as another: %+v, %+v, %v", e, e2, err)
+		}
+	})
+}

@@ -61,7 +61,7 @@ func (g importedGraph) adopt(side, classes int, r *rand.Rand) (e ends, err error
 			}
 		}
 	}
-	if op := layer.GetOpType(); op != "Gemm" && op != "MatMul" {
+	if op := layer.GetOpType(); op != "Gemm" && op != "MatMul" || len(layer.GetInput()) < 2 {
 		return e, fmt.Errorf("its last layer is node %q, operator %s: a Gemm or a MatMul with weights of its own is needed", layer.GetName(), op)
 	}
 	weight := g.initializer(layer.GetInput()[1])
@@ -89,10 +89,10 @@ func (g importedGraph) adopt(side, classes int, r *rand.Rand) (e ends, err error
 	for i := range w {
 		w[i] = float32(r.NormFloat64() / math.Sqrt(float64(dim)))
 	}
-	*weight = *floats(weight.GetName(), w, dims...)
+	become(weight, floats(weight.GetName(), w, dims...))
 	if biased < len(last.GetInput()) {
 		if bias := g.initializer(last.GetInput()[biased]); bias != nil {
-			*bias = *floats(bias.GetName(), make([]float32, classes), classes)
+			become(bias, floats(bias.GetName(), make([]float32, classes), classes))
 		}
 	}
 	return e, nil
@@ -120,8 +120,14 @@ func (g importedGraph) open(side int) (string, error) {
 			return "", fmt.Errorf("its input %q is of %d where the images [N, 3, %d, %d] have %d: resize these", in.GetName(), v, side, side, want[i+1])
 		}
 	}
-	*in = *declared(in.GetName(), 3, side, side)
+	become(in, declared(in.GetName(), 3, side, side))
 	return in.GetName(), nil
+}
+
+// become makes one message equal to another.
+func become(m, other proto.Message) {
+	proto.Reset(m)
+	proto.Merge(m, other)
 }
 
 // maker is the node that makes a tensor, nil where there is none.

@@ -68,11 +68,11 @@ type Trainer struct {
 	size        int // images of each of both
 	fingerprint string
 	ends
-	progress
+	position
 }
 
-// progress is the part of a training that a checkpoint saves beside the weights.
-type progress struct {
+// position is what a checkpoint saves beside the weights.
+type position struct {
 	step     int // done
 	was      []bool
 	sum      tally // of the present epoch
