@@ -160,11 +160,11 @@ func weights(t *testing.T, tr *Trainer) []float64 {
 // TestOptimizers repeats updates of every kind in float64.
 func TestOptimizers(t *testing.T) {
 	for name, alter := range map[string]func(*Config){
-		"sgd":        func(c *Config) { c.Optimizer = SGD{} },
-		"momentum":   func(c *Config) { c.Optimizer = SGD{Momentum: 0.8} },
-		"nesterov":   func(c *Config) { c.Optimizer = SGD{Momentum: 0.8, Nesterov: true} },
-		"adamw":      func(c *Config) { c.Optimizer = DefaultAdamW() },
-		"muon":       func(c *Config) { c.Optimizer = DefaultMuon() },
+		"sgd":      func(c *Config) { c.Optimizer = SGD{} },
+		"momentum": func(c *Config) { c.Optimizer = SGD{Momentum: 0.8} },
+		"nesterov": func(c *Config) { c.Optimizer = SGD{Momentum: 0.8, Nesterov: true} },
+		"adamw":    func(c *Config) { c.Optimizer = DefaultAdamW() },
+		"muon":     func(c *Config) { c.Optimizer = DefaultMuon() },
 		"unit muon": func(c *Config) {
 			m := DefaultMuon()
 			m.Unit = true

@@ -12,7 +12,7 @@ func Recipe(network string) (Config, error) {
 		// quarter of its batch, since steps cost no more here than the images in them.
 		cfg.Width, cfg.Epochs, cfg.Batch, cfg.Pass = 32, 8, 500, 125
 		cfg.Optimizer, cfg.Rate, cfg.Warmup, cfg.Final, cfg.Momentum = "muon", 0.15, 0, 0, 0.7
-		cfg.Decay, cfg.BiasRate, cfg.HeadRate, cfg.Smoothing, cfg.Running = 0, 180, 2.8, 0.2, 0.6
+		cfg.Decay, cfg.BiasRate, cfg.HeadRate, cfg.Smoothing = 0, 180, 2.8, 0.2
 	case "resnet9":
 		cfg.Epochs, cfg.Batch, cfg.Rate, cfg.Decay, cfg.Smoothing = 15, 256, 0.2, 1e-3, 0.1
 		cfg.Augment.Crop, cfg.Augment.Cutout = 4, 8
