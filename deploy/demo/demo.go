@@ -17,7 +17,7 @@ import (
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
 	"gleaner/stages/pixels"
-	"gleaner/trainers/probe"
+	"gleaner/trainers/boxes"
 )
 
 // Options of one demo.
@@ -207,7 +207,7 @@ func train(ctx context.Context, c *wire.Connections, s *wire.System, o Options, 
 		bar.End()
 	}
 	switch {
-	case errors.Is(err, wire.ErrNoLabels) || errors.Is(err, probe.ErrTooFew):
+	case errors.Is(err, wire.ErrNoLabels) || errors.Is(err, boxes.ErrTooFew):
 		r.NotRun = err.Error()
 		return nil
 	case err != nil:

@@ -9,7 +9,7 @@ import (
 
 	"gleaner/connectors/kafka"
 	"gleaner/schemas"
-	"gleaner/trainers/probe"
+	"gleaner/trainers/boxes"
 )
 
 // FollowProbe follows the labels topic and trains a probe whenever labels of the dataset have come and then none for as
@@ -63,7 +63,7 @@ func (c *Connections) FollowProbe(ctx context.Context, name string, quiet time.D
 		case <-silence.C:
 			if fresh {
 				run, err := c.TrainProbe(ctx, name, progress)
-				if err != nil && !errors.Is(err, ErrNoLabels) && !errors.Is(err, probe.ErrTooFew) {
+				if err != nil && !errors.Is(err, ErrNoLabels) && !errors.Is(err, boxes.ErrTooFew) {
 					return err
 				}
 				trained(run, err)

@@ -5,21 +5,16 @@ package probe
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/pixels"
+	"gleaner/trainers/boxes"
 )
 
 // Config of one training run.
@@ -57,14 +52,6 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// ErrTooFew is in the error chain when the labels do not make two classes of MinBoxes training boxes.
-var ErrTooFew = errors.New("too few labeled boxes to train on")
-
-// Images gives the decoded image of a label.
-type Images interface {
-	Image(ctx context.Context, ref schemas.ImageRef) (*pixels.Image, error)
-}
-
 // Features describes a crop by numbers. It is called from many goroutines.
 type Features struct {
 	Name string // of the model behind it, for the rows: "pixels", "yolox_nano@1"
@@ -86,14 +73,14 @@ type Sink interface {
 // Trainer runs probes.
 type Trainer struct {
 	cfg      Config
-	images   Images
+	images   boxes.Images
 	features Features
 	sink     Sink
 	progress func(done, total int, what string)
 }
 
 // New returns a trainer; progress may be nil and is called by one goroutine at a time.
-func New(cfg Config, images Images, features Features, sink Sink, progress func(done, total int, what string)) (*Trainer, error) {
+func New(cfg Config, images boxes.Images, features Features, sink Sink, progress func(done, total int, what string)) (*Trainer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -103,34 +90,26 @@ func New(cfg Config, images Images, features Features, sink Sink, progress func(
 	return &Trainer{cfg: cfg, images: images, features: features, sink: sink, progress: progress}, nil
 }
 
-// box is one labeled box with what its losses say of it.
-type box struct {
-	sample  schemas.SampleID
-	object  string
-	class   string
-	lineage string
-	split   schemas.Split
-}
-
 // Train fits the probe on the training split of the labels, writes a loss row for every training box and epoch, and then
 // the end of the run. Labels must be the best of each sample. In run, RunID, Attempt, Dataset and DatasetVersion are the
 // caller's; the rest is filled in and returned. It blocks until done or ctx ends; features take about 1.2 KB a box.
 func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.SplitRule, labels iter.Seq2[schemas.Label, error]) (schemas.Run, error) {
 	run.Started, run.Model, run.Seed, run.Epochs = time.Now().UTC(), "probe/"+t.features.Name, t.cfg.Seed, t.cfg.Epochs
-	boxes, x, err := t.collect(ctx, rule, labels)
+	seen, x, err := boxes.Collect(ctx, t.images, rule, labels, t.features.Of, func(done int) { t.progress(done, 0, "labeled images") })
 	if err != nil {
 		return run, fmt.Errorf("probe: run %s: %w", run.RunID, err)
 	}
-	train, val, class, classes, err := t.divide(boxes)
+	d, err := boxes.Divide(seen, t.cfg.MinBoxes)
 	if err != nil {
 		return run, fmt.Errorf("probe: run %s: %w", run.RunID, err)
 	}
+	train, val, class, classes := d.Train, d.Val, d.Class, len(d.Classes)
 	standardize(x, train)
 
 	model := newSoftmax(classes, len(x[0]))
 	logits := make([]float32, classes)
 	grad := make([]float32, len(model.w))
-	before := make([]bool, len(boxes))
+	before := make([]bool, len(seen))
 	var step uint64
 	steps := float64(t.cfg.Epochs) * math.Ceil(float64(len(train))/float64(t.cfg.BatchSize))
 	right := 0
@@ -146,9 +125,9 @@ func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.Split
 				model.accumulate(grad, x[i], logits, class[i])
 				rows.Append(schemas.LossRow{
 					RunID: run.RunID, Attempt: run.Attempt, Model: run.Model, Dataset: run.Dataset,
-					SampleID: boxes[i].sample, ObjectID: boxes[i].object, Epoch: epoch, Step: step,
+					SampleID: seen[i].Sample, ObjectID: seen[i].Object, Epoch: epoch, Step: step,
 					Loss: p.loss, Correct: p.correct, Margin: p.margin, PTrue: p.pTrue, EL2N: p.el2n,
-					EmbNorm: norm(x[i]), Forgot: before[i] && !p.correct, Lineage: boxes[i].lineage,
+					EmbNorm: norm(x[i]), Forgot: before[i] && !p.correct, Lineage: seen[i].Lineage,
 				})
 				before[i] = p.correct
 				if p.correct {
@@ -174,132 +153,23 @@ func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.Split
 	if len(val) > 0 {
 		run.Metrics["val_boxes"] = float64(len(val))
 		run.Metrics["val_accuracy"] = accuracy(model, x, class, val)
-		run.Metrics["val_majority"] = majority(class, train, val, classes)
+		run.Metrics["val_majority"] = d.Majority()
 	}
 	run.Finished = time.Now().UTC()
-	value, err := json.Marshal(run)
-	if err != nil {
-		return run, fmt.Errorf("probe: run %s: %w", run.RunID, err)
+	end, err := schemas.RunFinishedRecord(run)
+	if err == nil {
+		err = t.sink.Write(ctx, []schemas.Record{end})
 	}
-	err = t.sink.Write(ctx, []schemas.Record{{
-		Topic: schemas.LossRows, Key: []byte(run.RunID), Value: value,
-		Headers: []schemas.Header{{Key: schemas.HeaderEvent, Value: []byte(schemas.EventRunFinished)}},
-	}})
 	if err != nil {
 		return run, fmt.Errorf("probe: end of run %s: %w", run.RunID, err)
 	}
 	return run, nil
 }
 
-// collect computes the features of every labeled box, on all cores, in the order of the labels.
-func (t *Trainer) collect(ctx context.Context, rule schemas.SplitRule, labels iter.Seq2[schemas.Label, error]) ([]box, [][]float32, error) {
-	type described struct {
-		boxes []box
-		x     [][]float32
-	}
-	var all []*described
-	done := 0
-	var mu sync.Mutex // of done and progress
-	group, working := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for label, err := range labels {
-		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("read labels: %w", err), group.Wait())
-		}
-		if working.Err() != nil {
-			break
-		}
-		if len(label.Objects) == 0 {
-			continue
-		}
-		d := &described{}
-		all = append(all, d)
-		group.Go(func() (err error) {
-			d.boxes, d.x, err = t.describe(working, label, rule.Of(label.Group))
-			mu.Lock()
-			defer mu.Unlock()
-			done++
-			t.progress(done, 0, "labeled images")
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, nil, err
-	}
-	var boxes []box
-	var x [][]float32
-	for _, d := range all {
-		boxes, x = append(boxes, d.boxes...), append(x, d.x...)
-	}
-	return boxes, x, ctx.Err()
-}
-
-// describe computes the features of the boxes of one label but for those whose class is still to be refined.
-func (t *Trainer) describe(ctx context.Context, label schemas.Label, split schemas.Split) (boxes []box, x [][]float32, err error) {
-	img, err := t.images.Image(ctx, label.Image)
-	if err != nil {
-		return nil, nil, fmt.Errorf("image of sample %s: %w", label.SampleID, err)
-	}
-	for _, o := range label.Objects {
-		if o.Box.Clip(img.W, img.H).Empty() || o.Refine {
-			continue
-		}
-		f, err := t.features.Of(ctx, img, o.Box)
-		if err != nil {
-			return nil, nil, fmt.Errorf("features of sample %s, object %s: %w", label.SampleID, o.ID, err)
-		}
-		boxes = append(boxes, box{label.SampleID, o.ID, o.Class, o.Lineage, split})
-		x = append(x, f)
-	}
-	return boxes, x, nil
-}
-
-// divide returns the indices of the training and validation boxes whose class is frequent enough, and the class index of every box.
-func (t *Trainer) divide(boxes []box) (train, val, class []int, classes int, err error) {
-	count := map[string]int{}
-	for _, b := range boxes {
-		if b.split == schemas.SplitTrain {
-			count[b.class]++
-		}
-	}
-	var names []string
-	for name, n := range count {
-		if n >= t.cfg.MinBoxes {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	if len(names) < 2 {
-		return nil, nil, nil, 0, fmt.Errorf("%w: %d of %d classes have %d training boxes; two are needed: label more images, or a second class", ErrTooFew, len(names), len(count), t.cfg.MinBoxes)
-	}
-	class = make([]int, len(boxes))
-	for i, b := range boxes {
-		k, ok := slices.BinarySearch(names, b.class)
-		if !ok {
-			continue
-		}
-		class[i] = k
-		switch b.split {
-		case schemas.SplitTrain:
-			train = append(train, i)
-		case schemas.SplitVal:
-			val = append(val, i)
-		}
-	}
-	return train, val, class, len(names), nil
-}
-
-// send writes the rows as tables of a few thousand rows each.
 func (t *Trainer) send(ctx context.Context, runID string, rows *schemas.Losses) error {
-	const perMessage = 4096
-	var records []schemas.Record
-	for start := 0; start < rows.Len(); start += perMessage {
-		part := rows.Slice(start, min(start+perMessage, rows.Len()))
-		value, err := schemas.EncodeLosses(&part)
-		if err != nil {
-			return err
-		}
-		records = append(records, schemas.Record{Topic: schemas.LossRows, Key: []byte(runID), Value: value})
+	records, err := schemas.LossRecords(runID, rows)
+	if err != nil {
+		return err
 	}
 	return t.sink.Write(ctx, records)
 }
@@ -310,27 +180,6 @@ func accuracy(model *softmax, x [][]float32, class, of []int) float64 {
 	for _, i := range of {
 		model.logits(x[i], logits)
 		if present(logits, class[i]).correct {
-			right++
-		}
-	}
-	return float64(right) / float64(len(of))
-}
-
-// majority is the accuracy of always naming the most frequent training class.
-func majority(class, train, of []int, classes int) float64 {
-	count := make([]int, classes)
-	for _, i := range train {
-		count[class[i]]++
-	}
-	most := 0
-	for c, n := range count {
-		if n > count[most] {
-			most = c
-		}
-	}
-	right := 0
-	for _, i := range of {
-		if class[i] == most {
 			right++
 		}
 	}

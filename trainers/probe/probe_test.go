@@ -14,6 +14,7 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/pixels"
+	"gleaner/trainers/boxes"
 )
 
 // painted is a set of images with one colored square each on gray noise, labeled by color but for the mislabeled ones.
@@ -198,7 +199,7 @@ func TestTooFewLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = trainer.Train(t.Context(), schemas.Run{RunID: "r"}, schemas.DefaultSplitRule(), painted{}.all())
-	if !errors.Is(err, ErrTooFew) {
+	if !errors.Is(err, boxes.ErrTooFew) {
 		t.Errorf("got %v, want ErrTooFew", err)
 	}
 }
