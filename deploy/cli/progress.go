@@ -55,6 +55,16 @@ func (p *progress) set(n int64) {
 	}
 }
 
+// Say prints a line above the bar.
+func (p *progress) Say(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil && !p.ended {
+		_ = p.bar.Clear()
+	}
+	fmt.Fprintln(os.Stderr, line)
+}
+
 // End leaves the bar where it stands and starts a new line. It may be called twice.
 func (p *progress) End() {
 	p.mu.Lock()

@@ -85,7 +85,7 @@ Features are what the model makes of a crop, if one is given, else the crop's co
 	f.Uint32Var(&epochs, "epochs", 0, "epochs (default: the configuration's)")
 	f.Int64Var(&seed, "seed", 0, "seed of the order of presentation (default: the configuration's)")
 	a.jsonFlag(probe)
-	c.AddCommand(probe)
+	c.AddCommand(probe, a.trainClassify())
 	return c
 }
 

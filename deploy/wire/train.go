@@ -33,7 +33,7 @@ func (c *Connections) TrainProbeOnce(ctx context.Context, name string, progress 
 }
 
 func (c *Connections) trainProbe(ctx context.Context, name string, once bool, progress func(done, total int, what string)) (run schemas.Run, fresh bool, err error) {
-	version, _, err := c.MakeVersion(ctx, name, "trained on")
+	version, labels, err := c.versionToTrain(ctx, name)
 	if err != nil {
 		return run, false, err
 	}
@@ -77,17 +77,24 @@ func (c *Connections) trainProbe(ctx context.Context, name string, once bool, pr
 	if err != nil {
 		return run, false, err
 	}
-	members, err := c.Blobs.Get(ctx, version.Members.Key)
+	run, err = trainer.Train(ctx, run, version.Rule, labels)
+	return run, true, err
+}
+
+// versionToTrain makes a version of the labels as they stand, and yields them, with the lineages of their classes.
+func (c *Connections) versionToTrain(ctx context.Context, name string) (v schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], err error) {
+	if v, _, err = c.MakeVersion(ctx, name, "trained on"); err != nil {
+		return v, nil, err
+	}
+	members, err := c.Blobs.Get(ctx, v.Members.Key)
 	if err != nil {
-		return run, false, fmt.Errorf("members of %s: %w", version.ID, err)
+		return v, nil, fmt.Errorf("members of %s: %w", v.ID, err)
 	}
 	classes, _, err := c.TaxonomyOf(ctx, name)
 	if err != nil {
-		return run, false, err
+		return v, nil, err
 	}
-	labels := lineaged(dataset.Of(version, bytes.NewReader(members), c.standing(ctx, name)), classes)
-	run, err = trainer.Train(ctx, run, version.Rule, labels)
-	return run, true, err
+	return v, lineaged(dataset.Of(v, bytes.NewReader(members), c.standing(ctx, name)), classes), nil
 }
 
 // lineaged gives the objects whose classes people have named the lineage of their classes; tree may be nil.

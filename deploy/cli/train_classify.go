@@ -1,0 +1,276 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gleaner/connectors/onnx"
+	"gleaner/deploy/config"
+	"gleaner/deploy/train"
+	"gleaner/deploy/wire"
+	"gleaner/schemas"
+	"gleaner/trainers/classify"
+)
+
+// classifyFlags are what the command line says.
+type classifyFlags struct {
+	train.Options
+	folder, dataset, name  string
+	model, augment, losses string
+	side                   int
+	held                   float64
+	quiet                  bool // of results: they are printed as JSON
+}
+
+func (a *app) trainClassify() *cobra.Command {
+	f := classifyFlags{Options: train.Options{Config: classify.DefaultConfig()}}
+	defaults := f.Config
+	f.Config.Threads = runtime.GOMAXPROCS(0)
+	c := &cobra.Command{
+		Use:   "classify",
+		Short: "Train an image classifier on a folder, or on the objects of a dataset's labels",
+		Long: `Train a classifier and write it as an ONNX file that knows its classes and how images become its input: gleaner prelabel and
+gleaner model add take it as it is, and so does any ONNX Runtime.
+
+--data DIR alone are images in a folder for each class: DIR/CLASS/*.jpg, DIR/train/CLASS with DIR/test or DIR/val beside it, or
+.tar and .tar.gz archives of the same. Without test or val, --held of the images are held out, by their content. --dataset NAME
+are the objects in the labels of a running system as they stand, cut out, with the splits of the dataset's version; --data is then the
+data folder of that system, as for every other command. What cannot be decoded is named and skipped.
+
+The network is convnet3, resnet9 or airbench, or an ONNX classifier to go on from, whose last layer is replaced where it has another
+number of classes.
+
+A loss for every image and epoch goes to the Parquet file that --losses names, else to the losses topic of the system that runs,
+found as by other commands, else nowhere. A run is named after the images and after every option that changes its weights.
+
+After each epoch a checkpoint is written. A training that was stopped, by Ctrl-C or by a crash, is gone on with by the same command, to
+the same weights bit for bit, as the next attempt of the same run. --resume=false begins anew.`,
+		Example: `  gleaner train classify --data photos/ --out birds.onnx
+  gleaner train classify --data cifar10/train.tar.gz --model resnet9 --epochs 20 --losses losses.parquet
+  gleaner train classify --data photos/ --model resnet18.onnx --rate 0.01 --patience 3 --augment crop=8,flip=random
+  gleaner train classify --dataset street --out street.onnx`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.dataset == "" {
+				f.folder, a.dataDir = a.dataDir, ""
+			}
+			if err := f.check(); err != nil {
+				return usageError{fmt.Errorf("train classify: %w", err)}
+			}
+			f.quiet = a.asJSON
+			if err := a.trainClassifier(c.Context(), c.OutOrStdout(), f); err != nil {
+				return fmt.Errorf("train classify: %w", err)
+			}
+			return nil
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&a.dataDir, "data", "", "folder or archive of images by class; with --dataset, the data folder of the running system")
+	flags.StringVarP(&f.dataset, "dataset", "d", "", "dataset whose labeled objects to train on")
+	flags.StringVar(&f.name, "name", "", "dataset that the images of --data are of (default: the folder's name)")
+	flags.StringVarP(&f.model, "model", "m", defaults.Network, strings.Join(classify.Networks(), ", ")+", or an ONNX classifier to go on from")
+	flags.IntVar(&f.side, "side", 0, "pixels a side to which images are resized (default: 32, or what the ONNX file takes)")
+	flags.Float64Var(&f.held, "held", 0.1, "share of the images of --data that is held out, if its folders do not say which")
+	flags.StringVarP(&f.Out, "out", "o", "", "ONNX file to write (default: DATASET-MODEL.onnx)")
+	flags.StringVar(&f.losses, "losses", "", "Parquet file for the losses (default: they go to the system that runs)")
+	flags.StringVar(&f.Checkpoint, "checkpoint", "", "file that a stopped training is gone on with from (default: that of --out and .checkpoint)")
+	flags.BoolVar(&f.Resume, "resume", true, "go on from the checkpoint, if there is one")
+	flags.IntVar(&f.Config.Epochs, "epochs", defaults.Epochs, "epochs at most")
+	flags.IntVar(&f.Config.Patience, "patience", 0, "epochs without a better held-out accuracy after which training ends, with the best weights; 0: none")
+	flags.IntVar(&f.Config.Batch, "batch", defaults.Batch, "images a step")
+	flags.StringVar(&f.Config.Optimizer, "optimizer", defaults.Optimizer, "sgd, adamw or muon")
+	flags.Float64Var(&f.Config.Rate, "rate", defaults.Rate, "highest learning rate")
+	flags.IntVar(&f.Config.Width, "width", 0, "channels of the first block (default: the network's usual)")
+	flags.StringVar(&f.augment, "augment", "", "none, or changes: crop=PIXELS, pad=reflect|zero, flip=none|random|alternating, cutout=PIXELS, with commas between")
+	flags.Int64Var(&f.Config.Seed, "seed", 0, "seed of weights, order and augmentation")
+	flags.IntVarP(&f.Config.Threads, "threads", "j", f.Config.Threads, "threads of a step; another number gives other last bits")
+	offer(c, "optimizer", "sgd", "adamw", "muon")
+	a.jsonFlag(c)
+	return c
+}
+
+func (f *classifyFlags) check() error {
+	switch {
+	case f.dataset == "" && f.folder == "":
+		return errors.New("--data or --dataset is required")
+	case f.dataset != "" && f.name != "":
+		return errors.New("--name is for images of --data; those of --dataset are of that")
+	case f.side < 0:
+		return fmt.Errorf("--side %d: want pixels", f.side)
+	case f.held < 0 || f.held >= 1:
+		return fmt.Errorf("--held %g: want a share from 0 to below 1", f.held)
+	case f.dataset == "" && f.name == "":
+		f.name = datasetName(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(f.folder, ".gz"), ".tar"), ".tgz"))
+	}
+	if f.augment != "" {
+		var err error
+		if f.Config.Augment, err = train.ParseAugment(f.augment, f.Config.Augment); err != nil {
+			return fmt.Errorf("--augment: %w", err)
+		}
+	}
+	if err := schemas.CheckDataset(f.dataset + f.name); err != nil {
+		return fmt.Errorf("--name: %w", err)
+	}
+	cfg := f.Config
+	cfg.Run = schemas.Run{RunID: "checked", Attempt: 1}
+	return cfg.Validate()
+}
+
+// trainClassifier trains with a system where one is needed, or runs and is to have the losses.
+func (a *app) trainClassifier(ctx context.Context, out io.Writer, f classifyFlags) error {
+	cfg, _, err := a.load()
+	if err != nil {
+		return err
+	}
+	_, found := wire.Find(cfg)
+	if f.dataset == "" && (f.losses != "" || errors.Is(found, wire.ErrNotRunning)) {
+		return f.run(ctx, out, cfg, nil)
+	}
+	if f.dataset != "" && errors.Is(found, wire.ErrNotRunning) {
+		if _, err := os.Stat(filepath.Join(cfg.DataDir, "kafka")); errors.Is(err, fs.ErrNotExist) && a.dataDir != "" {
+			return usageError{fmt.Errorf("%w: if --data are images to train on, leave --dataset out: --name says of which dataset they are", found)}
+		}
+	}
+	return a.connected(ctx, func(ctx context.Context, conn *wire.Connections) error { return f.run(ctx, out, conn.Config, conn) })
+}
+
+// run trains; conn is nil without a system.
+func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config, conn *wire.Connections) error {
+	rt, err := onnx.Open()
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	if err := f.network(rt); err != nil {
+		return usageError{fmt.Errorf("--model: %w", err)}
+	}
+	data, err := f.data(ctx, cfg, conn)
+	if err != nil {
+		return err
+	}
+	if f.Config.Run, err = train.RunOf(f.Config, data); err != nil {
+		return err
+	}
+	if f.Out == "" {
+		f.Out = fmt.Sprintf("%s-%s.onnx", filepath.Base(data.Dataset), strings.TrimSuffix(filepath.Base(f.model), ".onnx"))
+	}
+	if f.Checkpoint == "" {
+		f.Checkpoint = f.Out + ".checkpoint"
+	}
+	if conn != nil {
+		if f.LastAttempt, err = conn.DB.LastAttempt(ctx, f.Config.Run.RunID); err != nil {
+			return err
+		}
+	}
+	f.describe(data, conn != nil)
+	var b *progress
+	f.Resumed = func(run schemas.Run, step, steps int) {
+		fmt.Fprintf(os.Stderr, "going on from step %d of %d, as attempt %d\n", step, steps, run.Attempt)
+	}
+	f.Progress = func(p classify.Progress) {
+		if b == nil {
+			b = bar(int64(p.Steps), "steps")
+		}
+		b.Set(p.Step)
+	}
+	f.Epoch = func(e classify.Epoch) { b.Say(epochText(e, f.Config.Epochs)) }
+	result, err := train.Run(ctx, rt, data, f.Options, func(run schemas.Run, fresh bool) (train.Losses, error) {
+		switch {
+		case f.losses != "":
+			return train.OpenFile(f.losses, run.RunID, fresh)
+		case conn != nil:
+			return conn.LossTopic(), nil
+		}
+		return train.Nowhere{}, nil
+	})
+	if b != nil {
+		b.End()
+	}
+	if err != nil {
+		return err
+	}
+	if f.quiet {
+		return printJSON(out, struct {
+			schemas.Run
+			Model   string          `json:"file"`
+			Skipped []train.Skipped `json:"skipped,omitempty"`
+		}{result.Run, f.Out, data.Skipped})
+	}
+	printRun(out, result.Run)
+	if result.Stopped {
+		fmt.Fprintf(out, "No epoch after %d was better on held-out images: the weights are that one's.\n", result.Best+1)
+	}
+	fmt.Fprintf(out, "%s serves: gleaner model add %s, or gleaner prelabel DIR --model %s --out results.json\n", f.Out, f.Out, f.Out)
+	return nil
+}
+
+// network reads --model and completes the side.
+func (f *classifyFlags) network(rt *onnx.Runtime) error {
+	side, err := train.SetNetwork(rt, &f.Config, f.model)
+	switch {
+	case err != nil:
+		return err
+	case side == 0 && f.side == 0:
+		f.side = 32
+	case f.side == 0:
+		f.side = side
+	}
+	return nil
+}
+
+func (f classifyFlags) data(ctx context.Context, cfg config.Config, conn *wire.Connections) (train.Data, error) {
+	b := bar(-1, "images")
+	defer b.End()
+	if f.dataset != "" {
+		return conn.Crops(ctx, f.dataset, f.side, b.Set)
+	}
+	rule := schemas.DefaultSplitRule()
+	rule.Val, rule.Test = f.held, 0
+	return train.Folder(ctx, f.folder, train.FolderOptions{Dataset: f.name, Side: f.side, Rule: rule, Limits: cfg.Pixels.Limits}, b.Set)
+}
+
+// describe says what is trained on, what was left out, and where the losses go.
+func (f classifyFlags) describe(data train.Data, system bool) {
+	w := os.Stderr
+	fmt.Fprintf(w, "%s: %d images of %d classes to train on, %d held out", data.Version, data.Train.Len(), len(data.Train.Classes), data.Held.Len())
+	if data.Held.Len() > 0 {
+		fmt.Fprintf(w, ", of which always naming the commonest class would be right on %.1f %%", 100*data.Majority)
+	}
+	if data.Unseen > 0 {
+		fmt.Fprintf(w, "; %d kept unseen for testing", data.Unseen)
+	}
+	fmt.Fprintln(w)
+	for i, s := range data.Skipped {
+		if i == 5 {
+			fmt.Fprintf(w, "skipped: %d more\n", len(data.Skipped)-i)
+			break
+		}
+		fmt.Fprintf(w, "skipped: %s: %s\n", s.Name, s.Err)
+	}
+	switch {
+	case f.losses != "":
+		fmt.Fprintln(w, "losses go to", f.losses)
+	case system:
+		fmt.Fprintln(w, "losses go to the running system, as run", f.Config.Run.RunID)
+	default:
+		fmt.Fprintln(w, "losses go nowhere: no system runs, and --losses names no file")
+	}
+}
+
+func epochText(e classify.Epoch, epochs int) string {
+	text := fmt.Sprintf("epoch %d of %d: loss %.3f, %.1f %% right as presented", e.Epoch+1, epochs, e.Loss, 100*e.Accuracy)
+	if !math.IsNaN(e.Held) {
+		text += fmt.Sprintf(", %.1f %% of held-out images", 100*e.Held)
+	}
+	return text + fmt.Sprintf(", %.1f s", e.Time.Seconds())
+}

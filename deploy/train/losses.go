@@ -1,0 +1,210 @@
+package train
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"os"
+
+	"gleaner/connectors/formats/lossfile"
+	"gleaner/deploy/batch"
+	"gleaner/schemas"
+)
+
+// Losses is where the losses of a training go. Rows of an attempt that a later one presents again are superseded by its rows.
+type Losses interface {
+	Write(ctx context.Context, rows *schemas.Losses) error
+	// Flush makes all rows durable that were written, which a checkpoint rests on.
+	Flush(ctx context.Context) error
+	// End says that the run is over.
+	End(ctx context.Context, run schemas.Run) error
+}
+
+// Nowhere drops losses.
+type Nowhere struct{}
+
+func (Nowhere) Write(context.Context, *schemas.Losses) error { return nil }
+func (Nowhere) Flush(context.Context) error                  { return nil }
+func (Nowhere) End(context.Context, schemas.Run) error       { return nil }
+
+// Sink takes records; they are durable when Write returns nil.
+type Sink interface {
+	Write(ctx context.Context, records []schemas.Record) error
+}
+
+// Topic sends losses to the losses topic.
+type Topic struct {
+	Sink    Sink
+	pending schemas.Losses // fewer than fill a message
+}
+
+// rowsTogether is how many rows are worth a message, unless a checkpoint waits for them.
+const rowsTogether = 8192
+
+// Write sends rows once there are enough.
+func (t *Topic) Write(ctx context.Context, rows *schemas.Losses) error {
+	t.pending.AppendTable(rows)
+	if t.pending.Len() < rowsTogether {
+		return nil
+	}
+	return t.Flush(ctx)
+}
+
+// Flush sends what there is.
+func (t *Topic) Flush(ctx context.Context) error {
+	if t.pending.Len() == 0 {
+		return nil
+	}
+	records, err := schemas.LossRecords(t.pending.RunID[0], &t.pending)
+	if err != nil {
+		return err
+	}
+	t.pending = schemas.Losses{}
+	return t.Sink.Write(ctx, records)
+}
+
+// End sends the rest and then the end of the run.
+func (t *Topic) End(ctx context.Context, run schemas.Run) error {
+	if err := t.Flush(ctx); err != nil {
+		return err
+	}
+	end, err := schemas.RunFinishedRecord(run)
+	if err != nil {
+		return err
+	}
+	return t.Sink.Write(ctx, []schemas.Record{end})
+}
+
+// File gathers the losses of a run in a spool beside a Parquet file, which is made at the end: a Parquet file cannot be gone on with.
+// The spool is tables, each a message of the losses topic after its length, a big-endian uint32.
+type File struct {
+	path  string
+	spool *os.File
+	size  int64
+}
+
+// OpenFile opens the spool of a run. One of an attempt before is gone on with, unless fresh or of another run; what it was killed in the
+// midst of goes.
+func OpenFile(path, runID string, fresh bool) (*File, error) {
+	if err := batch.NoFolder(path); err != nil {
+		return nil, err
+	}
+	spool, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{path: path, spool: spool}
+	if !fresh {
+		for table, err := range f.tables(math.MaxInt64) {
+			if err != nil || table.Len() > 0 && table.RunID[0] != runID {
+				break
+			}
+		}
+	}
+	if err := spool.Truncate(f.size); err != nil {
+		return nil, errors.Join(err, spool.Close())
+	}
+	return f, nil
+}
+
+// tables yields those of the spool up to a size; f.size follows, up to the first that is not whole.
+func (f *File) tables(until int64) iter.Seq2[schemas.Losses, error] {
+	return func(yield func(schemas.Losses, error) bool) {
+		r := bufio.NewReader(io.NewSectionReader(f.spool, 0, until))
+		at := int64(0)
+		for {
+			var length [4]byte
+			if _, err := io.ReadFull(r, length[:]); err != nil {
+				return
+			}
+			value, err := io.ReadAll(io.LimitReader(r, int64(binary.BigEndian.Uint32(length[:]))))
+			if err != nil || len(value) < int(binary.BigEndian.Uint32(length[:])) {
+				return
+			}
+			table, err := schemas.DecodeLosses(value)
+			if err != nil {
+				yield(table, fmt.Errorf("%s: %w", f.spool.Name(), err))
+				return
+			}
+			if !yield(table, nil) {
+				return
+			}
+			at += int64(len(length) + len(value))
+			f.size = max(f.size, at)
+		}
+	}
+}
+
+// Write appends a table to the spool.
+func (f *File) Write(_ context.Context, rows *schemas.Losses) error {
+	records, err := schemas.LossRecords(rows.RunID[0], rows)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		frame := append(binary.BigEndian.AppendUint32(nil, uint32(len(r.Value))), r.Value...)
+		if _, err := f.spool.WriteAt(frame, f.size); err != nil {
+			return err
+		}
+		f.size += int64(len(frame))
+	}
+	return nil
+}
+
+// Flush waits for the disk.
+func (f *File) Flush(context.Context) error { return f.spool.Sync() }
+
+// End makes the Parquet file, without the rows that later attempts supersede, and removes the spool.
+func (f *File) End(ctx context.Context, _ schemas.Run) error {
+	began := map[uint32]uint64{} // the first step of each attempt
+	for table, err := range f.tables(f.size) {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		for i, attempt := range table.Attempt {
+			if first, ok := began[attempt]; !ok || table.Step[i] < first {
+				began[attempt] = table.Step[i]
+			}
+		}
+	}
+	err := batch.Write(f.path, func(w io.Writer) error { return lossfile.Write(w, f.standing(began)) })
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(f.spool.Name()), f.Close())
+}
+
+// standing yields the rows of each attempt from before any later one began.
+func (f *File) standing(began map[uint32]uint64) iter.Seq2[schemas.Losses, error] {
+	until := func(attempt uint32) uint64 {
+		end := uint64(math.MaxUint64)
+		for later, first := range began {
+			if later > attempt {
+				end = min(end, first)
+			}
+		}
+		return end
+	}
+	return func(yield func(schemas.Losses, error) bool) {
+		for table, err := range f.tables(f.size) {
+			var kept schemas.Losses
+			for i := range table.Len() {
+				if table.Step[i] < until(table.Attempt[i]) {
+					row := table.Slice(i, i+1)
+					kept.AppendTable(&row)
+				}
+			}
+			if !yield(kept, err) {
+				return
+			}
+		}
+	}
+}
+
+// Close leaves the spool for the next attempt.
+func (f *File) Close() error { return f.spool.Close() }

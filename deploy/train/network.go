@@ -1,0 +1,70 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gleaner/connectors/onnx"
+	"gleaner/trainers/classify"
+)
+
+// SetNetwork reads what --model names: a network by its name, or the ONNX file of a classifier to go on from. It returns the side of
+// images that the file wants, in pixels, or 0 where any will do.
+func SetNetwork(rt *onnx.Runtime, cfg *classify.Config, model string) (side int, err error) {
+	if slices.Contains(classify.Networks(), model) {
+		cfg.Network = model
+		return 0, nil
+	}
+	data, err := os.ReadFile(model)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%q is neither a file nor a network that is known: %s", model, strings.Join(classify.Networks(), ", "))
+	}
+	if err != nil {
+		return 0, err
+	}
+	cfg.Network, cfg.ONNX = "", data
+	const any = 224 // where the graph leaves sides open
+	open := onnx.DefaultConfig()
+	open.Width, open.Height = any, any
+	s, err := rt.LoadBytes(model, data, open)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	if in := s.Inputs(); len(in) != 1 || len(in[0].Shape) != 4 || in[0].Shape[1] != 3 || in[0].Shape[2] != in[0].Shape[3] {
+		return 0, fmt.Errorf("%s: a classifier takes square images as [N, 3, side, side]; inputs seen: %v", model, s.Inputs())
+	}
+	return int(s.Inputs()[0].Shape[2]), nil
+}
+
+// ParseAugment reads "none", or changes of a default such as "crop=4,flip=random,cutout=8,pad=zero".
+func ParseAugment(text string, a classify.Augment) (classify.Augment, error) {
+	if text == "none" {
+		return classify.Augment{Flip: "none"}, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		key, value, ok := strings.Cut(part, "=")
+		var err error
+		switch key {
+		case "crop":
+			a.Crop, err = strconv.Atoi(value)
+		case "cutout":
+			a.Cutout, err = strconv.Atoi(value)
+		case "flip":
+			a.Flip = value
+		case "pad":
+			a.Pad = value
+		default:
+			ok = false
+		}
+		if !ok || err != nil {
+			return a, fmt.Errorf("%q: want none, or some of crop=PIXELS, pad=reflect|zero, flip=none|random|alternating, cutout=PIXELS, with commas between", part)
+		}
+	}
+	return a, a.Validate()
+}

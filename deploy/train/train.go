@@ -1,0 +1,199 @@
+// Package train is what goes on around the training of a classifier: its images, where its losses go, what it goes on from after
+// it was stopped, and the file that serves. It needs no running system.
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gleaner/connectors/onnx"
+	"gleaner/deploy/batch"
+	"gleaner/schemas"
+	"gleaner/trainers/classify"
+)
+
+// Options of one training.
+type Options struct {
+	Config      classify.Config // with Run as RunOf describes it
+	Out         string // the ONNX file to write
+	Checkpoint  string // file that training goes on from; it is removed at the end
+	Resume      bool   // go on from it, if it is there
+	LastAttempt uint32 // the highest attempt of this run that is known of elsewhere
+	Resumed     func(run schemas.Run, step, steps int)
+	Progress    func(p classify.Progress)
+	Epoch       func(e classify.Epoch)
+}
+
+// Stopped is the error of a training that can be gone on with. It wraps why it was stopped.
+type Stopped struct {
+	Step, Steps int
+	Checkpoint  string
+	Err         error
+}
+
+func (s *Stopped) Error() string {
+	return fmt.Sprintf("%v: stopped after step %d of %d; the same command goes on from there (%s)", s.Err, s.Step, s.Steps, s.Checkpoint)
+}
+
+func (s *Stopped) Unwrap() error { return s.Err }
+
+// RunOf describes the run of a configuration on images, with the same id for all that gives the same weights. Its attempt is the first.
+func RunOf(cfg classify.Config, data Data) (schemas.Run, error) {
+	network := cfg.Network
+	what := struct {
+		classify.Config
+		File schemas.Hash
+		Side int
+	}{Config: cfg, Side: data.Train.Side}
+	if len(cfg.ONNX) > 0 {
+		network, what.File = "onnx", sha256.Sum256(cfg.ONNX)
+	}
+	what.ONNX, what.Run, what.Checkpoint = nil, schemas.Run{}, 0
+	text, err := json.Marshal(what)
+	if err != nil {
+		return schemas.Run{}, err
+	}
+	digest := sha256.Sum256(text)
+	return schemas.Run{
+		RunID:   fmt.Sprintf("classify/%s/%s-%x/seed%d", data.Version, network, digest[:4], cfg.Seed),
+		Attempt: 1, Model: "classify/" + network, Dataset: data.Dataset, DatasetVersion: data.Version, Seed: cfg.Seed,
+	}, nil
+}
+
+// Run trains, and writes the model. Where it was stopped before, by ctx or by a kill, it goes on from the last checkpoint, to the same
+// weights bit for bit. open says where the losses go of the run as it stands: of which attempt, and whether it begins anew. An
+// error of a training that can be gone on with is a *Stopped.
+func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(run schemas.Run, fresh bool) (Losses, error)) (classify.Result, error) {
+	for _, path := range []string{o.Out, o.Checkpoint} {
+		if err := writable(path); err != nil {
+			return classify.Result{}, err
+		}
+	}
+	o.Config.Run.Attempt = o.LastAttempt + 1
+	t, err := classify.New(rt, o.Config, data.Train, data.Held)
+	if err != nil {
+		return classify.Result{}, err
+	}
+	defer t.Close()
+	fresh, err := o.restore(t)
+	if err != nil {
+		return classify.Result{}, err
+	}
+	losses, err := open(t.Run(), fresh)
+	if err != nil {
+		return classify.Result{}, err
+	}
+	if !fresh && o.Resumed != nil {
+		done, of := t.Step()
+		o.Resumed(t.Run(), done, of)
+	}
+	result, err := t.Train(ctx, classify.Hooks{
+		Losses:   losses.Write,
+		Progress: o.Progress,
+		Epoch:    o.Epoch,
+		Checkpoint: func(checkpoint []byte) error {
+			if err := losses.Flush(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
+			return o.save(checkpoint)
+		},
+	})
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		done, of := t.Step()
+		return result, &Stopped{done, of, o.Checkpoint, err}
+	}
+	if err != nil {
+		return result, err
+	}
+	result.Run.Metrics["val_majority"] = data.Majority
+	if data.Held.Len() == 0 {
+		delete(result.Run.Metrics, "val_majority") // JSON has no NaN
+	}
+	file, err := Export(t, result.Run)
+	if err == nil {
+		err = batch.Write(o.Out, func(w io.Writer) error {
+			_, err := w.Write(file)
+			return err
+		})
+	}
+	if err == nil {
+		err = losses.End(ctx, result.Run)
+	}
+	if err == nil {
+		err = os.Remove(o.Checkpoint)
+	}
+	return result, err
+}
+
+// restore goes back to the checkpoint, if that is wanted and it is there, and counts one attempt more. The checkpoint is written
+// again at once, so that what is killed before the next one is counted too.
+func (o Options) restore(t *classify.Trainer) (fresh bool, err error) {
+	data, err := os.ReadFile(o.Checkpoint)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !o.Resume {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	run, err := classify.CheckpointRun(data)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("%s: %w; --resume=false begins anew", o.Checkpoint, err)
+	case run.RunID != t.Run().RunID:
+		return false, fmt.Errorf("%s: it is of run %s, and this is %s, of other images or options: name another --checkpoint, or --resume=false to begin anew", o.Checkpoint, run.RunID, t.Run().RunID)
+	}
+	if err := t.Restore(data); err != nil {
+		return false, fmt.Errorf("%s: %w", o.Checkpoint, err)
+	}
+	t.SetAttempt(max(run.Attempt, o.LastAttempt) + 1)
+	if data, err = t.Checkpoint(); err != nil {
+		return false, err
+	}
+	return false, o.save(data)
+}
+
+func (o Options) save(checkpoint []byte) error {
+	return batch.Write(o.Checkpoint, func(w io.Writer) error {
+		_, err := w.Write(checkpoint)
+		return err
+	})
+}
+
+// writable refuses, before hours of work, a path where nothing can be written.
+func writable(path string) error {
+	if err := batch.NoFolder(path); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Export is the file that serves: what the trainer exports, and that images are resized as Planes does it.
+func Export(t *classify.Trainer, run schemas.Run) ([]byte, error) {
+	file, err := t.Export()
+	if err != nil {
+		return nil, err
+	}
+	properties, err := onnx.Metadata(file)
+	if err != nil {
+		return nil, err
+	}
+	m, err := schemas.ParseModelMetadata(properties)
+	if err != nil {
+		return nil, err
+	}
+	m.Decode.Input.Resize, m.Run = schemas.ResizeArea, &run
+	if properties, err = m.Properties(); err != nil {
+		return nil, err
+	}
+	return onnx.WithMetadata(file, properties)
+}

@@ -1,0 +1,75 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gleaner/connectors/kafka"
+	"gleaner/deploy/train"
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+	"gleaner/stages/pixels"
+	"gleaner/trainers/boxes"
+	"gleaner/trainers/classify"
+)
+
+// Crops makes a version of a dataset's labels as they stand and cuts its objects out, side pixels a side, for a classifier to
+// train on. Samples that were erased are not among them, and the split is that of the version. Classes with fewer training boxes than
+// probe.min_boxes are left out, and none may be left (boxes.ErrTooFew). progress is called with the labeled images that are done.
+func (c *Connections) Crops(ctx context.Context, name string, side int, progress func(done int)) (train.Data, error) {
+	data := train.Data{Dataset: name, Majority: math.NaN()}
+	version, labels, err := c.versionToTrain(ctx, name)
+	if err != nil {
+		return data, err
+	}
+	data.Version = version.ID
+	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
+	crop := func(_ context.Context, img *pixels.Image, box geometry.Box) ([]uint8, error) {
+		return train.Planes(pixels.Crop(img, box), side), nil
+	}
+	found, crops, err := boxes.Collect(ctx, images, version.Rule, labels, crop, progress)
+	if err != nil {
+		return data, fmt.Errorf("crops of %s: %w", version.ID, err)
+	}
+	d, err := boxes.Divide(found, c.Config.Probe.MinBoxes)
+	if err != nil {
+		return data, fmt.Errorf("crops of %s: %w", version.ID, err)
+	}
+	of := func(indexes []int) classify.Images {
+		im := classify.Images{Side: side, Classes: d.Classes}
+		for _, i := range indexes {
+			im.Pixels = append(im.Pixels, crops[i]...)
+			im.Labels = append(im.Labels, d.Class[i])
+			im.Samples = append(im.Samples, found[i].Sample)
+			im.Objects = append(im.Objects, found[i].Object)
+			im.Lineages = append(im.Lineages, found[i].Lineage)
+		}
+		return im
+	}
+	data.Train, data.Held = of(d.Train), of(d.Val)
+	if data.Held.Len() > 0 {
+		data.Majority = d.Majority()
+	}
+	for _, b := range found {
+		if b.Split == schemas.SplitTest {
+			data.Unseen++
+		}
+	}
+	return data, nil
+}
+
+// LossTopic sends losses to the losses topic; Close waits for what is under way.
+type LossTopic struct {
+	train.Topic
+	sink *kafka.Sink
+}
+
+// LossTopic opens the losses topic.
+func (c *Connections) LossTopic() *LossTopic {
+	sink := c.Kafka.Sink()
+	return &LossTopic{train.Topic{Sink: sink}, sink}
+}
+
+// Close lets go of the topic.
+func (t *LossTopic) Close(ctx context.Context) error { return t.sink.Close(ctx) }

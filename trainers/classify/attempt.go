@@ -1,0 +1,12 @@
+package classify
+
+import "gleaner/schemas"
+
+// Run is the run that goes on, with its attempt.
+func (t *Trainer) Run() schemas.Run { return t.cfg.Run }
+
+// SetAttempt numbers this try of the run, where more is known of those before than a checkpoint knows.
+func (t *Trainer) SetAttempt(n uint32) { t.cfg.Run.Attempt = n }
+
+// Step is how many steps are done, of how many.
+func (t *Trainer) Step() (done, of int) { return t.step, t.steps * t.cfg.Epochs }
