@@ -37,10 +37,10 @@ type Skipped struct {
 
 // FolderOptions say how a folder of images is read.
 type FolderOptions struct {
-	Dataset string        // that the images are of
-	Side    int           // pixels; images are resized to it, each side by itself, by the mean of the area under each pixel
+	Dataset string            // that the images are of
+	Side    int               // pixels; images are resized to it, each side by itself, by the mean of the area under each pixel
 	Rule    schemas.SplitRule // of images whose folders do not say it; by their content, so copies never straddle
-	Limits  pixels.Limits // of files
+	Limits  pixels.Limits     // of files
 }
 
 // decoded is an image file that was read.

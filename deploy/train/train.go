@@ -22,10 +22,10 @@ import (
 // Options of one training.
 type Options struct {
 	Config      classify.Config // with Run as RunOf describes it
-	Out         string // the ONNX file to write
-	Checkpoint  string // file that training goes on from; it is removed at the end
-	Resume      bool   // go on from it, if it is there
-	LastAttempt uint32 // the highest attempt of this run that is known of elsewhere
+	Out         string          // the ONNX file to write
+	Checkpoint  string          // file that training goes on from; it is removed at the end
+	Resume      bool            // go on from it, if it is there
+	LastAttempt uint32          // the highest attempt of this run that is known of elsewhere
 	Resumed     func(run schemas.Run, step, steps int)
 	Progress    func(p classify.Progress)
 	Epoch       func(e classify.Epoch)

@@ -24,7 +24,9 @@ type written struct {
 }
 
 // columnOf is a column of values as they are.
-func columnOf[T any, B interface{ AppendValues(values []T, valid []bool) }](name string, kind arrow.DataType, of func(l *schemas.Losses) []T) written {
+func columnOf[T any, B interface {
+	AppendValues(values []T, valid []bool)
+}](name string, kind arrow.DataType, of func(l *schemas.Losses) []T) written {
 	return written{name, kind, func(b array.Builder, l *schemas.Losses) { b.(B).AppendValues(of(l), nil) }}
 }
 
