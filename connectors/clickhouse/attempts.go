@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"gleaner/schemas"
 )
 
 // LastAttempt returns the highest attempt of a run whose losses have arrived, or 0 when none have.
@@ -14,10 +16,15 @@ func (db *DB) LastAttempt(ctx context.Context, runID string) (uint32, error) {
 	return last, err
 }
 
-// RunFinished reports whether an attempt of the run has said that it is over.
-func (db *DB) RunFinished(ctx context.Context, runID string) (bool, error) {
-	n, err := db.count(ctx, "SELECT count() FROM runs WHERE run_id = ?", runID)
-	return n > 0, err
+// LastRunOn returns the run on a dataset version that has said last that it is over, by its id, attempt, model and dataset; false where
+// none has.
+func (db *DB) LastRunOn(ctx context.Context, datasetVersion string) (r schemas.Run, ok bool, err error) {
+	r.DatasetVersion = datasetVersion
+	err = db.rows(ctx, "last run on "+datasetVersion, func() { ok = false }, func(rows driver.Rows) error {
+		ok = true
+		return rows.Scan(&r.RunID, &r.Attempt, &r.Model, &r.Dataset)
+	}, "SELECT run_id, attempt, model, dataset FROM runs WHERE dataset_version = ? ORDER BY finished DESC LIMIT 1", datasetVersion)
+	return r, ok, err
 }
 
 // Forgetting counts the objects of a run by what the view forgetting says of them.

@@ -90,7 +90,7 @@ Without --images, the images are those of GLEANER_DATA or ../shared/data, if the
 				if once {
 					return false, nil
 				}
-				if r.Beside == nil {
+				if r.Labels == nil {
 					openPage(conn.At.Web + "/label")
 				}
 				fmt.Fprintln(out, "It stays up until Ctrl-C; the same command continues where this ends.")

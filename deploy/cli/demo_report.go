@@ -15,6 +15,7 @@ import (
 
 	"gleaner/deploy/demo"
 	"gleaner/deploy/wire"
+	"gleaner/schemas"
 )
 
 // printDemo tells people what happened.
@@ -48,10 +49,10 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 		verdict = "NOT all accounted for"
 	}
 	fmt.Fprintf(w, "  %4d in, %d out: %s; %d labels are back on the desk because losses doubt them\n", r.Images, a.Total(), verdict, a.Returned)
-	if r.Beside == nil {
+	if r.Labels == nil {
 		fmt.Fprintln(w, "  No labels lie beside the images: the desk waits for people.")
 	} else {
-		fmt.Fprintf(w, "  Labels beside the images: %s (%s)\n", r.Beside.From, r.Beside.Format)
+		fmt.Fprintf(w, "  Labels beside the images: %s (%s)\n", r.Labels.From, r.Labels.Format)
 	}
 
 	if len(r.Doubtful) > 0 {
@@ -85,22 +86,18 @@ func printLoop(ctx context.Context, w io.Writer, c *wire.Connections, r demo.Rep
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nThe probe, trained on the accepted labels")
+	fmt.Fprintln(w, "\nTrained on the accepted labels")
 	if r.Run.Finished.IsZero() {
 		fmt.Fprintf(w, "  run %s: these very labels were trained on before\n", r.Run.RunID)
 	} else {
-		m := r.Run.Metrics
-		fmt.Fprintf(w, "  run %s: %.0f boxes, %.0f classes, %d epochs, %d loss rows in %.1f s\n", r.Run.RunID, m["train_boxes"], m["classes"], r.Run.Epochs, r.Run.Rows, r.Run.Finished.Sub(r.Run.Started).Seconds())
-		if n := m["val_boxes"]; n > 0 {
-			fmt.Fprintf(w, "  held-out boxes: %.1f %% right of %.0f (always naming the commonest class: %.1f %%)\n", 100*m["val_accuracy"], n, 100*m["val_majority"])
-		}
+		printContest(w, *r.Run, r.Beside)
 	}
 	fmt.Fprintf(w, "  forgetting (Toneva et al. 2019), asked of ClickHouse: of %d boxes %d were never learned, %d never forgotten; %.2f events per learned box\n", f.Objects, f.NeverLearned, f.Unforgettable, f.PerLearned)
 	if len(r.Selection.Picks) == 0 {
-		fmt.Fprintln(w, "\nThe probe's losses argue with no label: none goes back to the desk.")
+		fmt.Fprintln(w, "\nThe losses argue with no label: none goes back to the desk.")
 		return nil
 	}
-	fmt.Fprintln(w, "\nThe most doubtful of the accepted labels, by the probe's losses, with how far they fall short (logits): back on the desk")
+	fmt.Fprintln(w, "\nThe most doubtful of the accepted labels, by these losses, with how far they fall short (logits): back on the desk")
 	names := map[string]string{}
 	for _, p := range r.Selection.Picks[:min(len(r.Selection.Picks), 10)] {
 		id := p.SampleID.String()
@@ -113,6 +110,27 @@ func printLoop(ctx context.Context, w io.Writer, c *wire.Connections, r demo.Rep
 		fmt.Fprintf(w, "  %6.2f  %-30s %-5s %s\n", p.Score, names[id], p.ObjectID, p.Reason)
 	}
 	return nil
+}
+
+// printContest tells how the learners did on boxes that they had not seen.
+func printContest(w io.Writer, used schemas.Run, beside *schemas.Run) {
+	line := func(run schemas.Run) {
+		m := run.Metrics
+		fmt.Fprintf(w, "  run %s: %.0f boxes, %.0f classes, %d epochs, %d loss rows in %.1f s\n", run.RunID, m["train_boxes"]+m["train_images"], m["classes"], run.Epochs, run.Rows, run.Finished.Sub(run.Started).Seconds())
+		if n := m["val_boxes"] + m["val_images"]; n > 0 {
+			fmt.Fprintf(w, "    held-out boxes: %.1f %% right of %.0f\n", 100*m["val_accuracy"], n)
+		}
+	}
+	line(used)
+	if beside == nil {
+		return
+	}
+	line(*beside)
+	why := "no less of them right"
+	if used.Metrics["val_accuracy"] < beside.Metrics["val_accuracy"] {
+		why = "less of them right, but the other one took longer"
+	}
+	fmt.Fprintf(w, "  always naming the commonest class: %.1f %%; the losses of the first count: %s\n", 100*max(used.Metrics["val_majority"], beside.Metrics["val_majority"]), why)
 }
 
 func reasons(by map[string]uint64) string {

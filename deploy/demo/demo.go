@@ -43,9 +43,10 @@ type Report struct {
 	Push      wire.PushResult
 	Flow      time.Duration // from the first push until every image was accounted for
 	Rates     web.Status    // the steps as they stood then
-	Beside    *formats.Beside
+	Labels    *formats.Beside
 	Simulated int
-	Run       *schemas.Run // nil when nothing was trained
+	Run       *schemas.Run // whose losses are looked at; nil when nothing was trained
+	Beside    *schemas.Run // of the learner that was less accurate in the same time; nil when there was none
 	NotRun    string       // why, then
 	Selection *schemas.Selection
 	Account   wire.Account
@@ -96,11 +97,11 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 		return r, err
 	}
 
-	r.Beside, err = formats.Open(o.Images)
+	r.Labels, err = formats.Open(o.Images)
 	if err != nil && !errors.Is(err, formats.ErrNone) {
 		return r, err
 	}
-	if r.Beside != nil {
+	if r.Labels != nil {
 		if err := simulate(ctx, c, s, o, &r); err != nil {
 			return r, err
 		}
@@ -174,7 +175,7 @@ func simulate(ctx context.Context, c *wire.Connections, s *wire.System, o Option
 		return nil
 	}
 	bar := o.Progress(int64(left), "simulated labeler")
-	l := &labeler{base: c.At.Web, token: c.Config.Web.Token, beside: r.Beside}
+	l := &labeler{base: c.At.Web, token: c.Config.Web.Token, beside: r.Labels}
 	r.Simulated, err = l.work(ctx, o.Dataset, left, func() { r.Simulated++; bar.Set(r.Simulated) })
 	bar.End()
 	if err != nil {
@@ -183,7 +184,7 @@ func simulate(ctx context.Context, c *wire.Connections, s *wire.System, o Option
 	return await(ctx, s, o, "labels accepted", int(a.Human)+r.Simulated, func(a wire.Account) int { return int(a.Human) })
 }
 
-// train runs the probe, unless it has run on these very labels, and waits for what analysis makes of it.
+// train trains, unless a run on these very labels has finished, and waits for what analysis makes of it.
 func train(ctx context.Context, c *wire.Connections, s *wire.System, o Options, r *Report) error {
 	before, err := c.Selections(ctx, o.Dataset)
 	if err != nil {
@@ -191,7 +192,7 @@ func train(ctx context.Context, c *wire.Connections, s *wire.System, o Options, 
 	}
 	var bar Counter
 	shown := ""
-	run, fresh, err := c.TrainProbeOnce(ctx, o.Dataset, func(done, total int, what string) {
+	contest, err := c.TrainBetter(ctx, o.Dataset, func(done, total int, what string) {
 		if what != shown {
 			if bar != nil {
 				bar.End()
@@ -213,14 +214,14 @@ func train(ctx context.Context, c *wire.Connections, s *wire.System, o Options, 
 	case err != nil:
 		return err
 	}
-	r.Run = &run
+	r.Run, r.Beside = &contest.Used, contest.Beside
 	for {
 		selections, err := c.Selections(ctx, o.Dataset)
 		if err != nil {
 			return err
 		}
 		found, ok := selections["doubtful"]
-		if ok && (!fresh || found.ID != before["doubtful"].ID) {
+		if ok && (!contest.Fresh || found.ID != before["doubtful"].ID) {
 			r.Selection = &found
 			break
 		}
@@ -237,7 +238,7 @@ func train(ctx context.Context, c *wire.Connections, s *wire.System, o Options, 
 	for _, p := range r.Selection.Picks {
 		samples[p.SampleID] = true
 	}
-	if !fresh {
+	if !contest.Fresh {
 		return nil // they are back already, and some may be done
 	}
 	return await(ctx, s, o, "doubted labels back on the desk", len(samples), func(a wire.Account) int { return int(a.Returned) })

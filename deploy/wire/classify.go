@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math"
 
 	"gleaner/connectors/kafka"
@@ -18,12 +19,15 @@ import (
 // train on. Samples that were erased are not among them, and the split is that of the version. Classes with fewer training boxes than
 // probe.min_boxes are left out, and none may be left (boxes.ErrTooFew). progress is called with the labeled images that are done.
 func (c *Connections) Crops(ctx context.Context, name string, side int, progress func(done int)) (train.Data, error) {
-	data := train.Data{Dataset: name, Majority: math.NaN()}
 	version, labels, err := c.versionToTrain(ctx, name)
 	if err != nil {
-		return data, err
+		return train.Data{}, err
 	}
-	data.Version = version.ID
+	return c.crops(ctx, version, labels, side, progress)
+}
+
+func (c *Connections) crops(ctx context.Context, version schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], side int, progress func(done int)) (train.Data, error) {
+	data := train.Data{Dataset: version.Dataset, Version: version.ID, Majority: math.NaN()}
 	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
 	crop := func(_ context.Context, img *pixels.Image, box geometry.Box) ([]uint8, error) {
 		return train.Planes(pixels.Crop(img, box), side), nil

@@ -23,65 +23,49 @@ var ErrNoLabels = dataset.ErrEmpty
 // progress may be nil; the features are those of the first model that serves the dataset, or the pixels' where none
 // does.
 func (c *Connections) TrainProbe(ctx context.Context, name string, progress func(done, total int, what string)) (schemas.Run, error) {
-	run, _, err := c.trainProbe(ctx, name, false, progress)
-	return run, err
-}
-
-// TrainProbeOnce is TrainProbe, but where that run has finished before it trains nothing and fresh is false.
-func (c *Connections) TrainProbeOnce(ctx context.Context, name string, progress func(done, total int, what string)) (run schemas.Run, fresh bool, err error) {
-	return c.trainProbe(ctx, name, true, progress)
-}
-
-func (c *Connections) trainProbe(ctx context.Context, name string, once bool, progress func(done, total int, what string)) (run schemas.Run, fresh bool, err error) {
 	version, labels, err := c.versionToTrain(ctx, name)
 	if err != nil {
-		return run, false, err
+		return schemas.Run{}, err
 	}
+	sink := c.Kafka.Sink()
+	defer sink.Close(context.WithoutCancel(ctx))
+	return c.probe(ctx, version, labels, sink, progress)
+}
+
+func (c *Connections) probe(ctx context.Context, version schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], sink probe.Sink, progress func(done, total int, what string)) (schemas.Run, error) {
+	run := schemas.Run{Dataset: version.Dataset, DatasetVersion: version.ID}
 	registry, err := c.Registry(ctx)
 	if err != nil {
-		return run, false, err
+		return run, err
 	}
 	features := probe.Pixels()
-	if serving := registry.Serves(name).Models; len(serving) > 0 {
+	if serving := registry.Serves(version.Dataset).Models; len(serving) > 0 {
 		entry, err := FindModel(registry, serving[0])
 		if err != nil {
-			return run, false, err
+			return run, err
 		}
 		m, err := c.loadModel(ctx, entry)
 		if err != nil {
-			return run, false, fmt.Errorf("features of model %s: %w", entry.ID, err)
+			return run, fmt.Errorf("features of model %s: %w", entry.ID, err)
 		}
 		defer m.Close()
 		features = probe.Deep(m.Model().ID, m.Embed)
 	}
-	run = schemas.Run{
-		RunID:   fmt.Sprintf("probe/%s/%s/seed%d", version.ID, features.Name, c.Config.Probe.Seed),
-		Dataset: name, DatasetVersion: version.ID,
-	}
+	run.RunID = fmt.Sprintf("probe/%s/%s/seed%d", version.ID, features.Name, c.Config.Probe.Seed)
 	last, err := c.DB.LastAttempt(ctx, run.RunID)
 	if err != nil {
-		return run, false, err
+		return run, err
 	}
-	finished, err := c.DB.RunFinished(ctx, run.RunID)
-	if err != nil {
-		return run, false, err
-	}
-	if run.Attempt = last; once && finished {
-		return run, false, nil
-	}
-	run.Attempt++ // of one that was interrupted, too
-	sink := c.Kafka.Sink()
-	defer sink.Close(context.WithoutCancel(ctx))
+	run.Attempt = last + 1 // of one that was interrupted, too
 	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
 	trainer, err := probe.New(c.Config.Probe, images, features, sink, progress)
 	if err != nil {
-		return run, false, err
+		return run, err
 	}
-	run, err = trainer.Train(ctx, run, version.Rule, labels)
-	return run, true, err
+	return trainer.Train(ctx, run, version.Rule, labels)
 }
 
-// versionToTrain makes a version of the labels as they stand, and yields them, with the lineages of their classes.
+// versionToTrain makes a version of the labels as they stand, and yields them, with the lineages of their classes, as often as asked.
 func (c *Connections) versionToTrain(ctx context.Context, name string) (v schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], err error) {
 	if v, _, err = c.MakeVersion(ctx, name, "trained on"); err != nil {
 		return v, nil, err
@@ -94,7 +78,9 @@ func (c *Connections) versionToTrain(ctx context.Context, name string) (v schema
 	if err != nil {
 		return v, nil, err
 	}
-	return v, lineaged(dataset.Of(v, bytes.NewReader(members), c.standing(ctx, name)), classes), nil
+	return v, func(yield func(schemas.Label, error) bool) {
+		lineaged(dataset.Of(v, bytes.NewReader(members), c.standing(ctx, name)), classes)(yield)
+	}, nil
 }
 
 // lineaged gives the objects whose classes people have named the lineage of their classes; tree may be nil.
