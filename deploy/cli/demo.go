@@ -25,7 +25,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Run the whole system once around on real images, then stay up",
 		Long: `Start the embedded engines, push a folder of images, label them with a model, doubt the labels, let a simulated labeler finish
-some of them with the labels that lie beside the images, train a probe on those, and send the labels it argues with back to people.
+some of them with the labels that lie beside the images, train a probe and a classifier on those, in the same time, and send the labels
+that the more accurate one argues with back to people.
 
 Without --images, the images are those of GLEANER_DATA or ../shared/data, if they are there, else street scenes that are drawn now.`,
 		Example: `  gleaner demo

@@ -1,0 +1,311 @@
+package train_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gleaner/connectors/onnx"
+	"gleaner/deploy/batch"
+	"gleaner/deploy/config"
+	"gleaner/deploy/train"
+	"gleaner/deploy/wire"
+	"gleaner/schemas"
+	"gleaner/stages/pixels"
+	"gleaner/trainers/classify"
+)
+
+// write puts a file into a folder.
+func write(t *testing.T, data []byte, path ...string) {
+	t.Helper()
+	name := filepath.Join(path...)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, data, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// striped is a picture of noisy stripes of 20 by 16 pixels, which run across or down.
+func striped(t *testing.T, down bool, seed uint64) []byte {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 2))
+	img := image.NewRGBA(image.Rect(0, 0, 20, 16))
+	shift := r.IntN(4)
+	for y := range 16 {
+		for x := range 20 {
+			at, level := y, uint8(40+r.IntN(120))
+			if down {
+				at = x
+			}
+			if (at+shift)%4 < 2 {
+				level += 50
+			}
+			img.Set(x, y, color.RGBA{level, level / 2, level, 255})
+		}
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// stripes is a folder of these, half of them across, and of one file that is no image.
+func stripes(t *testing.T, count int) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "stripes")
+	for i := range count {
+		write(t, striped(t, i%2 == 1, uint64(i)), dir, []string{"across", "down"}[i%2], fmt.Sprintf("%03d.png", i))
+	}
+	write(t, []byte("no image"), dir, "down", "none.png")
+	return dir
+}
+
+func options() train.FolderOptions {
+	rule := schemas.SplitRule{Salt: "test", Val: 0.25}
+	return train.FolderOptions{Dataset: "stripes", Side: 16, Rule: rule, Limits: pixels.DefaultLimits()}
+}
+
+func folder(t *testing.T, dir string, o train.FolderOptions) train.Data {
+	t.Helper()
+	data, err := train.Folder(t.Context(), dir, o, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestFolder(t *testing.T) {
+	dir := stripes(t, 80)
+	for i := range 3 { // copies, under other names
+		write(t, striped(t, true, 1), dir, "down", fmt.Sprintf("copy%d.png", i))
+	}
+	data := folder(t, dir, options())
+	if len(data.Skipped) != 1 || data.Skipped[0].Name != "down/none.png" || !strings.Contains(data.Skipped[0].Err, "unsupported") {
+		t.Errorf("skipped %+v", data.Skipped)
+	}
+	n := data.Held.Len()
+	if data.Train.Len()+n != 83 || n < 10 || n > 32 || !strings.HasPrefix(data.Version, "stripes@") {
+		t.Errorf("%s: %d to train on, %d held out", data.Version, data.Train.Len(), n)
+	}
+	if err := errors.Join(data.Train.Validate(), data.Held.Validate()); err != nil {
+		t.Error(err)
+	}
+	if again := folder(t, dir, options()); again.Version != data.Version || !bytes.Equal(again.Train.Pixels, data.Train.Pixels) {
+		t.Error("the same folder read twice differs")
+	}
+	held := map[string]bool{}
+	size := 3 * 16 * 16
+	for i := range n {
+		held[string(data.Held.Pixels[i*size:(i+1)*size])] = true
+	}
+	for i := range data.Train.Len() {
+		if held[string(data.Train.Pixels[i*size:(i+1)*size])] {
+			t.Error("an image that is trained on is held out under another name")
+		}
+	}
+	want := schemas.NewSampleID("stripes", "across/000.png", schemas.Hash{}) // as it is pushed
+	if got := append(data.Train.Samples, data.Held.Samples...); !slices.Contains(got, want) {
+		t.Error("samples have other ids than those that are pushed")
+	}
+	write(t, striped(t, true, 1000), dir, "down", "more.png")
+	if more := folder(t, dir, options()); more.Version == data.Version {
+		t.Error("another image does not change the version")
+	}
+
+	divided := t.TempDir()
+	for i, split := range []string{"train", "train", "val", "test"} {
+		write(t, striped(t, false, uint64(i)), divided, split, "across", fmt.Sprintf("%d.png", i))
+		write(t, striped(t, true, uint64(i)), divided, split, "down", fmt.Sprintf("%d.png", i))
+	}
+	if data := folder(t, divided, options()); data.Train.Len() != 4 || data.Held.Len() != 2 || data.Unseen != 2 || data.Majority != 0.5 {
+		t.Errorf("%d to train on, %d held out, %d unseen, majority %g", data.Train.Len(), data.Held.Len(), data.Unseen, data.Majority)
+	}
+	if _, err := train.Folder(t.Context(), filepath.Join(dir, "absent"), options(), func(int) {}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v, want that it is not there", err)
+	}
+	alone := t.TempDir()
+	write(t, striped(t, true, 1), alone, "across", "1.png")
+	write(t, []byte("?"), alone, "down", "1.png")
+	_, err := train.Folder(t.Context(), alone, options(), func(int) {})
+	for _, want := range []string{alone, "one class, across, is all there is", "1 images cannot be decoded, such as down/1.png"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := train.Folder(stopped, dir, options(), func(int) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want why it was stopped", err)
+	}
+}
+
+// sent is a losses topic.
+type sent struct {
+	rows schemas.Losses
+	ends []schemas.Run
+}
+
+func (s *sent) Write(_ context.Context, records []schemas.Record) error {
+	for _, r := range records {
+		if _, end := r.Header(schemas.HeaderEvent); end {
+			var run schemas.Run
+			if err := json.Unmarshal(r.Value, &run); err != nil {
+				return err
+			}
+			s.ends = append(s.ends, run)
+			continue
+		}
+		table, err := schemas.DecodeLosses(r.Value)
+		if err != nil {
+			return err
+		}
+		s.rows.AppendTable(&table)
+	}
+	return nil
+}
+
+// TestRun stops a training, goes on with it as an attempt after those known of elsewhere, and lets the file that comes out serve: it is
+// right on as many of the held-out image files as the training says.
+func TestRun(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	dir, out := stripes(t, 60), filepath.Join(t.TempDir(), "stripes.onnx")
+	data := folder(t, dir, options())
+	cfg := classify.DefaultConfig()
+	cfg.Width, cfg.Epochs, cfg.Batch = 8, 12, 8
+	if cfg.Run, err = train.RunOf(cfg, data); err != nil {
+		t.Fatal(err)
+	}
+	o := train.Options{Config: cfg, Out: out, Checkpoint: out + ".checkpoint", Resume: true, LastAttempt: 6}
+	topic := &sent{}
+	open := func(schemas.Run, bool) (train.Losses, error) { return &train.Topic{Sink: topic}, nil }
+
+	ctx, stop := context.WithCancel(t.Context())
+	o.Epoch = func(e classify.Epoch) {
+		if e.Epoch == 3 {
+			stop()
+		}
+	}
+	_, err = train.Run(ctx, rt, data, o, open)
+	var stopped *train.Stopped
+	if !errors.As(err, &stopped) || !errors.Is(err, context.Canceled) || stopped.Step == 0 || len(topic.ends) > 0 {
+		t.Fatalf("%v, ends %v", err, topic.ends)
+	}
+	if topic.rows.Len() != 4*data.Train.Len() || topic.rows.Attempt[0] != 7 {
+		t.Errorf("%d rows of attempt %d before the stop", topic.rows.Len(), topic.rows.Attempt[0])
+	}
+	other := o
+	other.Config.Run.RunID = "another"
+	if _, err := train.Run(t.Context(), rt, data, other, open); err == nil || !strings.Contains(err.Error(), "it is of run classify/stripes@") {
+		t.Errorf("%v, want that the checkpoint is another's", err)
+	}
+	o.LastAttempt, o.Epoch = 8, nil
+	began := 0
+	o.Resumed = func(_ schemas.Run, step, _ int) { began = step }
+	result, err := train.Run(t.Context(), rt, data, o, open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if began != stopped.Step || result.Run.Attempt != 9 || topic.rows.Len() != 12*data.Train.Len() || len(topic.ends) != 1 || topic.ends[0].RunID != cfg.Run.RunID {
+		t.Errorf("from step %d: %+v, %d rows, ends %v", began, result.Run, topic.rows.Len(), topic.ends)
+	}
+	if _, err := os.Stat(o.Checkpoint); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the checkpoint of a training that is over: %v", err)
+	}
+
+	file, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes, err := config.ModelClasses(out, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := wire.OpenModel(file, schemas.Model{ID: "stripes@1", Classes: classes}, config.Default(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if got := m.Model(); got.Task != schemas.TaskClassify || got.Decode.Input.Resize != schemas.ResizeArea || got.Decode.Input.Width != 16 {
+		t.Errorf("recognized as %+v", got)
+	}
+	held := map[schemas.SampleID]int{}
+	for i, id := range data.Held.Samples {
+		held[id] = data.Held.Labels[i]
+	}
+	right := 0
+	for class, name := range classes {
+		found, err := batch.List([]string{filepath.Join(dir, name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			label, ok := held[schemas.NewSampleID("stripes", name+"/"+filepath.Base(path), schemas.Hash{})]
+			if !ok {
+				continue
+			}
+			img, _, _, err := batch.Read(path, pixels.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects, err := m.Detect(t.Context(), img, 0)
+			if err != nil || len(objects) != 2 || label != class {
+				t.Fatalf("%s: %+v, %v", path, objects, err)
+			}
+			if objects[0].Class == name {
+				right++
+			}
+		}
+	}
+	if want := result.Run.Metrics["val_accuracy"] * float64(data.Held.Len()); float64(right) != want || want < 0.8*float64(data.Held.Len()) {
+		t.Errorf("as a served model it is right on %d of %d held-out images, and on %g as a training", right, data.Held.Len(), want)
+	}
+}
+
+func TestNetworksAndAugment(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	cfg := classify.DefaultConfig()
+	if side, err := train.SetNetwork(rt, &cfg, "resnet9"); err != nil || side != 0 || cfg.Network != "resnet9" {
+		t.Errorf("%d, %v", side, err)
+	}
+	if _, err := train.SetNetwork(rt, &cfg, "resnet"); err == nil || !strings.Contains(err.Error(), "neither a file nor a network that is known: convnet3") {
+		t.Error(err)
+	}
+	none := filepath.Join(t.TempDir(), "none.onnx")
+	write(t, []byte("no model"), none)
+	if _, err := train.SetNetwork(rt, &cfg, none); err == nil || !strings.Contains(err.Error(), none) {
+		t.Error(err)
+	}
+	a := classify.DefaultAugment()
+	if got, err := train.ParseAugment("crop=4,flip=random,cutout=8", a); err != nil || got != (classify.Augment{Crop: 4, Pad: a.Pad, Flip: "random", Cutout: 8}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := train.ParseAugment("none", a); err != nil || got.Crop != 0 || got.Flip != "none" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "crop", "crop=x", "flip=up", "zoom=2", "crop=4,,"} {
+		if _, err := train.ParseAugment(bad, a); err == nil {
+			t.Errorf("%q was understood", bad)
+		}
+	}
+}
