@@ -9,11 +9,12 @@ import (
 	"gleaner/stages/prelabel"
 )
 
-// ModelMetadata reads what a model file says of itself, which is nothing of most.
+// ModelMetadata reads what a model file says of itself, which is nothing of most, and of what is no ONNX file: the runtime says what is
+// wrong with that.
 func ModelMetadata(data []byte) (schemas.ModelMetadata, error) {
 	properties, err := onnx.Metadata(data)
 	if err != nil {
-		return schemas.ModelMetadata{}, err
+		return schemas.ModelMetadata{}, nil
 	}
 	return schemas.ParseModelMetadata(properties)
 }

@@ -117,7 +117,7 @@ func TestFolder(t *testing.T) {
 		}
 	}
 	want := schemas.NewSampleID("stripes", "across/000.png", schemas.Hash{}) // as it is pushed
-	if got := append(data.Train.Samples, data.Held.Samples...); !slices.Contains(got, want) {
+	if got := slices.Concat(data.Train.Samples, data.Held.Samples); !slices.Contains(got, want) {
 		t.Error("samples have other ids than those that are pushed")
 	}
 	write(t, striped(t, true, 1000), dir, "down", "more.png")

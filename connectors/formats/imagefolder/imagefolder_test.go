@@ -89,7 +89,10 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%d bytes, %v, want one more than the limit", len(f.Data), err)
 		}
 	}
-	for range Files(filepath.Join(dir, "packed"), 100) {
+	for _, err := range Files(filepath.Join(dir, "packed"), 100) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // ends without another word
 	}
 	half := tarOf(t, true, "cat/1.jpg", "cat/2.jpg")
