@@ -16,7 +16,7 @@ import (
 
 func (a *app) trainCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "train", Short: "Train on accepted labels and stream the losses back", Args: cobra.NoArgs,
+		Use: "train", Short: "Train on accepted labels, or on a folder of images, and stream the losses back", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var dataset, model string

@@ -84,6 +84,7 @@ the same weights bit for bit, as the next attempt of the same run. --resume=fals
 	flags.StringVarP(&f.Out, "out", "o", "", "ONNX file to write (default: DATASET-MODEL.onnx)")
 	flags.StringVar(&f.losses, "losses", "", "Parquet file for the losses (default: they go to the system that runs)")
 	flags.StringVar(&f.Checkpoint, "checkpoint", "", "file that a stopped training is gone on with from (default: that of --out and .checkpoint)")
+	flags.IntVar(&f.Config.Checkpoint, "checkpoint-steps", 0, "steps between checkpoints (default: one after each epoch)")
 	flags.BoolVar(&f.Resume, "resume", true, "go on from the checkpoint, if there is one")
 	flags.IntVar(&f.Config.Epochs, "epochs", defaults.Epochs, "epochs at most")
 	flags.IntVar(&f.Config.Patience, "patience", 0, "epochs without a better held-out accuracy after which training ends, with the best weights; 0: none")

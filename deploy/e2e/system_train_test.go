@@ -22,6 +22,7 @@ import (
 
 	"gleaner/connectors/formats/lossfile"
 	"gleaner/connectors/onnx/onnxpb"
+	"gleaner/connectors/web"
 	"gleaner/schemas"
 )
 
@@ -133,6 +134,11 @@ func TestTrainClassify(t *testing.T) {
 		t.Error("other weights after the kill")
 	}
 	lossesAgree(t, s, filepath.Join(out, "losses.parquet"))
+	for _, step := range decode[web.Status](t, i, "status").Steps {
+		if step.LastError != "" || step.Dead > 0 {
+			t.Errorf("losses of samples that nobody pushed: step %s: %+v", step.Step, step)
+		}
+	}
 
 	interrupted, said := command(alone, "interrupted.onnx", "--epochs", "10000")
 	checkpoint(interrupted, said, "interrupted.onnx")

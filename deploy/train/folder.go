@@ -99,7 +99,14 @@ func (d *Data) divide(kept []decoded, a imagefolder.Arrangement, splits []schema
 	if slices.Contains(splits, schemas.SplitVal) {
 		held = schemas.SplitVal
 	}
-	d.Train, d.Held = classify.Images{Side: side, Classes: a.Classes}, classify.Images{Side: side, Classes: a.Classes}
+	count := map[schemas.Split]int{}
+	for _, split := range splits {
+		count[split]++
+	}
+	room := func(n int) classify.Images {
+		return classify.Images{Side: side, Classes: a.Classes, Pixels: make([]uint8, 0, n*3*side*side)}
+	}
+	d.Train, d.Held = room(count[schemas.SplitTrain]), room(count[held])
 	for i, f := range kept {
 		into := &d.Train
 		switch splits[i] {

@@ -23,6 +23,8 @@ type Losses interface {
 	Flush(ctx context.Context) error
 	// End says that the run is over.
 	End(ctx context.Context, run schemas.Run) error
+	// Close lets go, after End or for the next attempt.
+	Close(ctx context.Context) error
 }
 
 // Nowhere drops losses.
@@ -31,6 +33,7 @@ type Nowhere struct{}
 func (Nowhere) Write(context.Context, *schemas.Losses) error { return nil }
 func (Nowhere) Flush(context.Context) error                  { return nil }
 func (Nowhere) End(context.Context, schemas.Run) error       { return nil }
+func (Nowhere) Close(context.Context) error                  { return nil }
 
 // Sink takes records; they are durable when Write returns nil.
 type Sink interface {
@@ -79,6 +82,9 @@ func (t *Topic) End(ctx context.Context, run schemas.Run) error {
 	}
 	return t.Sink.Write(ctx, []schemas.Record{end})
 }
+
+// Close leaves the sink to whoever opened it.
+func (t *Topic) Close(context.Context) error { return nil }
 
 // File gathers the losses of a run in a spool beside a Parquet file, which is made at the end: a Parquet file cannot be gone on with.
 // The spool is tables, each a message of the losses topic after its length, a big-endian uint32.
@@ -176,7 +182,7 @@ func (f *File) End(ctx context.Context, _ schemas.Run) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.Remove(f.spool.Name()), f.Close())
+	return os.Remove(f.spool.Name())
 }
 
 // standing yields the rows of each attempt from before any later one began.
@@ -207,4 +213,4 @@ func (f *File) standing(began map[uint32]uint64) iter.Seq2[schemas.Losses, error
 }
 
 // Close leaves the spool for the next attempt.
-func (f *File) Close() error { return f.spool.Close() }
+func (f *File) Close(context.Context) error { return f.spool.Close() }

@@ -34,14 +34,21 @@ func TestFile(t *testing.T) {
 		}
 		return f
 	}
-	write(true, "other", rows("other", 1, 0, 5)).Close()
+	stop := func(f *File) {
+		t.Helper()
+		if err := f.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(write(true, "other", rows("other", 1, 0, 5)))
 	f := write(false, "r", rows("r", 1, 0, 10), rows("r", 1, 10, 20), rows("r", 1, 20, 30))
-	if err := errors.Join(f.spool.Truncate(f.size-7), f.Close()); err != nil { // as a kill leaves it
+	if err := f.spool.Truncate(f.size - 7); err != nil { // as a kill leaves it
 		t.Fatal(err)
 	}
-	write(false, "r", rows("r", 2, 15, 20), rows("r", 2, 20, 28)).Close()
+	stop(f)
+	stop(write(false, "r", rows("r", 2, 15, 20), rows("r", 2, 20, 28)))
 	f = write(false, "r", rows("r", 3, 25, 40))
-	if err := f.End(t.Context(), schemas.Run{}); err != nil {
+	if err := errors.Join(f.End(t.Context(), schemas.Run{}), f.Close(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	var got schemas.Losses

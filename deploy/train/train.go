@@ -70,31 +70,32 @@ func RunOf(cfg classify.Config, data Data) (schemas.Run, error) {
 // Run trains, and writes the model. Where it was stopped before, by ctx or by a kill, it goes on from the last checkpoint, to the same
 // weights bit for bit. open says where the losses go of the run as it stands: of which attempt, and whether it begins anew. An
 // error of a training that can be gone on with is a *Stopped.
-func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(run schemas.Run, fresh bool) (Losses, error)) (classify.Result, error) {
+func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(run schemas.Run, fresh bool) (Losses, error)) (result classify.Result, err error) {
 	for _, path := range []string{o.Out, o.Checkpoint} {
 		if err := writable(path); err != nil {
-			return classify.Result{}, err
+			return result, err
 		}
 	}
 	o.Config.Run.Attempt = o.LastAttempt + 1
 	t, err := classify.New(rt, o.Config, data.Train, data.Held)
 	if err != nil {
-		return classify.Result{}, err
+		return result, err
 	}
 	defer t.Close()
 	fresh, err := o.restore(t)
 	if err != nil {
-		return classify.Result{}, err
+		return result, err
 	}
 	losses, err := open(t.Run(), fresh)
 	if err != nil {
-		return classify.Result{}, err
+		return result, err
 	}
+	defer func() { err = errors.Join(err, losses.Close(context.WithoutCancel(ctx))) }()
 	if !fresh && o.Resumed != nil {
 		done, of := t.Step()
 		o.Resumed(t.Run(), done, of)
 	}
-	result, err := t.Train(ctx, classify.Hooks{
+	result, err = t.Train(ctx, classify.Hooks{
 		Losses:   losses.Write,
 		Progress: o.Progress,
 		Epoch:    o.Epoch,

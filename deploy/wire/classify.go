@@ -41,7 +41,7 @@ func (c *Connections) crops(ctx context.Context, version schemas.DatasetVersion,
 		return data, fmt.Errorf("crops of %s: %w", version.ID, err)
 	}
 	of := func(indexes []int) classify.Images {
-		im := classify.Images{Side: side, Classes: d.Classes}
+		im := classify.Images{Side: side, Classes: d.Classes, Pixels: make([]uint8, 0, len(indexes)*3*side*side)}
 		for _, i := range indexes {
 			im.Pixels = append(im.Pixels, crops[i]...)
 			im.Labels = append(im.Labels, d.Class[i])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"time"
 
 	"gleaner/connectors/onnx"
@@ -19,20 +20,18 @@ type Contest struct {
 	Fresh  bool         // false: a run on these very labels has finished before, and is in Used, without its metrics
 }
 
-// withoutEnds holds the ends of runs back.
-type withoutEnds struct {
-	train.Sink
-	ends []schemas.Record
-}
+// withoutEnds keeps runs open: it drops what says that one is over.
+type withoutEnds struct{ train.Sink }
 
-func (w *withoutEnds) Write(ctx context.Context, records []schemas.Record) error {
-	for _, r := range records {
-		if _, end := r.Header(schemas.HeaderEvent); end {
-			w.ends = append(w.ends, r)
-			return nil
-		}
+func (w withoutEnds) Write(ctx context.Context, records []schemas.Record) error {
+	rows := slices.DeleteFunc(slices.Clone(records), func(r schemas.Record) bool {
+		_, end := r.Header(schemas.HeaderEvent)
+		return end
+	})
+	if len(rows) == 0 {
+		return nil
 	}
-	return w.Sink.Write(ctx, records)
+	return w.Sink.Write(ctx, rows)
 }
 
 // TrainBetter makes a version of the dataset's labels as they stand, trains a probe on it, and then, in the time that it took, a
@@ -52,9 +51,9 @@ func (c *Connections) TrainBetter(ctx context.Context, name string, progress fun
 	}
 	sink := c.Kafka.Sink()
 	defer sink.Close(context.WithoutCancel(ctx))
-	held := &withoutEnds{Sink: sink}
+	open := withoutEnds{sink}
 	out := Contest{Fresh: true}
-	if out.Used, err = c.probe(ctx, version, labels, held, progress); err != nil {
+	if out.Used, err = c.probe(ctx, version, labels, open, progress); err != nil {
 		return out, err
 	}
 	if out.Used.Metrics["val_boxes"] > 0 {
@@ -63,21 +62,25 @@ func (c *Connections) TrainBetter(ctx context.Context, name string, progress fun
 		if err != nil {
 			return out, err
 		}
-		budget := took(out.Used)
-		rival, err := c.trainWithin(ctx, data, began, budget, held, progress)
+		rival, err := c.trainWithin(ctx, data, began, took(out.Used), open, progress)
 		if err != nil {
 			return out, err
 		}
-		out.Beside = &rival
-		if rival.Metrics["val_accuracy"] > out.Used.Metrics["val_accuracy"] && took(rival) <= budget+budget/10 {
-			out.Used, *out.Beside = rival, out.Used
-		}
+		out.Used, out.Beside = judge(out.Used, rival)
 	}
 	end, err := schemas.RunFinishedRecord(out.Used)
 	if err != nil {
 		return out, err
 	}
 	return out, sink.Write(ctx, []schemas.Record{end})
+}
+
+// judge prefers the rival where it is more accurate on held-out boxes, and did not take more than a tenth longer.
+func judge(probe, rival schemas.Run) (used schemas.Run, beside *schemas.Run) {
+	if rival.Metrics["val_accuracy"] > probe.Metrics["val_accuracy"] && took(rival) <= took(probe)*11/10 {
+		return rival, &probe
+	}
+	return probe, &rival
 }
 
 func took(run schemas.Run) time.Duration { return run.Finished.Sub(run.Started) }

@@ -13,7 +13,8 @@
 //   - a classifier's or segmenter's numbers are probabilities or logits, by their range and sum.
 //
 // What no output shows, such as the order of channels, their normalization and whether labels count from 1, is as the family's
-// reference has it. A schemas.Decode overrides each part, and the completed one, in Model, says by what it was recognized.
+// reference has it. A schemas.Decode overrides each part, and the completed one, in Model, says by what it was recognized. Files of trainers
+// here have theirs within (schemas.ModelMetadata).
 //
 // Which models look at a sample says the Fleet, which follows the Registry.
 package prelabel
