@@ -10,11 +10,13 @@ import (
 	"strings"
 
 	"gleaner/connectors/onnx"
+	"gleaner/deploy/config"
+	"gleaner/schemas"
 	"gleaner/trainers/classify"
 )
 
-// SetNetwork reads what --model names: a network by its name, or the ONNX file of a classifier to go on from. It returns the side of
-// images that the file wants, in pixels, or 0 where any will do.
+// SetNetwork reads what --model names: a network by its name, or the ONNX file of a classifier to go on from, with the normalization
+// that the file says. It returns the side of images that the file wants, in pixels, or 0 where any will do.
 func SetNetwork(rt *onnx.Runtime, cfg *classify.Config, model string) (side int, err error) {
 	if slices.Contains(classify.Networks(), model) {
 		cfg.Network = model
@@ -28,6 +30,13 @@ func SetNetwork(rt *onnx.Runtime, cfg *classify.Config, model string) (side int,
 		return 0, err
 	}
 	cfg.Network, cfg.ONNX = "", data
+	within, err := config.ModelMetadata(data)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", model, err)
+	}
+	if in := within.Decode.Input; in.Channels != schemas.ChannelsBGR && len(in.Mean) == 3 && len(in.Std) == 3 {
+		cfg.Normalize = &classify.Normalization{Mean: [3]float32(in.Mean), Std: [3]float32(in.Std)}
+	}
 	const any = 224 // where the graph leaves sides open
 	open := onnx.DefaultConfig()
 	open.Width, open.Height = any, any

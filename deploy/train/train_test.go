@@ -278,6 +278,40 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunFromFile goes on from a file that was trained here, which is good from the first epoch on.
+func TestRunFromFile(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	data := folder(t, stripes(t, 60), options())
+	dir := t.TempDir()
+	run := func(cfg classify.Config, out string) classify.Result {
+		t.Helper()
+		if cfg.Run, err = train.RunOf(cfg, data); err != nil {
+			t.Fatal(err)
+		}
+		o := train.Options{Config: cfg, Out: filepath.Join(dir, out), Checkpoint: filepath.Join(dir, "checkpoint"), Resume: true}
+		result, err := train.Run(t.Context(), rt, data, o, func(schemas.Run, bool) (train.Losses, error) { return train.Nowhere{}, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	cfg := classify.DefaultConfig()
+	cfg.Width, cfg.Epochs, cfg.Batch = 8, 12, 8
+	run(cfg, "first.onnx")
+	side, err := train.SetNetwork(rt, &cfg, filepath.Join(dir, "first.onnx"))
+	if want := data.Train.Measure(); err != nil || side != 16 || cfg.Normalize == nil || *cfg.Normalize != want {
+		t.Fatalf("side %d, normalization %v, want %v; %v", side, cfg.Normalize, want, err)
+	}
+	cfg.Epochs, cfg.Rate = 1, 1e-4
+	if got := run(cfg, "second.onnx"); got.Run.Metrics["train_accuracy"] < 0.8 || got.Run.Model != "classify/onnx" {
+		t.Errorf("after a file that was trained: %+v", got.Run)
+	}
+}
+
 func TestNetworksAndAugment(t *testing.T) {
 	rt, err := onnx.Open()
 	if err != nil {
