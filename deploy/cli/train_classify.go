@@ -27,15 +27,15 @@ type classifyFlags struct {
 	train.Options
 	folder, dataset, name  string
 	model, augment, losses string
+	settings               classify.Config // of which those count that changed tells of; the network's recipe has the rest
+	changed                func(flag string) bool
 	side                   int
 	held                   float64
 	quiet                  bool // of results: they are printed as JSON
 }
 
 func (a *app) trainClassify() *cobra.Command {
-	f := classifyFlags{Options: train.Options{Config: classify.DefaultConfig()}}
-	defaults := f.Config
-	f.Config.Threads = runtime.GOMAXPROCS(0)
+	f := classifyFlags{settings: classify.DefaultConfig()}
 	c := &cobra.Command{
 		Use:   "classify",
 		Short: "Train an image classifier on a folder, or on the objects of a dataset's labels",
@@ -48,7 +48,8 @@ are the objects in the labels of a running system as they stand, cut out, with t
 data folder of that system, as for every other command. What cannot be decoded is named and skipped.
 
 The network is convnet3, resnet9 or airbench, or an ONNX classifier to go on from, whose last layer is replaced where it has another
-number of classes.
+number of classes. Each network has settings that were found good for tens of thousands of images of about 32 pixels; fewer images want
+more epochs, and those whose mirror image means something else --augment flip=none.
 
 A loss for every image and epoch goes to the Parquet file that --losses names, else to the losses topic of the system that runs,
 found as by other commands, else nowhere. A run is named after the images and after every option that changes its weights.
@@ -64,6 +65,7 @@ the same weights bit for bit, as the next attempt of the same run. --resume=fals
 			if f.dataset == "" {
 				f.folder, a.dataDir = a.dataDir, ""
 			}
+			f.changed = c.Flags().Changed
 			if err := f.check(); err != nil {
 				return usageError{fmt.Errorf("train classify: %w", err)}
 			}
@@ -78,23 +80,23 @@ the same weights bit for bit, as the next attempt of the same run. --resume=fals
 	flags.StringVar(&a.dataDir, "data", "", "folder or archive of images by class; with --dataset, the data folder of the running system")
 	flags.StringVarP(&f.dataset, "dataset", "d", "", "dataset whose labeled objects to train on")
 	flags.StringVar(&f.name, "name", "", "dataset that the images of --data are of (default: the folder's name)")
-	flags.StringVarP(&f.model, "model", "m", defaults.Network, strings.Join(classify.Networks(), ", ")+", or an ONNX classifier to go on from")
+	flags.StringVarP(&f.model, "model", "m", f.settings.Network, strings.Join(classify.Networks(), ", ")+", or an ONNX classifier to go on from")
 	flags.IntVar(&f.side, "side", 0, "pixels a side to which images are resized (default: 32, or what the ONNX file takes)")
 	flags.Float64Var(&f.held, "held", 0.1, "share of the images of --data that is held out, if its folders do not say which")
 	flags.StringVarP(&f.Out, "out", "o", "", "ONNX file to write (default: DATASET-MODEL.onnx)")
 	flags.StringVar(&f.losses, "losses", "", "Parquet file for the losses (default: they go to the system that runs)")
 	flags.StringVar(&f.Checkpoint, "checkpoint", "", "file that a stopped training is gone on with from (default: that of --out and .checkpoint)")
-	flags.IntVar(&f.Config.Checkpoint, "checkpoint-steps", 0, "steps between checkpoints (default: one after each epoch)")
+	flags.IntVar(&f.settings.Checkpoint, "checkpoint-steps", 0, "steps between checkpoints (default: one after each epoch)")
 	flags.BoolVar(&f.Resume, "resume", true, "go on from the checkpoint, if there is one")
-	flags.IntVar(&f.Config.Epochs, "epochs", defaults.Epochs, "epochs at most")
-	flags.IntVar(&f.Config.Patience, "patience", 0, "epochs without a better held-out accuracy after which training ends, with the best weights; 0: none")
-	flags.IntVar(&f.Config.Batch, "batch", defaults.Batch, "images a step")
-	flags.StringVar(&f.Config.Optimizer, "optimizer", defaults.Optimizer, "sgd, adamw or muon")
-	flags.Float64Var(&f.Config.Rate, "rate", defaults.Rate, "highest learning rate")
-	flags.IntVar(&f.Config.Width, "width", 0, "channels of the first block (default: the network's usual)")
-	flags.StringVar(&f.augment, "augment", "", "none, or changes: crop=PIXELS, pad=reflect|zero, flip=none|random|alternating, cutout=PIXELS, with commas between")
-	flags.Int64Var(&f.Config.Seed, "seed", 0, "seed of weights, order and augmentation")
-	flags.IntVarP(&f.Config.Threads, "threads", "j", f.Config.Threads, "threads of a step; another number gives other last bits")
+	flags.IntVar(&f.settings.Epochs, "epochs", 0, "epochs at most (default: the network's)")
+	flags.IntVar(&f.settings.Batch, "batch", 0, "images a step (default: the network's)")
+	flags.StringVar(&f.settings.Optimizer, "optimizer", "", "sgd, adamw or muon (default: the network's)")
+	flags.Float64Var(&f.settings.Rate, "rate", 0, "highest learning rate (default: the network's)")
+	flags.IntVar(&f.settings.Width, "width", 0, "channels of the first block (default: the network's)")
+	flags.StringVar(&f.augment, "augment", "", "none, or changes of the network's: crop=PIXELS, pad=reflect|zero, flip=none|random|alternating, cutout=PIXELS, with commas between")
+	flags.IntVar(&f.settings.Patience, "patience", 0, "epochs without a better held-out accuracy after which training ends, with the best weights (default: none)")
+	flags.Int64Var(&f.settings.Seed, "seed", 0, "seed of weights, order and augmentation")
+	flags.IntVarP(&f.settings.Threads, "threads", "j", runtime.GOMAXPROCS(0), "threads of a step; another number gives other weights")
 	offer(c, "optimizer", "sgd", "adamw", "muon")
 	a.jsonFlag(c)
 	return c
@@ -113,18 +115,38 @@ func (f *classifyFlags) check() error {
 	case f.dataset == "" && f.name == "":
 		f.name = datasetName(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(f.folder, ".gz"), ".tar"), ".tgz"))
 	}
-	if f.augment != "" {
-		var err error
-		if f.Config.Augment, err = train.ParseAugment(f.augment, f.Config.Augment); err != nil {
-			return fmt.Errorf("--augment: %w", err)
-		}
-	}
 	if err := schemas.CheckDataset(f.dataset + f.name); err != nil {
 		return fmt.Errorf("--name: %w", err)
 	}
-	cfg := f.Config
-	cfg.Run = schemas.Run{RunID: "checked", Attempt: 1}
-	return cfg.Validate()
+	return f.configure()
+}
+
+// configure changes the recipe of the network by what the flags say.
+func (f *classifyFlags) configure() (err error) {
+	if f.Config, err = classify.Recipe(f.model); err != nil {
+		f.Config = classify.DefaultConfig() // a file
+	}
+	from, to := &f.settings, &f.Config
+	for flag, change := range map[string]func(){
+		"checkpoint-steps": func() { to.Checkpoint = from.Checkpoint },
+		"epochs":           func() { to.Epochs = from.Epochs },
+		"patience":         func() { to.Patience = from.Patience },
+		"batch":            func() { to.Batch = from.Batch },
+		"optimizer":        func() { to.Optimizer = from.Optimizer },
+		"rate":             func() { to.Rate = from.Rate },
+		"width":            func() { to.Width = from.Width },
+	} {
+		if f.changed(flag) {
+			change()
+		}
+	}
+	to.Seed, to.Threads = from.Seed, from.Threads
+	if f.augment != "" {
+		if to.Augment, err = train.ParseAugment(f.augment, to.Augment); err != nil {
+			return fmt.Errorf("--augment: %w", err)
+		}
+	}
+	return to.Validate()
 }
 
 // trainClassifier trains with a system where one is needed, or runs and is to have the losses.

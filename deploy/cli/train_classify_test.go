@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gleaner/trainers/classify"
+)
+
+// TestClassifySettings wants the recipe of a network, but for what the flags say.
+func TestClassifySettings(t *testing.T) {
+	want, err := classify.Recipe("airbench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Epochs, want.Patience, want.Seed, want.Threads, want.Augment.Flip = 3, 2, 7, 1, "none"
+	f := classifyFlags{model: "airbench", folder: "photos", augment: "flip=none", settings: classify.Config{Epochs: 3, Batch: 1, Patience: 2, Seed: 7, Threads: 1}}
+	f.changed = func(flag string) bool { return flag == "epochs" || flag == "patience" }
+	if err := f.check(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, f.Config); diff != "" {
+		t.Error(diff)
+	}
+	if f.name != "photos" {
+		t.Errorf("the folder's images are of dataset %q", f.name)
+	}
+}
+
+func TestBadClassifyFlags(t *testing.T) {
+	for flags, want := range map[string]string{
+		"":                                  "--data or --dataset is required",
+		"--dataset d --name n":              "--name is for images of --data",
+		"--data photos --side -1":           "--side -1",
+		"--data photos --held 1":            "--held 1",
+		"--data photos --name a@b":          "--name",
+		"--data photos --augment zoom=2":    "--augment",
+		"--data photos --epochs 0":          "epochs: 0",
+		"--data photos --threads 0":         "threads: 0",
+		"--data photos --model none":        "neither a file nor a network",
+		"--data photos":                     "photos: no such file",
+		"--data photos --dataset street":    "leave --dataset out",
+		"--dataset street --losses x --nix": "unknown flag",
+	} {
+		root := newRoot("test")
+		root.SetArgs(append([]string{"train", "classify"}, strings.Fields(flags)...))
+		if err := root.Execute(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", flags, err, want)
+		}
+	}
+}
