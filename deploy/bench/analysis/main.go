@@ -26,6 +26,7 @@ type options struct {
 	rows    int    // of losses
 	profile string // file for the processor profile of the ingest section
 	write   string // markdown file
+	python  string // interpreter that has the peers
 }
 
 // bench is what the sections share.
@@ -39,6 +40,7 @@ func sections() []report.Section[*bench] {
 	return []report.Section[*bench]{
 		{Name: "ingest", Run: (*bench).ingest},
 		{Name: "codecs", Run: (*bench).codecs},
+		{Name: "pick", Run: (*bench).pick},
 	}
 }
 
@@ -49,6 +51,7 @@ func main() {
 	flag.IntVar(&o.rows, "rows", 5_000_000, "rows of losses that go through the topic")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the analysis step in the ingest section")
 	flag.StringVar(&o.write, "write", "", "markdown file that has a pair of marks for each section; what is between is replaced by its results")
+	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)

@@ -46,8 +46,8 @@ type member struct {
 	vector []float32
 }
 
-// sieveBlock is how many elements Add takes at a time.
-const sieveBlock = 256
+// SieveBlock is how many elements Add takes at a time.
+const SieveBlock = 256
 
 // NewSieve returns a sieve for k picks beside those that are covered; epsilon is in (0,1). All vectors have length 1. What makes the
 // products with the covered ones blocks.
@@ -61,7 +61,7 @@ func NewSieve(ctx context.Context, reference, covered *vectors.Matrix, k int, ep
 		return nil, fmt.Errorf("sieve: epsilon %g: want it between 0 and 1", epsilon)
 	}
 	s := &Sieve{t: &task{Work: w}, reference: reference, k: k, base: 1 + epsilon,
-		covered: make([]float32, reference.Stride()), sims: make([]float32, sieveBlock*reference.Stride())}
+		covered: make([]float32, reference.Stride()), sims: make([]float32, SieveBlock*reference.Stride())}
 	return s, s.t.nearest(ctx, s.covered, reference, covered)
 }
 
@@ -69,8 +69,8 @@ func NewSieve(ctx context.Context, reference, covered *vectors.Matrix, k int, ep
 // sieve is of no use.
 func (s *Sieve) Add(ctx context.Context, block *vectors.Matrix, first int) error {
 	n, stride := block.Len(), s.reference.Stride()
-	if n > sieveBlock {
-		return fmt.Errorf("sieve: %d elements at a time: at most %d", n, sieveBlock)
+	if n > SieveBlock {
+		return fmt.Errorf("sieve: %d elements at a time: at most %d", n, SieveBlock)
 	}
 	s.queries.TakeRange(block, 0, n)
 	const size = panelsAtOnce
@@ -201,8 +201,8 @@ func facilitySieve(ctx context.Context, t *task) ([]Choice, error) {
 	}
 	n := t.vectors.Len()
 	all := upTo(n)
-	for first := 0; first < n; first += sieveBlock {
-		if err := s.Add(ctx, t.vectors.Take(all[first:min(n, first+sieveBlock)]), first); err != nil {
+	for first := 0; first < n; first += SieveBlock {
+		if err := s.Add(ctx, t.vectors.Take(all[first:min(n, first+SieveBlock)]), first); err != nil {
 			return nil, err
 		}
 		t.progress(first, n, "samples")

@@ -65,12 +65,12 @@ func (m *Matrix) Products(dst []float32, stride int, q *Queries, first, end int)
 	if q.dim != m.dim {
 		panic("vectors: products of vectors of different lengths")
 	}
-	for p := first; p < end; p++ { // a panel stays in the innermost cache while the queries pass by
+	for p := first; p < end; p++ { // a panel stays in the innermost caches while the queries pass by
 		panel := m.panel(p)
 		for g := range q.Rows() / Group {
-			to := dst[g*Group*stride+(p-first)*Panel:]
-			if !productsVectors(to, stride, q.group(g), panel) {
-				products(to, stride, q.group(g), panel)
+			to, rows := dst[g*Group*stride+(p-first)*Panel:], q.group(g)
+			if !productsVectors(to, stride, rows, panel) {
+				products(to, stride, rows, panel)
 			}
 		}
 	}

@@ -39,31 +39,23 @@ func products512(dst []float32, stride int, rows [][Group]float32, panel [][Pane
 	s3.Store((*[Panel]float32)(dst[3*stride:]))
 }
 
-// products256 has two, of half a panel each.
+// products256 does half a panel after the other.
 func products256(dst []float32, stride int, rows [][Group]float32, panel [][Panel]float32) {
-	var low0, low1, low2, low3, high0, high1, high2, high3 archsimd.Float32x8
 	panel = panel[:len(rows)]
-	for d := range rows {
-		r := &rows[d]
-		low, high := halves(&panel[d])
-		x := archsimd.BroadcastFloat32x8(r[0])
-		low0, high0 = low0.Add(low.Mul(x)), high0.Add(high.Mul(x))
-		x = archsimd.BroadcastFloat32x8(r[1])
-		low1, high1 = low1.Add(low.Mul(x)), high1.Add(high.Mul(x))
-		x = archsimd.BroadcastFloat32x8(r[2])
-		low2, high2 = low2.Add(low.Mul(x)), high2.Add(high.Mul(x))
-		x = archsimd.BroadcastFloat32x8(r[3])
-		low3, high3 = low3.Add(low.Mul(x)), high3.Add(high.Mul(x))
+	for half := 0; half < Panel; half += 8 {
+		var s0, s1, s2, s3 archsimd.Float32x8
+		for d := range rows {
+			r, p := &rows[d], archsimd.LoadFloat32x8((*[8]float32)(panel[d][half:]))
+			s0 = s0.Add(p.Mul(archsimd.BroadcastFloat32x8(r[0])))
+			s1 = s1.Add(p.Mul(archsimd.BroadcastFloat32x8(r[1])))
+			s2 = s2.Add(p.Mul(archsimd.BroadcastFloat32x8(r[2])))
+			s3 = s3.Add(p.Mul(archsimd.BroadcastFloat32x8(r[3])))
+		}
+		s0.Store((*[8]float32)(dst[half:]))
+		s1.Store((*[8]float32)(dst[stride+half:]))
+		s2.Store((*[8]float32)(dst[2*stride+half:]))
+		s3.Store((*[8]float32)(dst[3*stride+half:]))
 	}
-	store := func(row int, low, high archsimd.Float32x8) {
-		to := (*[Panel]float32)(dst[row*stride:])
-		low.Store((*[8]float32)(to[:8]))
-		high.Store((*[8]float32)(to[8:]))
-	}
-	store(0, low0, high0)
-	store(1, low1, high1)
-	store(2, low2, high2)
-	store(3, low3, high3)
 }
 
 func halves(p *[Panel]float32) (low, high archsimd.Float32x8) {
