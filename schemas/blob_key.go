@@ -47,6 +47,9 @@ func DeskSnapshotPrefix(genesis string) string { return "desk/" + url.PathEscape
 // MembersKey is where the member list of a dataset version lies.
 func MembersKey(versionID string) string { return "datasets/" + url.PathEscape(versionID) }
 
+// SelectionKey is where the picks of a selection lie that is too large for its topic, as a JSON array of Pick.
+func SelectionKey(id string) string { return "selections/" + url.PathEscape(id) }
+
 // ModelKey is where a model's file lies, named by its content.
 func ModelKey(h Hash) string { s := h.String(); return "models/" + s[:2] + "/" + s }
 

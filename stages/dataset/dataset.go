@@ -150,6 +150,21 @@ func Compare(from, to schemas.DatasetVersion, a, b io.Reader) (Diff, error) {
 	return d, errors.Join(left.err, right.err)
 }
 
+// Members yields a version's member list, in the order of sample ids.
+func Members(v schemas.DatasetVersion, members io.Reader) iter.Seq2[schemas.Member, error] {
+	return func(yield func(schemas.Member, error) bool) {
+		list := newReader(v.ID, members)
+		for m, more := list.next(); more; m, more = list.next() {
+			if !yield(m, nil) {
+				return
+			}
+		}
+		if list.err != nil {
+			yield(schemas.Member{}, list.err)
+		}
+	}
+}
+
 // Of yields those of the labels that a version has, as it has them: labels that came, changed or went since it was made are
 // passed over, so that a run which names the version saw nothing else. Both must come in the order of sample ids; memory does
 // not grow with them.

@@ -1,0 +1,387 @@
+package wire
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"gleaner/connectors/clickhouse"
+	"gleaner/schemas"
+	"gleaner/stages"
+	"gleaner/stages/analysis/coreset"
+	"gleaner/stages/analysis/coreset/vectors"
+	"gleaner/stages/dataset"
+)
+
+// noObjects is the class of an image without any.
+const noObjects = "(none)"
+
+// pool is what is picked from, in the order of sample ids.
+type pool struct {
+	coreset.Pool
+	leftOut map[string]int
+	passed  map[schemas.SampleID]bool // samples that wait but are not picked from
+}
+
+func (p *pool) unscored() (n int) {
+	for _, h := range p.Hardness {
+		if math.IsNaN(h) {
+			n++
+		}
+	}
+	return n
+}
+
+// keep leaves those samples that say so, and counts the others as left out.
+func (p *pool) keep(why string, say []bool) {
+	var places []int
+	for i, is := range say {
+		if is {
+			places = append(places, i)
+		} else {
+			p.leftOut[why]++
+		}
+	}
+	if len(places) == len(say) {
+		return
+	}
+	p.IDs, p.Bytes = at(p.IDs, places), at(p.Bytes, places)
+	if p.Classes != nil {
+		p.Classes = at(p.Classes, places)
+	}
+	if p.Hardness != nil {
+		p.Hardness = at(p.Hardness, places)
+	}
+	if p.Vectors != nil {
+		p.Vectors = p.Vectors.Take(places)
+	}
+}
+
+func at[T any](from []T, places []int) []T {
+	out := make([]T, len(places))
+	for i, place := range places {
+		out[i] = from[place]
+	}
+	return out
+}
+
+// pool reads what the query picks from, some 100 bytes a sample and 4 a number of its vector, and fills in what the query leaves to
+// be found: version, model, layer, attempt and the digest of the samples.
+func (c *Connections) pool(ctx context.Context, q *PickQuery) (*pool, error) {
+	p := &pool{leftOut: map[string]int{}, passed: map[schemas.SampleID]bool{}}
+	read := c.labeled
+	if q.Unlabeled {
+		read = c.waiting
+	}
+	if err := read(ctx, q, p); err != nil {
+		return nil, err
+	}
+	if len(p.IDs) == 0 {
+		return nil, fmt.Errorf("no sample is left to pick from: %s", p.why())
+	}
+	needsVectors, needsScores, _, err := coreset.Needs(q.Method)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.embed(ctx, q, p, needsVectors); err != nil {
+		return nil, err
+	}
+	if q.By != "" {
+		if err := c.score(ctx, q, p); err != nil {
+			return nil, err
+		}
+	} else if needsScores && !q.Unlabeled {
+		return nil, fmt.Errorf("%s goes by a score: name it (--by aum) and the training run (--run)", q.Method)
+	}
+	digest := sha256.New()
+	for _, id := range p.IDs {
+		digest.Write(id[:])
+	}
+	digest.Sum(q.Pool[:0])
+	return p, nil
+}
+
+func (p *pool) why() string {
+	var parts []string
+	for _, reason := range slices.Sorted(maps.Keys(p.leftOut)) {
+		parts = append(parts, fmt.Sprintf("%d %s", p.leftOut[reason], reason))
+	}
+	return cmp.Or(strings.Join(parts, ", "), "there are none")
+}
+
+// labeled reads the members of a version whose labels still stand.
+func (c *Connections) labeled(ctx context.Context, q *PickQuery, p *pool) error {
+	version, err := c.version(ctx, q)
+	if err != nil {
+		return err
+	}
+	q.Version = version.ID
+	members, err := c.Blobs.Get(ctx, version.Members.Key)
+	if err != nil {
+		return fmt.Errorf("members of %s: %w", version.ID, err)
+	}
+	labels, stop := iter.Pull2(dataset.Of(version, bytes.NewReader(members), c.standing(ctx, q.Dataset)))
+	defer stop()
+	l, err, more := labels()
+	var objects [][]string // classes of each sample
+	for m, bad := range dataset.Members(version, bytes.NewReader(members)) {
+		if bad != nil {
+			return bad
+		}
+		stands := more && l.SampleID == m.SampleID
+		switch {
+		case err != nil:
+			return err
+		case q.Split != "" && m.Split != q.Split:
+			p.leftOut["of other splits"]++
+		case !within(m.Slices, q.Slices):
+			p.leftOut["of other slices"]++
+		case !stands:
+			p.leftOut["relabeled or erased since the version was made"]++
+		default:
+			p.IDs, p.Bytes = append(p.IDs, l.SampleID), append(p.Bytes, l.Image.Size)
+			objects = append(objects, classesOf(l.Objects))
+		}
+		if stands {
+			l, err, more = labels()
+		}
+	}
+	p.Names, p.Classes = rarest(objects)
+	return nil
+}
+
+func classesOf(objects []schemas.Object) []string {
+	out := []string{}
+	for _, o := range objects {
+		if !slices.Contains(out, o.Class) {
+			out = append(out, o.Class)
+		}
+	}
+	if len(out) == 0 {
+		return []string{noObjects}
+	}
+	return out
+}
+
+// rarest gives each sample one class: of those of its objects the one that the fewest samples have, so that rare classes have all
+// samples that show them.
+func rarest(objects [][]string) (names []string, of []int) {
+	count, place := map[string]int{}, map[string]int{}
+	for _, classes := range objects {
+		for _, class := range classes {
+			count[class]++
+		}
+	}
+	of = make([]int, len(objects))
+	chosen := make([]string, len(objects))
+	for i, classes := range objects {
+		chosen[i] = slices.MinFunc(classes, func(a, b string) int { return cmp.Or(cmp.Compare(count[a], count[b]), cmp.Compare(a, b)) })
+		place[chosen[i]] = 0
+	}
+	names = slices.Sorted(maps.Keys(place))
+	for i, name := range names {
+		place[name] = i
+	}
+	for i, class := range chosen {
+		of[i] = place[class]
+	}
+	return names, of
+}
+
+// version finds the one that is named, or makes one of the labels as they stand.
+func (c *Connections) version(ctx context.Context, q *PickQuery) (schemas.DatasetVersion, error) {
+	if q.Version == "" {
+		v, _, err := c.MakeVersion(ctx, q.Dataset, "picked from")
+		return v, err
+	}
+	versions, err := c.Versions(ctx, q.Dataset)
+	if err != nil {
+		return schemas.DatasetVersion{}, err
+	}
+	i := slices.IndexFunc(versions, func(v schemas.DatasetVersion) bool { return v.ID == q.Version })
+	if i < 0 {
+		return schemas.DatasetVersion{}, fmt.Errorf("version %q is not registered: `gleaner dataset list %s` lists them", q.Version, q.Dataset)
+	}
+	return versions[i], nil
+}
+
+func within(has, wanted map[string]string) bool {
+	for k, v := range wanted {
+		if has[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// waiting reads the samples that have no label, with the models' uncertainty about them.
+func (c *Connections) waiting(ctx context.Context, q *PickQuery, p *pool) error {
+	v, _, err := c.MakeVersion(ctx, q.Dataset, "picked beside")
+	switch {
+	case err == nil:
+		q.Version = v.ID
+	case !errors.Is(err, ErrNoLabels):
+		return err
+	}
+	for s, err := range c.DB.Waiting(ctx, q.Dataset) {
+		if err != nil {
+			return err
+		}
+		gone, err := stages.Erased(ctx, c.Blobs, s.ID)
+		switch {
+		case err != nil:
+			return err
+		case gone:
+			p.passed[s.ID] = true
+			p.leftOut["erased"]++
+		case !within(s.Slices, q.Slices):
+			p.passed[s.ID] = true
+			p.leftOut["of other slices"]++
+		default:
+			p.IDs, p.Bytes, p.Hardness = append(p.IDs, s.ID), append(p.Bytes, s.Image.Size), append(p.Hardness, uncertainty(&s))
+		}
+	}
+	sum, known := 0.0, 0
+	for _, u := range p.Hardness {
+		if !math.IsNaN(u) {
+			sum, known = sum+u, known+1
+		}
+	}
+	for i, u := range p.Hardness {
+		if math.IsNaN(u) {
+			if p.Hardness[i] = 1; known > 0 {
+				p.Hardness[i] = sum / float64(known)
+			}
+		}
+	}
+	return nil
+}
+
+// uncertainty is the largest entropy of a proposal's probability of being accepted, in bits, as Brust et al. 2019 ("Active Learning for
+// Deep Object Detection") aggregate by the maximum; NaN where models propose nothing, about which they say nothing either.
+func uncertainty(s *schemas.Sample) float64 {
+	out := math.NaN()
+	for _, objects := range [][]schemas.Object{s.Objects, s.Proposals} {
+		for _, o := range objects {
+			if u := coreset.Entropy(float64(o.Score)); math.IsNaN(out) || u > out {
+				out = u
+			}
+		}
+	}
+	return out
+}
+
+// embed reads the vectors of the pool, and those of the samples that have labels already where the pool has none. Samples without a
+// vector are left out where the method reads them; otherwise there are no vectors as soon as one lacks its own.
+func (c *Connections) embed(ctx context.Context, q *PickQuery, p *pool, needed bool) error {
+	spaces, err := c.DB.Spaces(ctx, q.Dataset)
+	if err != nil {
+		return err
+	}
+	named := func(s clickhouse.Space) bool {
+		name, _, _ := strings.Cut(s.Model, "@")
+		return q.Model == "" || q.Model == s.Model || q.Model == name
+	}
+	i := slices.IndexFunc(spaces, named)
+	switch {
+	case i >= 0:
+	case q.Model != "" && len(spaces) > 0:
+		return fmt.Errorf("model %s has embedded no image, but %s has", q.Model, spaces[0].Model)
+	case needed:
+		return fmt.Errorf("no image has an embedding, by which %s goes: no model serves the dataset, or prelabel.embeddings is off", q.Method)
+	default:
+		return nil
+	}
+	space := spaces[i]
+	has := make([]bool, len(p.IDs))
+	var covered [][]float32
+	for e, err := range c.DB.Vectors(ctx, q.Dataset, space) {
+		if err != nil {
+			return err
+		}
+		at, ok := slices.BinarySearchFunc(p.IDs, e.SampleID, func(a, b schemas.SampleID) int { return slices.Compare(a[:], b[:]) })
+		if !ok && (!q.Unlabeled || p.passed[e.SampleID]) {
+			continue
+		}
+		if p.Vectors == nil {
+			p.Vectors = vectors.NewMatrix(len(p.IDs), len(e.Vector))
+		}
+		if !ok {
+			covered = append(covered, e.Vector)
+			continue
+		}
+		if err := p.Vectors.SetUnit(at, e.Vector); err != nil {
+			return fmt.Errorf("embedding of sample %s by %s: %w", e.SampleID, space.Model, err)
+		}
+		has[at] = true
+	}
+	lacking := slices.Contains(has, false)
+	if lacking && !needed {
+		p.Vectors = nil
+		return nil
+	}
+	q.Model, q.Layer = space.Model, space.Layer
+	p.keep("without an embedding by "+space.Model, has)
+	if len(p.IDs) == 0 {
+		return fmt.Errorf("no sample is left to pick from: %s", p.why())
+	}
+	return p.cover(covered)
+}
+
+// cover makes vectors what is had already: those of the samples that do not wait.
+func (p *pool) cover(covered [][]float32) error {
+	if len(covered) == 0 {
+		return nil
+	}
+	p.Covered = vectors.NewMatrix(len(covered), p.Vectors.Dim())
+	for i, v := range covered {
+		if err := p.Covered.SetUnit(i, v); err != nil {
+			return fmt.Errorf("embedding of a labeled sample: %w", err)
+		}
+	}
+	return nil
+}
+
+// lowIsHard are the scores by which the lower is the harder. Of all others it is the higher.
+var lowIsHard = []string{"aum", "confidence", "correctness"}
+
+// score reads a run's scores, turned so that the higher is the harder.
+func (c *Connections) score(ctx context.Context, q *PickQuery, p *pool) error {
+	if q.Run == "" {
+		return fmt.Errorf("by %s: name the training run (--run)", q.By)
+	}
+	var err error
+	if q.Attempt, err = c.DB.LastAttempt(ctx, q.Run); err != nil {
+		return err
+	}
+	if q.Attempt == 0 {
+		return fmt.Errorf("run %q has no losses", q.Run)
+	}
+	scores, err := c.DB.Scores(ctx, q.Run, q.By)
+	if err != nil {
+		return err
+	}
+	sign := 1.0
+	if slices.Contains(lowIsHard, q.By) {
+		sign = -1
+	}
+	p.Hardness = make([]float64, len(p.IDs))
+	for i, id := range p.IDs {
+		p.Hardness[i] = math.NaN()
+		if s, ok := scores[id]; ok {
+			p.Hardness[i] = sign * s
+		}
+	}
+	if p.unscored() == len(p.IDs) {
+		return fmt.Errorf("run %s has no %s of any of the %d samples", q.Run, q.By, len(p.IDs))
+	}
+	return nil
+}
