@@ -1,0 +1,189 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gleaner/deploy/wire"
+	"gleaner/schemas"
+	"gleaner/schemas/geometry"
+)
+
+// pickedFrom fills the database of a running system with a dataset: labeled samples of three classes with embeddings, losses of the
+// run "r", and some that wait.
+func pickedFrom(t *testing.T, c *wire.Connections, name string, labeled, waiting, dim int) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	var labels []schemas.Label
+	var samples []schemas.Sample
+	var losses schemas.Losses
+	e := schemas.Embeddings{Dim: dim}
+	for i := range labeled + waiting {
+		unique := fmt.Sprintf("%05d.jpg", i)
+		id, class := schemas.NewSampleID(name, unique, schemas.Hash{}), i%10/4
+		if dim > 0 {
+			e.Dataset, e.SampleID, e.ObjectID = append(e.Dataset, name), append(e.SampleID, id), append(e.ObjectID, "")
+			e.Model, e.Layer = append(e.Model, "net@1"), append(e.Layer, "c5")
+			for d := range dim {
+				v := float32(rng.NormFloat64())
+				if d == class {
+					v += 3
+				}
+				e.Vector = append(e.Vector, v)
+			}
+		}
+		image := schemas.ImageRef{SHA256: schemas.Hash{byte(i), byte(i >> 8)}, Size: 1000, W: 64, H: 64}
+		object := schemas.Object{ID: "o1", Class: []string{"bus", "car", "van"}[class], Box: geometry.Box{X2: 9, Y2: 9}, Score: rng.Float32()}
+		slice := map[string]string{"weather": []string{"sun", "rain"}[i%2]}
+		if i >= labeled {
+			samples = append(samples, schemas.Sample{
+				ID: id, Dataset: name, UniqueID: unique, Task: "detect", Image: image, Slices: slice, Group: id, Received: at,
+				Stage: schemas.StageLinted, Objects: []schemas.Object{object},
+			})
+			continue
+		}
+		labels = append(labels, schemas.Label{
+			SampleID: id, Dataset: name, UniqueID: unique, Task: "detect", Image: image, Slices: slice, Group: id, Rank: schemas.RankHuman, Revision: 1,
+			Objects: []schemas.Object{object}, Actor: "ana", At: at,
+		})
+		for epoch := range uint32(4) {
+			losses.Append(schemas.LossRow{RunID: "r", Attempt: 1, Dataset: name, SampleID: id, ObjectID: "o1", Epoch: epoch, Correct: rng.IntN(2) == 0, Loss: 1, PTrue: 0.5, Margin: 1})
+		}
+	}
+	for what, err := range map[string]error{
+		"labels": c.DB.PutLabels(t.Context(), "", labels), "samples": c.DB.PutSamples(t.Context(), "", samples),
+	} {
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	if dim == 0 {
+		return
+	}
+	if err := c.DB.PutEmbeddings(t.Context(), "", []schemas.Embeddings{e}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DB.InsertLosses(t.Context(), "", &losses); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPick asks for coresets, and for what to label next, of a dataset in a running system.
+func TestPick(t *testing.T) {
+	i := install(t)
+	s := i.up(t)
+	c := s.connect(t)
+	pickedFrom(t, c, "street", 300, 60, 8)
+
+	args := []string{"pick", "--dataset", "street", "--split", "all", "--method", "facility", "--fraction", "0.1"}
+	first := decode[wire.Picked](t, i, args...)
+	again := decode[wire.Picked](t, i, args...)
+	sel := first.Selection
+	if sel.ID != again.Selection.ID || !slices.Equal(sel.Picks, again.Selection.Picks) || len(sel.Picks) != 30 || !strings.HasPrefix(sel.DatasetVersion, "street@") {
+		t.Errorf("%s with %d picks of %s, then %s", sel.ID, len(sel.Picks), sel.DatasetVersion, again.Selection.ID)
+	}
+	if len(first.Compared) != 3 || *first.Compared[0].Coverage <= *first.Compared[1].Coverage || first.Compared[2].Method != "balanced" || first.Samples != 300 {
+		t.Errorf("compared %+v", first.Compared)
+	}
+	if rows := s.sql(t, "SELECT count(), uniqExact(selection_id) FROM picks FINAL"); rows[0] != "30\t1" {
+		t.Errorf("picks in the database: %s", rows[0])
+	}
+	if found, err := c.Selections(t.Context(), "street"); err != nil || found["coreset"].ID != sel.ID || len(found["coreset"].Picks) != 30 {
+		t.Errorf("on the topic: %+v, %v", found["coreset"], err)
+	}
+
+	other := decode[wire.Picked](t, i, append(args, "--seed", "1", "--dry-run")...)
+	if other.Selection.ID == sel.ID {
+		t.Error("another seed gives the same id")
+	}
+	keep, drop := filepath.Join(t.TempDir(), "keep.txt"), filepath.Join(t.TempDir(), "drop.txt")
+	for path, text := range map[string]string{keep: "# golden\n00009.jpg\n", drop: sel.Picks[0].SampleID.String() + "\n"} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ccs := decode[wire.Picked](t, i, "pick", "-d", "street", "--split", "all", "--method", "ccs", "--by", "forgetting", "--run", "r", "--count", "20",
+		"--slice", "weather=rain", "--keep", keep, "--drop", drop, "--per-class")
+	if len(ccs.Selection.Picks) != 20 || ccs.Samples != 150 || ccs.Selection.RunID != "r" ||
+		ccs.Selection.Picks[0].SampleID != schemas.NewSampleID("street", "00009.jpg", schemas.Hash{}) || ccs.LeftOut["of other slices"] != 150 {
+		t.Errorf("%d picks of %d, the first %+v; left out %v", len(ccs.Selection.Picks), ccs.Samples, ccs.Selection.Picks[0], ccs.LeftOut)
+	}
+
+	next := decode[wire.Picked](t, i, "pick", "-d", "street", "--unlabeled", "--count", "10")
+	waiting := s.sql(t, "SELECT lower(hex(sample_id)) FROM samples FINAL")
+	for _, p := range next.Selection.Picks {
+		if !slices.Contains(waiting, p.SampleID.String()) {
+			t.Errorf("sample %s does not wait", p.SampleID)
+		}
+	}
+	if next.Samples != 60 || len(next.Selection.Picks) != 10 || next.Selection.Kind != "unlabeled" {
+		t.Errorf("%d of %d picked, kind %s", len(next.Selection.Picks), next.Samples, next.Selection.Kind)
+	}
+
+	// A label that changes since a version was made is no part of it.
+	relabeled := schemas.NewSampleID("street", "00000.jpg", schemas.Hash{})
+	l, _, err := c.DB.Label(t.Context(), relabeled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Revision, l.Objects[0].Class = 2, "van"
+	if err := c.DB.PutLabels(t.Context(), "", []schemas.Label{l}); err != nil {
+		t.Fatal(err)
+	}
+	if old := decode[wire.Picked](t, i, append(args, "--version", sel.DatasetVersion, "--dry-run")...); old.Samples != 299 || old.Selection.ID == sel.ID {
+		t.Errorf("of the old version: %d samples, selection %s", old.Samples, old.Selection.ID)
+	}
+	if out := i.ok(t, append(args, "--dry-run")...); !strings.Contains(out, "nothing was written") || !strings.Contains(out, "balanced") {
+		t.Errorf("a dry run prints\n%s", out)
+	}
+	if rows := s.sql(t, "SELECT count() FROM selections FINAL"); rows[0] != "3" {
+		t.Errorf("%s selections, want 3: dry runs write none", rows[0])
+	}
+	for want, args := range map[string][]string{
+		"goes by a score: name it":          {"--method", "hardest", "--count", "3"},
+		"there is no score \"charm\"":       {"--method", "hardest", "--by", "charm", "--run", "r", "--count", "3"},
+		"run \"s\" has no losses":           {"--method", "hardest", "--by", "forgetting", "--run", "s", "--count", "3"},
+		"model other has embedded no image": {"--method", "kcenter", "--model", "other", "--count", "3"},
+		"is not registered":                 {"--method", "random", "--version", "street@0", "--count", "3"},
+		"no sample is left to pick from":    {"--method", "random", "--slice", "weather=snow", "--count", "3"},
+	} {
+		if _, errs, code := i.run(t, append([]string{"pick", "-d", "street"}, args...)...); code != 1 || !strings.Contains(errs, want) {
+			t.Errorf("pick %v: exit code %d, want %q\n%s", args, code, want, errs)
+		}
+	}
+	manyPicks(t, i, s, c)
+}
+
+// manyPicks picks more than the topic takes: they go to the blob store.
+func manyPicks(t *testing.T, i *installation, s *instance, c *wire.Connections) {
+	const count = 33_000
+	pickedFrom(t, c, "large", count, 0, 0)
+	p := decode[wire.Picked](t, i, "pick", "--dataset", "large", "--split", "all", "--method", "random", "--fraction", "1")
+	found, err := c.Selections(t.Context(), "large")
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := found["coreset"]
+	if on.ID != p.Selection.ID || on.Blob == nil || len(on.Picks) != 0 || len(p.Selection.Picks) != count {
+		t.Fatalf("on the topic: selection %s with %d picks and blob %v", on.ID, len(on.Picks), on.Blob)
+	}
+	data, err := c.Blobs.Get(t.Context(), on.Blob.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var picks []schemas.Pick
+	if err := json.Unmarshal(data, &picks); err != nil || !slices.Equal(picks, p.Selection.Picks) {
+		t.Errorf("%d picks in the blob store, %v", len(picks), err)
+	}
+	if rows := s.sql(t, "SELECT count() FROM picks FINAL WHERE selection_id = '"+on.ID+"'"); rows[0] != fmt.Sprint(count) {
+		t.Errorf("%s picks in the database", rows[0])
+	}
+}
