@@ -41,6 +41,7 @@ func sections() []report.Section[*bench] {
 		{Name: "ingest", Run: (*bench).ingest},
 		{Name: "codecs", Run: (*bench).codecs},
 		{Name: "pick", Run: (*bench).pick},
+		{Name: "unlabeled", Run: (*bench).unlabeled},
 	}
 }
 
