@@ -32,18 +32,47 @@ func (t *task) lazy(ctx context.Context, similarity func(cosines []float32)) ([]
 		return nil, err
 	}
 	similarity(best[:n])
+	// Gains are worked out by segments of the samples: an old gain of a segment bounds the new one, so most candidates fall behind
+	// others before all of their segments are worked out anew.
+	width := (stride/vectors.Panel + segments - 1) / segments * vectors.Panel
+	bounds := make([][segments]float64, n)
+	segment := func(i, s int) {
+		from, to := min(stride, s*width), min(stride, (s+1)*width)
+		bounds[i][s] = vectors.Gain(all[i*stride+from:i*stride+to], best[from:to])
+	}
 	queue := make(gains, n)
 	err = t.each(ctx, n, func(_, i int) error {
-		row := all[i*stride : (i+1)*stride]
-		similarity(row[:n])
-		queue[i] = gain{sample: i, value: vectors.Gain(row, best)}
+		similarity(all[i*stride : i*stride+n])
+		for s := range segments {
+			segment(i, s)
+		}
+		queue[i] = gain{sample: i, value: total(&bounds[i])}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return t.greedy(ctx, queue, func(i int) float64 { return vectors.Gain(all[i*stride:(i+1)*stride], best) },
-		func(i int) { vectors.Raise(best, all[i*stride:(i+1)*stride]) })
+	type progress struct{ picks, segments int }
+	worked := make([]progress, n)
+	return t.greedy(ctx, queue, func(i, picks int) (float64, bool) {
+		w := &worked[i]
+		if w.picks != picks {
+			*w = progress{picks: picks}
+		}
+		segment(i, w.segments)
+		w.segments++
+		return total(&bounds[i]), w.segments == segments
+	}, func(i int) { vectors.Raise(best, all[i*stride:(i+1)*stride]) })
+}
+
+// segments is how many parts lazy's gains have.
+const segments = 4
+
+func total(of *[segments]float64) (sum float64) {
+	for _, x := range of {
+		sum += x
+	}
+	return sum
 }
 
 // similarities are the cosines of all pairs, [n, stride]. Each is worked out once, for the two places that it has.
@@ -85,7 +114,7 @@ func mirror(s []float32, stride, first, end int) {
 	}
 }
 
-// gain is what a sample would add to the objective when that was last worked out, with so many picks.
+// gain is what a sample would add to the objective after so many picks, or no less than it would after more.
 type gain struct {
 	sample, picks int
 	value         float64
@@ -106,14 +135,17 @@ func (g *gains) Pop() any {
 	return last
 }
 
-// greedy takes of a queue of gains, which are those before the first pick, up to want samples: value works a gain out anew, and take
-// adds a sample to the picks.
-func (t *task) greedy(ctx context.Context, queue gains, value func(i int) float64, take func(i int)) ([]Choice, error) {
+// greedy takes of a queue of gains, which are those before the first pick, up to want samples. again brings a gain nearer to what it is
+// after so many picks, from above, and says whether that is what it is; take adds a sample to the picks.
+func (t *task) greedy(ctx context.Context, queue gains, again func(i, picks int) (float64, bool), take func(i int)) ([]Choice, error) {
 	heap.Init(&queue)
 	var out []Choice
 	for len(out) < t.want && len(queue) > 0 {
-		if queue[0].picks < len(out) {
-			queue[0].value, queue[0].picks = value(queue[0].sample), len(out)
+		if top := &queue[0]; top.picks < len(out) {
+			value, exact := again(top.sample, len(out))
+			if top.value = value; exact {
+				top.picks = len(out)
+			}
 			heap.Fix(&queue, 0)
 			continue
 		}

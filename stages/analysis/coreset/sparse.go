@@ -1,8 +1,6 @@
 package coreset
 
-import (
-	"context"
-)
+import "context"
 
 // facilitySparse maximizes facility's objective where a sample knows but its Neighbors nearest others and has similarity 0 with the
 // rest, by lazy greedy (Wei et al. 2014, "Submodular Subset Selection for Large-Scale Speech Training Data"). Finding the neighbors
@@ -29,7 +27,7 @@ func facilitySparse(ctx context.Context, t *task) ([]Choice, error) {
 	for j := range queue {
 		queue[j] = gain{sample: j, value: value(j)}
 	}
-	out, err := t.greedy(ctx, queue, value, func(j int) {
+	out, err := t.greedy(ctx, queue, func(j, _ int) (float64, bool) { return value(j), true }, func(j int) {
 		best[j] = 1
 		for e := start[j]; e < start[j+1]; e++ {
 			best[of[e]] = max(best[of[e]], sim[e])
