@@ -121,7 +121,15 @@ bench-accept: setup ## Simulate automatic acceptance under drift and write BENCH
 
 .PHONY: bench-analysis
 bench-analysis: setup ## Measure the loss stream and what is made of it and write BENCHMARKS.md: ONLY=ingest,codecs
+bench-analysis: setup .tools/analysis/bin/python ## Measure the loss stream and what is made of it and write BENCHMARKS.md: one section by ONLY=ingest, pick or unlabeled
 	go run ./deploy/bench/analysis -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+
+.tools/analysis/bin/python: deploy/bench/analysis/requirements-pick.txt
+	@command -v python3 >/dev/null || { echo "bench-analysis: python3 (3.11 or later) is missing: install it, then run make again" >&2; exit 1; }
+	rm -rf .tools/analysis
+	python3 -m venv .tools/analysis
+	.tools/analysis/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
 
 .PHONY: bench
 bench: setup ## Measure everything on an idle machine and write BENCHMARKS.md

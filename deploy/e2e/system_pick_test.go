@@ -17,9 +17,11 @@ import (
 )
 
 // pickedFrom fills the database of a running system with a dataset: labeled samples of three classes with embeddings, losses of the
-// run "r", and some that wait.
-func pickedFrom(t *testing.T, c *wire.Connections, name string, labeled, waiting, dim int) {
+// run "r", and some that wait. It returns how often each labeled sample's two objects were forgotten, on average.
+func pickedFrom(t *testing.T, c *wire.Connections, name string) map[schemas.SampleID]float64 {
 	t.Helper()
+	const labeled, waiting, dim = 300, 60, 8
+	events := map[schemas.SampleID]float64{}
 	rng := rand.New(rand.NewPCG(1, 2))
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	var labels []schemas.Label
@@ -29,16 +31,14 @@ func pickedFrom(t *testing.T, c *wire.Connections, name string, labeled, waiting
 	for i := range labeled + waiting {
 		unique := fmt.Sprintf("%05d.jpg", i)
 		id, class := schemas.NewSampleID(name, unique, schemas.Hash{}), i%10/4
-		if dim > 0 {
-			e.Dataset, e.SampleID, e.ObjectID = append(e.Dataset, name), append(e.SampleID, id), append(e.ObjectID, "")
-			e.Model, e.Layer = append(e.Model, "net@1"), append(e.Layer, "c5")
-			for d := range dim {
-				v := float32(rng.NormFloat64())
-				if d == class {
-					v += 3
-				}
-				e.Vector = append(e.Vector, v)
+		e.Dataset, e.SampleID, e.ObjectID = append(e.Dataset, name), append(e.SampleID, id), append(e.ObjectID, "")
+		e.Model, e.Layer = append(e.Model, "net@1"), append(e.Layer, "c5")
+		for d := range dim {
+			v := float32(rng.NormFloat64())
+			if d == class {
+				v += 3
 			}
+			e.Vector = append(e.Vector, v)
 		}
 		image := schemas.ImageRef{SHA256: schemas.Hash{byte(i), byte(i >> 8)}, Size: 1000, W: 64, H: 64}
 		object := schemas.Object{ID: "o1", Class: []string{"bus", "car", "van"}[class], Box: geometry.Box{X2: 9, Y2: 9}, Score: rng.Float32()}
@@ -54,8 +54,16 @@ func pickedFrom(t *testing.T, c *wire.Connections, name string, labeled, waiting
 			SampleID: id, Dataset: name, UniqueID: unique, Task: "detect", Image: image, Slices: slice, Group: id, Rank: schemas.RankHuman, Revision: 1,
 			Objects: []schemas.Object{object}, Actor: "ana", At: at,
 		})
-		for epoch := range uint32(4) {
-			losses.Append(schemas.LossRow{RunID: "r", Attempt: 1, Dataset: name, SampleID: id, ObjectID: "o1", Epoch: epoch, Correct: rng.IntN(2) == 0, Loss: 1, PTrue: 0.5, Margin: 1})
+		for _, object := range []string{"o1", "o2"} {
+			before := false
+			for epoch := range uint32(6) {
+				correct := rng.IntN(2) == 0
+				if before && !correct {
+					events[id] += 0.5
+				}
+				before = correct
+				losses.Append(schemas.LossRow{RunID: "r", Attempt: 1, Dataset: name, SampleID: id, ObjectID: object, Epoch: epoch, Correct: correct, Loss: 1, PTrue: 0.5, Margin: 1})
+			}
 		}
 	}
 	for what, err := range map[string]error{
@@ -65,15 +73,13 @@ func pickedFrom(t *testing.T, c *wire.Connections, name string, labeled, waiting
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	if dim == 0 {
-		return
-	}
 	if err := c.DB.PutEmbeddings(t.Context(), "", []schemas.Embeddings{e}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.DB.InsertLosses(t.Context(), "", &losses); err != nil {
 		t.Fatal(err)
 	}
+	return events
 }
 
 // TestPick asks for coresets, and for what to label next, of a dataset in a running system.
@@ -81,7 +87,22 @@ func TestPick(t *testing.T) {
 	i := install(t)
 	s := i.up(t)
 	c := s.connect(t)
-	pickedFrom(t, c, "street", 300, 60, 8)
+	events := pickedFrom(t, c, "street")
+	eventually(t, patience, "the losses are scored", func() bool {
+		scores, err := c.DB.Scores(t.Context(), "r", "events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(scores) != 300 {
+			return false
+		}
+		for id, n := range scores {
+			if n != events[id] {
+				t.Fatalf("sample %s was forgotten %g times, want %g", id, n, events[id])
+			}
+		}
+		return true
+	})
 
 	args := []string{"pick", "--dataset", "street", "--split", "all", "--method", "facility", "--fraction", "0.1"}
 	first := decode[wire.Picked](t, i, args...)
@@ -110,7 +131,7 @@ func TestPick(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ccs := decode[wire.Picked](t, i, "pick", "-d", "street", "--split", "all", "--method", "ccs", "--by", "forgetting", "--run", "r", "--count", "20",
+	ccs := decode[wire.Picked](t, i, "pick", "-d", "street", "--split", "all", "--method", "ccs", "--by", "events", "--run", "r", "--count", "20",
 		"--slice", "weather=rain", "--keep", keep, "--drop", drop, "--per-class")
 	if len(ccs.Selection.Picks) != 20 || ccs.Samples != 150 || ccs.Selection.RunID != "r" ||
 		ccs.Selection.Picks[0].SampleID != schemas.NewSampleID("street", "00009.jpg", schemas.Hash{}) || ccs.LeftOut["of other slices"] != 150 {
@@ -150,7 +171,7 @@ func TestPick(t *testing.T) {
 	for want, args := range map[string][]string{
 		"goes by a score: name it":          {"--method", "hardest", "--count", "3"},
 		"there is no score \"charm\"":       {"--method", "hardest", "--by", "charm", "--run", "r", "--count", "3"},
-		"run \"s\" has no losses":           {"--method", "hardest", "--by", "forgetting", "--run", "s", "--count", "3"},
+		"run \"s\" has no losses":           {"--method", "hardest", "--by", "events", "--run", "s", "--count", "3"},
 		"model other has embedded no image": {"--method", "kcenter", "--model", "other", "--count", "3"},
 		"is not registered":                 {"--method", "random", "--version", "street@0", "--count", "3"},
 		"no sample is left to pick from":    {"--method", "random", "--slice", "weather=snow", "--count", "3"},
@@ -159,20 +180,25 @@ func TestPick(t *testing.T) {
 			t.Errorf("pick %v: exit code %d, want %q\n%s", args, code, want, errs)
 		}
 	}
-	manyPicks(t, i, s, c)
+	manyPicks(t, s, c)
 }
 
-// manyPicks picks more than the topic takes: they go to the blob store.
-func manyPicks(t *testing.T, i *installation, s *instance, c *wire.Connections) {
-	const count = 33_000
-	pickedFrom(t, c, "large", count, 0, 0)
-	p := decode[wire.Picked](t, i, "pick", "--dataset", "large", "--split", "all", "--method", "random", "--fraction", "1")
+// manyPicks writes more than the topic takes: they go to the blob store.
+func manyPicks(t *testing.T, s *instance, c *wire.Connections) {
+	sel := schemas.Selection{ID: "large/coreset/all", Dataset: "large", Kind: "coreset", Method: "random", At: time.Now().UTC().Truncate(time.Microsecond)}
+	for i := range 40_000 {
+		id := schemas.NewSampleID("large", fmt.Sprint(i), schemas.Hash{})
+		sel.Picks = append(sel.Picks, schemas.Pick{SampleID: id, Score: 1, Weight: 1, Reason: "one of forty thousand"})
+	}
+	if err := c.PutSelection(t.Context(), sel); err != nil {
+		t.Fatal(err)
+	}
 	found, err := c.Selections(t.Context(), "large")
 	if err != nil {
 		t.Fatal(err)
 	}
 	on := found["coreset"]
-	if on.ID != p.Selection.ID || on.Blob == nil || len(on.Picks) != 0 || len(p.Selection.Picks) != count {
+	if on.ID != sel.ID || on.Blob == nil || len(on.Picks) != 0 {
 		t.Fatalf("on the topic: selection %s with %d picks and blob %v", on.ID, len(on.Picks), on.Blob)
 	}
 	data, err := c.Blobs.Get(t.Context(), on.Blob.Key)
@@ -180,10 +206,10 @@ func manyPicks(t *testing.T, i *installation, s *instance, c *wire.Connections) 
 		t.Fatal(err)
 	}
 	var picks []schemas.Pick
-	if err := json.Unmarshal(data, &picks); err != nil || !slices.Equal(picks, p.Selection.Picks) {
+	if err := json.Unmarshal(data, &picks); err != nil || !slices.Equal(picks, sel.Picks) || int64(len(data)) != on.Blob.Size {
 		t.Errorf("%d picks in the blob store, %v", len(picks), err)
 	}
-	if rows := s.sql(t, "SELECT count() FROM picks FINAL WHERE selection_id = '"+on.ID+"'"); rows[0] != fmt.Sprint(count) {
+	if rows := s.sql(t, "SELECT count() FROM picks FINAL WHERE selection_id = '"+on.ID+"'"); rows[0] != "40000" {
 		t.Errorf("%s picks in the database", rows[0])
 	}
 }

@@ -105,7 +105,7 @@ func (c *Connections) Pick(ctx context.Context, q PickQuery, dry bool, show func
 	if dry {
 		return p, nil
 	}
-	return p, c.putSelection(ctx, p.Selection)
+	return p, c.PutSelection(ctx, p.Selection)
 }
 
 // compare measures the picks beside random ones of the same budget.
@@ -160,8 +160,9 @@ func (p *Picked) cover(ctx context.Context, pool *pool, method string, picks []c
 // maxInline is how large a selection may be on its topic, in bytes.
 const maxInline = 4 << 20
 
-// putSelection writes picks before whoever finds them by the selection.
-func (c *Connections) putSelection(ctx context.Context, s schemas.Selection) error {
+// PutSelection writes a selection to the database and then to its topic, so that whoever hears of it finds its picks. Those that are too
+// many for the topic go to the blob store. Writing it again replaces it.
+func (c *Connections) PutSelection(ctx context.Context, s schemas.Selection) error {
 	if err := c.DB.PutSelection(ctx, s); err != nil {
 		return err
 	}
