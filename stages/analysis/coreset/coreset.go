@@ -63,9 +63,9 @@ const (
 	Equal        = "equal"        // the same for every class, and what small ones leave to the others
 )
 
-// Work bounds what picking takes, and reports on it. It has no influence on what is picked.
+// Work is the seed of a call, what it may take, and whom it tells. But for the seed it has no influence on what is picked.
 type Work struct {
-	Seed     int64 // of what is drawn
+	Seed     int64
 	Threads  int   // 0: as many as there are processors
 	Memory   int64 // bytes that a method may take beside the pool; 0: 2 GiB
 	Progress func(done, total int, what string)

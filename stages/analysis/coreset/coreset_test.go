@@ -409,6 +409,29 @@ func TestCRAIGWeighsWhoItStandsFor(t *testing.T) {
 	}
 }
 
+func TestCRAIGIsGreedyOnNearness(t *testing.T) {
+	p := pool(t, 15, 40, 5, 1)
+	s := similarity(p)
+	for i := range s {
+		for j := range s {
+			s[i][j] = 2 - math.Sqrt(max(0, 2-2*s[i][j]))
+		}
+	}
+	var want []int
+	for len(want) < 8 {
+		at, most := -1, math.Inf(-1)
+		for j := range s {
+			if o := objective(s, append(slices.Clone(want), j)); o > most && !slices.Contains(want, j) {
+				at, most = j, o
+			}
+		}
+		want = append(want, at)
+	}
+	if got := places(pick(t, p, query("craig", 8), Work{})); !slices.Equal(got, want) {
+		t.Errorf("picks %v, want %v", got, want)
+	}
+}
+
 func TestUncertainAvoidsWhatIsHadAndWhatIsSure(t *testing.T) {
 	p := pool(t, 12, 300, 12, 2)
 	p.Covered = vectors.NewMatrix(0, 12)

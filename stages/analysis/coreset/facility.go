@@ -27,11 +27,18 @@ func (t *task) lazy(ctx context.Context, similarity func(cosines []float32)) ([]
 	if err != nil {
 		return nil, err
 	}
-	best := make([]float32, stride)
-	if err := t.nearest(ctx, best, t.vectors, t.covered); err != nil {
-		return nil, err
+	best := make([]float32, stride) // before the first pick, similarity 0
+	if t.covered.Len() > 0 {
+		for i := range best[:n] {
+			best[i] = -1
+		}
+		if err := t.nearest(ctx, best, t.vectors, t.covered); err != nil {
+			return nil, err
+		}
+		similarity(best[:n])
+		clear(best[n:])
+		vectors.Raise(best, make([]float32, stride))
 	}
-	similarity(best[:n])
 	// Gains are worked out by segments of the samples: an old gain of a segment bounds the new one, so most candidates fall behind
 	// others before all of their segments are worked out anew.
 	width := (stride/vectors.Panel + segments - 1) / segments * vectors.Panel
