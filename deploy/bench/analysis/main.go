@@ -41,6 +41,8 @@ func sections() []report.Section[*bench] {
 		{Name: "ingest", Run: (*bench).ingest},
 		{Name: "codecs", Run: (*bench).codecs},
 		{Name: "pick", Run: (*bench).pick},
+		{Name: "pick-sparse", Run: (*bench).pickSparse},
+		{Name: "pick-sieve", Run: (*bench).pickSieve},
 		{Name: "unlabeled", Run: (*bench).unlabeled},
 	}
 }

@@ -38,17 +38,6 @@ type picked struct {
 	Clock     float64 `json:"clock"`     // seconds
 }
 
-// pick measures facility location beside its peers, and at sizes that they do not reach.
-func (b *bench) pick(ctx context.Context, out io.Writer) error {
-	if err := b.facility(ctx, out); err != nil {
-		return err
-	}
-	if err := b.sparse(ctx, out); err != nil {
-		return err
-	}
-	return b.sieve(ctx, out)
-}
-
 // mixture draws vectors of length 1 around centers; the same seed draws the same.
 type mixture struct {
 	rng     *rand.Rand
@@ -83,7 +72,8 @@ func (m *mixture) fill(n int) (*vectors.Matrix, error) {
 	return out, nil
 }
 
-func (b *bench) facility(ctx context.Context, out io.Writer) error {
+// pick measures facility location beside its peers.
+func (b *bench) pick(ctx context.Context, out io.Writer) error {
 	const n, dim, k = 10_000, 512, 1000
 	m, err := newMixture(1, dim, 200).fill(n)
 	if err != nil {
@@ -229,7 +219,8 @@ func objective(m *vectors.Matrix, picks []int) float64 {
 	return sum / float64(m.Len())
 }
 
-func (b *bench) sparse(ctx context.Context, out io.Writer) error {
+// pickSparse measures it over the nearest neighbors of more samples than there is memory for all pairs.
+func (b *bench) pickSparse(ctx context.Context, out io.Writer) error {
 	const n, dim, k = 100_000, 512, 1000
 	m, err := newMixture(2, dim, 500).fill(n)
 	if err != nil {
@@ -254,7 +245,8 @@ func (b *bench) sparse(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-func (b *bench) sieve(ctx context.Context, out io.Writer) error {
+// pickSieve measures it in one pass over a stream that is never held.
+func (b *bench) pickSieve(ctx context.Context, out io.Writer) error {
 	const n, dim, k, reference, judges, centers = 1_000_000, 128, 1000, 2048, 4096, 500
 	debug.FreeOSMemory()
 	if err := forgetPeak(); err != nil {
