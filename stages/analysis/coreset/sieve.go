@@ -60,8 +60,10 @@ func NewSieve(ctx context.Context, reference, covered *vectors.Matrix, k int, ep
 	case !(epsilon > 0 && epsilon < 1):
 		return nil, fmt.Errorf("sieve: epsilon %g: want it between 0 and 1", epsilon)
 	}
-	s := &Sieve{t: &task{Work: w}, reference: reference, k: k, base: 1 + epsilon,
-		covered: make([]float32, reference.Stride()), sims: make([]float32, SieveBlock*reference.Stride())}
+	s := &Sieve{
+		t: &task{Work: w}, reference: reference, k: k, base: 1 + epsilon,
+		covered: make([]float32, reference.Stride()), sims: make([]float32, SieveBlock*reference.Stride()),
+	}
 	return s, s.t.nearest(ctx, s.covered, reference, covered)
 }
 
