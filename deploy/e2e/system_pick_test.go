@@ -186,9 +186,9 @@ func TestPick(t *testing.T) {
 // manyPicks writes more than the topic takes: they go to the blob store.
 func manyPicks(t *testing.T, s *instance, c *wire.Connections) {
 	sel := schemas.Selection{ID: "large/coreset/all", Dataset: "large", Kind: "coreset", Method: "random", At: time.Now().UTC().Truncate(time.Microsecond)}
-	for i := range 40_000 {
+	for i := range 50_000 {
 		id := schemas.NewSampleID("large", fmt.Sprint(i), schemas.Hash{})
-		sel.Picks = append(sel.Picks, schemas.Pick{SampleID: id, Score: 1, Weight: 1, Reason: "one of forty thousand"})
+		sel.Picks = append(sel.Picks, schemas.Pick{SampleID: id, Score: 1, Weight: 1, Reason: "one of fifty thousand"})
 	}
 	if err := c.PutSelection(t.Context(), sel); err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func manyPicks(t *testing.T, s *instance, c *wire.Connections) {
 	if err := json.Unmarshal(data, &picks); err != nil || !slices.Equal(picks, sel.Picks) || int64(len(data)) != on.Blob.Size {
 		t.Errorf("%d picks in the blob store, %v", len(picks), err)
 	}
-	if rows := s.sql(t, "SELECT count() FROM picks FINAL WHERE selection_id = '"+on.ID+"'"); rows[0] != "40000" {
+	if rows := s.sql(t, "SELECT count() FROM picks FINAL WHERE selection_id = '"+on.ID+"'"); rows[0] != "50000" {
 		t.Errorf("%s picks in the database", rows[0])
 	}
 }
