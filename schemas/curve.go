@@ -11,6 +11,8 @@ type Curve struct {
 	Margin   []float32 // logit of the label minus the largest other logit
 	PTrue    []float32 // probability of the label, [0,1]
 	Correct  []bool    // argmax equaled the label
+	EL2N     []float32 // L2 norm of (probabilities - one-hot)
+	EmbNorm  []float32 // L2 norm of the embedding; 0 when unknown
 }
 
 // Len is the number of presentations.

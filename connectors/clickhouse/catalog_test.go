@@ -216,6 +216,7 @@ func TestCountsAndErase(t *testing.T) {
 		t.Errorf("selections %s, want %s", got, want)
 	}
 
+	foldAll(t, db)
 	removed, err := db.Erase(t.Context(), sampleID(1))
 	if err != nil {
 		t.Fatal(err)

@@ -6,13 +6,14 @@ import (
 	"iter"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"gleaner/schemas"
 )
 
-// rowsPerPage bounds how many loss rows are in memory at a time, in expectation: some 50 bytes each.
+// rowsPerPage bounds how many loss rows are in memory at a time, in expectation: some 60 bytes each.
 const rowsPerPage = 100_000
 
 // Curves yields what each object of a run showed from epoch to epoch, in the order of (sample id, object id). Doubled rows and
@@ -25,7 +26,7 @@ func (db *DB) Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve,
 			yield(schemas.Curve{}, err)
 			return
 		}
-		standing, err := db.standing(ctx, runID)
+		attempts, err := db.attempts(ctx, runID, ever)
 		if err != nil {
 			yield(schemas.Curve{}, err)
 			return
@@ -35,7 +36,7 @@ func (db *DB) Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve,
 			err := db.rows(ctx, "read losses of run "+runID, func() { page = page[:0] }, func(rows driver.Rows) error {
 				c := schemas.Curve{RunID: runID}
 				var id []byte
-				if err := rows.Scan(&id, &c.ObjectID, &c.Epochs, &c.Loss, &c.Margin, &c.PTrue, &c.Correct); err != nil {
+				if err := rows.Scan(&id, &c.ObjectID, &c.Epochs, &c.Loss, &c.Margin, &c.PTrue, &c.Correct, &c.EL2N, &c.EmbNorm); err != nil {
 					return err
 				}
 				copy(c.SampleID[:], id)
@@ -44,8 +45,8 @@ func (db *DB) Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve,
 				}
 				page = append(page, c)
 				return nil
-			}, "SELECT sample_id, object_id, groupArray(epoch), groupArray(loss), groupArray(margin), groupArray(p_true), groupArray(correct)"+
-				" FROM losses FINAL WHERE run_id = ? AND "+span.where()+standing+
+			}, "SELECT sample_id, object_id, groupArray(epoch), groupArray(loss), groupArray(margin), groupArray(p_true), groupArray(correct), groupArray(el2n), groupArray(emb_norm)"+
+				" FROM losses FINAL WHERE run_id = ? AND "+span.where()+standing(attempts)+
 				" GROUP BY sample_id, object_id ORDER BY sample_id, object_id", runID)
 			if err != nil {
 				yield(schemas.Curve{}, err)
@@ -60,20 +61,34 @@ func (db *DB) Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve,
 	}
 }
 
+// attempt is one that resumed a run at some moment.
+type attempt struct {
+	number  uint32
+	epoch   uint32 // with step, the moment of its first presentation
+	step    uint64
+	earlier bool // than was known before the instant that attempts was asked about
+}
+
+// attempts returns the attempts that resumed a run, and whether rows written from since on have changed where.
+func (db *DB) attempts(ctx context.Context, runID string, since time.Time) (out []attempt, err error) {
+	err = db.rows(ctx, "read attempts of run "+runID, func() { out = nil }, func(rows driver.Rows) error {
+		var a attempt
+		err := rows.Scan(&a.number, &a.epoch, &a.step, &a.earlier)
+		out = append(out, a)
+		return err
+	}, "SELECT attempt, (min((epoch, step)) AS first).1, first.2, (countIf(written < "+instantLiteral(since)+") = 0 OR first < minIf((epoch, step), written < "+instantLiteral(since)+"))::Bool"+
+		" FROM losses WHERE run_id = ? AND attempt > 1 GROUP BY attempt ORDER BY attempt", runID)
+	return out, err
+}
+
 // standing is the condition that leaves out what a later attempt superseded: an attempt that resumes at some epoch and step goes
 // on from the weights of that moment, so whatever an earlier attempt presented from there on never led to the final model.
-func (db *DB) standing(ctx context.Context, runID string) (string, error) {
+func standing(attempts []attempt) string {
 	var where strings.Builder
-	err := db.rows(ctx, "read attempts of run "+runID, where.Reset, func(rows driver.Rows) error {
-		var attempt, epoch uint32
-		var step uint64
-		if err := rows.Scan(&attempt, &epoch, &step); err != nil {
-			return err
-		}
-		fmt.Fprintf(&where, " AND NOT (attempt < %d AND (epoch, step) >= (%d, %d))", attempt, epoch, step)
-		return nil
-	}, "SELECT attempt, tupleElement(min((epoch, step)) AS first, 1), tupleElement(first, 2) FROM losses WHERE run_id = ? AND attempt > 1 GROUP BY attempt ORDER BY attempt", runID)
-	return where.String(), err
+	for _, a := range attempts {
+		fmt.Fprintf(&where, " AND NOT (attempt < %d AND (epoch, step) >= (%d, %d))", a.number, a.epoch, a.step)
+	}
+	return where.String()
 }
 
 // byEpoch sorts a curve's presentations. The engine gathers arrays in its own order when it reads with several threads.
@@ -87,4 +102,6 @@ func (c byEpoch) Swap(i, j int) {
 	c.Margin[i], c.Margin[j] = c.Margin[j], c.Margin[i]
 	c.PTrue[i], c.PTrue[j] = c.PTrue[j], c.PTrue[i]
 	c.Correct[i], c.Correct[j] = c.Correct[j], c.Correct[i]
+	c.EL2N[i], c.EL2N[j] = c.EL2N[j], c.EL2N[i]
+	c.EmbNorm[i], c.EmbNorm[j] = c.EmbNorm[j], c.EmbNorm[i]
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -17,6 +18,8 @@ type DB struct {
 	conn   driver.Conn
 	native *native
 	life   life
+
+	folding sync.Mutex // one fold at a time: others would do the same work
 }
 
 // Open connects, retrying for Config.RetryFor, and creates the database when it is absent.

@@ -78,6 +78,7 @@ func TestForgetting(t *testing.T) {
 	for i := len(stories) - 1; i >= 0; i-- {
 		insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 1, i, "o1", 0, stories[i].letters) })
 	}
+	foldAll(t, db)
 	for i, s := range stories {
 		want := fmt.Sprintf("(%d,%t,%s,%d,%d,%t)", len(s.letters), s.isLearned, s.first, s.events, s.forgetting, s.unforgettable)
 		got := ask(t, db, fmt.Sprintf("SELECT presentations, learned, first_learned, events, forgetting, unforgettable FROM forgetting WHERE run_id = 'run' AND sample = '%s'", sampleID(i)))
@@ -213,6 +214,7 @@ func TestCurvesPageByPage(t *testing.T) {
 			break
 		}
 	}
+	foldAll(t, db)
 	if rows := ask(t, db, "SELECT count() FROM forgetting WHERE run_id = 'long'"); rows != fmt.Sprintf("(%d)", samples) {
 		t.Errorf("forgetting has %s rows, want %d", rows, samples)
 	}

@@ -31,6 +31,8 @@ type Store interface {
 	PutRun(ctx context.Context, run schemas.Run) error
 	PutSelection(ctx context.Context, s schemas.Selection) error
 	Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve, error]
+	// FoldLosses brings scores up to the rows that can be read when it is called, and returns how many were new.
+	FoldLosses(ctx context.Context) (rows uint64, err error)
 }
 
 // Blobs is where tombstones lie.
@@ -171,6 +173,9 @@ func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, er
 	}
 	if err := s.store.PutRun(ctx, run); err != nil {
 		return nil, fmt.Errorf("analysis: run %s: %w", run.RunID, err)
+	}
+	if _, err := s.store.FoldLosses(ctx); err != nil { // whoever sees the selection finds the scores
+		return nil, fmt.Errorf("analysis: scores of run %s: %w", run.RunID, err)
 	}
 	picks, err := doubt.Pick(s.cfg.Doubt, s.store.Curves(ctx, run.RunID))
 	if err != nil {

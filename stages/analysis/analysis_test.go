@@ -24,6 +24,7 @@ type memory struct {
 	down       error
 	tombstones []string
 	arrivals   map[string][]schemas.LossArrival
+	folded     uint64
 }
 
 func (m *memory) PutArrivals(_ context.Context, batch string, arrivals []schemas.LossArrival) error {
@@ -72,6 +73,12 @@ func (m *memory) InsertLosses(_ context.Context, token string, rows *schemas.Los
 		m.rows.AppendTable(rows)
 	}
 	return nil
+}
+
+func (m *memory) FoldLosses(context.Context) (uint64, error) {
+	n := uint64(m.rows.Len()) - m.folded
+	m.folded += n
+	return n, m.down
 }
 
 func (m *memory) PutRun(_ context.Context, run schemas.Run) error {

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -11,13 +12,13 @@ const (
 	summarizeShare = 10
 )
 
-// Summarize keeps the summaries of epochs behind the rows, within seconds or ten times what a rebuild takes, until ctx ends. What is to
+// Summarize keeps scores and the summaries of epochs behind the rows, within seconds or ten times what a rebuild takes, until ctx ends. What is to
 // be done it asks the store for, so nothing is lost by a restart and several processes may do it.
 func (s *Step) Summarize(ctx context.Context) {
 	for {
 		began := time.Now()
 		if err := s.summarize(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("summaries of epochs stay as they are, and are tried again", "step", "analysis", "error", err)
+			s.log.Warn("scores and summaries of epochs stay as they are, and are tried again", "step", "analysis", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -28,14 +29,15 @@ func (s *Step) Summarize(ctx context.Context) {
 }
 
 func (s *Step) summarize(ctx context.Context) error {
+	_, folding := s.store.FoldLosses(ctx)
 	stale, err := s.store.StaleRuns(ctx)
 	if err != nil {
-		return err
+		return errors.Join(folding, err)
 	}
 	for _, run := range stale {
 		if err := s.store.RebuildEpochs(ctx, run); err != nil {
-			return err
+			return errors.Join(folding, err)
 		}
 	}
-	return nil
+	return folding
 }

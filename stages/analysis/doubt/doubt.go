@@ -6,11 +6,10 @@ import (
 	"container/heap"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 
 	"gleaner/schemas"
-	"gleaner/stages/analysis/forgetting"
+	"gleaner/stages/analysis/score"
 )
 
 // Config bounds what is sent back to people.
@@ -33,20 +32,6 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// AUM is the area under the margin: the mean margin over all presentations, in logits; negative when the trainer mostly
-// preferred another class (Pleiss et al., "Identifying Mislabeled Data using the Area Under the Margin Ranking", NeurIPS 2020).
-// It is NaN for a curve without presentations; presentations whose margin is not finite are left out.
-func AUM(c schemas.Curve) float64 {
-	sum, n := 0.0, 0
-	for _, m := range c.Margin {
-		if f := float64(m); !math.IsNaN(f) && !math.IsInf(f, 0) {
-			sum += f
-			n++
-		}
-	}
-	return sum / float64(n)
-}
-
 // Pick returns the objects whose AUM is negative, the most negative first, at most cfg.Max. It holds no more than that in
 // memory, however many curves there are. Picks of equal score are ordered by sample and object.
 func Pick(cfg Config, curves iter.Seq2[schemas.Curve, error]) ([]schemas.Pick, error) {
@@ -55,7 +40,7 @@ func Pick(cfg Config, curves iter.Seq2[schemas.Curve, error]) ([]schemas.Pick, e
 		if err != nil {
 			return nil, err
 		}
-		aum := AUM(c)
+		aum := score.AUM(c)
 		if c.Len() < cfg.MinPresentation || !(aum < 0) {
 			continue
 		}
@@ -74,7 +59,7 @@ func Pick(cfg Config, curves iter.Seq2[schemas.Curve, error]) ([]schemas.Pick, e
 }
 
 func reason(c schemas.Curve, aum float64) string {
-	f := forgetting.Of(c)
+	f := score.ForgettingOf(c)
 	switch {
 	case !f.Learned:
 		return fmt.Sprintf("a trainer never agreed with this label in %d epochs (mean margin %.2f)", c.Len(), aum)

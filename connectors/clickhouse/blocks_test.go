@@ -1,0 +1,170 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"gleaner/schemas"
+)
+
+func foldAll(t *testing.T, db *DB) uint64 {
+	t.Helper()
+	rows, err := db.FoldLosses(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+
+// A fold that another process's death cut short is made good by the next, whoever runs it: what is to be folded is known to the
+// database alone.
+func TestFoldAfterDeath(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		story(l, "a", 1, 0, "", 0, "wcwcc")
+		story(l, "b", 1, 0, "", 0, "wc")
+	})
+	// The life of a process that dies after the first of two runs.
+	span, err := db.foldSpan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, err := db.unfolded(t.Context(), span.since)
+	if err != nil || len(runs) != 2 {
+		t.Fatalf("%d runs to fold (%v), want 2", len(runs), err)
+	}
+	if err := db.foldRun(t.Context(), runs[0], span); err != nil {
+		t.Fatal(err)
+	}
+	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "a", 1, 0, "", 5, "w") })
+
+	again, err := Open(t.Context(), db.cfg, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if rows := foldAll(t, again); rows != 8 {
+		t.Errorf("the next fold finds %d rows, want all 8", rows)
+	}
+	for run, want := range map[string]string{"a": "6,3,2", "b": "2,1,0"} {
+		got := ask(t, db, "SELECT presentations, toUInt8(round(correctness * presentations)), forgetting_events FROM scores WHERE run_id = '"+run+"'")
+		if got != "("+want+")" {
+			t.Errorf("run %s: %s, want %s", run, got, want)
+		}
+	}
+}
+
+// TestFoldsWhatChanged: only blocks with new rows are folded anew, and those that a resumed attempt took rows from.
+func TestFoldsWhatChanged(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		for sample := range 3 {
+			for epoch := range uint32(70) { // blocks 0, 1 and 2
+				story(l, "run", 1, sample, "", epoch, "c")
+			}
+		}
+	})
+	settle(t, db)
+	versions := func() map[string]string {
+		out := map[string]string{}
+		for sample := range 3 {
+			for block := range 3 {
+				out[fmt.Sprint(sample, " ", block)] = ask(t, db, fmt.Sprintf("SELECT version, presentations FROM loss_blocks FINAL WHERE sample_id = %s AND block = %d", idLiteral(sampleID(sample)), block))
+			}
+		}
+		return out
+	}
+	changed := func(what string, want ...string) {
+		t.Helper()
+		before := versions()
+		time.Sleep(2 * time.Millisecond) // versions differ
+		foldAll(t, db)
+		after := versions()
+		for _, key := range want {
+			if before[key] == after[key] {
+				t.Errorf("%s: block %s was not folded", what, key)
+			}
+			delete(before, key)
+		}
+		for key := range before {
+			if before[key] != after[key] {
+				t.Errorf("%s: block %s was folded though nothing of it changed", what, key)
+			}
+		}
+		settle(t, db)
+	}
+	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 1, 1, "", 33, "c") }) // a double
+	changed("a late double", "1 1")
+	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 2, 2, "", 40, "w") })
+	changed("an attempt that resumes at epoch 40", "0 1", "0 2", "1 1", "1 2", "2 1", "2 2")
+	if got := ask(t, db, "SELECT presentations, toUInt8(round(correctness * presentations)) FROM scores WHERE run_id = 'run' ORDER BY sample_id = "+idLiteral(sampleID(2))); got != "(40,40)\n(40,40)\n(41,40)" {
+		t.Errorf("after the attempt resumed: %s", got)
+	}
+	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 2, 2, "", 41, "w") })
+	changed("the attempt goes on", "2 1")
+	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 2, 0, "", 20, "w") })
+	changed("a late row of the attempt, from before what was taken for its first", "0 0", "0 1", "0 2", "1 0", "1 1", "1 2", "2 0", "2 1", "2 2")
+}
+
+// settle folds until nothing is new: the rows of the last milliseconds are folded twice.
+func settle(t *testing.T, db *DB) {
+	t.Helper()
+	for foldAll(t, db) > 0 {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// TestInsertsThatGoOnAreFoldedLater: rows that say they were written before the fold, but could not be read by it.
+func TestInsertsThatGoOnAreFoldedLater(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 1, 0, "", 0, "cc") })
+	slow := make(chan error, 1)
+	go func() {
+		slow <- db.conn.Exec(context.WithoutCancel(t.Context()), "INSERT INTO losses (run_id, attempt, sample_id, epoch, correct, written)"+
+			" SELECT 'run', 1, "+idLiteral(sampleID(0))+", 2, true, now64(3) + toIntervalSecond(sleep(1)) FROM numbers(1)")
+	}()
+	deadline := time.Now().Add(time.Minute)
+	for ask(t, db, "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%sleep(1)%' AND current_database = currentDatabase()") == "(0)" {
+		if time.Now().After(deadline) {
+			t.Fatal("the slow insert does not run")
+		}
+	}
+	foldAll(t, db)
+	if err := <-slow; err != nil {
+		t.Fatal(err)
+	}
+	foldAll(t, db)
+	if got := ask(t, db, "SELECT presentations FROM scores WHERE run_id = 'run'"); got != "(3)" {
+		t.Errorf("%s presentations are folded, want 3", got)
+	}
+}
+
+// Classes come from the labels, or else from the lineage of the rows.
+func TestClassesOfBlocks(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		for sample, object := range []string{"o1", "", "o1", "o9"} {
+			l.Append(schemas.LossRow{RunID: "run", Attempt: 1, Dataset: "roads", SampleID: sampleID(sample), ObjectID: object, Lineage: "t@1 l@1:x=y"})
+		}
+	})
+	label := func(sample int, objects ...schemas.Object) schemas.Label {
+		return schemas.Label{SampleID: sampleID(sample), Dataset: "roads", Objects: objects, Rank: schemas.RankHuman}
+	}
+	labels := []schemas.Label{
+		label(0, schemas.Object{ID: "o1", Class: "cat"}, schemas.Object{ID: "o2", Class: "dog"}),
+		label(1, schemas.Object{ID: "o1", Class: "dog"}),
+		label(3, schemas.Object{ID: "o1", Class: "dog"}, schemas.Object{ID: "o2", Class: "cat"}),
+	}
+	if err := db.PutLabels(t.Context(), "", labels); err != nil {
+		t.Fatal(err)
+	}
+	foldAll(t, db)
+	for sample, want := range []string{"cat", "dog", "t@1 l@1:x=y", "t@1 l@1:x=y"} {
+		if got := ask(t, db, "SELECT class FROM scores WHERE sample_id = "+idLiteral(sampleID(sample))); got != "('"+want+"')" {
+			t.Errorf("sample %d is of class %s, want %s", sample, got, want)
+		}
+	}
+}
