@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// ever is when the oldest rows were written: those from before this was noted say so.
+// ever is before any row arrived.
 var ever = time.Unix(0, 0)
 
 const (
@@ -56,15 +56,15 @@ func (db *DB) RebuildBlocks(ctx context.Context, runID string) error {
 	return db.foldRun(ctx, unfolded{run: runID}, span)
 }
 
-// foldSpan is between which instants, by the server's clock, rows were written that are to be folded.
+// foldSpan is between which instants, by the server's clock, rows arrived that are to be folded.
 type foldSpan struct {
 	since time.Time // rows from before it are folded
 	upto  time.Time // rows from before it can all be read
 	now   time.Time
 }
 
-// foldSpan asks for the span. An insert that goes on cannot be read yet, but its rows may say already when they were written: upto
-// is before its beginning.
+// foldSpan asks for the span. An insert that goes on cannot be read yet, but its rows may say already when they arrived: upto is
+// before its beginning.
 func (db *DB) foldSpan(ctx context.Context) (s foldSpan, err error) {
 	err = db.rows(ctx, "read how far losses are folded", func() {}, func(rows driver.Rows) error { return rows.Scan(&s.since, &s.upto, &s.now) },
 		`SELECT (SELECT max(upto) FROM loss_folds), now64(6, 'UTC') - toIntervalMicrosecond(
@@ -86,12 +86,12 @@ func (db *DB) unfolded(ctx context.Context, since time.Time) ([]unfolded, error)
 		err := rows.Scan(&r.run, &r.rows, &r.first, &r.last)
 		out = append(out, r)
 		return err
-	}, fmt.Sprintf("SELECT run_id, count(), intDiv(min(epoch), %[1]d), intDiv(max(epoch), %[1]d) FROM losses WHERE written >= %[2]s GROUP BY run_id ORDER BY run_id",
-		blockEpochs, instantLiteral(since)))
+	}, fmt.Sprintf("SELECT run_id, count(), intDiv(min(epoch), %[1]d), intDiv(max(epoch), %[1]d) FROM losses WHERE arrived >= %[2]s GROUP BY run_id ORDER BY run_id",
+		blockEpochs, secondLiteral(since)))
 	return out, err
 }
 
-// foldRun folds the blocks of a run that hold rows written from span.since on, all where that is ever.
+// foldRun folds the blocks of a run that hold rows that arrived from span.since on, all where that is ever.
 func (db *DB) foldRun(ctx context.Context, r unfolded, span foldSpan) error {
 	attempts, err := db.attempts(ctx, r.run, span.since)
 	if err != nil {
@@ -115,8 +115,8 @@ func (db *DB) foldRun(ctx context.Context, r unfolded, span foldSpan) error {
 		where := "run_id = " + stringLiteral(r.run) + " AND " + ids.where()
 		if span.since.After(ever) {
 			where += fmt.Sprintf(" AND (intDiv(epoch, %[1]d) >= %[2]d OR intDiv(epoch, %[1]d) BETWEEN %[3]d AND %[4]d AND (sample_id, object_id, intDiv(epoch, %[1]d)) IN"+
-				" (SELECT sample_id, object_id, intDiv(epoch, %[1]d) FROM losses WHERE %[5]s AND written >= %[6]s))",
-				blockEpochs, superseded, r.first, r.last, where, instantLiteral(span.since))
+				" (SELECT sample_id, object_id, intDiv(epoch, %[1]d) FROM losses WHERE %[5]s AND arrived >= %[6]s))",
+				blockEpochs, superseded, r.first, r.last, where, secondLiteral(span.since))
 		}
 		if err := db.exec(ctx, "fold losses of run "+r.run, foldQuery(where, ids.where(), dataset, span.now, attempts)); err != nil {
 			return err
@@ -144,7 +144,7 @@ SELECT
 	arrayCount((before, after) -> before AND NOT after, arrayPopBack(rights), arrayPopFront(rights)),
 	length(h) > 0 AND rights[1], length(h) > 0 AND rights[-1], if(has(rights, true), epochs[indexOf(rights, true)], NULL),
 	length(ps), arraySum(ps), arraySum(p -> toFloat64(p) * p, ps), length(margins), arraySum(margins), arraySum(finite_nats),
-	epochs, nats, h.4, if(block = 0, h.6, []), if(block = 0, h.7, []), ` + instantLiteral(version) + `
+	epochs, nats, h.4, if(block = 0, h.6, []), if(block = 0, h.7, []), ` + milliLiteral(version) + `
 FROM
 (
 	SELECT
@@ -168,7 +168,9 @@ var quoted = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 
 func stringLiteral(s string) string { return "'" + quoted.Replace(s) + "'" }
 
-// instantLiteral has the resolution of the columns written and version, milliseconds.
-func instantLiteral(t time.Time) string {
+// secondLiteral has the resolution of losses.arrived, milliLiteral that of loss_blocks.version; both round down.
+func secondLiteral(t time.Time) string { return fmt.Sprintf("toDateTime(%d, 'UTC')", t.Unix()) }
+
+func milliLiteral(t time.Time) string {
 	return fmt.Sprintf("fromUnixTimestamp64Milli(%d, 'UTC')", t.UnixMilli())
 }

@@ -69,14 +69,14 @@ type attempt struct {
 	earlier bool // than was known before the instant that attempts was asked about
 }
 
-// attempts returns the attempts that resumed a run, and whether rows written from since on have changed where.
+// attempts returns the attempts that resumed a run, and whether rows that arrived from since on have changed where.
 func (db *DB) attempts(ctx context.Context, runID string, since time.Time) (out []attempt, err error) {
 	err = db.rows(ctx, "read attempts of run "+runID, func() { out = nil }, func(rows driver.Rows) error {
 		var a attempt
 		err := rows.Scan(&a.number, &a.epoch, &a.step, &a.earlier)
 		out = append(out, a)
 		return err
-	}, "SELECT attempt, (min((epoch, step)) AS first).1, first.2, (countIf(written < "+instantLiteral(since)+") = 0 OR first < minIf((epoch, step), written < "+instantLiteral(since)+"))::Bool"+
+	}, "SELECT attempt, (min((epoch, step)) AS first).1, first.2, (countIf(arrived < "+secondLiteral(since)+") = 0 OR first < minIf((epoch, step), arrived < "+secondLiteral(since)+"))::Bool"+
 		" FROM losses WHERE run_id = ? AND attempt > 1 GROUP BY attempt ORDER BY attempt", runID)
 	return out, err
 }

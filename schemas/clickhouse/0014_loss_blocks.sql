@@ -1,9 +1,5 @@
--- When a loss row was written says which blocks are to be folded anew. Rows from before count as old, which they must be made to
--- say (see 0005); nothing was folded before, so all of them are new to the first fold.
-ALTER TABLE losses ADD COLUMN IF NOT EXISTS written DateTime64(3, 'UTC') DEFAULT toDateTime64(0, 3, 'UTC') COMMENT 'when the row was written, by the server''s clock' CODEC(Delta, LZ4);
-ALTER TABLE losses MATERIALIZE COLUMN written SETTINGS mutations_sync = 2;
-ALTER TABLE losses MODIFY COLUMN written DEFAULT now64(3, 'UTC');
-ALTER TABLE losses ADD INDEX IF NOT EXISTS by_written written TYPE minmax GRANULARITY 8;
+-- What arrived last is what is to be folded anew.
+ALTER TABLE losses ADD INDEX IF NOT EXISTS by_arrived arrived TYPE minmax GRANULARITY 8;
 
 -- What 32 epochs of one object come to. A block is never added to: it is folded anew, as a whole, from the rows that stand, and
 -- one whose rows were all superseded stays with no presentations. Arrays have one element a presentation, in epoch order.
@@ -33,7 +29,7 @@ CREATE TABLE IF NOT EXISTS loss_blocks
     p_true Array(Float32) CODEC(LZ4),
     el2n Array(Float32) COMMENT 'of the first block alone, as is emb_norm: early epochs are what these are asked about' CODEC(LZ4),
     emb_norm Array(Float32) CODEC(LZ4),
-    version DateTime64(3, 'UTC') COMMENT 'rows written before it are in the block; the latest replaces the others' CODEC(Delta, LZ4)
+    version DateTime64(3, 'UTC') COMMENT 'when the fold began; the latest replaces the others' CODEC(Delta, LZ4)
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY sipHash64(run_id) % 16
@@ -43,7 +39,7 @@ COMMENT 'Losses folded 32 epochs at a time, superseded folds included: ask score
 CREATE TABLE IF NOT EXISTS loss_folds
 (
     fold UInt8 DEFAULT 0,
-    upto DateTime64(3, 'UTC') COMMENT 'rows of losses written before it are in loss_blocks'
+    upto DateTime('UTC') COMMENT 'rows of losses that arrived before it are in loss_blocks'
 )
 ENGINE = ReplacingMergeTree(upto)
 ORDER BY fold
