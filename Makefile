@@ -51,8 +51,9 @@ page-test: setup ## Check and test the page's TypeScript
 	@$(MAKE) --no-print-directory -C connectors/web/ui test
 
 .PHONY: parity
-parity: setup .tools/python/bin/python ## Compare detections and lint with independent Python decoders
+parity: setup .tools/python/bin/python ## Compare detections, lint and scores with independent Python
 	GLEANER_PYTHON=$(CURDIR)/.tools/python/bin/python go test -count=1 -timeout 20m ./deploy/e2e/detect -run 'Parity|Lint' -v
+	GLEANER_PYTHON=$(CURDIR)/.tools/python/bin/python go test -count=1 ./stages/analysis/score -run Parity -v
 
 .tools/python/bin/python: deploy/e2e/detect/testdata/requirements.txt
 	@command -v python3 >/dev/null || { echo "python3 is missing: install it, then run make again" >&2; exit 1; }
@@ -124,6 +125,10 @@ bench-analysis: setup .tools/analysis/bin/python ## Measure the loss stream and 
 	go run ./deploy/bench/analysis -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .tools/analysis/bin/python: deploy/bench/analysis/requirements-pick.txt
+bench-analysis: setup .tools/analysis/bin/python ## Measure the loss stream and what is made of it and write BENCHMARKS.md: ONLY=ingest,codecs,scores
+	go run ./deploy/bench/analysis -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+
+.tools/analysis/bin/python: deploy/bench/analysis/requirements.txt
 	@command -v python3 >/dev/null || { echo "bench-analysis: python3 (3.11 or later) is missing: install it, then run make again" >&2; exit 1; }
 	rm -rf .tools/analysis
 	python3 -m venv .tools/analysis

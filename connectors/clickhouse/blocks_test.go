@@ -3,6 +3,8 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,7 +19,6 @@ func foldAll(t *testing.T, db *DB) uint64 {
 	}
 	return rows
 }
-
 
 // A fold that another process's death cut short is made good by the next, whoever runs it: what is to be folded is known to the
 // database alone.
@@ -166,5 +167,65 @@ func TestClassesOfBlocks(t *testing.T) {
 		if got := ask(t, db, "SELECT class FROM scores WHERE sample_id = "+idLiteral(sampleID(sample))); got != "('"+want+"')" {
 			t.Errorf("sample %d is of class %s, want %s", sample, got, want)
 		}
+	}
+}
+
+// TestScoresAreCut: by kind, class and slice, from the largest or the smallest, of one run or over several.
+func TestScoresAreCut(t *testing.T) {
+	db := open(t)
+	var samples []schemas.Sample
+	for i := range 4 {
+		samples = append(samples, schemas.Sample{ID: sampleID(i), Dataset: "roads", Slices: map[string]string{"light": []string{"day", "night"}[i%2], "place": "it's"}})
+	}
+	if err := db.PutSamples(t.Context(), "", samples); err != nil {
+		t.Fatal(err)
+	}
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		for i, letters := range []string{"cccccc", "cwcwcw", "wwwwww", "wwwccc"} {
+			story(l, "one", 1, i, "", 0, letters)
+			story(l, "two", 1, i, "", 0, letters[:5]+"c")
+		}
+	})
+	foldAll(t, db)
+	for name, c := range map[string]struct {
+		q    ScoreQuery
+		want []int
+	}{
+		"all":            {ScoreQuery{By: "forgetting"}, []int{2, 1, 0, 3}},
+		"first":          {ScoreQuery{By: "forgetting", Top: 1}, []int{2}},
+		"slice":          {ScoreQuery{By: "forgetting", Slice: map[string]string{"light": "night"}}, []int{1, 3}},
+		"two slices":     {ScoreQuery{By: "forgetting", Slice: map[string]string{"light": "day", "place": "it's"}}, []int{2, 0}},
+		"no such slice":  {ScoreQuery{By: "forgetting", Slice: map[string]string{"light": "dusk"}}, nil},
+		"smallest first": {ScoreQuery{By: "first_learned", Ascending: true}, []int{0, 1, 3, 2}},
+		"class":          {ScoreQuery{By: "forgetting", Class: "cat"}, nil},
+		"kind":           {ScoreQuery{By: "forgetting", Kind: "edge"}, nil},
+	} {
+		got, err := db.Scores(t.Context(), "one", c.q)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var want, have []string
+		for _, i := range c.want {
+			want = append(want, sampleID(i).String())
+		}
+		for _, s := range got {
+			have = append(have, s.Sample)
+		}
+		if len(want) == 4 && c.q.By == "forgetting" { // the last two are alike
+			slices.Sort(want[2:])
+		}
+		if !slices.Equal(have, want) {
+			t.Errorf("%s: %v, want %v", name, have, want)
+		}
+	}
+	across, err := db.ScoresAcross(t.Context(), []string{"one", "two"}, ScoreQuery{By: "correctness", Top: 1, Ascending: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(across) != 1 || across[0].Runs != 2 || math.Abs(float64(across[0].Mean)-1./12) > 1e-12 || math.Abs(float64(across[0].Spread)-1./6/math.Sqrt2) > 1e-12 {
+		t.Errorf("over two runs: %+v", across)
+	}
+	if _, err := db.Scores(t.Context(), "one", ScoreQuery{By: "loss; DROP TABLE losses"}); err == nil {
+		t.Error("a column that is none was accepted")
 	}
 }

@@ -109,7 +109,7 @@ func (q ScoreQuery) order(by string) string {
 	if q.Top > 0 {
 		order += fmt.Sprintf(" LIMIT %d", q.Top)
 	}
-	return order
+	return order + " SETTINGS optimize_aggregation_in_order = 1" // blocks stream, in the order of their key
 }
 
 // Scores returns what a run says of objects. It holds one row an object in memory, some 300 bytes.

@@ -73,13 +73,13 @@ Of several runs, such as seeds, the mean and the spread of the score are shown.`
 					if err != nil {
 						return err
 					}
-					return printRows(a, c.OutOrStdout(), rows, func(w io.Writer) { printAcross(w, q.By, rows) })
+					return printRows(a, c.OutOrStdout(), rows, acrossTable(q.By, rows))
 				}
 				rows, err := conn.DB.Scores(ctx, runs[0], q)
 				if err != nil {
 					return err
 				}
-				return printRows(a, c.OutOrStdout(), rows, func(w io.Writer) { printScores(w, rows) })
+				return printRows(a, c.OutOrStdout(), rows, scoreTable(rows))
 			})
 		},
 	}
@@ -110,22 +110,26 @@ func printRows[T any](a *app, w io.Writer, rows []T, table func(io.Writer)) erro
 	return t.Flush()
 }
 
-func printScores(w io.Writer, rows []clickhouse.Score) {
-	fmt.Fprintln(w, "sample\tobject\tclass\tkind\tepochs\tforgotten\tlearned\tconfidence\tvariability\tAUM\tEL2N\tdyn-unc\ttrend\tq\terror")
-	for _, s := range rows {
-		learned := "never"
-		if s.FirstLearned != nil {
-			learned = fmt.Sprint(*s.FirstLearned)
+func scoreTable(rows []clickhouse.Score) func(io.Writer) {
+	return func(w io.Writer) {
+		fmt.Fprintln(w, "sample\tobject\tclass\tkind\tepochs\tforgotten\tlearned\tconfidence\tvariability\tAUM\tEL2N\tdyn-unc\ttrend\tq\terror")
+		for _, s := range rows {
+			learned := "never"
+			if s.FirstLearned != nil {
+				learned = fmt.Sprint(*s.FirstLearned)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Sample, cmp.Or(s.ObjectID, "-"), cmp.Or(s.Class, "-"), s.Kind, s.Presentations, s.ForgettingEvents, learned,
+				number(s.Confidence), number(s.Variability), number(s.AUM), number(s.EL2N), number(s.DynUnc), number(s.TrendSlope), number(s.TrendQ), number(s.ErrorScore))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Sample, cmp.Or(s.ObjectID, "-"), cmp.Or(s.Class, "-"), s.Kind, s.Presentations, s.ForgettingEvents, learned,
-			number(s.Confidence), number(s.Variability), number(s.AUM), number(s.EL2N), number(s.DynUnc), number(s.TrendSlope), number(s.TrendQ), number(s.ErrorScore))
 	}
 }
 
-func printAcross(w io.Writer, by string, rows []clickhouse.Across) {
-	fmt.Fprintf(w, "sample\tobject\tclass\tkinds\truns\t%s\tspread\n", by)
-	for _, s := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", s.Sample, cmp.Or(s.ObjectID, "-"), cmp.Or(s.Class, "-"), strings.Join(s.Kinds, ","), s.Runs, number(s.Mean), number(s.Spread))
+func acrossTable(by string, rows []clickhouse.Across) func(io.Writer) {
+	return func(w io.Writer) {
+		fmt.Fprintf(w, "sample\tobject\tclass\tkinds\truns\t%s\tspread\n", by)
+		for _, s := range rows {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", s.Sample, cmp.Or(s.ObjectID, "-"), cmp.Or(s.Class, "-"), strings.Join(s.Kinds, ","), s.Runs, number(s.Mean), number(s.Spread))
+		}
 	}
 }
 

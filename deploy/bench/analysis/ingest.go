@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func (b *bench) ingest(ctx context.Context, out io.Writer) (err error) {
 	}
 	ways = append(ways, &way{name: "ClickHouse's Kafka engine", start: e.start})
 
-	messages := b.rows / messageRows
+	messages := cmp.Or(b.rows, 5_000_000) / messageRows
 	rows := messages * messageRows
 	var values [][]byte
 	for round := range rounds {

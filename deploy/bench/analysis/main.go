@@ -23,7 +23,7 @@ import (
 // options are the program's arguments.
 type options struct {
 	only    string // sections to run, by name, separated by commas
-	rows    int    // of losses
+	rows    int    // of losses; 0: as many as a section asks for
 	profile string // file for the processor profile of the ingest section
 	write   string // markdown file
 	python  string // interpreter that has the peers
@@ -44,6 +44,7 @@ func sections() []report.Section[*bench] {
 		{Name: "pick-sparse", Run: (*bench).pickSparse},
 		{Name: "pick-sieve", Run: (*bench).pickSieve},
 		{Name: "unlabeled", Run: (*bench).unlabeled},
+		{Name: "scores", Run: (*bench).scores},
 	}
 }
 
@@ -51,7 +52,8 @@ func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
 	var o options
 	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
-	flag.IntVar(&o.rows, "rows", 5_000_000, "rows of losses that go through the topic")
+	flag.IntVar(&o.rows, "rows", 0, "rows of losses; 0: 5 million through the topic, 100 million scored")
+	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the analysis step in the ingest section")
 	flag.StringVar(&o.write, "write", "", "markdown file that has a pair of marks for each section; what is between is replaced by its results")
 	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")

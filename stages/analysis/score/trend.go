@@ -82,6 +82,6 @@ func studentTail(t, df float64) float64 {
 	a := df - 0.5
 	b := 48 * a * a
 	y := a * math.Log1p(t*t/df)
-	z := ((((((-0.4*y-3.3)*y-24)*y - 85.5) / (0.8*y*y + 100 + b)) + y + 3) / b + 1) * math.Sqrt(y)
+	z := ((((((-0.4*y-3.3)*y-24)*y-85.5)/(0.8*y*y+100+b))+y+3)/b + 1) * math.Sqrt(y)
 	return math.Erfc(math.Copysign(z, t)/math.Sqrt2) / 2
 }
