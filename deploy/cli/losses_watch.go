@@ -239,8 +239,8 @@ func (a *app) lossesRebuild() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rebuild",
 		Short: "Compute what is derived from loss rows anew",
-		Long: `Compute the summaries of epochs anew from the rows that stand. The analysis step does so within seconds of new rows; this is for rows that
-were changed behind its back, restored from a backup, say.`,
+		Long: `Compute the summaries of epochs, and what scores are made of, anew from the rows that stand. The analysis step does so within seconds
+of new rows; this is for rows that were changed behind its back, restored from a backup, say.`,
 		Example: "  gleaner losses rebuild --run street-7\n  gleaner losses rebuild --all",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -254,7 +254,7 @@ were changed behind its back, restored from a backup, say.`,
 				}
 				b := bar(int64(len(ids)), "runs")
 				for _, id := range ids {
-					if err := conn.DB.RebuildEpochs(ctx, id); err != nil {
+					if err := errors.Join(conn.DB.RebuildEpochs(ctx, id), conn.DB.RebuildBlocks(ctx, id)); err != nil {
 						b.End()
 						return err
 					}
