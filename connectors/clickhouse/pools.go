@@ -98,31 +98,21 @@ func (db *DB) Waiting(ctx context.Context, dataset string) iter.Seq2[schemas.Sam
 	}
 }
 
-// scoreViews have a row a run and object, with scores in columns. Where two have a column the first counts.
-var scoreViews = []string{"scores", "forgetting"}
-
-// Scores returns one score of a run: for each sample the mean over its objects that have a finite one. name is a column of the views
-// of scores; the error for another lists those that there are.
-func (db *DB) Scores(ctx context.Context, runID, name string) (map[schemas.SampleID]float64, error) {
-	var view string
+// SampleScores returns one score of a run: for each sample the mean over its objects that have a finite one. name is a column of the
+// view scores; the error for another lists those that there are.
+func (db *DB) SampleScores(ctx context.Context, runID, name string) (map[schemas.SampleID]float64, error) {
 	var names []string
-	err := db.rows(ctx, "list scores", func() { view, names = "", nil }, func(rows driver.Rows) error {
-		var table, column string
-		if err := rows.Scan(&table, &column); err != nil {
-			return err
-		}
-		if column == name && (view == "" || table == scoreViews[0]) {
-			view = table
-		}
+	err := db.rows(ctx, "list scores", func() { names = nil }, func(rows driver.Rows) error {
+		var column string
+		err := rows.Scan(&column)
 		names = append(names, column)
-		return nil
-	}, "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND table IN (?) AND match(type, '^(Float|U?Int|Bool)')", scoreViews)
+		return err
+	}, "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'scores' AND match(type, '^(Nullable[(])?(Float|U?Int|Bool)') ORDER BY name")
 	if err != nil {
 		return nil, err
 	}
-	if view == "" {
-		slices.Sort(names)
-		return nil, fmt.Errorf("there is no score %q: there are %s", name, strings.Join(slices.Compact(names), ", "))
+	if !slices.Contains(names, name) {
+		return nil, fmt.Errorf("there is no score %q: there are %s", name, strings.Join(names, ", "))
 	}
 	out := map[schemas.SampleID]float64{}
 	err = db.rows(ctx, "read "+name+" of run "+runID, func() { clear(out) }, func(rows driver.Rows) error {
@@ -131,6 +121,7 @@ func (db *DB) Scores(ctx context.Context, runID, name string) (map[schemas.Sampl
 		err := rows.Scan(&id, &score)
 		out[schemas.SampleID(id)] = score
 		return err
-	}, "SELECT sample_id, avg(score) FROM (SELECT sample_id, toFloat64(`"+name+"`) AS score FROM `"+view+"` WHERE run_id = ?) WHERE isFinite(score) GROUP BY sample_id", runID)
+	}, "SELECT sample_id, avg(score) FROM (SELECT sample_id, assumeNotNull(toFloat64(`"+name+"`)) AS score FROM scores WHERE run_id = ? AND `"+name+"` IS NOT NULL)"+
+		" WHERE isFinite(score) GROUP BY sample_id", runID)
 	return out, err
 }

@@ -74,11 +74,11 @@ func TestWaitingSamplesHaveNoLabel(t *testing.T) {
 
 func TestScoresAreColumnsOfTheirViews(t *testing.T) {
 	db := open(t)
-	if got, err := db.Scores(t.Context(), "run", "forgetting"); err != nil || len(got) != 0 {
+	if got, err := db.SampleScores(t.Context(), "run", "forgetting"); err != nil || len(got) != 0 {
 		t.Errorf("of a run without losses: %v, %v", got, err)
 	}
 	for _, bad := range []string{"charm", "dataset", "1); DROP TABLE losses --"} {
-		if _, err := db.Scores(t.Context(), "run", bad); err == nil || !strings.Contains(err.Error(), "there are") || !strings.Contains(err.Error(), "forgetting") {
+		if _, err := db.SampleScores(t.Context(), "run", bad); err == nil || !strings.Contains(err.Error(), "there are") || !strings.Contains(err.Error(), "forgetting") {
 			t.Errorf("score %q: %v", bad, err)
 		}
 	}

@@ -89,7 +89,7 @@ func TestPick(t *testing.T) {
 	c := s.connect(t)
 	events := pickedFrom(t, c, "street")
 	eventually(t, patience, "the losses are scored", func() bool {
-		scores, err := c.DB.Scores(t.Context(), "r", "events")
+		scores, err := c.DB.SampleScores(t.Context(), "r", "forgetting_events")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func TestPick(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ccs := decode[wire.Picked](t, i, "pick", "-d", "street", "--split", "all", "--method", "ccs", "--by", "events", "--run", "r", "--count", "20",
+	ccs := decode[wire.Picked](t, i, "pick", "-d", "street", "--split", "all", "--method", "ccs", "--by", "forgetting_events", "--run", "r", "--count", "20",
 		"--slice", "weather=rain", "--keep", keep, "--drop", drop, "--per-class")
 	if len(ccs.Selection.Picks) != 20 || ccs.Samples != 150 || ccs.Selection.RunID != "r" ||
 		ccs.Selection.Picks[0].SampleID != schemas.NewSampleID("street", "00009.jpg", schemas.Hash{}) || ccs.LeftOut["of other slices"] != 150 {
@@ -171,7 +171,7 @@ func TestPick(t *testing.T) {
 	for want, args := range map[string][]string{
 		"goes by a score: name it":          {"--method", "hardest", "--count", "3"},
 		"there is no score \"charm\"":       {"--method", "hardest", "--by", "charm", "--run", "r", "--count", "3"},
-		"run \"s\" has no losses":           {"--method", "hardest", "--by", "events", "--run", "s", "--count", "3"},
+		"run \"s\" has no losses":           {"--method", "hardest", "--by", "forgetting_events", "--run", "s", "--count", "3"},
 		"model other has embedded no image": {"--method", "kcenter", "--model", "other", "--count", "3"},
 		"is not registered":                 {"--method", "random", "--version", "street@0", "--count", "3"},
 		"no sample is left to pick from":    {"--method", "random", "--slice", "weather=snow", "--count", "3"},

@@ -365,7 +365,7 @@ func (c *Connections) score(ctx context.Context, q *PickQuery, p *pool) error {
 	if q.Attempt == 0 {
 		return fmt.Errorf("run %q has no losses", q.Run)
 	}
-	scores, err := c.DB.Scores(ctx, q.Run, q.By)
+	scores, err := c.DB.SampleScores(ctx, q.Run, q.By)
 	if err != nil {
 		return err
 	}

@@ -100,10 +100,10 @@ func (b *bench) ingest(ctx context.Context, out io.Writer) (err error) {
 	million := float64(rows) / 1e6
 	rateOf := func(a arrival) float64 { return float64(rows) / a.read.Wall.Seconds() }
 	for _, w := range ways {
-		rate := median(w, rateOf)
-		merged := median(w, func(a arrival) float64 { return a.merged.CPU().Seconds() / million })
-		fmt.Fprintf(out, "| %s | %.0f | %.2f | %.2f s | %.2f s | %.0f |\n", w.name, rate, rate/median(ways[0], rateOf),
-			median(w, func(a arrival) float64 { return a.read.CPU().Seconds() / million }), merged, cores*1e6/merged)
+		rate := median(w.costs, rateOf)
+		merged := median(w.costs, func(a arrival) float64 { return a.merged.CPU().Seconds() / million })
+		fmt.Fprintf(out, "| %s | %.0f | %.2f | %.2f s | %.2f s | %.0f |\n", w.name, rate, rate/median(ways[0].costs, rateOf),
+			median(w.costs, func(a arrival) float64 { return a.read.CPU().Seconds() / million }), merged, cores*1e6/merged)
 	}
 	some := float64(table.Len()) / 1e6
 	fmt.Fprintf(out, "\nOf the step's own processor time, a million rows: decoding Arrow %.2f s; putting rows into the table's order and sending them in one insert of %d, %.2f s, and ClickHouse's %.2f s.\n",
@@ -111,10 +111,10 @@ func (b *bench) ingest(ctx context.Context, out io.Writer) (err error) {
 	return nil
 }
 
-func median(w *way, of func(arrival) float64) float64 {
-	values := make([]float64, len(w.costs))
-	for i, a := range w.costs {
-		values[i] = of(a)
+func median[T any](of []T, what func(T) float64) float64 {
+	values := make([]float64, len(of))
+	for i, t := range of {
+		values[i] = what(t)
 	}
 	return report.Median(values)
 }

@@ -28,9 +28,6 @@ import (
 //go:embed facility.py
 var facilityProgram string
 
-// rounds is how often each is measured, in turn.
-const rounds = 3
-
 // picked is what a run of facility location picked and took.
 type picked struct {
 	Picks     []int   `json:"picks"`
@@ -132,14 +129,6 @@ func (b *bench) pick(ctx context.Context, out io.Writer) error {
 		verdict(ratio(4, 0) >= 4, "at least 4 times apricot's speed: %.1f", ratio(4, 0)),
 		verdict(ratio(1, 0) >= 1, "no slower than NumPy on BLAS, one thread each: %.2f times its speed", ratio(1, 0)))
 	return nil
-}
-
-func median(of []picked, what func(picked) float64) float64 {
-	values := make([]float64, len(of))
-	for i, p := range of {
-		values[i] = what(p)
-	}
-	return report.Median(values)
 }
 
 // verdict is a line that says whether what was aimed at was reached.
