@@ -100,7 +100,7 @@ next:
 			if p.Applies != schemas.AppliesProposal && p.Applies != schemas.AppliesBoth || c.left == 0 {
 				continue
 			}
-			yes, cost, _, err := violated(ctx, p.program, vars)
+			yes, cost, _, err := p.program.Eval(ctx, vars)
 			if err != nil {
 				return nil, err
 			}
@@ -127,7 +127,7 @@ func (c *checking) evaluate(ctx context.Context, p predicate, id string, vars ma
 	if c.left == 0 {
 		return nil
 	}
-	yes, cost, why, err := violated(ctx, p.program, vars)
+	yes, cost, why, err := p.program.Eval(ctx, vars)
 	switch {
 	case err != nil:
 		return err

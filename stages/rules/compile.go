@@ -13,6 +13,7 @@ import (
 	"cel.dev/cel-go/cel"
 
 	"gleaner/schemas"
+	"gleaner/stages/rules/expression"
 )
 
 const (
@@ -49,7 +50,7 @@ type Set struct {
 // predicate is one that compiled.
 type predicate struct {
 	schemas.Predicate
-	program cel.Program
+	program *expression.Expression[bool]
 }
 
 // fieldError is what is wrong with one field; path is where it is, as goccy/go-yaml writes paths.
@@ -109,7 +110,7 @@ func Compile(r schemas.DatasetRules) (*Set, error) {
 				wrong(path+".name", "%.80q is there twice", p.Name)
 			}
 			seen[p.Name] = true
-			run, err := program(env, p.When, cost)
+			run, err := expression.Compile[bool](env, p.When, cost)
 			if err != nil {
 				wrong(path+".when", "predicate %.80q: %s", p.Name, err)
 			}
