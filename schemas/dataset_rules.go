@@ -36,6 +36,7 @@ type DatasetRules struct {
 	Objects    []ObjectRule `json:"objects,omitempty" yaml:"objects,omitempty"`       // the classes wanted; none: all are
 	Predicates []Predicate  `json:"predicates,omitempty" yaml:"predicates,omitempty"` // each about one object
 	Image      []Predicate  `json:"image,omitempty" yaml:"image,omitempty"`           // each about all objects of an image
+	Decisions  []Decision   `json:"decisions,omitempty" yaml:"decisions,omitempty"`   // each from scores to an action
 }
 
 // LeastAudit is the least share of images, (0,1], that has to be audited for a target quality to be watched: of AcceptanceWindow images

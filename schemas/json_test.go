@@ -53,6 +53,9 @@ func jsonCases() []jsonCase {
 			}},
 			Predicates: []Predicate{{Name: "flat", When: "object.height > object.width", Message: "A car is wider than high.", Severity: SeverityWarn, Applies: AppliesBoth}},
 			Image:      []Predicate{{Name: "some", When: "objects.size() == 0", Message: "Every image shows a car."}},
+			Decisions: []Decision{{
+				Name: "again", Action: ActionOversample, When: "forgetting_events > 3.0", Until: "forgetting_events < 2.0", Persist: 2, By: "el2n", Factor: "2.0", Limit: 100, Message: "It is forgotten.",
+			}, {Name: "small", Action: ActionDistill, When: "stability > 0.9", By: "el2n", Top: 20}},
 		}),
 		jsonOf("member", Member{
 			SampleID: id, UniqueID: "cam-1/0001.jpg", Image: Hash{3}, Group: SampleID{9}, Split: SplitVal, Rank: RankHuman, Revision: 4,

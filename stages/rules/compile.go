@@ -13,6 +13,7 @@ import (
 	"cel.dev/cel-go/cel"
 
 	"gleaner/schemas"
+	"gleaner/stages/analysis/decide"
 	"gleaner/stages/rules/expression"
 )
 
@@ -45,6 +46,7 @@ type Set struct {
 	classes map[string]*schemas.ObjectRule
 	object  []predicate
 	image   []predicate
+	actions *decide.Set
 }
 
 // predicate is one that compiled.
@@ -120,6 +122,10 @@ func Compile(r schemas.DatasetRules) (*Set, error) {
 	}
 	s.object = compile("predicates", r.Predicates, env.object, objectCost)
 	s.image = compile("image", r.Image, env.image, imageCost)
+	s.actions, err = decide.Compile(r.Dataset, r.Decisions, func(path, format string, args ...any) { wrong("$.decisions"+path, format, args...) })
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -220,6 +226,9 @@ func text(s string) bool {
 
 // Rules returns what the set was made of.
 func (s *Set) Rules() schemas.DatasetRules { return s.rules }
+
+// Decisions are the set's rules from scores to actions.
+func (s *Set) Decisions() *decide.Set { return s.actions }
 
 // wants tells whether the dataset labels objects of a class, and its rule where it names one.
 func (s *Set) wants(class string) (*schemas.ObjectRule, bool) {

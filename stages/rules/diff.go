@@ -99,5 +99,10 @@ func parts(r schemas.DatasetRules) (map[string]fields, error) {
 			return nil, err
 		}
 	}
+	for _, d := range r.Decisions {
+		if err := put("decision "+d.Name, d); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 // Package rules checks labels and proposals against the rules of their dataset: which classes are wanted, how small they may be,
 // which attributes they carry, and predicates in the Common Expression Language (https://cel.dev). Prelabel, corrections,
-// lint and the page ask the same Registry. A dataset without rules wants everything.
+// lint and the page ask the same Registry. A dataset without rules wants everything. Its decisions, which turn scores into actions,
+// are compiled along with the rest and applied by analysis (stages/analysis/decide).
 //
 // A predicate sees these variables; it is violated where its expression is true.
 //

@@ -79,6 +79,8 @@ func TestBadFiles(t *testing.T) {
 		"deep brackets":      {predicate(strings.Repeat("(", 100) + "true" + strings.Repeat(")", 100)), []string{"recursion limit"}},
 		"deep loops":         {predicate("'[1].all(a, [1].all(b, [1].all(c, [1].all(d, true))))'"), []string{"nesting limit"}},
 		"long expression":    {predicate(`"'` + strings.Repeat("x", 3000) + `' == ''"`), []string{"size exceeds limit"}},
+		"decision":           {"dataset: d\ndecisions:\n  - {name: x, action: remove, when: aum < 0}\n  - {name: y, action: review, when: amu < 0.0}\n", []string{"[4:38]", `decision "y"`, "undeclared reference to 'amu'"}},
+		"decision twice":     {"dataset: d\ndecisions: [{name: x, action: remove, when: 'true'}, {name: x, action: coreset, when: 'true'}]\n", []string{"[2:60]", `"x" is there twice`}},
 		"nested file":        {"dataset: " + strings.Repeat("[", 1000), []string{"[1:1]", "nested too deeply"}},
 		"nested lines":       {strings.Repeat("[\n", 1000), []string{"[101:1]", "nested too deeply"}},
 		"large file":         {"dataset: d\n" + strings.Repeat("#\n", 1<<17), []string{"rules have at most"}},

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"gleaner/schemas"
+	"gleaner/stages/analysis/decide"
 )
 
 // Registry holds the rules in force of every dataset. The zero value knows none; it is safe for concurrent use, and what changes
@@ -43,6 +44,14 @@ func (r *Registry) Rules(dataset string) (schemas.DatasetRules, bool) {
 		return s.rules, true
 	}
 	return schemas.DatasetRules{}, false
+}
+
+// Decisions returns the rules from scores to actions of a dataset, and the id of the entry that has them; nil without any.
+func (r *Registry) Decisions(dataset string) (set *decide.Set, id string) {
+	if s := r.of(dataset); s != nil {
+		return s.actions, s.rules.ID
+	}
+	return nil, ""
 }
 
 // Datasets lists the datasets that have rules, ordered.

@@ -1,0 +1,146 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"gleaner/schemas"
+)
+
+// scoresPerPage bounds how many scores, or states of decisions, are in memory at a time, in expectation: some 400 bytes each.
+const scoresPerPage = 20_000
+
+// Scores yields what a run has shown of each object so far, from the view scores, with what the catalog knows of it, in the order of
+// (sample id, object id). It reads page by page: memory is bounded, no connection is held between pages, and rows that come meanwhile
+// are seen or not. The first error ends it.
+func (db *DB) Scores(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error] {
+	values := make([]string, 0, len(schemas.ScoreColumns()))
+	for _, c := range schemas.ScoreColumns() {
+		values = append(values, "ifNull(toFloat64(s."+c.Name+"), nan)")
+	}
+	return func(yield func(schemas.Scored, error) bool) {
+		var total uint64
+		var last uint32
+		err := db.rows(ctx, "epochs of run "+runID, func() {}, func(rows driver.Rows) error { return rows.Scan(&total, &last) },
+			"SELECT uniq(sample_id, object_id), max(epoch) FROM losses WHERE run_id = ?", runID)
+		if err != nil {
+			yield(schemas.Scored{}, err)
+			return
+		}
+		for span := range idSpans(total, scoresPerPage) {
+			var page []schemas.Scored
+			err := db.rows(ctx, "read scores of run "+runID, func() { page = page[:0] }, func(rows driver.Rows) error {
+				s := schemas.Scored{Dataset: dataset, Epochs: last + 1}
+				var id []byte
+				if err := rows.Scan(&id, &s.ObjectID, &s.Class, &s.Lineage, &s.Kind, &s.Slices, &s.Bytes, &s.Epoch, &s.Values); err != nil {
+					return err
+				}
+				copy(s.SampleID[:], id)
+				page = append(page, s)
+				return nil
+			}, fmt.Sprintf(`SELECT s.sample_id, s.object_id,
+	multiIf(s.object_id != '', l.classes[indexOf(l.object_ids, s.object_id)], length(arrayDistinct(l.classes)) = 1, l.classes[1], '') AS class,
+	s.lineage, s.kind, l.slices, c.size, s.last_epoch, [%s] AS values
+FROM (SELECT * FROM scores WHERE run_id = ? AND %[2]s) AS s
+LEFT JOIN (SELECT sample_id, object_ids, classes, slices FROM labels FINAL WHERE dataset = ? AND %[2]s) AS l ON l.sample_id = s.sample_id
+LEFT JOIN (SELECT sample_id, size FROM samples FINAL WHERE dataset = ? AND %[2]s) AS c ON c.sample_id = s.sample_id
+ORDER BY s.sample_id, s.object_id`, strings.Join(values, ", "), span.where()), runID, dataset, dataset)
+			if err != nil {
+				yield(schemas.Scored{}, err)
+				return
+			}
+			for _, s := range page {
+				if !yield(s, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// DecisionStates yields where the decisions of a dataset's rules stand, in the order of (sample id, object id), so those about
+// classes first. It reads page by page, as Scores does; states that are put meanwhile are seen or not.
+func (db *DB) DecisionStates(ctx context.Context, dataset string) iter.Seq2[schemas.DecisionState, error] {
+	return func(yield func(schemas.DecisionState, error) bool) {
+		total, err := db.count(ctx, "SELECT count() FROM decisions WHERE dataset = ?", dataset)
+		if err != nil {
+			yield(schemas.DecisionState{}, err)
+			return
+		}
+		for span := range idSpans(total, scoresPerPage) {
+			var page []schemas.DecisionState
+			err := db.rows(ctx, "read decisions of "+dataset, func() { page = page[:0] }, func(rows driver.Rows) error {
+				s := schemas.DecisionState{Dataset: dataset}
+				var id []byte
+				var action string
+				if err := rows.Scan(&id, &s.ObjectID, &s.Class, &s.Decision, &action, &s.Active, &s.Streak, &s.RunID, &s.Epoch, &s.SinceRun, &s.SinceEpoch,
+					&s.Score, &s.Weight, &s.Reason, &s.Top, &s.At); err != nil {
+					return err
+				}
+				copy(s.SampleID[:], id)
+				s.Action = schemas.DecisionAction(action)
+				page = append(page, s)
+				return nil
+			}, "SELECT sample_id, object_id, class, decision, action, active, streak, run_id, epoch, since_run, since_epoch, score, weight, reason, top, at"+
+				" FROM decisions FINAL WHERE dataset = ? AND "+span.where()+" ORDER BY sample_id, object_id, class, decision, action", dataset)
+			if err != nil {
+				yield(schemas.DecisionState{}, err)
+				return
+			}
+			for _, s := range page {
+				if !yield(s, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// PutDecisionStates records where decisions stand, at their times; the latest of one decision and object, or class, replaces the
+// others. It blocks until they can be read.
+func (db *DB) PutDecisionStates(ctx context.Context, states []schemas.DecisionState) error {
+	n := len(states)
+	if n == 0 {
+		return nil
+	}
+	var (
+		datasets, objects, classes = make([]string, n), make([]string, n), make([]string, n)
+		ids                        = make([]schemas.SampleID, n)
+		decisions, actions         = make([]string, n), make([]string, n)
+		active                     = make([]bool, n)
+		streaks, epochs, since     = make([]uint32, n), make([]uint32, n), make([]uint32, n)
+		runs, sinceRuns, reasons   = make([]string, n), make([]string, n), make([]string, n)
+		scores, weights            = make([]float64, n), make([]float64, n)
+		top                        = make([][]string, n)
+		at                         = make([]time.Time, n)
+	)
+	for i, s := range states {
+		datasets[i], ids[i], objects[i], classes[i], decisions[i], actions[i] = s.Dataset, s.SampleID, s.ObjectID, s.Class, s.Decision, string(s.Action)
+		active[i], streaks[i], runs[i], epochs[i], sinceRuns[i], since[i] = s.Active, s.Streak, s.RunID, s.Epoch, s.SinceRun, s.SinceEpoch
+		scores[i], weights[i], reasons[i], top[i], at[i] = s.Score, s.Weight, s.Reason, s.Top, instant(s.At)
+	}
+	return db.insert(ctx, "decisions", "", []column{
+		{"dataset", datasets},
+		{"sample_id", idBytes(ids)},
+		{"object_id", objects},
+		{"class", classes},
+		{"decision", decisions},
+		{"action", actions},
+		{"active", active},
+		{"streak", streaks},
+		{"run_id", runs},
+		{"epoch", epochs},
+		{"since_run", sinceRuns},
+		{"since_epoch", since},
+		{"score", scores},
+		{"weight", weights},
+		{"reason", reasons},
+		{"top", top},
+		{"at", at},
+	})
+}
