@@ -168,7 +168,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 	case "audit":
 		return nil, audit.New(c.DB, c.Blobs, c.Log), nil
 	case "analysis":
-		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, c.Log)
+		h, err := analysis.New(c.Config.Analysis, c.DB, c.Blobs, s.rules, c.Log)
 		if err != nil {
 			return nil, nil, err
 		}

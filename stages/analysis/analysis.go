@@ -1,5 +1,6 @@
 // Package analysis turns the loss stream into decisions: rows go to the store as they come, and when a run says that it has
-// finished, its curves are read back and what they say goes out on selections.
+// finished, its curves are read back and what they say goes out on selections. So does what the dataset's rules decide by scores,
+// while the run goes on too.
 package analysis
 
 import (
@@ -12,8 +13,10 @@ import (
 	"iter"
 	"log/slog"
 	"strings"
+	"time"
 
 	"gleaner/schemas"
+	"gleaner/stages"
 	"gleaner/stages/analysis/doubt"
 )
 
@@ -29,47 +32,55 @@ type Store interface {
 	StaleRuns(ctx context.Context) ([]string, error)
 	RebuildEpochs(ctx context.Context, runID string) error
 	PutRun(ctx context.Context, run schemas.Run) error
-	PutSelection(ctx context.Context, s schemas.Selection) error
 	Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve, error]
-	// FoldLosses brings scores up to the rows that can be read when it is called, and returns how many were new.
-	FoldLosses(ctx context.Context) (rows uint64, err error)
+	Folder
+	DecisionStore
 }
 
 // Blobs is where tombstones lie.
 type Blobs interface {
+	SelectionBlobs
 	// List yields the keys that begin with prefix. The sequence ends at its first error.
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 }
 
 // Config of the step.
 type Config struct {
-	Doubt doubt.Config `yaml:"doubt"`
+	Doubt       doubt.Config  `yaml:"doubt"`
+	DecideEvery time.Duration `yaml:"decide_every"` // between evaluations of a run's decisions while it goes on; the last is at its end
 }
 
 // DefaultConfig is the configuration of a system that says nothing else.
-func DefaultConfig() Config { return Config{Doubt: doubt.DefaultConfig()} }
+func DefaultConfig() Config { return Config{Doubt: doubt.DefaultConfig(), DecideEvery: time.Minute} }
 
 // Validate refuses what could not run.
-func (c Config) Validate() error { return c.Doubt.Validate() }
+func (c Config) Validate() error {
+	if c.DecideEvery < time.Second {
+		return fmt.Errorf("decide_every: %s: must be at least 1s", c.DecideEvery)
+	}
+	return c.Doubt.Validate()
+}
 
 // Step consumes the losses topic in batches. Batches of one partition must come in order, one at a time: the end of a run
 // follows its rows on the run's partition.
 type Step struct {
-	cfg   Config
-	store Store
-	blobs Blobs
-	log   *slog.Logger
+	cfg       Config
+	store     Store
+	blobs     Blobs
+	decisions Decisions
+	log       *slog.Logger
 
+	open     map[string]*open    // by run
 	progress map[string]progress // by run; of HandleBatch alone
 	tally
 }
 
 // New returns the step.
-func New(cfg Config, store Store, blobs Blobs, log *slog.Logger) (*Step, error) {
+func New(cfg Config, store Store, blobs Blobs, decisions Decisions, log *slog.Logger) (*Step, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Step{cfg: cfg, store: store, blobs: blobs, log: log, progress: map[string]progress{}}, nil
+	return &Step{cfg: cfg, store: store, blobs: blobs, decisions: decisions, log: log, open: map[string]*open{}, progress: map[string]progress{}}, nil
 }
 
 // HandleBatch stores the rows of all records in one insert, but those of erased samples, then ends the runs that say they are
@@ -117,7 +128,10 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 		}
 		s.arrived(arrivals, reached)
 	}
-	var emits []schemas.Emit
+	emits, err := s.follow(ctx, &rows)
+	if err != nil {
+		return nil, err
+	}
 	for _, i := range finished {
 		out, err := s.finish(ctx, records[i])
 		if err != nil {
@@ -196,13 +210,14 @@ func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, er
 	if err := s.store.PutSelection(ctx, selection); err != nil {
 		return nil, fmt.Errorf("analysis: selection of run %s: %w", run.RunID, err)
 	}
-	value, err := json.Marshal(selection)
+	doubts, err := stages.EmitSelection(ctx, s.blobs, selection)
 	if err != nil {
-		return nil, fmt.Errorf("analysis: selection of run %s: %w", run.RunID, err)
+		return nil, fmt.Errorf("analysis: %w", err)
 	}
-	return []schemas.Emit{{Topic: schemas.Selections, Record: schemas.Record{
-		Topic: schemas.Selections,
-		Key:   []byte(run.Dataset + "/doubtful"),
-		Value: value,
-	}}}, nil
+	emits, err := s.decide(ctx, run, run.Finished, s.open[run.RunID] == nil || s.open[run.RunID].decided.IsZero())
+	if err != nil {
+		return nil, err
+	}
+	delete(s.open, run.RunID)
+	return append([]schemas.Emit{doubts}, emits...), nil
 }

@@ -6,13 +6,18 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"gleaner/schemas"
+	"gleaner/stages/analysis/decide"
+	"gleaner/stages/analysis/doubt"
 )
 
 // memory is a Store that keeps what it is given, by the rules of the real one: a token inserts once.
@@ -25,6 +30,55 @@ type memory struct {
 	tombstones []string
 	arrivals   map[string][]schemas.LossArrival
 	folded     uint64
+	set        *decide.Set
+	states     map[string]schemas.DecisionState
+	blobs      map[string][]byte
+}
+
+func (m *memory) Decisions(string) (*decide.Set, string) { return m.set, "d@1" }
+
+func (m *memory) Put(_ context.Context, key string, data []byte) error {
+	m.blobs[key] = data
+	return nil
+}
+
+// Scores have the mean margin alone, as aum.
+func (m *memory) Scores(ctx context.Context, _, runID string) iter.Seq2[schemas.Scored, error] {
+	return func(yield func(schemas.Scored, error) bool) {
+		for c, err := range m.Curves(ctx, runID) {
+			s := schemas.Scored{Dataset: "d", SampleID: c.SampleID, ObjectID: c.ObjectID, Epoch: c.Epochs[c.Len()-1], Epochs: c.Epochs[c.Len()-1] + 1}
+			for _, column := range schemas.ScoreColumns() {
+				v := math.NaN()
+				if column.Name == "aum" {
+					v = doubt.AUM(c)
+				}
+				s.Values = append(s.Values, v)
+			}
+			if !yield(s, err) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) DecisionStates(context.Context, string) iter.Seq2[schemas.DecisionState, error] {
+	return func(yield func(schemas.DecisionState, error) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m.states)) {
+			if !yield(m.states[key], nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *memory) PutDecisionStates(_ context.Context, states []schemas.DecisionState) error {
+	if m.states == nil {
+		m.states = map[string]schemas.DecisionState{}
+	}
+	for _, s := range states {
+		m.states[s.SampleID.String()+s.ObjectID+s.Decision] = s
+	}
+	return nil
 }
 
 func (m *memory) PutArrivals(_ context.Context, batch string, arrivals []schemas.LossArrival) error {
@@ -144,7 +198,7 @@ func endRecord(t *testing.T, offset int64, run schemas.Run) schemas.Record {
 
 func step(t *testing.T, store *memory) *Step {
 	t.Helper()
-	s, err := New(DefaultConfig(), store, store, slog.New(slog.DiscardHandler))
+	s, err := New(DefaultConfig(), store, store, store, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +240,111 @@ func TestEndOfARunSelectsWhatItDoubts(t *testing.T) {
 	}
 	if store.rows.Len() != 15 || !slices.Equal(again[0].Record.Value, emits[0].Record.Value) {
 		t.Error("a redelivered batch stored rows twice or emitted another selection")
+	}
+}
+
+// selected are the picks of each kind among emits, by the first byte of the sample's id.
+func selected(t *testing.T, emits []schemas.Emit) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	for _, e := range emits {
+		var s schemas.Selection
+		if err := json.Unmarshal(e.Record.Value, &s); err != nil {
+			t.Fatal(err)
+		}
+		out[s.Kind] = []byte{}
+		for _, p := range s.Picks {
+			out[s.Kind] = append(out[s.Kind], p.SampleID[0])
+		}
+	}
+	return out
+}
+
+// TestDecisions: rules decide while a run goes on, by a step that is new each time, and at its end.
+func TestDecisions(t *testing.T) {
+	set, err := decide.Compile("d", []schemas.Decision{
+		{Name: "wrong", Action: schemas.ActionReview, When: "aum < 0.0", Persist: 2},
+		{Name: "useless", Action: schemas.ActionRemove, When: "aum < -4.0"},
+	}, func(path, format string, args ...any) { t.Fatalf(path+": "+format, args...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &memory{set: set}
+	cfg := DefaultConfig()
+	handle := func(records ...schemas.Record) map[string][]byte {
+		t.Helper()
+		s := step(t, store)
+		s.cfg = cfg
+		emits, err := s.HandleBatch(t.Context(), records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return selected(t, emits)
+	}
+	epoch := func(offset int64, margins ...float32) []schemas.Record {
+		var out []schemas.Record
+		for i, m := range margins {
+			r := lossRecord(t, 10*offset+int64(i), "r", byte(i+1), make([]float32, offset+1)...)
+			l, err := schemas.DecodeLosses(r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l = l.Slice(int(offset), int(offset)+1)
+			l.Margin[0] = m
+			if r.Value, err = schemas.EncodeLosses(&l); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, r)
+		}
+		return out
+	}
+	if got := handle(epoch(0, 1, -1)...); len(got) != 0 {
+		t.Errorf("before its time: %v", got)
+	}
+	cfg.DecideEvery = 0
+	want := func(when string, got, want map[string][]byte) {
+		t.Helper()
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: -want +got\n%s", when, d)
+		}
+	}
+	want("once", handle(epoch(1, 1, -1, -9)...), map[string][]byte{"remove": {3}})
+	want("twice", handle(epoch(2, 1, -1, -9)...), map[string][]byte{"remove": {3}, "review": {2, 3}})
+	end := endRecord(t, 99, schemas.Run{RunID: "r", Dataset: "d", Finished: time.Unix(9, 0)})
+	cfg = DefaultConfig()
+	want("at the end", handle(append(epoch(3, 1, 9, -9), end)...), map[string][]byte{"doubtful": {}, "remove": {3}, "review": {2, 3}})
+	want("again", handle(end), map[string][]byte{"doubtful": {}, "remove": {3}, "review": {2, 3}})
+	if s := store.states[(schemas.SampleID{2}).String()+"o1wrong"]; !s.Active || s.Streak != 1 || s.Epoch != 3 || s.SinceEpoch != 2 {
+		t.Errorf("state %+v: one that is about to be left", s)
+	}
+	if n := len(store.selections); n != 9 || store.selections[8].Kind != "review" || store.selections[8].ID != "d/review/r/3" || store.selections[8].Method != "rules d@1" {
+		t.Errorf("%d selections stored, the last %+v", n, store.selections[n-1])
+	}
+}
+
+// TestLargeSelections go out with their picks in the blob store.
+func TestLargeSelections(t *testing.T) {
+	set, err := decide.Compile("d", []schemas.Decision{{Name: "all", Action: schemas.ActionCoreset, When: "true", Message: strings.Repeat("x", 300)}},
+		func(path, format string, args ...any) { t.Fatalf(path+": "+format, args...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &memory{set: set, blobs: map[string][]byte{}}
+	const n = 12_000
+	for i := range n {
+		store.rows.Append(schemas.LossRow{RunID: "r", Dataset: "d", SampleID: schemas.SampleID{byte(i >> 8), byte(i)}})
+	}
+	emits, err := step(t, store).HandleBatch(t.Context(), []schemas.Record{endRecord(t, 0, schemas.Run{RunID: "r", Dataset: "d"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s schemas.Selection
+	if err := json.Unmarshal(emits[1].Record.Value, &s); err != nil {
+		t.Fatal(err)
+	}
+	var picks []schemas.Pick
+	if s.Blob == nil || len(s.Picks) != 0 || json.Unmarshal(store.blobs[s.Blob.Key], &picks) != nil || len(picks) != n || int(s.Blob.Size) != len(store.blobs[s.Blob.Key]) {
+		t.Errorf("blob %+v with %d picks, %d in the message", s.Blob, len(picks), len(s.Picks))
 	}
 }
 

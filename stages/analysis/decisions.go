@@ -1,0 +1,147 @@
+package analysis
+
+// Decisions by scores: at the end of a run, and now and then while it goes on.
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"time"
+
+	"gleaner/schemas"
+	"gleaner/stages"
+	"gleaner/stages/analysis/decide"
+)
+
+// Decisions is where the rules of datasets are (rules.Registry). It returns a nil set for a dataset without.
+type Decisions interface {
+	Decisions(dataset string) (set *decide.Set, rules string)
+}
+
+// DecisionStore is what decisions need of the database.
+type DecisionStore interface {
+	// Scores and DecisionStates come in the order of (sample id, object id).
+	Scores(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error]
+	DecisionStates(ctx context.Context, dataset string) iter.Seq2[schemas.DecisionState, error]
+	PutDecisionStates(ctx context.Context, states []schemas.DecisionState) error
+	PutSelection(ctx context.Context, s schemas.Selection) error
+}
+
+// SelectionBlobs is where picks go that are too many for a message.
+type SelectionBlobs interface {
+	Put(ctx context.Context, key string, data []byte) error
+}
+
+// statesPerPut bounds how many states wait to be stored: some 500 bytes each.
+const statesPerPut = 10_000
+
+// Decide evaluates the decisions of a dataset on a run. Verdicts are handed to said, which may be nil, as they come. Unless dry, states
+// and selections are stored, and what the world is told is returned to be emitted; a run whose outputs were lost is decided about
+// again with of.Again, and says the same.
+func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set *decide.Set, of decide.Evaluated, dry bool, said func(decide.Verdict) error) (emits []schemas.Emit, sum decide.Summary, err error) {
+	gathering := set.Gather(of)
+	var changed []schemas.DecisionState
+	put := func() error {
+		err := store.PutDecisionStates(ctx, changed)
+		changed = changed[:0]
+		return err
+	}
+	run := of.Run.RunID
+	sum, err = set.Evaluate(ctx, run, store.Scores(ctx, of.Run.Dataset, run), store.DecisionStates(ctx, of.Run.Dataset), func(v decide.Verdict) error {
+		gathering.Add(v)
+		if said != nil {
+			if err := said(v); err != nil {
+				return err
+			}
+		}
+		if !v.Changed || dry {
+			return nil
+		}
+		v.State.At = of.At
+		if changed = append(changed, v.State); len(changed) == statesPerPut {
+			return put()
+		}
+		return nil
+	})
+	if err == nil {
+		err = put()
+	}
+	if err != nil || dry {
+		return nil, sum, err
+	}
+	for _, s := range gathering.Selections() {
+		if err := store.PutSelection(ctx, s); err != nil {
+			return nil, sum, err
+		}
+		e, err := stages.EmitSelection(ctx, blobs, s)
+		if err != nil {
+			return nil, sum, err
+		}
+		emits = append(emits, e)
+	}
+	for _, t := range gathering.Triggers() {
+		value, err := json.Marshal(t)
+		if err != nil {
+			return nil, sum, err
+		}
+		emits = append(emits, schemas.Emit{Topic: schemas.Triggers, Record: schemas.Record{Topic: schemas.Triggers, Key: []byte(t.Dataset), Value: value}})
+	}
+	return emits, sum, nil
+}
+
+// open is a run whose rows this process has seen and whose end it has not.
+type open struct {
+	dataset string
+	first   time.Time // when this process first saw rows of it
+	decided time.Time // when it last decided about it; zero: never
+}
+
+// follow decides about the runs of some rows whose time has come, and notes those that are new.
+func (s *Step) follow(ctx context.Context, rows *schemas.Losses) ([]schemas.Emit, error) {
+	now := time.Now().UTC()
+	var emits []schemas.Emit
+	for i, id := range rows.RunID {
+		if i > 0 && id == rows.RunID[i-1] {
+			continue
+		}
+		r := s.open[id]
+		if r == nil {
+			r = &open{dataset: rows.Dataset[i], first: now}
+			s.open[id] = r
+		}
+		if now.Sub(later(r.first, r.decided)) < s.cfg.DecideEvery {
+			continue
+		}
+		out, err := s.decide(ctx, schemas.Run{RunID: id, Dataset: r.dataset, Started: r.first}, now, r.decided.IsZero())
+		if err != nil {
+			return nil, err
+		}
+		r.decided = now
+		emits = append(emits, out...)
+	}
+	return emits, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// decide decides about a run, if the rules of its dataset have decisions.
+func (s *Step) decide(ctx context.Context, run schemas.Run, at time.Time, again bool) ([]schemas.Emit, error) {
+	set, id := s.decisions.Decisions(run.Dataset)
+	if set.Empty() {
+		return nil, nil
+	}
+	emits, sum, err := Decide(ctx, s.store, s.blobs, set, decide.Evaluated{Run: run, Rules: id, At: at, Again: again}, false, nil)
+	if err != nil {
+		return nil, fmt.Errorf("analysis: decisions about run %s: %w", run.RunID, err)
+	}
+	for name, f := range sum.Faults {
+		s.log.Warn("a decision cannot be evaluated on some objects, and leaves them as they are", "step", "analysis", "rules", id, "decision", name, "objects", f.Count, "first", f.First)
+	}
+	return emits, nil
+}
