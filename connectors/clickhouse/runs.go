@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"gleaner/schemas"
 )
 
@@ -27,6 +29,17 @@ func (db *DB) PutRun(ctx context.Context, r schemas.Run) error {
 		{"started", []time.Time{instant(r.Started)}},
 		{"finished", []time.Time{instant(r.Finished)}},
 	})
+}
+
+// Run returns what is known of a run that has finished, and whether it has. With an empty id it is the one of the dataset that
+// finished last.
+func (db *DB) Run(ctx context.Context, dataset, runID string) (r schemas.Run, ok bool, err error) {
+	err = db.rows(ctx, "read run "+runID+" of "+dataset, func() { ok = false }, func(rows driver.Rows) error {
+		ok = true
+		return rows.Scan(&r.RunID, &r.Attempt, &r.Model, &r.Dataset, &r.DatasetVersion, &r.Epochs, &r.Rows, &r.Seed, &r.Metrics, &r.Started, &r.Finished)
+	}, "SELECT run_id, attempt, model, dataset, dataset_version, epochs, loss_rows, seed, metrics, started, finished FROM runs FINAL"+
+		" WHERE dataset = ? AND (? = '' OR run_id = ?) ORDER BY finished DESC LIMIT 1", dataset, runID, runID)
+	return r, ok, err
 }
 
 // PutSelection records a selection and its picks. Picks that lie in the blob store must have been read back into Picks; those

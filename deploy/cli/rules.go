@@ -87,6 +87,8 @@ A file holds the rules of one dataset. All of it but the dataset's name may be l
     - name: doubled
       when: objects.exists(a, objects.exists(b, a.class < b.class && iou(a, b) > 0.9))
       message: Two classes on one cell.
+  decisions:                                       # from scores to actions (gleaner decide --help)
+    - {name: doubtful, action: review, when: aum < 0.0, persist: 3, by: -aum, limit: 50}
 
 Expressions are in CEL (https://cel.dev) over object {class, canonical, score, source, x1, y1, x2, y2, width, height, area, attributes},
 objects, image {width, height, dataset, slices}, iou(a, b) and inside(a, b). Nothing is applied when a file has an error. To go
@@ -212,6 +214,17 @@ func printRules(w io.Writer, r schemas.DatasetRules) error {
 				fmt.Fprintf(w, "    %s\n", strings.TrimRight(line, "\n"))
 			}
 		}
+	}
+	for _, d := range r.Decisions {
+		fmt.Fprintf(w, "\ndecision %s: %s", d.Name, d.Action)
+		for _, part := range []struct{ name, text string }{
+			{"when", d.When}, {"until", d.Until}, {"by", d.By}, {"factor", d.Factor}, {"persist", countText(d.Persist)}, {"limit", countText(d.Limit)}, {"top", countText(d.Top)}, {"message", d.Message},
+		} {
+			if part.text != "" && part.text != "-" {
+				fmt.Fprintf(w, "\n    %-8s %s", part.name, strings.Join(strings.Fields(part.text), " "))
+			}
+		}
+		fmt.Fprintln(w)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func TestRulesOfTheHelp(t *testing.T) {
 	if err := printRules(&out, set.Rules()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"width 20 px, height 20 px", "stain*=pale|dark", "skip above 80 %", "mark", "60", "warn", "predicate long (warn, both): A red cell", "iou(a, b) > 0.9"} {
+	for _, want := range []string{"width 20 px, height 20 px", "stain*=pale|dark", "skip above 80 %", "mark", "60", "warn", "predicate long (warn, both): A red cell", "iou(a, b) > 0.9", "decision doubtful: review\n    when     aum < 0.0", "limit    50"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}

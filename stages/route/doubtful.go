@@ -1,6 +1,7 @@
 package route
 
-// Selections of kind doubtful: labels that the losses of a training run argue with go back to people.
+// Selections of kinds doubtful and review: labels that the losses of a training run argue with, and what a dataset's rules send to
+// people by its scores, go back to people.
 
 import (
 	"context"
@@ -18,14 +19,17 @@ import (
 	"gleaner/stages"
 )
 
-const kindDoubtful = "doubtful"
+const (
+	kindDoubtful = "doubtful"
+	kindReview   = string(schemas.ActionReview)
+)
 
 func (r *Route) selection(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
 	var sel schemas.Selection
 	if err := json.Unmarshal(rec.Value, &sel); err != nil {
 		return nil, schemas.NewFault("undecodable", fmt.Errorf("route: selection: %w", err))
 	}
-	if sel.Kind != kindDoubtful {
+	if sel.Kind != kindDoubtful && sel.Kind != kindReview {
 		return nil, nil
 	}
 	if sel.ID == "" {
@@ -149,8 +153,12 @@ func (r *Route) doubt(ctx context.Context, sel *schemas.Selection, id schemas.Sa
 	if l.Rank >= schemas.RankHuman {
 		b.Revision = l.Revision
 	}
-	sum := sha256.Sum256([]byte(sel.ID + "\x00" + id.String()))
-	return r.task(ctx, &s, b, "route/doubtful/"+hex.EncodeToString(sum[:16]), rec)
+	once := sel.ID
+	if sel.Kind == kindReview {
+		once = sel.Dataset + "/" + sel.RunID // its evaluations may say one thing several times
+	}
+	sum := sha256.Sum256([]byte(once + "\x00" + id.String()))
+	return r.task(ctx, &s, b, "route/"+sel.Kind+"/"+hex.EncodeToString(sum[:16]), rec)
 }
 
 // unsettled shows the picks of one sample on its label, but for those that a person has overridden.

@@ -25,6 +25,7 @@ type options struct {
 	only    string // sections to run, by name, separated by commas
 	rows    int    // of losses; 0: as many as a section asks for
 	profile string // file for the processor profile of the ingest section
+	runs    string // folder that keeps the losses of training runs
 	write   string // markdown file
 	python  string // interpreter that has the peers
 }
@@ -45,6 +46,7 @@ func sections() []report.Section[*bench] {
 		{Name: "pick-sieve", Run: (*bench).pickSieve},
 		{Name: "unlabeled", Run: (*bench).unlabeled},
 		{Name: "scores", Run: (*bench).scores},
+		{Name: "errors", Run: (*bench).mistakes},
 	}
 }
 
@@ -55,6 +57,7 @@ func main() {
 	flag.IntVar(&o.rows, "rows", 0, "rows of losses; 0: 5 million through the topic, 100 million scored")
 	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the analysis step in the ingest section")
+	flag.StringVar(&o.runs, "runs", "", "folder that keeps the losses of the training runs of the errors section: those that are there are not trained again")
 	flag.StringVar(&o.write, "write", "", "markdown file that has a pair of marks for each section; what is between is replaced by its results")
 	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.Parse()

@@ -26,10 +26,10 @@ const (
 
 // Verdict is the outcome for one object, or class, that a decision holds or is about to.
 type Verdict struct {
-	State    schemas.DecisionState // as it is now, without its time
-	Change   Change
-	Changed  bool               // the state is another than before, and is to be stored
-	Evidence map[string]float64 // of a class: what the decision rests on
+	Change   Change                `json:"change"`
+	State    schemas.DecisionState `json:"state"`              // as it is now, without its time
+	Changed  bool                  `json:"-"`                  // the state is another than before, and is to be stored
+	Evidence map[string]float64    `json:"evidence,omitempty"` // of a class: what the decision rests on
 }
 
 // Summary counts an evaluation.
