@@ -10,7 +10,7 @@ type Decision struct {
 	Action  DecisionAction `json:"action" yaml:"action"`
 	When    string         `json:"when" yaml:"when"`                           // condition on which the action is entered
 	Until   string         `json:"until,omitempty" yaml:"until,omitempty"`     // condition on which it is left; empty: When does not hold
-	Persist int            `json:"persist,omitempty" yaml:"persist,omitempty"` // evaluations in a row, each after a further epoch; 0: 1
+	Persist int            `json:"persist,omitempty" yaml:"persist,omitempty"` // evaluations in a row, each after a further presentation; 0: 1
 	By      string         `json:"by,omitempty" yaml:"by,omitempty"`           // number: objects with more come first, and are more urgent; empty: 1
 	Factor  string         `json:"factor,omitempty" yaml:"factor,omitempty"`   // number, with oversample: presentations for each one of before, (0,1000]
 	// Limit bounds how many objects the action may hold, those first that By puts first; 0: any number. With review it bounds how many
@@ -43,13 +43,13 @@ type DecisionState struct {
 	Active   bool           `json:"active"`           // the action is in force
 	Streak   uint32         `json:"streak,omitempty"` // evaluations in a row that speak for a change of Active
 	RunID    string         `json:"run_id"`           // the evaluation that counted last was of this run,
-	Epoch    uint32         `json:"epoch"`            // after this epoch
-	// SinceRun and SinceEpoch are the evaluation that changed Active last.
-	SinceRun   string    `json:"since_run,omitempty"`
-	SinceEpoch uint32    `json:"since_epoch"`
-	Score      float64   `json:"score"`  // By's value
-	Weight     float64   `json:"weight"` // Factor's value, else 1
-	Reason     string    `json:"reason,omitempty"`
-	Top        []string  `json:"top,omitempty"` // a class's picks, each as SAMPLE or SAMPLE/OBJECT, ordered
-	At         time.Time `json:"at,omitzero"`   // when it was written; the latest replaces the others
+	Seen     uint32         `json:"seen"`             // which had presented the object so often, or for a class had shown so many epochs
+	// SinceRun and SinceSeen are the evaluation that changed Active last.
+	SinceRun  string    `json:"since_run,omitempty"`
+	SinceSeen uint32    `json:"since_seen"`
+	Score     float64   `json:"score"`  // By's value
+	Weight    float64   `json:"weight"` // Factor's value, else 1
+	Reason    string    `json:"reason,omitempty"`
+	Top       []string  `json:"top,omitempty"` // a class's picks, each as SAMPLE or SAMPLE/OBJECT, ordered
+	At        time.Time `json:"at,omitzero"`   // when it was written; the latest replaces the others
 }

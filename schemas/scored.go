@@ -5,12 +5,12 @@ type Scored struct {
 	Dataset  string
 	SampleID SampleID
 	ObjectID string            // empty: the whole image
-	Class    string            // of the best label; of an image as a whole, if all its objects are of one class; empty: unknown
+	Class    string            // of the label, or else of the lineage; empty: unknown
 	Lineage  string            // Object.Lineage; empty: unknown
-	Kind     string            // easy, hard, edge, label_error, …: the view's
+	Kind     string            // easy, hard, edge, label_error or unknown
 	Slices   map[string]string // the sample's
 	Bytes    uint64            // of the encoded image; 0: unknown
-	Epoch    uint32            // of the last presentation
+	Seen     uint32            // presentations so far
 	Epochs   uint32            // that the run has shown, of whatever object
 	Values   []float64         // of ScoreColumns, in their order; NaN where the view has NULL, 1 and 0 for true and false
 }
@@ -27,7 +27,9 @@ type ScoreColumn struct {
 func ScoreColumns() []ScoreColumn {
 	return []ScoreColumn{
 		{Name: "presentations", About: "epochs in which the object was presented"},
+		{Name: "not_finite", About: "presentations whose loss was not a finite number"},
 		{Name: "forgetting_events", About: "times that it was right and then wrong"},
+		{Name: "forgetting", About: "the same, or for one never learned its presentations"},
 		{Name: "first_learned", About: "first epoch in which it was right"},
 		{Name: "never_learned", Bool: true, About: "it was never right"},
 		{Name: "unforgettable", Bool: true, About: "it was learned and never forgotten"},
@@ -35,10 +37,14 @@ func ScoreColumns() []ScoreColumn {
 		{Name: "variability", About: "standard deviation of that probability"},
 		{Name: "correctness", About: "share of presentations that were right"},
 		{Name: "aum", About: "mean margin, in logits"},
-		{Name: "el2n", About: "mean norm of the error"},
-		{Name: "grand", About: "mean norm of the last layer's gradient"},
+		{Name: "mean_loss", About: "nats"},
+		{Name: "el2n", About: "mean norm of the error in early epochs"},
+		{Name: "grand", About: "mean norm of the last layer's gradient in early epochs"},
 		{Name: "dyn_unc", About: "dynamic uncertainty"},
-		{Name: "trend_slope", About: "slope of the loss, nats an epoch"},
-		{Name: "trend_p", About: "of the slope, corrected for the number of objects"},
+		{Name: "trend_slope", About: "slope of the later losses, nats an epoch"},
+		{Name: "trend_se", About: "its standard error"},
+		{Name: "trend_p", About: "how likely such a slope is where there is none"},
+		{Name: "trend_q", About: "the same, corrected for the number of objects"},
+		{Name: "error_score", About: "how much the label looks wrong"},
 	}
 }

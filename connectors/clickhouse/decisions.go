@@ -12,13 +12,18 @@ import (
 	"gleaner/schemas"
 )
 
-// scoresPerPage bounds how many scores, or states of decisions, are in memory at a time, in expectation: some 400 bytes each.
-const scoresPerPage = 20_000
+const (
+	// scoresPerPage bounds how many scores are in memory at a time, in expectation: some 400 bytes each. The view compares the objects
+	// of a run with each other for some of its columns, which each page costs anew.
+	scoresPerPage = 200_000
+	// statesPerPage does so for states of decisions, of as many bytes.
+	statesPerPage = 50_000
+)
 
-// Scores yields what a run has shown of each object so far, from the view scores, with what the catalog knows of it, in the order of
+// Scored yields what a run has shown of each object so far, from the view scores, with what the catalog knows of it, in the order of
 // (sample id, object id). It reads page by page: memory is bounded, no connection is held between pages, and rows that come meanwhile
 // are seen or not. The first error ends it.
-func (db *DB) Scores(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error] {
+func (db *DB) Scored(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error] {
 	values := make([]string, 0, len(schemas.ScoreColumns()))
 	for _, c := range schemas.ScoreColumns() {
 		values = append(values, "ifNull(toFloat64(s."+c.Name+"), nan)")
@@ -37,19 +42,18 @@ func (db *DB) Scores(ctx context.Context, dataset, runID string) iter.Seq2[schem
 			err := db.rows(ctx, "read scores of run "+runID, func() { page = page[:0] }, func(rows driver.Rows) error {
 				s := schemas.Scored{Dataset: dataset, Epochs: last + 1}
 				var id []byte
-				if err := rows.Scan(&id, &s.ObjectID, &s.Class, &s.Lineage, &s.Kind, &s.Slices, &s.Bytes, &s.Epoch, &s.Values); err != nil {
+				if err := rows.Scan(&id, &s.ObjectID, &s.Class, &s.Lineage, &s.Kind, &s.Slices, &s.Bytes, &s.Seen, &s.Values); err != nil {
 					return err
 				}
 				copy(s.SampleID[:], id)
 				page = append(page, s)
 				return nil
-			}, fmt.Sprintf(`SELECT s.sample_id, s.object_id,
-	multiIf(s.object_id != '', l.classes[indexOf(l.object_ids, s.object_id)], length(arrayDistinct(l.classes)) = 1, l.classes[1], '') AS class,
-	s.lineage, s.kind, l.slices, c.size, s.last_epoch, [%s] AS values
+			}, fmt.Sprintf(`SELECT s.sample_id, s.object_id, s.class, l.lineage, s.kind, c.slices, c.size, toUInt32(s.presentations), [%s] AS values
 FROM (SELECT * FROM scores WHERE run_id = ? AND %[2]s) AS s
-LEFT JOIN (SELECT sample_id, object_ids, classes, slices FROM labels FINAL WHERE dataset = ? AND %[2]s) AS l ON l.sample_id = s.sample_id
-LEFT JOIN (SELECT sample_id, size FROM samples FINAL WHERE dataset = ? AND %[2]s) AS c ON c.sample_id = s.sample_id
-ORDER BY s.sample_id, s.object_id`, strings.Join(values, ", "), span.where()), runID, dataset, dataset)
+LEFT JOIN (SELECT sample_id, object_id, any(lineage) AS lineage FROM losses WHERE run_id = ? AND %[2]s GROUP BY sample_id, object_id) AS l
+	ON l.sample_id = s.sample_id AND l.object_id = s.object_id
+LEFT JOIN (SELECT sample_id, size, slices FROM samples FINAL WHERE dataset = ? AND %[2]s) AS c ON c.sample_id = s.sample_id
+ORDER BY s.sample_id, s.object_id`, strings.Join(values, ", "), span.where()), runID, runID, dataset)
 			if err != nil {
 				yield(schemas.Scored{}, err)
 				return
@@ -64,7 +68,7 @@ ORDER BY s.sample_id, s.object_id`, strings.Join(values, ", "), span.where()), r
 }
 
 // DecisionStates yields where the decisions of a dataset's rules stand, in the order of (sample id, object id), so those about
-// classes first. It reads page by page, as Scores does; states that are put meanwhile are seen or not.
+// classes first. It reads page by page, as Scored does; states that are put meanwhile are seen or not.
 func (db *DB) DecisionStates(ctx context.Context, dataset string) iter.Seq2[schemas.DecisionState, error] {
 	return func(yield func(schemas.DecisionState, error) bool) {
 		total, err := db.count(ctx, "SELECT count() FROM decisions WHERE dataset = ?", dataset)
@@ -72,13 +76,13 @@ func (db *DB) DecisionStates(ctx context.Context, dataset string) iter.Seq2[sche
 			yield(schemas.DecisionState{}, err)
 			return
 		}
-		for span := range idSpans(total, scoresPerPage) {
+		for span := range idSpans(total, statesPerPage) {
 			var page []schemas.DecisionState
 			err := db.rows(ctx, "read decisions of "+dataset, func() { page = page[:0] }, func(rows driver.Rows) error {
 				s := schemas.DecisionState{Dataset: dataset}
 				var id []byte
 				var action string
-				if err := rows.Scan(&id, &s.ObjectID, &s.Class, &s.Decision, &action, &s.Active, &s.Streak, &s.RunID, &s.Epoch, &s.SinceRun, &s.SinceEpoch,
+				if err := rows.Scan(&id, &s.ObjectID, &s.Class, &s.Decision, &action, &s.Active, &s.Streak, &s.RunID, &s.Seen, &s.SinceRun, &s.SinceSeen,
 					&s.Score, &s.Weight, &s.Reason, &s.Top, &s.At); err != nil {
 					return err
 				}
@@ -86,7 +90,7 @@ func (db *DB) DecisionStates(ctx context.Context, dataset string) iter.Seq2[sche
 				s.Action = schemas.DecisionAction(action)
 				page = append(page, s)
 				return nil
-			}, "SELECT sample_id, object_id, class, decision, action, active, streak, run_id, epoch, since_run, since_epoch, score, weight, reason, top, at"+
+			}, "SELECT sample_id, object_id, class, decision, action, active, streak, run_id, seen, since_run, since_seen, score, weight, reason, top, at"+
 				" FROM decisions FINAL WHERE dataset = ? AND "+span.where()+" ORDER BY sample_id, object_id, class, decision, action", dataset)
 			if err != nil {
 				yield(schemas.DecisionState{}, err)
@@ -113,7 +117,7 @@ func (db *DB) PutDecisionStates(ctx context.Context, states []schemas.DecisionSt
 		ids                        = make([]schemas.SampleID, n)
 		decisions, actions         = make([]string, n), make([]string, n)
 		active                     = make([]bool, n)
-		streaks, epochs, since     = make([]uint32, n), make([]uint32, n), make([]uint32, n)
+		streaks, seen, since       = make([]uint32, n), make([]uint32, n), make([]uint32, n)
 		runs, sinceRuns, reasons   = make([]string, n), make([]string, n), make([]string, n)
 		scores, weights            = make([]float64, n), make([]float64, n)
 		top                        = make([][]string, n)
@@ -121,7 +125,7 @@ func (db *DB) PutDecisionStates(ctx context.Context, states []schemas.DecisionSt
 	)
 	for i, s := range states {
 		datasets[i], ids[i], objects[i], classes[i], decisions[i], actions[i] = s.Dataset, s.SampleID, s.ObjectID, s.Class, s.Decision, string(s.Action)
-		active[i], streaks[i], runs[i], epochs[i], sinceRuns[i], since[i] = s.Active, s.Streak, s.RunID, s.Epoch, s.SinceRun, s.SinceEpoch
+		active[i], streaks[i], runs[i], seen[i], sinceRuns[i], since[i] = s.Active, s.Streak, s.RunID, s.Seen, s.SinceRun, s.SinceSeen
 		scores[i], weights[i], reasons[i], top[i], at[i] = s.Score, s.Weight, s.Reason, s.Top, instant(s.At)
 	}
 	return db.insert(ctx, "decisions", "", []column{
@@ -134,9 +138,9 @@ func (db *DB) PutDecisionStates(ctx context.Context, states []schemas.DecisionSt
 		{"active", active},
 		{"streak", streaks},
 		{"run_id", runs},
-		{"epoch", epochs},
+		{"seen", seen},
 		{"since_run", sinceRuns},
-		{"since_epoch", since},
+		{"since_seen", since},
 		{"score", scores},
 		{"weight", weights},
 		{"reason", reasons},

@@ -32,10 +32,10 @@ Decisions are part of the file that gleaner dataset apply reads:
   decisions:
     - name: mislabeled
       action: review                               # remove, review, oversample, coreset or distill
-      when: kind == "error" && presentations >= 5.0
+      when: kind == "label_error"
       until: aum > 1.0                             # leaves there; without it, where when no longer holds
-      persist: 3                                   # evaluations in a row, each after a further epoch, before it enters or leaves
-      by: -aum                                     # the most urgent first
+      persist: 3                                   # evaluations in a row, each after a further presentation, before it enters or leaves
+      by: error_score                              # the most urgent first
       limit: 50                                    # a run sends at most so many to people
       message: The label is doubtful
     - name: forgotten
@@ -50,7 +50,7 @@ Decisions are part of the file that gleaner dataset apply reads:
       persist: 3
 
 Expressions are in CEL (https://cel.dev) over ` + columns() + `,
-which the view scores in ClickHouse explains, and dataset, class, lineage, kind, slices, epoch, epochs and bytes; of a class over
+which the view scores in ClickHouse explains, and dataset, class, lineage, kind, slices, epochs and bytes; of a class over
 dataset, class, objects, epochs, replay_bytes and stability, the Jaccard index of its picks now and at the evaluation before.
 
 Selections go to the topic selections and to ClickHouse (selections, picks), reviews to the desk, distillation to the topic triggers; where

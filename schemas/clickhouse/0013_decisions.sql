@@ -11,9 +11,9 @@ CREATE TABLE IF NOT EXISTS decisions
     active Bool COMMENT 'the action is in force',
     streak UInt32 COMMENT 'evaluations in a row that speak for a change of active',
     run_id String COMMENT 'of the evaluation that counted last',
-    epoch UInt32 COMMENT 'after which that was',
+    seen UInt32 COMMENT 'presentations of the object at that evaluation; of a class, epochs of the run',
     since_run String COMMENT 'of the evaluation that changed active last',
-    since_epoch UInt32,
+    since_seen UInt32,
     score Float64 COMMENT 'higher comes first',
     weight Float64 COMMENT 'factor of presentations',
     reason String COMMENT 'one sentence for people',
@@ -26,6 +26,6 @@ SETTINGS non_replicated_deduplication_window = 1000
 COMMENT 'What rules have decided, superseded rows included until they are merged away: ask decision_latest';
 
 CREATE VIEW IF NOT EXISTS decision_latest AS
-SELECT dataset, sample_id, lower(hex(sample_id)) AS sample, object_id, class, decision, action, active, streak, run_id, epoch, since_run, since_epoch, score, weight, reason, top, at
+SELECT dataset, sample_id, lower(hex(sample_id)) AS sample, object_id, class, decision, action, active, streak, run_id, seen, since_run, since_seen, score, weight, reason, top, at
 FROM decisions FINAL
 COMMENT 'Where each decision of a dataset''s rules stands about each object, or class, that it holds, held or is about to';

@@ -42,11 +42,11 @@ func (m *memory) Put(_ context.Context, key string, data []byte) error {
 	return nil
 }
 
-// Scores have the mean margin alone, as aum.
-func (m *memory) Scores(ctx context.Context, _, runID string) iter.Seq2[schemas.Scored, error] {
+// Scored has the mean margin alone, as aum.
+func (m *memory) Scored(ctx context.Context, _, runID string) iter.Seq2[schemas.Scored, error] {
 	return func(yield func(schemas.Scored, error) bool) {
 		for c, err := range m.Curves(ctx, runID) {
-			s := schemas.Scored{Dataset: "d", SampleID: c.SampleID, ObjectID: c.ObjectID, Epoch: c.Epochs[c.Len()-1], Epochs: c.Epochs[c.Len()-1] + 1}
+			s := schemas.Scored{Dataset: "d", SampleID: c.SampleID, ObjectID: c.ObjectID, Seen: uint32(c.Len()), Epochs: c.Epochs[c.Len()-1] + 1}
 			for _, column := range schemas.ScoreColumns() {
 				v := math.NaN()
 				if column.Name == "aum" {
@@ -314,10 +314,10 @@ func TestDecisions(t *testing.T) {
 	cfg = DefaultConfig()
 	want("at the end", handle(append(epoch(3, 1, 9, -9), end)...), map[string][]byte{"doubtful": {}, "remove": {3}, "review": {2, 3}})
 	want("again", handle(end), map[string][]byte{"doubtful": {}, "remove": {3}, "review": {2, 3}})
-	if s := store.states[(schemas.SampleID{2}).String()+"o1wrong"]; !s.Active || s.Streak != 1 || s.Epoch != 3 || s.SinceEpoch != 2 {
+	if s := store.states[(schemas.SampleID{2}).String()+"o1wrong"]; !s.Active || s.Streak != 1 || s.Seen != 4 || s.SinceSeen != 3 {
 		t.Errorf("state %+v: one that is about to be left", s)
 	}
-	if n := len(store.selections); n != 9 || store.selections[8].Kind != "review" || store.selections[8].ID != "d/review/r/3" || store.selections[8].Method != "rules d@1" {
+	if n := len(store.selections); n != 9 || store.selections[8].Kind != "review" || store.selections[8].ID != "d/review/r/4" || store.selections[8].Method != "rules d@1" {
 		t.Errorf("%d selections stored, the last %+v", n, store.selections[n-1])
 	}
 }

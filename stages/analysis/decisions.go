@@ -21,8 +21,8 @@ type Decisions interface {
 
 // DecisionStore is what decisions need of the database.
 type DecisionStore interface {
-	// Scores and DecisionStates come in the order of (sample id, object id).
-	Scores(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error]
+	// Scored and DecisionStates come in the order of (sample id, object id).
+	Scored(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error]
 	DecisionStates(ctx context.Context, dataset string) iter.Seq2[schemas.DecisionState, error]
 	PutDecisionStates(ctx context.Context, states []schemas.DecisionState) error
 	PutSelection(ctx context.Context, s schemas.Selection) error
@@ -48,7 +48,7 @@ func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set 
 		return err
 	}
 	run := of.Run.RunID
-	sum, err = set.Evaluate(ctx, run, store.Scores(ctx, of.Run.Dataset, run), store.DecisionStates(ctx, of.Run.Dataset), func(v decide.Verdict) error {
+	sum, err = set.Evaluate(ctx, run, store.Scored(ctx, of.Run.Dataset, run), store.DecisionStates(ctx, of.Run.Dataset), func(v decide.Verdict) error {
 		gathering.Add(v)
 		if said != nil {
 			if err := said(v); err != nil {

@@ -11,10 +11,9 @@ import (
 )
 
 const (
-	evenImages, evenEpochs = 25_000, 8
+	evenImages, evenEpochs = 20_000, 8
 	tailLargest            = 5000
-	tailEpochs             = 14
-	studySeeds             = 2
+	tailEpochs             = 12
 )
 
 // mistakes measures how well scores of training dynamics tell wrong labels, and rare images from wrongly labeled ones.
@@ -29,7 +28,7 @@ func (b *bench) mistakes(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
 	var even, tail []study
-	for seed := range int64(studySeeds) {
+	for seed := range int64(b.seeds) {
 		for _, s := range []struct {
 			name   string
 			sizes  []int

@@ -79,7 +79,7 @@ func longTail(classes, largest int) []int {
 // studied is what a trainer is told: a small network, so that many runs take minutes.
 func studied(name string, epochs int, seed int64) classify.Config {
 	cfg := classify.DefaultConfig()
-	cfg.Width, cfg.Epochs, cfg.Seed, cfg.Threads = 48, epochs, seed, 1
+	cfg.Network, cfg.Width, cfg.Epochs, cfg.Seed, cfg.Threads = "airbench", 16, epochs, seed, 1
 	cfg.Run = schemas.Run{RunID: fmt.Sprintf("%s-%d", name, seed), Attempt: 1, Model: cfg.Network, Dataset: "cifar10"}
 	return cfg
 }

@@ -25,6 +25,7 @@ type options struct {
 	only    string // sections to run, by name, separated by commas
 	rows    int    // of losses; 0: as many as a section asks for
 	profile string // file for the processor profile of the ingest section
+	seeds   int    // of training runs
 	runs    string // folder that keeps the losses of training runs
 	write   string // markdown file
 	python  string // interpreter that has the peers
@@ -57,6 +58,7 @@ func main() {
 	flag.IntVar(&o.rows, "rows", 0, "rows of losses; 0: 5 million through the topic, 100 million scored")
 	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the analysis step in the ingest section")
+	flag.IntVar(&o.seeds, "seeds", 2, "training runs of each kind in the errors section")
 	flag.StringVar(&o.runs, "runs", "", "folder that keeps the losses of the training runs of the errors section: those that are there are not trained again")
 	flag.StringVar(&o.write, "write", "", "markdown file that has a pair of marks for each section; what is between is replaced by its results")
 	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")

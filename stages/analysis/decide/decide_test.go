@@ -26,7 +26,7 @@ func compiled(t testing.TB, list ...schemas.Decision) *Set {
 
 // scored is an object after some epoch, with the values of columns named in pairs.
 func scored(id byte, epoch uint32, values ...any) schemas.Scored {
-	s := schemas.Scored{Dataset: "d", SampleID: schemas.SampleID{id}, Class: "cat", Bytes: 1000, Epoch: epoch, Epochs: epoch + 1}
+	s := schemas.Scored{Dataset: "d", SampleID: schemas.SampleID{id}, Class: "cat", Bytes: 1000, Seen: epoch + 1, Epochs: epoch + 1}
 	for _, c := range schemas.ScoreColumns() {
 		v := math.NaN()
 		for i := 0; i < len(values); i += 2 {
@@ -177,7 +177,7 @@ func TestReviewsAreToldOnce(t *testing.T) {
 	}
 	_, g, _ := evaluate(t, s, b, "r", rows(0)...)
 	sel := g.Selections()
-	if len(sel) != 1 || len(sel[0].Picks) != 1 || sel[0].Picks[0].SampleID[0] != 2 || sel[0].Picks[0].Reason != "The label may be wrong (aum -4)" || sel[0].ID != "d/review/r/0" {
+	if len(sel) != 1 || len(sel[0].Picks) != 1 || sel[0].Picks[0].SampleID[0] != 2 || sel[0].Picks[0].Reason != "The label may be wrong (aum -4)" || sel[0].ID != "d/review/r/1" {
 		t.Fatalf("selections %+v", sel)
 	}
 	if _, g, _ = evaluate(t, s, b, "r", rows(1)...); len(g.Selections()) != 0 {
@@ -251,7 +251,7 @@ func TestDistill(t *testing.T) {
 			t.Errorf("epoch %d: triggers %+v", epoch, triggers)
 		}
 		for _, x := range triggers {
-			if x.ID != "d/distill/small/cat/r/3" || x.Evidence["replay_bytes"] != 3000 || x.Evidence["objects"] != 6 || x.Evidence["top"] != 2 {
+			if x.ID != "d/distill/small/cat/r/4" || x.Evidence["replay_bytes"] != 3000 || x.Evidence["objects"] != 6 || x.Evidence["top"] != 2 {
 				t.Errorf("trigger %+v", x)
 			}
 		}

@@ -83,7 +83,7 @@ func (e *evaluation) distill(ctx context.Context, epochs uint32) error {
 					return types.Double(v)
 				}
 				return nil
-			}, max(epochs, 1)-1)
+			}, epochs)
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,7 @@
 //
 //	dataset, class, lineage, kind  string, empty where unknown
 //	slices                         map(string, string)
-//	epoch, epochs                  double: the object's last epoch, and how many the run has shown
+//	epochs                         double: how many the run has shown
 //	bytes                          double: of the encoded image, 0 where unknown
 //
 // and of a class, where the action is distill,

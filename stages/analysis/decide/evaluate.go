@@ -198,7 +198,7 @@ func (e *evaluation) object(ctx context.Context, row *schemas.Scored, states []s
 				before = s
 			}
 		}
-		after, counted, err := e.next(ctx, d, before, value, row.Epoch)
+		after, counted, err := e.next(ctx, d, before, value, row.Seen)
 		switch {
 		case err != nil:
 			return err
@@ -223,8 +223,8 @@ func (e *evaluation) object(ctx context.Context, row *schemas.Scored, states []s
 
 // next is the state after an evaluation; counted is false where it is as before, since the object was not presented since or an
 // expression cannot be evaluated. The error is the context's.
-func (e *evaluation) next(ctx context.Context, d *decision, before schemas.DecisionState, value func(string) ref.Val, epoch uint32) (after schemas.DecisionState, counted bool, err error) {
-	if before.RunID == e.run && epoch <= before.Epoch {
+func (e *evaluation) next(ctx context.Context, d *decision, before schemas.DecisionState, value func(string) ref.Val, seen uint32) (after schemas.DecisionState, counted bool, err error) {
+	if before.RunID == e.run && seen <= before.Seen {
 		return before, false, nil
 	}
 	vars := &variables{value: value}
@@ -240,12 +240,12 @@ func (e *evaluation) next(ctx context.Context, d *decision, before schemas.Decis
 		yes = !yes
 	}
 	after = before
-	after.RunID, after.Epoch = e.run, epoch
+	after.RunID, after.Seen = e.run, seen
 	if after.Streak++; !yes {
 		after.Streak = 0
 	}
 	if changes := yes && int(after.Streak) >= d.Persist; changes {
-		after.Active, after.Streak, after.SinceRun, after.SinceEpoch = !before.Active, 0, e.run, epoch
+		after.Active, after.Streak, after.SinceRun, after.SinceSeen = !before.Active, 0, e.run, seen
 		after.Reason = d.reason(vars.because())
 	}
 	if why == "" && after.Active && d.Action != schemas.ActionDistill {
@@ -319,7 +319,7 @@ func (e *evaluation) verdict(d *decision, before, after schemas.DecisionState, e
 func (e *evaluation) wait(c candidate) error {
 	d := e.known[c.after.Decision]
 	s := c.before
-	s.RunID, s.Epoch, s.Streak, s.Score = c.after.RunID, c.after.Epoch, uint32(d.Persist-1), c.after.Score
+	s.RunID, s.Seen, s.Streak, s.Score = c.after.RunID, c.after.Seen, uint32(d.Persist-1), c.after.Score
 	return e.out(Verdict{State: s, Change: Waits, Changed: s.Streak > 0 || c.before.Streak > 0})
 }
 

@@ -24,7 +24,7 @@ type Evaluated struct {
 // Gathering makes of verdicts what the world is told. It holds about 200 bytes for each object that an action is in force on.
 type Gathering struct {
 	of       Evaluated
-	epoch    uint32
+	seen     uint32
 	picks    map[schemas.DecisionAction][]schemas.Pick
 	triggers []schemas.Trigger
 }
@@ -42,7 +42,7 @@ func (s *Set) Gather(of Evaluated) *Gathering {
 func (g *Gathering) Add(v Verdict) {
 	s := &v.State
 	if s.RunID == g.of.Run.RunID {
-		g.epoch = max(g.epoch, s.Epoch)
+		g.seen = max(g.seen, s.Seen)
 	}
 	news := v.Change == Enters || g.of.Again && v.Change == Stays && s.SinceRun == g.of.Run.RunID
 	switch {
@@ -68,7 +68,7 @@ func (g *Gathering) trigger(v Verdict) schemas.Trigger {
 	}
 	evidence["top"] = float64(len(s.Top))
 	return schemas.Trigger{
-		ID:      strings.Join([]string{run.Dataset, string(s.Action), s.Decision, s.Class, run.RunID, fmt.Sprint(s.SinceEpoch)}, "/"),
+		ID:      strings.Join([]string{run.Dataset, string(s.Action), s.Decision, s.Class, run.RunID, fmt.Sprint(s.SinceSeen)}, "/"),
 		Dataset: run.Dataset, DatasetVersion: run.DatasetVersion, Kind: string(s.Action), Class: s.Class, Reason: s.Reason, Evidence: evidence, At: g.of.At,
 	}
 }
@@ -85,7 +85,7 @@ func (g *Gathering) Selections() []schemas.Selection {
 		}
 		run := &g.of.Run
 		out = append(out, schemas.Selection{
-			ID:      strings.Join([]string{run.Dataset, string(action), run.RunID, fmt.Sprint(g.epoch)}, "/"),
+			ID:      strings.Join([]string{run.Dataset, string(action), run.RunID, fmt.Sprint(g.seen)}, "/"),
 			Dataset: run.Dataset, DatasetVersion: run.DatasetVersion, Kind: string(action), Method: "rules " + g.of.Rules, RunID: run.RunID, Seed: run.Seed,
 			At: g.of.At, AsOf: run.Started, Picks: picks,
 		})

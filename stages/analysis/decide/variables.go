@@ -35,7 +35,7 @@ func newEnvironments() (environments, error) {
 	for _, name := range []string{"dataset", "class", "lineage", "kind"} {
 		options = append(options, cel.Variable(name, cel.StringType))
 	}
-	for _, name := range []string{"epoch", "epochs", "bytes"} {
+	for _, name := range []string{"epochs", "bytes"} {
 		options = append(options, cel.Variable(name, cel.DoubleType))
 	}
 	options = append(options, cel.Variable("slices", cel.MapType(cel.StringType, cel.StringType)))
@@ -111,8 +111,6 @@ func (e *environments) ofObject(s *schemas.Scored) func(string) ref.Val {
 			return types.String(s.Kind)
 		case "slices":
 			return types.DefaultTypeAdapter.NativeToValue(s.Slices)
-		case "epoch":
-			return types.Double(s.Epoch)
 		case "epochs":
 			return types.Double(s.Epochs)
 		case "bytes":
