@@ -14,20 +14,27 @@ import (
 
 	"gleaner/connectors/formats/coco"
 	"gleaner/deploy/batch"
+	"gleaner/deploy/query"
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
 )
 
 func (a *app) exportCommand() *cobra.Command {
-	var dataset, format, out string
+	var dataset, format, out, scores, losses string
 	c := &cobra.Command{
 		Use:   "export",
-		Short: "Export a dataset's best labels",
-		Long:  "Stream the best label of every sample of a dataset, from ClickHouse, in memory that does not grow with the dataset.",
+		Short: "Export a dataset's best labels, or the scores or losses of a training run",
+		Long: `Stream the best label of every sample of a dataset, from ClickHouse, in memory that does not grow with the dataset. With --scores or
+--losses, stream the scores or the losses of a training run to a file of Parquet.`,
 		Example: `  gleaner export --format coco --dataset street --out street.json
-  gleaner export --dataset street | jq '.categories'`,
+  gleaner export --dataset street | jq '.categories'
+  gleaner export --scores run7 --out scores.parquet
+  gleaner export --losses run7 --out losses.parquet`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if scores != "" || losses != "" {
+				return a.exportRun(c.Context(), scores, losses, out)
+			}
 			if dataset == "" {
 				return usageError{fmt.Errorf("export: --dataset is required")}
 			}
@@ -63,10 +70,34 @@ func (a *app) exportCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVarP(&dataset, "dataset", "d", "", "dataset to export (required)")
+	c.Flags().StringVarP(&dataset, "dataset", "d", "", "dataset whose labels to export")
+	c.Flags().StringVar(&scores, "scores", "", "training run whose scores to export")
+	c.Flags().StringVar(&losses, "losses", "", "training run whose losses to export")
+	c.MarkFlagsMutuallyExclusive("dataset", "scores", "losses")
 	c.Flags().StringVar(&format, "format", "coco", "coco")
 	c.Flags().StringVarP(&out, "out", "o", "", "file to write (default: standard output); it appears when it is whole")
 	return c
+}
+
+// exportRun writes the scores, or the losses, of a run.
+func (a *app) exportRun(ctx context.Context, scores, losses, out string) error {
+	if out == "" {
+		return usageError{fmt.Errorf("export: --out is required: the file of Parquet to write")}
+	}
+	name, run := "scores", scores
+	if losses != "" {
+		name, run = "losses", losses
+	}
+	q, err := query.Find(name)
+	if err != nil {
+		return err
+	}
+	return a.connected(ctx, func(ctx context.Context, conn *wire.Connections) error {
+		if last, err := conn.DB.LastAttempt(ctx, run); err != nil || last == 0 {
+			return errors.Join(err, fmt.Errorf("export: run %q has no losses: `gleaner query runs --param dataset=…` lists runs", run))
+		}
+		return writeParquet(ctx, conn.DB, q.SQL, map[string]string{"run": run}, out)
+	})
 }
 
 func counted(labels iter.Seq2[schemas.Label, error], count func()) iter.Seq2[schemas.Label, error] {

@@ -105,6 +105,7 @@ Exit codes:  0 done, 1 failed, 2 wrong command line, 3 no system runs on the dat
 		a.exportCommand(), a.scenesCommand(), a.configCommand(), a.datasetCommand(), a.modelCommand(), a.eraseCommand(), a.replayCommand(),
 		a.lossesCommand(), a.trainCommand(), a.pickCommand(), a.superpixelCommand(), a.prelabelCommand(), a.lintCommand(), a.taxonomyCommand(), a.versionCommand(),
 		a.lossesCommand(), a.scoresCommand(), a.trainCommand(), a.superpixelCommand(), a.prelabelCommand(), a.lintCommand(), a.taxonomyCommand(), a.versionCommand(),
+		a.exportCommand(), a.queryCommand(), a.scenesCommand(), a.configCommand(), a.datasetCommand(), a.modelCommand(), a.eraseCommand(), a.replayCommand(),
 		a.lossesCommand(), a.scoresCommand(), a.trainCommand(), a.decideCommand(), a.superpixelCommand(), a.prelabelCommand(), a.lintCommand(), a.taxonomyCommand(), a.versionCommand(),
 	)
 	wrapArgs(root)
