@@ -1,0 +1,103 @@
+package clickhouse
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gleaner/schemas"
+)
+
+// TestDecisionStates: the latest state of each decision and object replaces the others, and erasure removes an object's.
+func TestDecisionStates(t *testing.T) {
+	db := open(t)
+	state := func(sample int, decision string, change ...func(*schemas.DecisionState)) schemas.DecisionState {
+		s := schemas.DecisionState{
+			Dataset: "roads", Decision: decision, Action: schemas.ActionReview, SampleID: sampleID(sample), ObjectID: "o1", Active: true, Streak: 1, RunID: "r", Seen: 7,
+			SinceRun: "r", SinceSeen: 5, Score: 1.5, Weight: 1, Reason: "why", At: time.Unix(100, 0).UTC(),
+		}
+		for _, f := range change {
+			f(&s)
+		}
+		return s
+	}
+	class := state(0, "small", func(s *schemas.DecisionState) {
+		s.SampleID, s.ObjectID, s.Class, s.Action, s.Top = schemas.SampleID{}, "", "car", schemas.ActionDistill, []string{"a", "b/o1"}
+	})
+	later := state(1, "x", func(s *schemas.DecisionState) { s.Active, s.At = false, time.Unix(200, 0).UTC() })
+	elsewhere := state(1, "x", func(s *schemas.DecisionState) { s.Dataset = "fields" })
+	for _, list := range [][]schemas.DecisionState{{later, state(2, "x"), elsewhere}, {class, state(1, "x"), state(1, "y")}, nil} {
+		if err := db.PutDecisionStates(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() (out []schemas.DecisionState) {
+		for s, err := range db.DecisionStates(t.Context(), "roads") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Top != nil && len(s.Top) == 0 {
+				s.Top = nil
+			}
+			out = append(out, s)
+		}
+		return out
+	}
+	objects := []schemas.DecisionState{later, state(1, "y"), state(2, "x")}
+	slices.SortStableFunc(objects, func(a, b schemas.DecisionState) int { return slices.Compare(a.SampleID[:], b.SampleID[:]) })
+	if d := cmp.Diff(append([]schemas.DecisionState{class}, objects...), read()); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+	if got := ask(t, db, "SELECT count(), countIf(active) FROM decision_latest WHERE dataset = 'roads'"); got != "(4,3)" {
+		t.Errorf("the view has %s, want (4,3)", got)
+	}
+	if removed, err := db.Erase(t.Context(), sampleID(1)); err != nil || removed["decisions"] == 0 {
+		t.Errorf("erased %v: %v", removed, err)
+	}
+	if got := read(); len(got) != 2 {
+		t.Errorf("after the erasure: %+v", got)
+	}
+}
+
+// TestQuery: answers come with their types, by parameters, and nothing can be changed.
+func TestQuery(t *testing.T) {
+	db := open(t)
+	var names []string
+	var got [][]any
+	ask := func(sql string, params map[string]string) error {
+		names, got = nil, nil
+		return db.Query(t.Context(), sql, params, func(columns []Column) error {
+			for _, c := range columns {
+				names = append(names, c.Name+" "+c.Type+" "+c.Go.String())
+			}
+			return nil
+		}, func(row []any) error {
+			got = append(got, slices.Clone(row))
+			return nil
+		})
+	}
+	err := ask("SELECT number AS n, if(number = 1, NULL, {word:String}) AS w, arrayMap(x -> x * 2, range(number)) AS a, toFloat32(number) / 2 AS f FROM numbers({rows:UInt64})", map[string]string{"word": "it's", "rows": "3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"n UInt64 uint64", "w Nullable(String) string", "f Float64 float64"}, slices.Delete(names, 2, 3)); d != "" {
+		t.Error(d)
+	}
+	if a, ok := got[2][2].([]uint64); !ok || !slices.Equal(a, []uint64{0, 2}) {
+		t.Errorf("got the list %#v", got[2][2])
+	}
+	if len(got) != 3 || got[1][1] != nil || got[2][1] != "it's" || got[2][0] != uint64(2) {
+		t.Errorf("got %v", got)
+	}
+	for _, sql := range []string{"DROP TABLE losses", "INSERT INTO runs (run_id) VALUES ('x')", "ALTER TABLE losses DELETE WHERE 1", "TRUNCATE TABLE losses", "CREATE TABLE x (a UInt8) ENGINE = Memory"} {
+		if err := ask(sql, nil); err == nil || !strings.Contains(strings.ToLower(err.Error()), "readonly") {
+			t.Errorf("%s: %v, want it refused", sql, err)
+		}
+	}
+	if err := ask("SELECT nothing", nil); err == nil || !strings.Contains(err.Error(), "nothing") {
+		t.Errorf("%v, want what is wrong", err)
+	}
+}
