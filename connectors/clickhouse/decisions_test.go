@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +60,46 @@ func TestDecisionStates(t *testing.T) {
 	}
 	if got := read(); len(got) != 2 {
 		t.Errorf("after the erasure: %+v", got)
+	}
+}
+
+// TestScored: rows come in order, with every column that rules may read and what the catalog knows.
+func TestScored(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		story(l, "run", 1, 1, "o1", 0, "wcwc")
+		story(l, "run", 1, 1, "", 0, "cccccc")
+		story(l, "run", 1, 2, "o1", 0, "ww")
+		story(l, "other", 1, 3, "", 0, "c")
+	})
+	sample := schemas.Sample{ID: sampleID(1), Dataset: "roads", Slices: map[string]string{"weather": "rain"}, Image: schemas.ImageRef{Size: 1234, W: 10, H: 10}, Stage: schemas.StageLinted}
+	if err := db.PutSamples(t.Context(), "", []schemas.Sample{sample}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.FoldLosses(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var got []schemas.Scored
+	for s, err := range db.Scored(t.Context(), "roads", "run") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, s)
+	}
+	if len(got) != 3 {
+		t.Fatalf("%d rows, want 3: %+v", len(got), got)
+	}
+	columns := schemas.ScoreColumns()
+	value := func(s schemas.Scored, name string) float64 {
+		return s.Values[slices.IndexFunc(columns, func(c schemas.ScoreColumn) bool { return c.Name == name })]
+	}
+	slices.SortStableFunc(got, func(a, b schemas.Scored) int { return int(a.Seen) - int(b.Seen) })
+	never, twice := got[0], got[1]
+	if never.SampleID != sampleID(2) || value(never, "never_learned") != 1 || value(never, "forgetting") != 2 || !math.IsNaN(value(never, "first_learned")) || !math.IsNaN(value(never, "trend_p")) {
+		t.Errorf("never learned: %+v", never)
+	}
+	if twice.ObjectID != "o1" || twice.Seen != 4 || twice.Epochs != 6 || value(twice, "forgetting_events") != 1 || value(twice, "first_learned") != 1 || value(twice, "correctness") != .5 || twice.Slices["weather"] != "rain" || twice.Bytes != 1234 {
+		t.Errorf("forgotten: %+v", twice)
 	}
 }
 

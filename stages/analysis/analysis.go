@@ -33,7 +33,6 @@ type Store interface {
 	RebuildEpochs(ctx context.Context, runID string) error
 	PutRun(ctx context.Context, run schemas.Run) error
 	Curves(ctx context.Context, runID string) iter.Seq2[schemas.Curve, error]
-	Folder
 	DecisionStore
 }
 

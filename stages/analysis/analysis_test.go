@@ -17,7 +17,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/stages/analysis/decide"
-	"gleaner/stages/analysis/doubt"
+	"gleaner/stages/analysis/score"
 )
 
 // memory is a Store that keeps what it is given, by the rules of the real one: a token inserts once.
@@ -50,7 +50,7 @@ func (m *memory) Scored(ctx context.Context, _, runID string) iter.Seq2[schemas.
 			for _, column := range schemas.ScoreColumns() {
 				v := math.NaN()
 				if column.Name == "aum" {
-					v = doubt.AUM(c)
+					v = score.AUM(c)
 				}
 				s.Values = append(s.Values, v)
 			}

@@ -21,6 +21,7 @@ type Decisions interface {
 
 // DecisionStore is what decisions need of the database.
 type DecisionStore interface {
+	Folder
 	// Scored and DecisionStates come in the order of (sample id, object id).
 	Scored(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error]
 	DecisionStates(ctx context.Context, dataset string) iter.Seq2[schemas.DecisionState, error]
@@ -36,7 +37,7 @@ type SelectionBlobs interface {
 // statesPerPut bounds how many states wait to be stored: some 500 bytes each.
 const statesPerPut = 10_000
 
-// Decide evaluates the decisions of a dataset on a run. Verdicts are handed to said, which may be nil, as they come. Unless dry, states
+// Decide evaluates the decisions of a dataset on a run, all of whose losses are folded into scores first. Verdicts are handed to said, which may be nil, as they come. Unless dry, states
 // and selections are stored, and what the world is told is returned to be emitted; a run whose outputs were lost is decided about
 // again with of.Again, and says the same.
 func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set *decide.Set, of decide.Evaluated, dry bool, said func(decide.Verdict) error) (emits []schemas.Emit, sum decide.Summary, err error) {
@@ -46,6 +47,9 @@ func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set 
 		err := store.PutDecisionStates(ctx, changed)
 		changed = changed[:0]
 		return err
+	}
+	if _, err := store.FoldLosses(ctx); err != nil {
+		return nil, sum, err
 	}
 	run := of.Run.RunID
 	sum, err = set.Evaluate(ctx, run, store.Scored(ctx, of.Run.Dataset, run), store.DecisionStates(ctx, of.Run.Dataset), func(v decide.Verdict) error {
