@@ -12,6 +12,7 @@ IMAGES ?=
 ONLY ?=
 MODEL ?=
 ONCE ?=
+CLICKHOUSE ?=
 DATA ?= demo
 
 .PHONY: help
@@ -59,6 +60,20 @@ parity: setup .tools/python/bin/python ## Compare detections, lint and scores wi
 	@command -v python3 >/dev/null || { echo "python3 is missing: install it, then run make again" >&2; exit 1; }
 	python3 -m venv .tools/python
 	.tools/python/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: notebook-test
+notebook-test: setup .tools/notebook/bin/marimo ## Run the analysts' notebook and the ready queries on the losses of a training
+	GLEANER_NOTEBOOK_PYTHON=$(CURDIR)/.tools/notebook/bin/python go test -count=1 ./deploy/notebook
+
+.PHONY: notebook
+notebook: .tools/notebook/bin/marimo ## Open the analysts' notebook on a running system: CLICKHOUSE=http://127.0.0.1:PORT
+	$(if $(CLICKHOUSE),GLEANER_CLICKHOUSE="$(CLICKHOUSE)") .tools/notebook/bin/marimo edit deploy/notebook/runs.py
+
+.tools/notebook/bin/marimo: deploy/notebook/requirements.txt
+	@command -v python3 >/dev/null || { echo "python3 (3.11 or later) is missing: install it, then run make again" >&2; exit 1; }
+	python3 -m venv .tools/notebook
+	.tools/notebook/bin/python -m pip install -q --disable-pip-version-check -r $<
 	@touch $@
 
 .PHONY: generate

@@ -12,7 +12,7 @@ import (
 
 const (
 	evenImages, evenEpochs = 20_000, 8
-	tailLargest            = 5000
+	tailLargest            = 2500
 	tailEpochs             = 12
 )
 
