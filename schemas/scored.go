@@ -45,6 +45,7 @@ func ScoreColumns() []ScoreColumn {
 		{Name: "trend_se", About: "its standard error"},
 		{Name: "trend_p", About: "how likely such a slope is where there is none"},
 		{Name: "trend_q", About: "the same, corrected for the number of objects"},
-		{Name: "error_score", About: "how much the label looks wrong"},
+		{Name: "error_score", About: "how much the label looks wrong, in standard deviations of aum"},
+		{Name: "class_outlier", About: "how far aum is below that of the class, in the same"},
 	}
 }
