@@ -73,8 +73,8 @@ func Flow() []Step {
 			About: "learn from the labels and send back one loss per object and epoch",
 		},
 		{
-			Name: "analysis", In: topics{schemas.LossRows}, Out: topics{schemas.Selections}, Dead: schemas.Dead, Store: clickhouse,
-			About: "keeps the losses and sends the samples that they doubt back to people",
+			Name: "analysis", In: topics{schemas.LossRows}, Out: topics{schemas.Selections, schemas.Triggers}, Dead: schemas.Dead, Store: clickhouse,
+			About: "keeps the losses, sends the samples that they doubt back to people, and does what rules decide by scores",
 		},
 		{
 			Name: "catalog",

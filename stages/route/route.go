@@ -52,8 +52,8 @@ func New(cfg Config, blobs Blobs, catalog Catalog, guarantees Guarantees, versio
 	return &Route{cfg: cfg, blobs: blobs, catalog: catalog, guarantees: guarantees, version: version, logger: logger}, nil
 }
 
-// Handle emits a Label, or the desk's create commands; nothing for the samples that were erased, and for selections that are
-// not about doubt. A command's id is derived from what caused it, so that a redelivered record asks for nothing new. An undecodable
+// Handle emits a Label, or the desk's create commands; nothing for the samples that were erased, and for selections that
+// nobody is to look at. A command's id is derived from what caused it, so that a redelivered record asks for nothing new. An undecodable
 // record is a Fault.
 func (r *Route) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
 	switch rec.Topic {

@@ -361,6 +361,17 @@ func TestDoubtful(t *testing.T) {
 	if other, _, _ := task(t, blobs, send(sel)[0]); other.ID == command.ID {
 		t.Error("another selection has the same command id")
 	}
+	// A review is asked for once a run, however many selections say so.
+	sel.Kind = "review"
+	first, _, _ := task(t, blobs, send(sel)[0])
+	sel.ID = "street/review/r1/7"
+	if again, _, _ := task(t, blobs, send(sel)[0]); again.ID != first.ID || again.ID == command.ID {
+		t.Error("a review has another command id in a later evaluation of its run, or that of a doubt")
+	}
+	sel.RunID = "r2"
+	if other, _, _ := task(t, blobs, send(sel)[0]); other.ID == first.ID {
+		t.Error("a review by another run has the same command id")
+	}
 	sel.Kind = "coreset"
 	if emits := send(sel); len(emits) != 0 {
 		t.Errorf("a coreset went to people: %+v", emits)
