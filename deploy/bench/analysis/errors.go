@@ -13,10 +13,12 @@ import (
 	"gleaner/connectors/onnx"
 	"gleaner/schemas"
 	"gleaner/stages/analysis/score"
+	"gleaner/trainers/classify"
 )
 
 const (
-	evenImages, evenEpochs = 20_000, 8
+	evenNetwork, tailNetwork = "airbench", "convnet3"
+	evenImages, evenEpochs   = 20_000, 8
 	// A trend is of the later half of a curve, and wants score.MinTrend presentations in it.
 	tailLargest, tailEpochs = 2500, 2 * score.MinTrend
 	tailClasses             = 5 // the smallest
@@ -55,43 +57,50 @@ var scorers = []struct {
 	{"at random", func(s *study, i int) float64 { return rand.New(rand.NewPCG(1, uint64(i))).Float64() }},
 }
 
-// mistakes measures how well scores of training dynamics tell wrong labels, and these from right ones of rare classes.
-func (b *bench) mistakes(ctx context.Context, out io.Writer) (err error) {
+// mistakes measures how well scores of training dynamics tell wrong labels.
+func (b *bench) mistakes(ctx context.Context, out io.Writer) error {
+	studies, err := b.studies(ctx, func(seed int64) classify.Config { return studied("even", evenNetwork, evenEpochs, seed) },
+		func(classes int) []int { return slices.Repeat([]int{evenImages / classes}, classes) })
+	if err == nil {
+		evenReport(out, studies)
+	}
+	return err
+}
+
+// edges measures how well they tell wrong labels from right ones of rare classes.
+func (b *bench) edges(ctx context.Context, out io.Writer) error {
+	studies, err := b.studies(ctx, func(seed int64) classify.Config { return studied("tail", tailNetwork, tailEpochs, seed) },
+		func(classes int) []int { return longTail(classes, tailLargest) })
+	if err == nil {
+		tailReport(out, studies)
+	}
+	return err
+}
+
+// studies trains once for each seed, on images and errors of its own.
+func (b *bench) studies(ctx context.Context, cfg func(seed int64) classify.Config, sizes func(classes int) []int) (out []*study, err error) {
 	all, err := cifar(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	rt, err := onnx.Open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
-	var even, tail []*study
 	for seed := range int64(b.seeds) {
-		for _, s := range []struct {
-			name   string
-			sizes  []int
-			epochs int
-			to     *[]*study
-		}{
-			{"even", slices.Repeat([]int{evenImages / len(all.Classes)}, len(all.Classes)), evenEpochs, &even},
-			{"tail", longTail(len(all.Classes), tailLargest), tailEpochs, &tail},
-		} {
-			l := mislabel(s.name, all, s.sizes, seed)
-			curves, err := b.curves(ctx, rt, l, studied(s.name, s.epochs, seed))
-			if err != nil {
-				return err
-			}
-			*s.to = append(*s.to, newStudy(l, curves))
+		l := mislabel(all, sizes(len(all.Classes)), seed)
+		curves, err := b.curves(ctx, rt, l, cfg(seed))
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, newStudy(l, curves))
 	}
-	evenReport(out, even)
-	tailReport(out, tail)
-	return nil
+	return out, nil
 }
 
 func evenReport(out io.Writer, studies []*study) {
-	cfg := studied("even", evenEpochs, 0)
+	cfg := studied("even", evenNetwork, evenEpochs, 0)
 	fmt.Fprintf(out, "\n### Label errors\n\n%d images of CIFAR-10, as many of each class; within each observed class %.0f %% of the labels are wrong, their true classes at random. "+
 		"Losses are those of %s of width %d in %d epochs, which sees the wrong labels; %d seeds, each with images, errors and weights of its own. "+
 		"AUROC of telling wrong labels from right ones, and how many of as many labels as are wrong, the first by the score, are wrong: mean and range over the seeds.\n\n",
@@ -115,7 +124,7 @@ func evenReport(out io.Writer, studies []*study) {
 }
 
 func tailReport(out io.Writer, studies []*study) {
-	cfg := studied("tail", tailEpochs, 0)
+	cfg := studied("tail", tailNetwork, tailEpochs, 0)
 	l := studies[0].labeling
 	fmt.Fprintf(out, "\n### Edge against error\n\nA long tail of 100:1: classes of %v images, and within each observed class %.0f %% wrong labels, of other classes in proportion to their sizes. "+
 		"Edge cases are right labels of the %d smallest classes, %d of %d images; %s of width %d, %d epochs, %d seeds. AUROC over the seeds, mean and range: of telling wrong labels from edge cases, and from all right ones.\n\n",

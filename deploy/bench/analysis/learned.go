@@ -20,7 +20,6 @@ const wrongShare = 0.1
 
 // labeling is some images of CIFAR-10 with labels of which some are wrong.
 type labeling struct {
-	name   string
 	images classify.Images // with the labels that the trainer sees
 	truth  []int           // [N]
 	sizes  []int           // [classes], images with that label
@@ -30,7 +29,7 @@ func (l *labeling) wrong(i int) bool { return l.truth[i] != l.images.Labels[i] }
 
 // mislabel draws sizes[c] images for each label c, without replacement: of other classes a share of wrongShare, to the nearest whole
 // number, in proportion to these classes' sizes, and the rest of its own.
-func mislabel(name string, all classify.Images, sizes []int, seed int64) *labeling {
+func mislabel(all classify.Images, sizes []int, seed int64) *labeling {
 	rng := rand.New(rand.NewPCG(uint64(seed), uint64(len(sizes))))
 	left := make([][]int, len(sizes)) // by class
 	for _, i := range rng.Perm(all.Len()) {
@@ -40,7 +39,7 @@ func mislabel(name string, all classify.Images, sizes []int, seed int64) *labeli
 	for _, n := range sizes {
 		total += n
 	}
-	l := &labeling{name: name, sizes: sizes}
+	l := &labeling{sizes: sizes}
 	var at, labels []int
 	for label, n := range sizes {
 		wrong := int(math.Round(wrongShare * float64(n)))
@@ -76,10 +75,10 @@ func longTail(classes, largest int) []int {
 	return sizes
 }
 
-// studied is what a trainer is told: a small network, so that many runs take minutes.
-func studied(name string, epochs int, seed int64) classify.Config {
+// studied is what a trainer is told: a small network, so that some runs take minutes.
+func studied(name, network string, epochs int, seed int64) classify.Config {
 	cfg := classify.DefaultConfig()
-	cfg.Network, cfg.Width, cfg.Epochs, cfg.Seed, cfg.Threads = "airbench", 16, epochs, seed, 1
+	cfg.Network, cfg.Width, cfg.Epochs, cfg.Seed, cfg.Threads = network, 16, epochs, seed, 1
 	cfg.Run = schemas.Run{RunID: fmt.Sprintf("%s-%d", name, seed), Attempt: 1, Model: cfg.Network, Dataset: "cifar10"}
 	return cfg
 }

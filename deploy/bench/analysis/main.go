@@ -48,6 +48,7 @@ func sections() []report.Section[*bench] {
 		{Name: "unlabeled", Run: (*bench).unlabeled},
 		{Name: "scores", Run: (*bench).scores},
 		{Name: "errors", Run: (*bench).mistakes},
+		{Name: "edge", Run: (*bench).edges},
 	}
 }
 
@@ -58,8 +59,8 @@ func main() {
 	flag.IntVar(&o.rows, "rows", 0, "rows of losses; 0: 5 million through the topic, 100 million scored")
 	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the analysis step in the ingest section")
-	flag.IntVar(&o.seeds, "seeds", 2, "training runs of each kind in the errors section")
-	flag.StringVar(&o.runs, "runs", "", "folder that keeps the losses of the training runs of the errors section: those that are there are not trained again")
+	flag.IntVar(&o.seeds, "seeds", 2, "training runs of the sections errors and edge")
+	flag.StringVar(&o.runs, "runs", "", "folder that keeps the losses of the training runs of the sections errors and edge: those that are there are not trained again")
 	flag.StringVar(&o.write, "write", "", "markdown file that has a pair of marks for each section; what is between is replaced by its results")
 	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.Parse()

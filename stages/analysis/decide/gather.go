@@ -52,7 +52,9 @@ func (g *Gathering) Add(v Verdict) {
 		}
 		return
 	case v.Change == Leaves:
-		g.picks[s.Action] = g.picks[s.Action] // of an action that the rules no longer have, too
+		if _, ok := g.picks[s.Action]; !ok {
+			g.picks[s.Action] = nil // the rules no longer have the action
+		}
 		return
 	case !s.Active || s.Action == schemas.ActionReview && !news:
 		return
