@@ -18,7 +18,9 @@ func TestWritten(t *testing.T) {
 	row := func(i int) []any {
 		return []any{
 			i%2 == 0, int8(-i % 100), uint32(i), float32(i) / 2, float64(i) / 4, fmt.Sprint("s", i), time.UnixMicro(int64(i)).UTC(),
-			[]string{"a", fmt.Sprint(i)}, []uint32{uint32(i)}, map[string]string{"k": fmt.Sprint(i)},
+			[]string{"a", fmt.Sprint(i)},
+			[]uint32{uint32(i)},
+			map[string]string{"k": fmt.Sprint(i)},
 		}
 	}
 	var columns []Column
