@@ -3,11 +3,13 @@ package decide
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -120,8 +122,10 @@ func TestHysteresis(t *testing.T) {
 			var got []string
 			for word := range strings.FieldsSeq(c.figures) {
 				figure, again := strings.CutSuffix(word, "'")
-				var v float64
-				fmt.Sscan(figure, &v)
+				v, err := strconv.ParseFloat(figure, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
 				if !again {
 					epoch++
 				}
@@ -324,17 +328,17 @@ func TestErrorsEndIt(t *testing.T) {
 	if _, err := s.Evaluate(t.Context(), "r", seq(rows), book{}.all(), none); err == nil || !strings.Contains(err.Error(), "order") {
 		t.Errorf("%v: want the order", err)
 	}
-	broken := fmt.Errorf("connection lost")
+	broken := errors.New("connection lost")
 	failing := func(yield func(schemas.DecisionState, error) bool) { yield(schemas.DecisionState{}, broken) }
-	if _, err := s.Evaluate(t.Context(), "r", seq(rows[:1]), failing, none); err != broken {
+	if _, err := s.Evaluate(t.Context(), "r", seq(rows[:1]), failing, none); !errors.Is(err, broken) {
 		t.Errorf("%v, want the store's", err)
 	}
-	if _, err := s.Evaluate(t.Context(), "r", seq([]schemas.Scored{}), failing, none); err != broken {
+	if _, err := s.Evaluate(t.Context(), "r", seq([]schemas.Scored{}), failing, none); !errors.Is(err, broken) {
 		t.Errorf("%v, want the store's", err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(broken)
-	if _, err := s.Evaluate(ctx, "r", seq(rows[:1]), book{}.all(), none); err != broken {
+	if _, err := s.Evaluate(ctx, "r", seq(rows[:1]), book{}.all(), none); !errors.Is(err, broken) {
 		t.Errorf("%v, want the context's", err)
 	}
 }
