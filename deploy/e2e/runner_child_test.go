@@ -23,6 +23,7 @@ import (
 	"gleaner/schemas"
 	"gleaner/stages/analysis"
 	"gleaner/stages/catalog"
+	"gleaner/stages/rules"
 	"gleaner/stages/runner"
 )
 
@@ -98,7 +99,7 @@ func (j childJob) run(ctx context.Context, log *slog.Logger) (peak uint64, err e
 		case "catalog": // both → ClickHouse
 			topics, deps.Batch = []schemas.Topic{schemas.Prelabeled, schemas.Labels}, catalog.New(db, blobs, log)
 		case "analysis": // losses → ClickHouse
-			step, err := analysis.New(analysis.DefaultConfig(), db, blobs, log)
+			step, err := analysis.New(analysis.DefaultConfig(), db, blobs, &rules.Registry{}, log)
 			if err != nil {
 				return 0, err
 			}

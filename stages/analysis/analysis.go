@@ -36,6 +36,12 @@ type Store interface {
 	DecisionStore
 }
 
+// Folder keeps scores.
+type Folder interface {
+	// FoldLosses brings scores up to the rows that can be read when it is called, and returns how many were new.
+	FoldLosses(ctx context.Context) (rows uint64, err error)
+}
+
 // Blobs is where tombstones lie.
 type Blobs interface {
 	SelectionBlobs
