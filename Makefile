@@ -131,6 +131,17 @@ PEERS := deploy/bench/superpixel/requirements
 bench-prelabel: setup .tools/python/bin/python ## Measure what prelabel makes of models and write BENCHMARKS.md: ONLY=fusion,calibration,slices,conventions,heterogeneous,hotswap,throughput
 	go run ./deploy/bench/prelabel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
+.PHONY: bench-train
+bench-train: setup .tools/jax/bin/python ## Measure training beside JAX and on CIFAR-10 and write BENCHMARKS.md: ONLY=gradients,steps,speed,import,cifar,parity,forgetting,pruning
+	go run ./deploy/bench/train -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+
+.tools/jax/bin/python: deploy/bench/train/requirements.txt
+	@command -v python3 >/dev/null || { echo "bench-train: python3 (3.11 or later) is missing: install it, then run make again" >&2; exit 1; }
+	rm -rf .tools/jax
+	python3 -m venv .tools/jax
+	.tools/jax/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
 .PHONY: bench-accept
 bench-accept: setup ## Simulate automatic acceptance under drift and write BENCHMARKS.md
 	go run ./deploy/bench/accept -write BENCHMARKS.md

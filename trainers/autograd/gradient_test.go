@@ -100,15 +100,17 @@ func (e example) model(k kind) []byte {
 	return data
 }
 
-// differ compares the gradients of an example with differences of its outputs, element by element.
-func differ(tb testing.TB, rt *onnx.Runtime, e example, seed uint64) {
+// differ compares the gradients of an example with differences of its outputs, element by element. It returns the worst error, and
+// whether that is in float32, since the operator has no kernel in float64.
+func differ(tb testing.TB, rt *onnx.Runtime, e example, seed uint64) (worst float64, single bool) {
 	tb.Helper()
 	var err error
 	if !e.single {
-		err = attempt[float64](tb, rt, e, seed, float64s, 1e-4, 1e-6)
+		worst, err = attempt[float64](tb, rt, e, seed, float64s, 1e-4, 1e-6)
 	}
 	if e.single || err != nil && (strings.Contains(err.Error(), "NOT_IMPLEMENTED") || strings.Contains(err.Error(), "Could not find an implementation") || strings.Contains(err.Error(), "INVALID_GRAPH")) {
-		err = attempt[float32](tb, rt, e, seed, float32s, 2e-2, 4e-3)
+		single = true
+		worst, err = attempt[float32](tb, rt, e, seed, float32s, 2e-2, 4e-3)
 	}
 	if err != nil {
 		var dims []string
@@ -117,13 +119,14 @@ func differ(tb testing.TB, rt *onnx.Runtime, e example, seed uint64) {
 		}
 		tb.Fatalf("%s %v of %s: %v", e.operator, e.attributes, strings.Join(dims, " "), err)
 	}
+	return worst, single
 }
 
-func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, seed uint64, k kind, h, tolerance float64) (err error) {
+func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, seed uint64, k kind, h, tolerance float64) (worst float64, err error) {
 	tb.Helper()
 	net, err := inspect(rt, e.model(k), nil, func(string) bool { return false }, false)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	forward, backward := newTape(), newTape()
 	for _, t := range []*tape{forward, backward} {
@@ -143,10 +146,10 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 	}
 	for _, n := range net.nodes {
 		if err := forward.record(n); err != nil {
-			return err
+			return 0, err
 		}
 		if err := backward.record(n); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for i, out := range net.outputs {
@@ -155,7 +158,7 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 		seeds[out.name] = backward.reshape(backward.input(fmt.Sprintf("seed%d", i), k, out.size()), out.dims...)
 	}
 	if err := backward.backward(seeds); err != nil {
-		return err
+		return 0, err
 	}
 	for _, in := range wanted {
 		if g := backward.grads[in.name]; g.ok() {
@@ -169,13 +172,13 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 		}
 		data, err := proto.Marshal(t.model())
 		if err != nil {
-			return err
+			return 0, err
 		}
 		graphs = append(graphs, onnx.LoopGraph{Name: []string{"forward", "backward"}[i], Model: data})
 	}
 	l, err := rt.LoadLoop(onnx.DefaultConfig(), graphs...)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
 		if e := l.Close(); e != nil {
@@ -197,7 +200,7 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 		if in.mask {
 			mask, err := onnx.LoopData[bool](l, fmt.Sprintf("x%d", i))
 			if err != nil {
-				return err
+				return 0, err
 			}
 			for j := range mask {
 				mask[j] = r.IntN(2) == 0
@@ -225,7 +228,7 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 	}
 	if !e.flat {
 		if err := l.Run(1); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	base := make([][]float64, len(net.outputs))
@@ -249,7 +252,7 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 		return sum, nil
 	}
 	if _, err := objective(); err != nil {
-		return err
+		return 0, err
 	}
 	for i := range net.outputs {
 		for j, y := range base[i] { // the form that gradients share work with gives the same
@@ -257,13 +260,13 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 				break
 			}
 			if again := float64(data(fmt.Sprintf("again%d", i))[j]); !(math.Abs(again-y) <= tolerance/10*max(1, math.Abs(y))) {
-				return fmt.Errorf("y%d[%d] = %g in the training graph, %g as it was", i, j, again, y)
+				return 0, fmt.Errorf("y%d[%d] = %g in the training graph, %g as it was", i, j, again, y)
 			}
 		}
 	}
 	for _, in := range wanted {
 		if !backward.grads[in.name].ok() && !e.flat {
-			return fmt.Errorf("no gradient of %s", in.name)
+			return 0, fmt.Errorf("no gradient of %s", in.name)
 		}
 		x := data(in.name)
 		g := make([]T, len(x))
@@ -291,12 +294,14 @@ func attempt[T float32 | float64](tb testing.TB, rt *onnx.Runtime, e example, se
 			fU, sU := at(2 * h)
 			fD, sD := at(-2 * h)
 			want := (4*(fu-fd)/(su-sd) - (fU-fD)/(sU-sD)) / 3
-			if got := float64(g[j]); !(math.Abs(got-want) <= tolerance*scale) {
-				return fmt.Errorf("d%s[%d] = %g, want %g (type %v)", in.name, j, got, want, k)
+			got := float64(g[j])
+			worst = max(worst, math.Abs(got-want)/scale)
+			if !(math.Abs(got-want) <= tolerance*scale) {
+				return 0, fmt.Errorf("d%s[%d] = %g, want %g (type %v)", in.name, j, got, want, k)
 			}
 		}
 	}
-	return nil
+	return worst, nil
 }
 
 // TestGradients compares every operator of the table with finite differences over random shapes.
@@ -309,8 +314,19 @@ func TestGradients(t *testing.T) {
 	}
 	for name, draw := range examples {
 		t.Run(name, func(t *testing.T) {
+			worst := map[string]float64{} // by type
+			operator := ""
 			for seed := range uint64(8) {
-				differ(t, rt, draw(rand.New(rand.NewPCG(seed, 3))), seed)
+				e := draw(rand.New(rand.NewPCG(seed, 3)))
+				w, single := differ(t, rt, e, seed)
+				kind := "float64"
+				if single {
+					kind = "float32"
+				}
+				worst[kind], operator = max(worst[kind], w), e.operator
+			}
+			for kind, w := range worst { // make bench-train reads this
+				t.Logf("%s: worst relative error %.2g in %s", operator, w, kind)
 			}
 		})
 	}

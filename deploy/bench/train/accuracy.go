@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"gleaner/deploy/bench/report"
+	"gleaner/schemas"
+	"gleaner/trainers/classify"
+)
+
+// training is one that ran on all of CIFAR-10's training images.
+type training struct {
+	run     string // id, in the database
+	file    []byte // exported
+	epochs  []classify.Epoch
+	planned int // epochs
+	steps   int
+	rows    int           // of losses
+	took    time.Duration // with the tests after each epoch, and logging
+	logging time.Duration // of that, until losses were in the database
+	own     time.Duration // processor time of this process
+	engine  time.Duration // and of the database
+}
+
+// recipe is how the trainings on CIFAR-10 are done.
+func (b *bench) recipe(seed int) classify.Config {
+	cfg := classify.DefaultConfig()
+	cfg.Seed, cfg.Threads = int64(seed), b.threads
+	cfg.Run = schemas.Run{RunID: fmt.Sprintf("cifar10/seed-%d", seed), Attempt: 1, Model: cfg.Network, Dataset: "cifar10"}
+	return cfg
+}
+
+// train trains by the recipe within the budget; a second call gives what the first did.
+func (b *bench) train(ctx context.Context, seed int) (done *training, err error) {
+	if had := b.trainings[seed]; had != nil {
+		return had, nil
+	}
+	train, err := b.cifar("train")
+	if err != nil {
+		return nil, err
+	}
+	held, err := b.cifar("test")
+	if err != nil {
+		return nil, err
+	}
+	db, err := b.losses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cfg := b.recipe(seed)
+	t, err := classify.New(b.runtime, cfg, train, held)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	done = &training{run: cfg.Run.RunID, planned: cfg.Epochs}
+	hooks := classify.Hooks{
+		Losses: func(ctx context.Context, rows *schemas.Losses) error {
+			began := time.Now()
+			defer func() { done.logging += time.Since(began) }()
+			done.rows += rows.Len()
+			return db.InsertLosses(ctx, fmt.Sprint(done.run, "/", done.rows), rows)
+		},
+		Progress: func(p classify.Progress) { done.steps = p.Step },
+		Epoch: func(e classify.Epoch) {
+			done.epochs = append(done.epochs, e)
+			fmt.Fprintf(os.Stderr, "bench-train: seed %d: epoch %d of %d, %.1f min, accuracy %.2f %%\n", seed, e.Epoch+1, cfg.Epochs, e.Time.Minutes(), 100*e.Held)
+		},
+	}
+	within, cancel := context.WithTimeout(ctx, time.Duration(b.minutes)*time.Minute)
+	defer cancel()
+	began, own, engine := time.Now(), report.ProcessorTime(), report.ChildrenTime()
+	_, err = t.Train(within, hooks)
+	done.took, done.own, done.engine = time.Since(began), report.ProcessorTime()-own, report.ChildrenTime()-engine
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		return nil, err
+	}
+	if done.file, err = t.Export(); err != nil {
+		return nil, err
+	}
+	b.trainings[seed] = done
+	return done, nil
+}
+
+// accuracy trains on CIFAR-10 by several seeds and tells accuracy by time.
+func (b *bench) accuracy(ctx context.Context, out io.Writer) error {
+	peak, err := b.peak(b.threads)
+	if err != nil {
+		return err
+	}
+	cfg := b.recipe(0)
+	var runs []*training
+	for seed := range b.seeds {
+		t, err := b.train(ctx, seed)
+		if err != nil {
+			return fmt.Errorf("seed %d: %w", seed, err)
+		}
+		runs = append(runs, t)
+	}
+	flops, err := b.flops(runs[0].file, cfg.Batch)
+	if err != nil {
+		return err
+	}
+	width := fmt.Sprint(cfg.Width)
+	if cfg.Width == 0 {
+		width = "its usual"
+	}
+	fmt.Fprintf(out, "\n### CIFAR-10\n\n%s of width %s, %d epochs of %s at batch %d, %d threads, at most %d minutes a seed, the tests on 5000 images after each epoch and logging included. "+
+		"The 50,000 training images are JPEGs, which makes them a little harder than the original ones.\n\n", cfg.Network, width, cfg.Epochs, cfg.Optimizer, cfg.Batch, cfg.Threads, b.minutes)
+	fmt.Fprintf(out, "A step is %.2f GFLOP (multiplications and additions of convolutions and products: forward, and as much for each of the two gradients, but that of the images); the whole of seed 0 is %.3f PFLOP. "+
+		"The machine's peak is taken for %.0f GFLOP/s, a product of 2048 x 2048 matrices by the same runtime and threads.\n\n", flops/1e9, flops*float64(runs[0].steps)/1e15, peak/1e9)
+	fmt.Fprintln(out, "| seed | epochs | minutes | accuracy | to 88 % | to 90 % | to 92 % | to 94 % | GFLOP/s | of the peak |\n|---|---|---|---|---|---|---|---|---|---|")
+	for seed, t := range runs {
+		speed := flops * float64(t.steps) / t.took.Seconds()
+		fmt.Fprintf(out, "| %d | %d of %d | %.1f | %.2f %%", seed, len(t.epochs), t.planned, t.took.Minutes(), 100*t.accuracy())
+		for _, aim := range []float64{.88, .90, .92, .94} {
+			fmt.Fprintf(out, " | %s", t.reached(aim, b.minutes))
+		}
+		fmt.Fprintf(out, " | %.0f | %.0f %% |\n", speed/1e9, 100*speed/peak)
+	}
+	fmt.Fprint(out, "\nAccuracy after the last epoch that was over at each minute, in percent:\n\n| minute |")
+	for seed := range runs {
+		fmt.Fprintf(out, " seed %d |", seed)
+	}
+	fmt.Fprintln(out, "\n|---|"+strings.Repeat("---|", len(runs)))
+	for minute := 1; minute <= b.minutes; minute++ {
+		fmt.Fprintf(out, "| %d |", minute)
+		for _, t := range runs {
+			fmt.Fprintf(out, " %s |", t.at(time.Duration(minute)*time.Minute))
+		}
+		fmt.Fprintln(out)
+	}
+	fmt.Fprint(out, "\nLosses of every presentation are in ClickHouse, which runs on the same machine. Training waits while they are inserted; what the database does beside that takes processors from it:\n\n"+
+		"| seed | rows | training waited | of its time | the database's processor time, of all |\n|---|---|---|---|---|\n")
+	for seed, t := range runs {
+		fmt.Fprintf(out, "| %d | %d | %.1f s | %.2f %% | %.2f %% |\n", seed, t.rows, t.logging.Seconds(), 100*t.logging.Seconds()/t.took.Seconds(), 100*t.engine.Seconds()/(t.own+t.engine).Seconds())
+	}
+	return nil
+}
+
+// accuracy is that after the last epoch.
+func (t *training) accuracy() float64 {
+	if len(t.epochs) == 0 {
+		return 0
+	}
+	return t.epochs[len(t.epochs)-1].Held
+}
+
+// reached is when an accuracy was reached first.
+func (t *training) reached(accuracy float64, minutes int) string {
+	for _, e := range t.epochs {
+		if e.Held >= accuracy {
+			return fmt.Sprintf("%.1f min", e.Time.Minutes())
+		}
+	}
+	if len(t.epochs) == t.planned {
+		return "not reached"
+	}
+	return fmt.Sprintf("not in %d min", minutes)
+}
+
+// at is the accuracy at a time, in percent.
+func (t *training) at(when time.Duration) string {
+	told := "-"
+	for _, e := range t.epochs {
+		if e.Time <= when {
+			told = fmt.Sprintf("%.2f", 100*e.Held)
+		}
+	}
+	return told
+}

@@ -1,0 +1,119 @@
+// Command train measures training on the runtime that serves: gradients against finite differences, whole steps against JAX's,
+// their speed against JAX's on the same processor, models of others fine-tuned, and on CIFAR-10 the accuracy by time, what is
+// served, what was forgotten, and what pruning by that is worth. `make bench-train` installs JAX and runs it; models and images are
+// those of GLEANER_DATA or ../shared/data.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"gleaner/connectors/engine"
+	"gleaner/connectors/onnx"
+	"gleaner/deploy/bench/report"
+	"gleaner/deploy/e2e/realdata"
+	"gleaner/trainers/classify"
+)
+
+// options are the program's arguments.
+type options struct {
+	only    string // sections to run, by name, separated by commas
+	rounds  int    // of the speed
+	threads int    // of trainings whose speed is not compared
+	seeds   int    // of the trainings on CIFAR-10
+	minutes int    // budget of each of them
+	sheet   string // file of the picture of what was forgotten
+	write   string // markdown file
+	python  string // interpreter that has JAX
+	pruning pruningOptions
+}
+
+// bench is what the sections share.
+type bench struct {
+	options
+	ctx       context.Context
+	data      string // folder of real data
+	dir       string // for temporary files
+	runtime   *onnx.Runtime
+	splits    map[string]classify.Images
+	store     *store
+	trainings map[int]*training // by seed
+}
+
+func sections() []report.Section[*bench] {
+	return []report.Section[*bench]{
+		{Name: "gradients", Run: (*bench).gradients},
+		{Name: "steps", Run: (*bench).steps},
+		{Name: "speed", Run: (*bench).speed},
+		{Name: "import", Run: (*bench).fineTune},
+		{Name: "cifar", Run: (*bench).accuracy},
+		{Name: "parity", Run: (*bench).parity},
+		{Name: "forgetting", Run: (*bench).forgetting},
+		{Name: "pruning", Run: (*bench).prune},
+	}
+}
+
+func main() {
+	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
+	var o options
+	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
+	flag.IntVar(&o.rounds, "rounds", 9, "rounds of the speed, whose medians count")
+	flag.IntVar(&o.threads, "threads", 2, "threads of trainings, but where they are compared")
+	flag.IntVar(&o.seeds, "seeds", 3, "seeds of the trainings on CIFAR-10, from 0")
+	flag.IntVar(&o.minutes, "minutes", 15, "budget of each of these trainings")
+	flag.StringVar(&o.sheet, "sheet", "deploy/bench/train/plots/forgotten.png", "file of the picture of the images that were forgotten most and least")
+	flag.StringVar(&o.write, "write", "", "markdown file whose part between the train marks is replaced by the results")
+	flag.StringVar(&o.python, "python", ".tools/jax/bin/python", "Python that has JAX")
+	o.pruning.flags()
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench-train:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	if err := report.Check(sections(), o.only); err != nil {
+		return err
+	}
+	if o.rounds < 1 || o.threads < 1 || o.seeds < 1 || o.minutes < 1 {
+		return fmt.Errorf("-rounds %d -threads %d -seeds %d -minutes %d: at least 1 of each is needed", o.rounds, o.threads, o.seeds, o.minutes)
+	}
+	if err := o.pruning.validate(); err != nil {
+		return err
+	}
+	data, ok := realdata.Dir()
+	if !ok {
+		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
+	}
+	b := &bench{options: o, ctx: ctx, data: data, splits: map[string]classify.Images{}, trainings: map[int]*training{}}
+	if b.dir, err = os.MkdirTemp("", "bench-train"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if b.runtime, err = onnx.Open(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.store.close(), b.runtime.Close()) }()
+	var results strings.Builder
+	out := io.MultiWriter(os.Stdout, &results)
+	fmt.Fprintln(out, report.Machine())
+	fmt.Fprintf(out, "Command: `%s`.\n", report.Command("./deploy/bench/train"))
+	if err := report.Run(ctx, b, "bench-train", sections(), o.only, out); err != nil {
+		return err
+	}
+	if o.write != "" {
+		return report.Replace(o.write, "train", "bench-train", results.String())
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gleaner/connectors/onnx"
+	"gleaner/trainers/autograd"
+	"gleaner/trainers/classify"
+)
+
+const (
+	imagesInput  = "images"
+	logitsOutput = "logits"
+	momentum     = 0.9
+)
+
+// network is the file of one of classify's networks with the weights that a training begins with.
+func (b *bench) network(name string, width int, seed int64) (file []byte, err error) {
+	train, err := b.cifar("test")
+	if err != nil {
+		return nil, err
+	}
+	cfg := classify.DefaultConfig()
+	cfg.Network, cfg.Width, cfg.Seed = name, width, seed
+	t, err := classify.New(b.runtime, cfg, train, classify.Images{})
+	if err != nil {
+		return nil, err
+	}
+	file, err = t.Export()
+	return file, errors.Join(err, t.Close())
+}
+
+// plain is a training by momentum alone, as JAX's side has it.
+func (b *bench) plain(file []byte, n, threads int) (*autograd.Trainer, error) {
+	cfg := autograd.DefaultConfig()
+	running := 0.9
+	cfg.Inputs = map[string][]int64{imagesInput: {int64(n), 3, side, side}}
+	cfg.Optimizer, cfg.Running, cfg.Threads = autograd.SGD{Momentum: momentum}, &running, threads
+	cfg.Blocked = autograd.CanBlock(b.runtime)
+	return autograd.New(b.runtime, file, cfg)
+}
+
+// feed puts a batch before a training.
+func feed(t *autograd.Trainer, x batch) {
+	copy(t.Input(imagesInput), x.images)
+	copy(t.Labels(), x.labels)
+}
+
+// weights are those of all parameters, one after the other, and where each ends.
+func weights(t *autograd.Trainer) (all []float64, ends []int) {
+	for _, name := range t.Parameters() {
+		for _, x := range t.Parameter(name) {
+			all = append(all, float64(x))
+		}
+		ends = append(ends, len(all))
+	}
+	return all, ends
+}
+
+// apart is the largest difference of two sets of weights, relative to the largest weight of the parameter that it is in.
+func apart(x, y []float64, ends []int) float64 {
+	worst, from := 0.0, 0
+	for _, end := range ends {
+		largest, difference := 0.0, 0.0
+		for i := from; i < end; i++ {
+			largest, difference = max(largest, math.Abs(y[i])), max(difference, math.Abs(x[i]-y[i]))
+		}
+		worst, from = max(worst, difference/largest), end
+	}
+	return worst
+}
+
+// serve runs a file on inputs that fill its one input, and returns its outputs.
+func serve(b *bench, file []byte, fill []float32) (outputs map[string][]float32, err error) {
+	s, err := b.runtime.LoadBytes("model", file, onnx.DefaultConfig())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	outputs = map[string][]float32{}
+	err = s.Run(b.ctx, func(in [][]float32) error {
+		if len(in[0]) != len(fill) {
+			return fmt.Errorf("the input has %d numbers, not %d", len(in[0]), len(fill))
+		}
+		copy(in[0], fill)
+		return nil
+	}, func(out [][]float32) error {
+		for i, spec := range s.Outputs() {
+			outputs[spec.Name] = append([]float32{}, out[i]...)
+		}
+		return nil
+	})
+	return outputs, err
+}
+
+// relative is the largest difference relative to the largest number.
+func relative(x, y []float32) float64 {
+	largest, difference := 0.0, 0.0
+	for i := range y {
+		largest = max(largest, math.Abs(float64(y[i])))
+		difference = max(difference, math.Abs(float64(x[i])-float64(y[i])))
+	}
+	return difference / largest
+}
+
+// inputOf is the name of a file's one input.
+func inputOf(b *bench, file []byte) (string, error) {
+	s, err := b.runtime.LoadBytes("model", file, onnx.DefaultConfig())
+	if err != nil {
+		return "", err
+	}
+	return s.Inputs()[0].Name, s.Close()
+}

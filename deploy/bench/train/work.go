@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"gleaner/connectors/onnx"
+	"gleaner/connectors/onnx/onnxpb"
+)
+
+// flops are the floating-point operations of a training step: each multiplication with its addition is two. Gradients take twice
+// what the forward pass does, but that layers that read the images need no gradient of these.
+func (b *bench) flops(file []byte, n int) (float64, error) {
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(file, m); err != nil {
+		return 0, err
+	}
+	g := m.GetGraph()
+	g.Input[0].GetType().GetTensorType().GetShape().Dim[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(n)}
+	weights := map[string][]int64{}
+	for _, t := range g.GetInitializer() {
+		weights[t.GetName()] = t.GetDims()
+	}
+	var layers []*onnxpb.NodeProto
+	var outputs []string
+	for _, node := range g.GetNode() {
+		if slices.Contains([]string{"Conv", "Gemm", "MatMul"}, node.GetOpType()) {
+			layers, outputs = append(layers, node), append(outputs, node.GetOutput()[0])
+		}
+	}
+	shapes, err := b.runtime.Trace(m, outputs, func(string) bool { return false })
+	if err != nil {
+		return 0, err
+	}
+	total := 0.0
+	for i, node := range layers {
+		w, ok := weights[node.GetInput()[1]]
+		if !ok {
+			return 0, fmt.Errorf("layer %s: %s is no weight", node.GetName(), node.GetInput()[1])
+		}
+		taps := 1.0 // multiplications of each output
+		switch node.GetOpType() {
+		case "Conv":
+			for _, d := range w[1:] {
+				taps *= float64(d)
+			}
+		case "Gemm", "MatMul":
+			taps = float64(w[0]) * float64(w[1]) / float64(shapes[i].GetDims()[1])
+		}
+		forward := 2 * taps
+		for _, d := range shapes[i].GetDims() {
+			forward *= float64(d)
+		}
+		total += 3 * forward
+		if node.GetInput()[0] == g.GetInput()[0].GetName() {
+			total -= forward
+		}
+	}
+	return total, nil
+}
+
+// peak is the speed, in operations a second, of the runtime's product of large matrices: the best of some.
+func (b *bench) peak(threads int) (best float64, err error) {
+	const side, tries = 2048, 12
+	tensor := func(name string) *onnxpb.ValueInfoProto {
+		shape := &onnxpb.TensorShapeProto{}
+		for range 2 {
+			shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: side}})
+		}
+		return &onnxpb.ValueInfoProto{Name: proto.String(name), Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{
+			TensorType: &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnxpb.TensorProto_FLOAT)), Shape: shape},
+		}}}
+	}
+	model, err := proto.Marshal(&onnxpb.ModelProto{
+		IrVersion: proto.Int64(10), OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: proto.Int64(21)}},
+		Graph: &onnxpb.GraphProto{
+			Name: proto.String("product"), Input: []*onnxpb.ValueInfoProto{tensor("x"), tensor("y")}, Output: []*onnxpb.ValueInfoProto{tensor("z")},
+			Node: []*onnxpb.NodeProto{{OpType: proto.String("MatMul"), Input: []string{"x", "y"}, Output: []string{"z"}}},
+		},
+	})
+	if err != nil {
+		return 0, err
+	}
+	l, err := b.runtime.LoadLoop(onnx.Config{Threads: threads}, onnx.LoopGraph{Name: "product", Model: model})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	for range tries {
+		began := time.Now()
+		if err := l.Run(0); err != nil {
+			return 0, err
+		}
+		best = math.Max(best, 2*math.Pow(side, 3)/time.Since(began).Seconds())
+	}
+	return best, nil
+}
