@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -69,7 +70,7 @@ func main() {
 	flag.IntVar(&o.seeds, "seeds", 3, "seeds of the trainings on CIFAR-10, from 0")
 	flag.IntVar(&o.minutes, "minutes", 15, "budget of each of these trainings")
 	flag.StringVar(&o.sheet, "sheet", "deploy/bench/train/plots/forgotten.png", "file of the picture of the images that were forgotten most and least")
-	flag.StringVar(&o.write, "write", "", "markdown file whose part between the train marks is replaced by the results")
+	flag.StringVar(&o.write, "write", "", "markdown file whose parts between the marks of the sections that run are replaced by the results")
 	flag.StringVar(&o.python, "python", ".tools/jax/bin/python", "Python that has JAX")
 	o.pruning.flags()
 	flag.Parse()
@@ -105,15 +106,27 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.store.close(), b.runtime.Close()) }()
-	var results strings.Builder
-	out := io.MultiWriter(os.Stdout, &results)
-	fmt.Fprintln(out, report.Machine())
-	fmt.Fprintf(out, "Command: `%s`.\n", report.Command("./deploy/bench/train"))
-	if err := report.Run(ctx, b, "bench-train", sections(), o.only, out); err != nil {
-		return err
-	}
-	if o.write != "" {
-		return report.Replace(o.write, "train", "bench-train", results.String())
+	for _, section := range sections() {
+		if !slices.Contains(strings.Split(o.only, ","), section.Name) {
+			continue
+		}
+		if err := b.measure(ctx, section); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// measure runs a section and writes its results as soon as they are there: others are kept, since some take hours.
+func (b *bench) measure(ctx context.Context, section report.Section[*bench]) error {
+	var results strings.Builder
+	out := io.MultiWriter(os.Stdout, &results)
+	if err := report.Run(ctx, b, "bench-train", []report.Section[*bench]{section}, section.Name, out); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%s Command: `%s`.\n", report.Machine(), report.Command("./deploy/bench/train"))
+	if b.write == "" {
+		return nil
+	}
+	return report.Replace(b.write, "train "+section.Name, "bench-train ONLY="+section.Name, results.String())
 }

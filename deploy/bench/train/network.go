@@ -32,20 +32,34 @@ func (b *bench) network(name string, width int, seed int64) (file []byte, err er
 	return file, errors.Join(err, t.Close())
 }
 
-// plain is a training by momentum alone, as JAX's side has it.
+// plain is a training by momentum alone, as JAX's side has it, of batches of n that are divided into as many parts as threads.
 func (b *bench) plain(file []byte, n, threads int) (*autograd.Trainer, error) {
 	cfg := autograd.DefaultConfig()
 	running := 0.9
-	cfg.Inputs = map[string][]int64{imagesInput: {int64(n), 3, side, side}}
-	cfg.Optimizer, cfg.Running, cfg.Threads = autograd.SGD{Momentum: momentum}, &running, threads
+	cfg.Inputs = map[string][]int64{imagesInput: {int64(n / threads), 3, side, side}}
+	cfg.Optimizer, cfg.Running, cfg.Parts = autograd.SGD{Momentum: momentum}, &running, threads
 	cfg.Blocked = autograd.CanBlock(b.runtime)
 	return autograd.New(b.runtime, file, cfg)
 }
 
 // feed puts a batch before a training.
 func feed(t *autograd.Trainer, x batch) {
-	copy(t.Input(imagesInput), x.images)
-	copy(t.Labels(), x.labels)
+	images, labels := x.images, x.labels
+	for i := range t.Parts {
+		images = images[copy(t.Nth(i).Input(imagesInput), images):]
+		labels = labels[copy(t.Nth(i).Labels(), labels):]
+	}
+}
+
+// loss is the mean of the last step's losses.
+func loss(t *autograd.Trainer) float64 {
+	sum, count := 0.0, 0
+	for i := range t.Parts {
+		for _, l := range t.Nth(i).Losses() {
+			sum, count = sum+float64(l), count+1
+		}
+	}
+	return sum / float64(count)
 }
 
 // weights are those of all parameters, one after the other, and where each ends.

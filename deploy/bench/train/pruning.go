@@ -22,9 +22,9 @@ type pruningOptions struct {
 }
 
 func (o *pruningOptions) flags() {
-	flag.IntVar(&o.images, "prune-images", 10_000, "training images that pruning begins with")
-	flag.IntVar(&o.width, "prune-width", 16, "width of its ConvNet-3")
-	flag.IntVar(&o.epochs, "prune-epochs", 7, "epochs on all images; with fewer images there are more for equal steps")
+	flag.IntVar(&o.images, "prune-images", 20_000, "training images that pruning begins with")
+	flag.IntVar(&o.width, "prune-width", 32, "width of its ConvNet-3")
+	flag.IntVar(&o.epochs, "prune-epochs", 10, "epochs on all images; with fewer images there are more for equal steps")
 	flag.IntVar(&o.seeds, "prune-seeds", 5, "paired seeds, 2 to 10")
 }
 

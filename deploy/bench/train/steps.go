@@ -53,10 +53,6 @@ func (b *bench) steps(ctx context.Context, out io.Writer) (err error) {
 				return errors.Join(err, ours.Close())
 			}
 			end, _ := weights(ours)
-			loss := 0.0
-			for _, l := range ours.Losses() {
-				loss += float64(l) / float64(n)
-			}
 			var after [3][]float64
 			var answers [3]peerAnswer
 			for k, r := range runs {
@@ -72,7 +68,7 @@ func (b *bench) steps(ctx context.Context, out io.Writer) (err error) {
 				}
 			}
 			same = append(same, apart(end, after[0], ends))
-			losses = append(losses, math.Abs(loss-answers[0].Loss)/answers[0].Loss)
+			losses = append(losses, math.Abs(loss(ours)-answers[0].Loss)/answers[0].Loss)
 			difference, length := 0.0, 0.0
 			for j := range end {
 				difference += (end[j] - after[0][j]) * (end[j] - after[0][j])
