@@ -13,15 +13,26 @@ import (
 	"gleaner/connectors/onnx/onnxpb"
 )
 
+// batched is a file whose batches are of n images.
+func batched(file []byte, n int) (*onnxpb.ModelProto, error) {
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(file, m); err != nil {
+		return nil, err
+	}
+	for _, v := range slices.Concat(m.GetGraph().GetInput(), m.GetGraph().GetOutput()) {
+		v.GetType().GetTensorType().GetShape().Dim[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(n)}
+	}
+	return m, nil
+}
+
 // flops are the floating-point operations of a training step: each multiplication with its addition is two. Gradients take twice
 // what the forward pass does, but that layers that read the images need no gradient of these.
 func (b *bench) flops(file []byte, n int) (float64, error) {
-	m := &onnxpb.ModelProto{}
-	if err := proto.Unmarshal(file, m); err != nil {
+	m, err := batched(file, n)
+	if err != nil {
 		return 0, err
 	}
 	g := m.GetGraph()
-	g.Input[0].GetType().GetTensorType().GetShape().Dim[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(n)}
 	weights := map[string][]int64{}
 	for _, t := range g.GetInitializer() {
 		weights[t.GetName()] = t.GetDims()
