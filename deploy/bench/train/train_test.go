@@ -1,0 +1,40 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"gleaner/stages/analysis/forgetting"
+)
+
+// TestInterval compares with 2.776 standard errors worked out apart.
+func TestInterval(t *testing.T) {
+	if got := interval([]float64{1.2, -0.4, 0.9, 2.1, 0.3}); got != "+0.82 ± 1.17" {
+		t.Error(got)
+	}
+}
+
+func TestApartIsRelativeToEachParameter(t *testing.T) {
+	x, y := []float64{1, 2, 100, 103}, []float64{1, 2.5, 100, 102}
+	if got := apart(x, y, []int{2, 4}); math.Abs(got-0.2) > 1e-12 {
+		t.Error(got)
+	}
+}
+
+func TestWhatWasNeverLearnedIsForgottenMost(t *testing.T) {
+	samples := []remembered{
+		{Score: forgetting.Score{}, loss: 1},
+		{Score: forgetting.Score{Events: 3, Learned: true}, loss: 5},
+		{Score: forgetting.Score{Learned: true}, loss: 2},
+		{Score: forgetting.Score{Learned: true}, loss: 1},
+	}
+	slices.SortFunc(samples, remembered.compare)
+	var losses []float64
+	for _, s := range samples {
+		losses = append(losses, s.loss)
+	}
+	if !slices.Equal(losses, []float64{1, 2, 5, 1}) || samples[3].Learned {
+		t.Error(samples)
+	}
+}
