@@ -17,7 +17,18 @@ func (t *tape) batchStats(x value) (mean, variance, centered value) {
 	rows := t.reshape(x, n, c, x.size()/n/c)
 	mean = t.mean(t.mean(rows, false, 2), false, 0)
 	centered = t.sub(rows, t.reshape(mean, c, 1))
-	return mean, t.mean(t.mean(t.mul(centered, centered), false, 2), false, 0), centered
+	return mean, t.scale(t.mean(t.dots(centered, centered), false, 0), float64(n*c)/float64(x.size())), centered
+}
+
+// dots are the inner products [N, C] of the rows of x and y [N, C, places]. Those of long rows are products of matrices, in which
+// the runtime needs no tensor for the products of elements.
+func (t *tape) dots(x, y value) value {
+	const long = 512
+	n, c, places := x.dims[0], x.dims[1], x.dims[2]
+	if places < long {
+		return t.sum(t.mul(x, y), false, 2)
+	}
+	return t.reshape(t.matmul(t.reshape(x, n*c, 1, places), t.swapped(t.reshape(y, n*c, 1, places))), n, c)
 }
 
 // batchNorm normalizes by the batch where averages follow, and else stays as it is.
@@ -55,7 +66,7 @@ func (t *tape) batchNormBack(x, scale, d value, epsilon float64) (dx, dscale, db
 	inverse := t.inverse(variance, epsilon)
 	rows := t.reshape(d, n, c, x.size()/n/c)
 	dbias = t.channelSum(rows)
-	dscale = t.mul(t.channelSum(t.mul(rows, centered)), inverse)
+	dscale = t.mul(t.sum(t.dots(rows, centered), false, 0), inverse)
 	// dx = gain·(d - mean(d) - x̂·mean(d·x̂)), whose terms in x and 1 are one affine map.
 	gain := t.mul(scale, inverse)
 	share := -float64(c) / float64(x.size())

@@ -33,6 +33,28 @@ func maxPoolGrad(t *tape, n node, dy []value) ([]value, error) {
 	return []value{t.reshape(sums, x.dims...)}, nil
 }
 
+// averagePool of tiles of two dimensions is a product with a matrix that has the shares of the elements, where that is small: which is
+// faster than the runtime's pooling.
+func averagePool(t *tape, n node) (value, error) {
+	const long = 128 // elements of a row of tiles
+	x, out := n.in[0], n.out[0]
+	if x.rank() != 4 || x.kind != float32s {
+		return value{}, nil
+	}
+	w := windowOf(n, n.ints("kernel_shape", 0, 0), x.dims[2:], out.dims[2:])
+	high, wide := w.kernel[0], w.kernel[1]
+	width := x.dims[3]
+	if !w.tiles(x.dims[2:], out.dims[2:]) || high*width > long {
+		return value{}, nil
+	}
+	shares := make([]float64, high*width*(width/wide))
+	for i := range high * width {
+		shares[i*(width/wide)+i%width/wide] = 1 / float64(high*wide)
+	}
+	rows := t.reshape(x, x.size()/high/width, high*width)
+	return t.reshape(t.matmul(rows, t.floats(x.kind, []int64{high * width, width / wide}, shares...)), out.dims...), nil
+}
+
 func averagePoolGrad(t *tape, n node, dy []value) ([]value, error) {
 	x, d := n.in[0], dy[0]
 	places, out := x.dims[2:], d.dims[2:]

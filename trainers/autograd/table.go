@@ -37,7 +37,7 @@ var operators = map[string]operator{
 	"InstanceNormalization": {forward: instanceNorm, backward: instanceNormGrad}, "GroupNormalization": {forward: rowNorm, backward: rowNormGrad},
 	"LayerNormalization": {forward: rowNorm, backward: rowNormGrad},
 	// pool.go
-	"MaxPool": {forward: maxPool, backward: maxPoolGrad}, "AveragePool": {backward: averagePoolGrad},
+	"MaxPool": {forward: maxPool, backward: maxPoolGrad}, "AveragePool": {forward: averagePool, backward: averagePoolGrad},
 	"GlobalAveragePool": {backward: globalAverageGrad}, "GlobalMaxPool": {backward: globalMaxGrad},
 	// resize.go
 	"Resize": {backward: resizeGrad},
