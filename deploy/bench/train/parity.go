@@ -19,11 +19,11 @@ func (b *bench) parity(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	convNet, err := b.network("convnet3", 64, 1)
+	convNet, err := b.network("convnet3", 64)
 	if err != nil {
 		return err
 	}
-	resNet, err := b.network("resnet9", 32, 1)
+	resNet, err := b.network("resnet9", 32)
 	if err != nil {
 		return err
 	}

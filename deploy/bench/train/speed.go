@@ -69,7 +69,7 @@ func (b *bench) compare(ctx context.Context, threads int, out io.Writer) (err er
 		width       int
 		aim         float64
 	}{{"ConvNet-3, width 64", "convnet3", 64, 1.6}, {"ConvNet-3, width 128", "convnet3", 128, 1.7}, {"ResNet-9, width 32, batch normalization", "resnet9", 32, 1.4}} {
-		file, err := b.network(n.name, n.width, 1)
+		file, err := b.network(n.name, n.width)
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (b *bench) compare(ctx context.Context, threads int, out io.Writer) (err er
 				return errors.Join(err, ours.Close())
 			}
 		}
-		start, _ := weights(ours)
+		start := weights(ours)
 		for round := range b.rounds + 2 {
 			if round == 2 { // compiled, and warm
 				mine, theirs = timed{}, [2]timed{}

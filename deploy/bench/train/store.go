@@ -53,7 +53,7 @@ func (s *store) close() (err error) {
 		return nil
 	}
 	if s.DB != nil {
-		err = s.DB.Close()
+		err = s.Close()
 	}
 	s.stop()
 	return errors.Join(err, <-s.done)

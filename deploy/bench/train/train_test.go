@@ -15,9 +15,11 @@ func TestInterval(t *testing.T) {
 	}
 }
 
-func TestApartIsRelativeToEachParameter(t *testing.T) {
-	x, y := []float64{1, 2, 100, 103}, []float64{1, 2.5, 100, 102}
-	if got := apart(x, y, []int{2, 4}); math.Abs(got-0.2) > 1e-12 {
+func TestDifferences(t *testing.T) {
+	if got := apart([]float64{0.5, 2, 103}, []float64{0.4, 2, 100}); math.Abs(got-0.1) > 1e-12 {
+		t.Error(got)
+	}
+	if got := differs([]float64{1, 1}, []float64{4, 5.5}, []float64{4, 5}); math.Abs(got-0.1) > 1e-12 {
 		t.Error(got)
 	}
 }
