@@ -21,6 +21,7 @@ type training struct {
 	epochs  []classify.Epoch
 	planned int // epochs
 	steps   int
+	views   float64       // accuracy with views, after the budget
 	rows    int           // of losses
 	took    time.Duration // with the tests after each epoch, and logging
 	logging time.Duration // of that, until losses were in the database
@@ -28,12 +29,15 @@ type training struct {
 	engine  time.Duration // and of the database
 }
 
+// views are those of the reference for training efficiency (Jordan 2024, arXiv 2404.00498): mirror images and moves by a pixel.
+var views = classify.Views{Flip: true, Move: 1}
+
 // recipe is how the trainings on CIFAR-10 are done.
-func (b *bench) recipe(seed int) classify.Config {
-	cfg := classify.DefaultConfig()
+func (b *bench) recipe(seed int) (classify.Config, error) {
+	cfg, err := classify.Recipe(b.recipeOf)
 	cfg.Seed, cfg.Threads = int64(seed), b.threads
 	cfg.Run = schemas.Run{RunID: fmt.Sprintf("cifar10/seed-%d", seed), Attempt: 1, Model: cfg.Network, Dataset: "cifar10"}
-	return cfg
+	return cfg, err
 }
 
 // train trains by the recipe within the budget; a second call gives what the first did.
@@ -53,7 +57,10 @@ func (b *bench) train(ctx context.Context, seed int) (done *training, err error)
 	if err != nil {
 		return nil, err
 	}
-	cfg := b.recipe(seed)
+	cfg, err := b.recipe(seed)
+	if err != nil {
+		return nil, err
+	}
 	t, err := classify.New(b.runtime, cfg, train, held)
 	if err != nil {
 		return nil, err
@@ -84,6 +91,9 @@ func (b *bench) train(ctx context.Context, seed int) (done *training, err error)
 	if done.file, err = t.Export(); err != nil {
 		return nil, err
 	}
+	if done.views, err = t.Evaluate(ctx, held, views); err != nil {
+		return nil, err
+	}
 	b.trainings[seed] = done
 	return done, nil
 }
@@ -94,7 +104,10 @@ func (b *bench) accuracy(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cfg := b.recipe(0)
+	cfg, err := b.recipe(0)
+	if err != nil {
+		return err
+	}
 	var runs []*training
 	for seed := range b.seeds {
 		t, err := b.train(ctx, seed)
@@ -107,18 +120,15 @@ func (b *bench) accuracy(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	width := fmt.Sprint(cfg.Width)
-	if cfg.Width == 0 {
-		width = "its usual"
-	}
-	fmt.Fprintf(out, "\n### CIFAR-10\n\n%s of width %s, %d epochs of %s at batch %d, %d threads, at most %d minutes a seed, the tests on 5000 images after each epoch and logging included. "+
-		"The 50,000 training images are JPEGs, which makes them a little harder than the original ones.\n\n", cfg.Network, width, cfg.Epochs, cfg.Optimizer, cfg.Batch, cfg.Threads, b.minutes)
+	fmt.Fprintf(out, "\n### CIFAR-10\n\nThe recipe of %s: width %d (0: its usual), %d epochs of %s at batch %d, on %d threads, in at most %d minutes a seed, tests on 5000 images after each epoch and logging included. "+
+		"The 50,000 training images are JPEGs, which makes them a little harder than the original ones. The reference for efficiency, on a GPU (airbench, arXiv 2404.00498), reaches 94 %% for 0.36 PFLOP, or 0.29 by Muon, with views.\n\n",
+		cfg.Network, cfg.Width, cfg.Epochs, cfg.Optimizer, cfg.Batch, cfg.Threads, b.minutes)
 	fmt.Fprintf(out, "A step is %.2f GFLOP (multiplications and additions of convolutions and products: forward, and as much for each of the two gradients, but that of the images); the whole of seed 0 is %.3f PFLOP. "+
 		"The machine's peak is taken for %.0f GFLOP/s, a product of 2048 x 2048 matrices by the same runtime and threads.\n\n", flops/1e9, flops*float64(runs[0].steps)/1e15, peak/1e9)
-	fmt.Fprintln(out, "| seed | epochs | minutes | accuracy | to 88 % | to 90 % | to 92 % | to 94 % | GFLOP/s | of the peak |\n|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(out, "| seed | epochs | minutes | accuracy | by six views | to 88 % | to 90 % | to 92 % | to 94 % | GFLOP/s | of the peak |\n|---|---|---|---|---|---|---|---|---|---|---|")
 	for seed, t := range runs {
 		speed := flops * float64(t.steps) / t.took.Seconds()
-		fmt.Fprintf(out, "| %d | %d of %d | %.1f | %.2f %%", seed, len(t.epochs), t.planned, t.took.Minutes(), 100*t.accuracy())
+		fmt.Fprintf(out, "| %d | %d of %d | %.1f | %.2f %% | %.2f %%", seed, len(t.epochs), t.planned, t.took.Minutes(), 100*t.accuracy(), 100*t.views)
 		for _, aim := range []float64{.88, .90, .92, .94} {
 			fmt.Fprintf(out, " | %s", t.reached(aim, b.minutes))
 		}

@@ -30,10 +30,12 @@ type options struct {
 	threads int    // of trainings whose speed is not compared
 	seeds   int    // of the trainings on CIFAR-10
 	minutes int    // budget of each of them
-	sheet   string // file of the picture of what was forgotten
-	write   string // markdown file
-	python  string // interpreter that has JAX
-	pruning pruningOptions
+	// recipeOf is the network whose recipe they follow.
+	recipeOf string
+	sheet    string // file of the picture of what was forgotten
+	write    string // markdown file
+	python   string // interpreter that has JAX
+	pruning  pruningOptions
 }
 
 // bench is what the sections share.
@@ -68,7 +70,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 9, "rounds of the speed, whose medians count")
 	flag.IntVar(&o.threads, "threads", 2, "threads of trainings, but where they are compared")
 	flag.IntVar(&o.seeds, "seeds", 3, "seeds of the trainings on CIFAR-10, from 0")
-	flag.IntVar(&o.minutes, "minutes", 15, "budget of each of these trainings")
+	flag.IntVar(&o.minutes, "minutes", 15, "budget of each of these trainings; one ends before where its schedule does")
+	flag.StringVar(&o.recipeOf, "recipe", "airbench", "network whose recipe they follow")
 	flag.StringVar(&o.sheet, "sheet", "deploy/bench/train/plots/forgotten.png", "file of the picture of the images that were forgotten most and least")
 	flag.StringVar(&o.write, "write", "", "markdown file whose parts between the marks of the sections that run are replaced by the results")
 	flag.StringVar(&o.python, "python", ".tools/jax/bin/python", "Python that has JAX")

@@ -41,7 +41,7 @@ func (b *bench) parity(ctx context.Context, out io.Writer) error {
 }
 
 func (b *bench) parityOf(file []byte) (difference float64, err error) {
-	const n, rate = 64, 1e-3
+	const n, rate = 64, 1e-4
 	cfg := autograd.DefaultConfig()
 	cfg.Inputs, cfg.Threads = map[string][]int64{imagesInput: {n, 3, side, side}}, b.threads
 	cfg.Blocked = autograd.CanBlock(b.runtime)

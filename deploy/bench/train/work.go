@@ -24,9 +24,10 @@ func batched(file []byte, n int) (*onnxpb.ModelProto, error) {
 	return m, nil
 }
 
-// flops are the floating-point operations of a training step: each multiplication with its addition is two. Gradients take twice
-// what the forward pass does, but that layers that read the images need no gradient of these.
+// flops are the floating-point operations of a training step: each multiplication with its addition is two. The gradient of the weights
+// takes as much as the forward pass does, and so does that of the layer's input, but where nothing before the layer learns.
 func (b *bench) flops(file []byte, n int) (float64, error) {
+	const frozen = "whiten.weight" // classify's one layer that does not learn
 	m, err := batched(file, n)
 	if err != nil {
 		return 0, err
@@ -36,40 +37,46 @@ func (b *bench) flops(file []byte, n int) (float64, error) {
 	for _, t := range g.GetInitializer() {
 		weights[t.GetName()] = t.GetDims()
 	}
-	var layers []*onnxpb.NodeProto
 	var outputs []string
 	for _, node := range g.GetNode() {
-		if slices.Contains([]string{"Conv", "Gemm", "MatMul"}, node.GetOpType()) {
-			layers, outputs = append(layers, node), append(outputs, node.GetOutput()[0])
-		}
+		outputs = append(outputs, node.GetOutput()[0])
 	}
 	shapes, err := b.runtime.Trace(m, outputs, func(string) bool { return false })
 	if err != nil {
 		return 0, err
 	}
 	total := 0.0
-	for i, node := range layers {
+	learns := map[string]bool{} // tensors that something learned is before
+	for i, node := range g.GetNode() {
+		out := outputs[i]
+		learns[out] = slices.ContainsFunc(node.GetInput(), func(name string) bool { return learns[name] })
+		if !slices.Contains([]string{"Conv", "Gemm", "MatMul"}, node.GetOpType()) {
+			continue
+		}
 		w, ok := weights[node.GetInput()[1]]
 		if !ok {
 			return 0, fmt.Errorf("layer %s: %s is no weight", node.GetName(), node.GetInput()[1])
 		}
-		taps := 1.0 // multiplications of each output
-		switch node.GetOpType() {
-		case "Conv":
-			for _, d := range w[1:] {
-				taps *= float64(d)
-			}
-		case "Gemm", "MatMul":
-			taps = float64(w[0]) * float64(w[1]) / float64(shapes[i].GetDims()[1])
-		}
-		forward := 2 * taps
+		forward := 2.0
 		for _, d := range shapes[i].GetDims() {
 			forward *= float64(d)
 		}
-		total += 3 * forward
-		if node.GetInput()[0] == g.GetInput()[0].GetName() {
-			total -= forward
+		if node.GetOpType() == "Conv" {
+			for _, d := range w[1:] {
+				forward *= float64(d)
+			}
+		} else {
+			forward *= float64(w[0]*w[1]) / float64(shapes[i].GetDims()[1])
 		}
+		times := 1.0
+		if learns[out] {
+			times++
+		}
+		if node.GetInput()[1] != frozen {
+			times++
+			learns[out] = true
+		}
+		total += times * forward
 	}
 	return total, nil
 }
