@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"image/jpeg"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"strings"
 
 	"gleaner/schemas"
+	"gleaner/stages/pixels"
 	"gleaner/trainers/classify"
 )
 
@@ -35,6 +35,7 @@ func (b *bench) cifar(split string) (im classify.Images, err error) {
 		return im, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	im.Side = side
+	limits := pixels.DefaultLimits()
 	var named []string // the class of each image
 	for archive := tar.NewReader(unzipped); ; {
 		h, err := archive.Next()
@@ -47,21 +48,20 @@ func (b *bench) cifar(split string) (im classify.Images, err error) {
 		if !strings.HasSuffix(h.Name, ".jpg") {
 			continue
 		}
-		picture, err := jpeg.Decode(archive)
+		data, err := io.ReadAll(archive)
 		if err != nil {
 			return im, fmt.Errorf("%s: %s: %w", f.Name(), h.Name, err)
 		}
-		if size := picture.Bounds().Size(); size.X != side || size.Y != side {
-			return im, fmt.Errorf("%s: %s is of %d x %d pixels, not %d x %d", f.Name(), h.Name, size.X, size.Y, side, side)
+		picture, _, err := pixels.Decode(data, limits)
+		if err != nil {
+			return im, fmt.Errorf("%s: %s: %w", f.Name(), h.Name, err)
+		}
+		if picture.W != side || picture.H != side {
+			return im, fmt.Errorf("%s: %s is of %d x %d pixels, not %d x %d", f.Name(), h.Name, picture.W, picture.H, side, side)
 		}
 		planes := make([]uint8, 3*side*side)
-		for y := range side {
-			for x := range side {
-				r, g, bl, _ := picture.At(x, y).RGBA()
-				for c, v := range []uint32{r, g, bl} {
-					planes[(c*side+y)*side+x] = uint8(v >> 8)
-				}
-			}
+		for i, v := range picture.Pix {
+			planes[i%3*side*side+i/3] = v
 		}
 		im.Pixels = append(im.Pixels, planes...)
 		im.Samples = append(im.Samples, schemas.NewSampleID("cifar10", h.Name, schemas.Hash{}))
