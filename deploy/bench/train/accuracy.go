@@ -128,7 +128,7 @@ func (b *bench) accuracy(ctx context.Context, out io.Writer) error {
 	fmt.Fprintln(out, "| seed | epochs | minutes | accuracy | by six views | to 88 % | to 90 % | to 92 % | to 94 % | GFLOP/s | of the peak |\n|---|---|---|---|---|---|---|---|---|---|---|")
 	for seed, t := range runs {
 		speed := flops * float64(t.steps) / t.took.Seconds()
-		fmt.Fprintf(out, "| %d | %d of %d | %.1f | %.2f %% | %.2f %%", seed, len(t.epochs), t.planned, t.took.Minutes(), 100*t.accuracy(), 100*t.views)
+		fmt.Fprintf(out, "| %d | %d of %d | %.1f | %s %% | %.2f %%", seed, len(t.epochs), t.planned, t.took.Minutes(), t.at(t.took), 100*t.views)
 		for _, aim := range []float64{.88, .90, .92, .94} {
 			fmt.Fprintf(out, " | %s", t.reached(aim, b.minutes))
 		}
@@ -152,14 +152,6 @@ func (b *bench) accuracy(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(out, "| %d | %d | %.1f s | %.2f %% | %.2f %% |\n", seed, t.rows, t.logging.Seconds(), 100*t.logging.Seconds()/t.took.Seconds(), 100*t.engine.Seconds()/(t.own+t.engine).Seconds())
 	}
 	return nil
-}
-
-// accuracy is that after the last epoch.
-func (t *training) accuracy() float64 {
-	if len(t.epochs) == 0 {
-		return 0
-	}
-	return t.epochs[len(t.epochs)-1].Held
 }
 
 // reached is when an accuracy was reached first.
