@@ -25,7 +25,7 @@ type remembered struct {
 	loss   float64 // mean
 }
 
-// events orders samples by how often they were forgotten; what was never learned comes last (Toneva et al. 2019).
+// compare orders samples by how often they were forgotten, then by loss; what was never learned comes last (Toneva et al. 2019).
 func (r remembered) compare(other remembered) int {
 	rank := func(r remembered) int {
 		if !r.Learned {
