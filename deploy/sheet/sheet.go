@@ -92,7 +92,10 @@ func (c Cell) draw(out *image.RGBA, at image.Point) {
 		frame(out, r, doubtColor, 2)
 		tag(out, image.Pt(r.Min.X, r.Max.Y), fmt.Sprintf("%s %.2f", f.Type, f.Score), doubtColor, at)
 	}
-	line := fmt.Sprintf("%s: %d boxes, %d doubts", c.Caption, len(c.Objects), doubts)
+	line := c.Caption
+	if len(c.Objects)+len(c.Findings) > 0 {
+		line += fmt.Sprintf(": %d boxes, %d doubts", len(c.Objects), doubts)
+	}
 	if long := cellW / basicfont.Face7x13.Advance; len(line) > long {
 		line = ".." + line[len(line)-long+2:]
 	}

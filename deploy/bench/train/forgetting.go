@@ -96,7 +96,7 @@ func (b *bench) picture(train classify.Images, most, least []remembered) error {
 		if !ok {
 			return fmt.Errorf("sample %s of the run is no training image", r.sample)
 		}
-		caption := fmt.Sprintf("%s: forgotten %d times, loss %.2f", train.Classes[train.Labels[i]], r.Events, r.loss)
+		caption := fmt.Sprintf("%s: forgotten %dx, loss %.2f", train.Classes[train.Labels[i]], r.Events, r.loss)
 		if !r.Learned {
 			caption = fmt.Sprintf("%s: never learned, loss %.2f", train.Classes[train.Labels[i]], r.loss)
 		}
