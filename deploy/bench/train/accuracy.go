@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"gleaner/deploy/bench/report"
+	"gleaner/deploy/bench/meter"
 	"gleaner/schemas"
 	"gleaner/trainers/classify"
 )
@@ -23,10 +23,8 @@ type training struct {
 	steps   int
 	views   float64       // accuracy with views, after the budget
 	rows    int           // of losses
-	took    time.Duration // with the tests after each epoch, and logging
+	spent   meter.Cost    // with the tests after each epoch, and logging; the database is the only child
 	logging time.Duration // of that, until losses were in the database
-	own     time.Duration // processor time of this process
-	engine  time.Duration // and of the database
 }
 
 // views are those of the reference for training efficiency (Jordan 2024, arXiv 2404.00498): mirror images and moves by a pixel.
@@ -82,9 +80,9 @@ func (b *bench) train(ctx context.Context, seed int) (done *training, err error)
 	}
 	within, cancel := context.WithTimeout(ctx, time.Duration(b.minutes)*time.Minute)
 	defer cancel()
-	began, own, engine := time.Now(), report.ProcessorTime(), report.ChildrenTime()
+	from := meter.Read()
 	_, err = t.Train(within, hooks)
-	done.took, done.own, done.engine = time.Since(began), report.ProcessorTime()-own, report.ChildrenTime()-engine
+	done.spent = from.Since()
 	if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
 		return nil, err
 	}
@@ -127,8 +125,8 @@ func (b *bench) accuracy(ctx context.Context, out io.Writer) error {
 		"The machine's peak is taken for %.0f GFLOP/s, a product of 2048 x 2048 matrices by the same runtime and threads.\n\n", flops/1e9, flops*float64(runs[0].steps)/1e15, peak/1e9)
 	fmt.Fprintln(out, "| seed | epochs | minutes | accuracy | by six views | to 88 % | to 90 % | to 92 % | to 94 % | GFLOP/s | of the peak |\n|---|---|---|---|---|---|---|---|---|---|---|")
 	for seed, t := range runs {
-		speed := flops * float64(t.steps) / t.took.Seconds()
-		fmt.Fprintf(out, "| %d | %d of %d | %.1f | %s %% | %.2f %%", seed, len(t.epochs), t.planned, t.took.Minutes(), t.at(t.took), 100*t.views)
+		speed := flops * float64(t.steps) / t.spent.Wall.Seconds()
+		fmt.Fprintf(out, "| %d | %d of %d | %.1f | %s %% | %.2f %%", seed, len(t.epochs), t.planned, t.spent.Wall.Minutes(), t.at(t.spent.Wall), 100*t.views)
 		for _, aim := range []float64{.88, .90, .92, .94} {
 			fmt.Fprintf(out, " | %s", t.reached(aim, b.minutes))
 		}
@@ -149,7 +147,7 @@ func (b *bench) accuracy(ctx context.Context, out io.Writer) error {
 	fmt.Fprint(out, "\nLosses of every presentation are in ClickHouse, which runs on the same machine. Training waits while they are inserted; what the database does beside that takes processors from it:\n\n"+
 		"| seed | rows | training waited | of its time | the database's processor time, of all |\n|---|---|---|---|---|\n")
 	for seed, t := range runs {
-		fmt.Fprintf(out, "| %d | %d | %.1f s | %.2f %% | %.2f %% |\n", seed, t.rows, t.logging.Seconds(), 100*t.logging.Seconds()/t.took.Seconds(), 100*t.engine.Seconds()/(t.own+t.engine).Seconds())
+		fmt.Fprintf(out, "| %d | %d | %.1f s | %.2f %% | %.2f %% |\n", seed, t.rows, t.logging.Seconds(), 100*t.logging.Seconds()/t.spent.Wall.Seconds(), 100*t.spent.Children.Seconds()/t.spent.CPU().Seconds())
 	}
 	return nil
 }

@@ -13,14 +13,14 @@ import (
 
 	"gleaner/deploy/sheet"
 	"gleaner/schemas"
-	"gleaner/stages/analysis/forgetting"
+	"gleaner/stages/analysis/score"
 	"gleaner/stages/pixels"
 	"gleaner/trainers/classify"
 )
 
 // remembered is what a run says of a sample.
 type remembered struct {
-	forgetting.Score
+	score.Forgetting
 	sample schemas.SampleID
 	loss   float64 // mean
 }
@@ -56,7 +56,7 @@ func (b *bench) forgetting(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		r := remembered{Score: forgetting.Of(c), sample: c.SampleID}
+		r := remembered{Forgetting: score.ForgettingOf(c), sample: c.SampleID}
 		for _, l := range c.Loss {
 			r.loss += float64(l) / float64(len(c.Loss))
 		}

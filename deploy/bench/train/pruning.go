@@ -12,7 +12,7 @@ import (
 	"slices"
 
 	"gleaner/schemas"
-	"gleaner/stages/analysis/forgetting"
+	"gleaner/stages/analysis/score"
 	"gleaner/trainers/classify"
 )
 
@@ -66,7 +66,7 @@ func (b *bench) prune(ctx context.Context, out io.Writer) error {
 			}
 		}
 		slices.SortStableFunc(least, func(i, j int) int { // most forgotten first
-			return remembered{Score: scores[j]}.compare(remembered{Score: scores[i]})
+			return remembered{Forgetting: scores[j]}.compare(remembered{Forgetting: scores[i]})
 		})
 		fmt.Fprintf(out, "| %d | %.2f", seed, 100*all)
 		for k, epochs := range []int{b.pruning.epochs, longer} {
@@ -88,7 +88,7 @@ func (b *bench) prune(ctx context.Context, out io.Writer) error {
 }
 
 // small trains a small ConvNet-3 and returns its accuracy on the test images and what it forgot of each training image.
-func (b *bench) small(ctx context.Context, train classify.Images, epochs, seed int) (accuracy float64, scores []forgetting.Score, err error) {
+func (b *bench) small(ctx context.Context, train classify.Images, epochs, seed int) (accuracy float64, scores []score.Forgetting, err error) {
 	held, err := b.cifar("test")
 	if err != nil {
 		return 0, nil, err
@@ -115,7 +115,7 @@ func (b *bench) small(ctx context.Context, train classify.Images, epochs, seed i
 		return 0, nil, err
 	}
 	for _, id := range train.Samples {
-		scores = append(scores, forgetting.Of(*curves[id]))
+		scores = append(scores, score.ForgettingOf(*curves[id]))
 	}
 	accuracy, err = t.Evaluate(ctx, held, classify.Views{})
 	fmt.Fprintf(os.Stderr, "bench-train: pruning: seed %d, %d images, %d epochs: %.2f %%\n", seed, train.Len(), epochs, 100*accuracy)

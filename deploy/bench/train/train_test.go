@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"gleaner/stages/analysis/forgetting"
+	"gleaner/stages/analysis/score"
 )
 
 // TestInterval compares with 2.776 standard errors worked out apart.
@@ -26,10 +26,10 @@ func TestDifferences(t *testing.T) {
 
 func TestWhatWasNeverLearnedIsForgottenMost(t *testing.T) {
 	samples := []remembered{
-		{Score: forgetting.Score{}, loss: 1},
-		{Score: forgetting.Score{Events: 3, Learned: true}, loss: 5},
-		{Score: forgetting.Score{Learned: true}, loss: 2},
-		{Score: forgetting.Score{Learned: true}, loss: 1},
+		{Forgetting: score.Forgetting{}, loss: 1},
+		{Forgetting: score.Forgetting{Events: 3, Learned: true}, loss: 5},
+		{Forgetting: score.Forgetting{Learned: true}, loss: 2},
+		{Forgetting: score.Forgetting{Learned: true}, loss: 1},
 	}
 	slices.SortFunc(samples, remembered.compare)
 	var losses []float64
