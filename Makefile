@@ -147,13 +147,7 @@ bench-accept: setup ## Simulate automatic acceptance under drift and write BENCH
 	go run ./deploy/bench/accept -write BENCHMARKS.md
 
 .PHONY: bench-analysis
-bench-analysis: setup .tools/analysis/bin/python ## Measure the loss stream and what is made of it and write BENCHMARKS.md: ONLY=ingest,codecs,pick,pick-sparse,pick-sieve,unlabeled
-bench-analysis: setup ## Measure the loss stream and what is made of it and write BENCHMARKS.md: one section by ONLY=ingest or ONLY=errors
-bench-analysis: setup ## Measure the loss stream and what is made of it and write BENCHMARKS.md: one section by ONLY=ingest, errors or edge
-	go run ./deploy/bench/analysis -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
-
-.tools/analysis/bin/python: deploy/bench/analysis/requirements-pick.txt
-bench-analysis: setup .tools/analysis/bin/python ## Measure the loss stream and what is made of it and write BENCHMARKS.md: ONLY=ingest,codecs,scores
+bench-analysis: setup .tools/analysis/bin/python ## Measure the loss stream and what is made of it and write BENCHMARKS.md: ONLY=ingest,codecs,scores,pick,pick-sparse,pick-sieve,unlabeled,errors,edge
 	go run ./deploy/bench/analysis -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .tools/analysis/bin/python: deploy/bench/analysis/requirements.txt

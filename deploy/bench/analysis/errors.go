@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"gleaner/connectors/onnx"
+	"gleaner/deploy/bench/cifar"
 	"gleaner/schemas"
 	"gleaner/stages/analysis/score"
 	"gleaner/trainers/classify"
@@ -79,7 +80,7 @@ func (b *bench) edges(ctx context.Context, out io.Writer) error {
 
 // studies trains once for each seed, on images and errors of its own.
 func (b *bench) studies(ctx context.Context, cfg func(seed int64) classify.Config, sizes func(classes int) []int) (out []*study, err error) {
-	all, err := cifar(ctx)
+	all, err := cifar.Read(ctx, "train")
 	if err != nil {
 		return nil, err
 	}

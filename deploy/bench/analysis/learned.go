@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"gleaner/connectors/onnx"
+	"gleaner/deploy/bench/cifar"
 	"gleaner/schemas"
 	"gleaner/trainers/classify"
 )
@@ -61,7 +62,7 @@ func mislabel(all classify.Images, sizes []int, seed int64) *labeling {
 			labels, l.truth = append(labels, label), append(l.truth, class)
 		}
 	}
-	l.images = chosen(all, at)
+	l.images = cifar.Subset(all, at)
 	copy(l.images.Labels, labels)
 	return l
 }

@@ -57,7 +57,6 @@ func main() {
 	var o options
 	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
 	flag.IntVar(&o.rows, "rows", 0, "rows of losses; 0: 5 million through the topic, 100 million scored")
-	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the analysis step in the ingest section")
 	flag.IntVar(&o.seeds, "seeds", 2, "training runs of the sections errors and edge")
 	flag.StringVar(&o.runs, "runs", "", "folder that keeps the losses of the training runs of the sections errors and edge: those that are there are not trained again")

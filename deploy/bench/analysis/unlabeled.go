@@ -1,27 +1,20 @@
 package main
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"gleaner/deploy/e2e/realdata"
+	"gleaner/deploy/bench/cifar"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/analysis/coreset"
 	"gleaner/stages/analysis/coreset/vectors"
-	"gleaner/stages/pixels"
 	"gleaner/trainers/probe"
 )
 
@@ -39,11 +32,11 @@ func strategies() []string { return []string{coreset.Random, coreset.Uncertain, 
 // unlabeled simulates labeling CIFAR-10 image by image in the order that each strategy asks for, with a linear probe trained anew in
 // each round on what has labels.
 func (b *bench) unlabeled(ctx context.Context, out io.Writer) error {
-	train, err := readFeatures(ctx, "train.tar.gz", waitingImages, 1)
+	train, err := readFeatures(ctx, "train", waitingImages, 1)
 	if err != nil {
 		return err
 	}
-	test, err := readFeatures(ctx, "test.tar.gz", math.MaxInt, 1)
+	test, err := readFeatures(ctx, "test", math.MaxInt, 1)
 	if err != nil {
 		return err
 	}
@@ -105,62 +98,25 @@ type described struct {
 	classes []string
 }
 
-// readFeatures reads up to n images of an archive of CIFAR-10, drawn at random.
-func readFeatures(ctx context.Context, archive string, n int, seed uint64) (*described, error) {
-	dir, ok := realdata.Dir()
-	if !ok {
-		return nil, errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
-	}
-	f, err := os.Open(filepath.Join(dir, "cifar10", archive))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
-	}
-	type file struct {
-		class string
-		data  []byte
-	}
-	var files []file
-	for archive := tar.NewReader(z); ; {
-		h, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name(), err)
-		}
-		if path.Ext(h.Name) != ".jpg" {
-			continue
-		}
-		data, err := io.ReadAll(archive)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", f.Name(), h.Name, err)
-		}
-		files = append(files, file{path.Base(path.Dir(h.Name)), data})
-	}
-	rng := rand.New(rand.NewPCG(seed, 0))
-	rng.Shuffle(len(files), func(i, j int) { files[i], files[j] = files[j], files[i] })
+// readFeatures describes up to n images of a split of CIFAR-10, drawn at random.
+func readFeatures(ctx context.Context, split string, n int, seed uint64) (*described, error) {
+	var pictures []cifar.Picture
 	d := &described{}
-	for _, file := range files {
-		if !slices.Contains(d.classes, file.class) {
-			d.classes = append(d.classes, file.class)
+	for p, err := range cifar.Pictures(ctx, split) {
+		if err != nil {
+			return nil, err
+		}
+		pictures = append(pictures, p)
+		if !slices.Contains(d.classes, p.Class) {
+			d.classes = append(d.classes, p.Class)
 		}
 	}
 	slices.Sort(d.classes)
-	for _, file := range files[:min(n, len(files))] {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		img, _, err := pixels.Decode(file.data, pixels.DefaultLimits())
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name(), err)
-		}
-		d.x = append(d.x, probe.PixelFeatures(img, geometry.Box{X2: float32(img.W), Y2: float32(img.H)}))
-		d.class = append(d.class, slices.Index(d.classes, file.class))
+	rng := rand.New(rand.NewPCG(seed, 0))
+	rng.Shuffle(len(pictures), func(i, j int) { pictures[i], pictures[j] = pictures[j], pictures[i] })
+	for _, p := range pictures[:min(n, len(pictures))] {
+		d.x = append(d.x, probe.PixelFeatures(p.Image, geometry.Box{X2: cifar.Side, Y2: cifar.Side}))
+		d.class = append(d.class, slices.Index(d.classes, p.Class))
 	}
 	return d, nil
 }

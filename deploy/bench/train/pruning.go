@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"gleaner/deploy/bench/cifar"
 	"gleaner/schemas"
 	"gleaner/stages/analysis/score"
 	"gleaner/trainers/classify"
@@ -51,7 +52,7 @@ func (b *bench) prune(ctx context.Context, out io.Writer) error {
 	var differences [2][]float64
 	for seed := range b.pruning.seeds {
 		r := rand.New(rand.NewPCG(uint64(seed), 0x7072756e65))
-		pool := subset(whole, r.Perm(whole.Len())[:b.pruning.images])
+		pool := cifar.Subset(whole, r.Perm(whole.Len())[:b.pruning.images])
 		all, scores, err := b.small(ctx, pool, b.pruning.epochs, seed)
 		if err != nil {
 			return err
@@ -70,11 +71,11 @@ func (b *bench) prune(ctx context.Context, out io.Writer) error {
 		})
 		fmt.Fprintf(out, "| %d | %.2f", seed, 100*all)
 		for k, epochs := range []int{b.pruning.epochs, longer} {
-			byChance, _, err := b.small(ctx, subset(pool, chance[:keep]), epochs, seed)
+			byChance, _, err := b.small(ctx, cifar.Subset(pool, chance[:keep]), epochs, seed)
 			if err != nil {
 				return err
 			}
-			byForgetting, _, err := b.small(ctx, subset(pool, least[:keep]), epochs, seed)
+			byForgetting, _, err := b.small(ctx, cifar.Subset(pool, least[:keep]), epochs, seed)
 			if err != nil {
 				return err
 			}
