@@ -2,7 +2,6 @@ package stages
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
@@ -13,7 +12,7 @@ import (
 const maxSelection = 4 << 20
 
 // EmitSelection makes the record that puts a selection on its topic. Picks that are too many for a message are put into the blob
-// store first, by their content, and the message names them.
+// store first, and the message names them.
 func EmitSelection(ctx context.Context, blobs interface {
 	Put(ctx context.Context, key string, data []byte) error
 }, s schemas.Selection,
@@ -24,7 +23,7 @@ func EmitSelection(ctx context.Context, blobs interface {
 		if picks, err = json.Marshal(s.Picks); err != nil {
 			return schemas.Emit{}, fmt.Errorf("selection %s: %w", s.ID, err)
 		}
-		s.Picks, s.Blob = nil, &schemas.BlobRef{Key: schemas.BodyKey(sha256.Sum256(picks)), Size: int64(len(picks))}
+		s.Picks, s.Blob = nil, &schemas.BlobRef{Key: schemas.SelectionKey(s.ID), Size: int64(len(picks))}
 		if err := blobs.Put(ctx, s.Blob.Key, picks); err != nil {
 			return schemas.Emit{}, fmt.Errorf("selection %s: picks: %w", s.ID, err)
 		}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/stages"
 	"gleaner/stages/analysis/coreset"
 )
 
@@ -157,34 +157,17 @@ func (p *Picked) cover(ctx context.Context, pool *pool, method string, picks []c
 	return nil
 }
 
-// maxInline is how large a selection may be on its topic, in bytes.
-const maxInline = 4 << 20
-
 // PutSelection writes a selection to the database and then to its topic, so that whoever hears of it finds its picks. Those that are too
 // many for the topic go to the blob store. Writing it again replaces it.
 func (c *Connections) PutSelection(ctx context.Context, s schemas.Selection) error {
 	if err := c.DB.PutSelection(ctx, s); err != nil {
 		return err
 	}
-	value, err := json.Marshal(s)
+	e, err := stages.EmitSelection(ctx, c.Blobs, s)
 	if err != nil {
-		return fmt.Errorf("selection %s: %w", s.ID, err)
+		return err
 	}
-	if len(value) > maxInline {
-		picks, err := json.Marshal(s.Picks)
-		if err != nil {
-			return fmt.Errorf("selection %s: %w", s.ID, err)
-		}
-		s.Picks, s.Blob = nil, &schemas.BlobRef{Key: schemas.SelectionKey(s.ID), Size: int64(len(picks))}
-		if err := c.Blobs.Put(ctx, s.Blob.Key, picks); err != nil {
-			return fmt.Errorf("selection %s: picks: %w", s.ID, err)
-		}
-		if value, err = json.Marshal(s); err != nil {
-			return fmt.Errorf("selection %s: %w", s.ID, err)
-		}
-	}
-	err = c.Kafka.Append(ctx, schemas.Record{Topic: schemas.Selections, Key: []byte(s.Dataset + "/" + s.Kind), Value: value})
-	if err != nil {
+	if err := c.Kafka.Append(ctx, e.Record); err != nil {
 		return fmt.Errorf("selection %s: %w", s.ID, err)
 	}
 	return nil
