@@ -2,14 +2,14 @@ package schemas
 
 import "encoding/json"
 
-// lossRowsPerMessage keeps a message near half a megabyte.
-const lossRowsPerMessage = 8192
+// LossRowsPerMessage keeps a message near half a megabyte.
+const LossRowsPerMessage = 8192
 
 // LossRecords are the messages of a run's rows for the losses topic, in the order of the rows.
 func LossRecords(runID string, rows *Losses) ([]Record, error) {
 	var records []Record
-	for start := 0; start < rows.Len(); start += lossRowsPerMessage {
-		part := rows.Slice(start, min(start+lossRowsPerMessage, rows.Len()))
+	for start := 0; start < rows.Len(); start += LossRowsPerMessage {
+		part := rows.Slice(start, min(start+LossRowsPerMessage, rows.Len()))
 		value, err := EncodeLosses(&part)
 		if err != nil {
 			return nil, err

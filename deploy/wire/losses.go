@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"math"
@@ -10,9 +9,6 @@ import (
 
 	"gleaner/schemas"
 )
-
-// lossRowsPerMessage keeps a message near half a megabyte.
-const lossRowsPerMessage = 8192
 
 // PushedLosses is what a push of losses came to.
 type PushedLosses struct {
@@ -35,13 +31,13 @@ func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.L
 	parts := map[string]*schemas.Losses{}
 	send := func(id string) error {
 		part := parts[id]
-		value, err := schemas.EncodeLosses(part)
+		records, err := schemas.LossRecords(id, part)
 		if err != nil {
 			return err
 		}
 		n := part.Len()
 		parts[id] = &schemas.Losses{}
-		if err := sink.Write(ctx, []schemas.Record{{Topic: schemas.LossRows, Key: []byte(id), Value: value}}); err != nil {
+		if err := sink.Write(ctx, records); err != nil {
 			return err
 		}
 		if progress != nil {
@@ -72,7 +68,7 @@ func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.L
 			runs[k].Epochs = max(runs[k].Epochs, table.Epoch[i]+1)
 			row := table.Slice(i, i+1)
 			parts[id].AppendTable(&row)
-			if parts[id].Len() == lossRowsPerMessage {
+			if parts[id].Len() == schemas.LossRowsPerMessage {
 				if err := send(id); err != nil {
 					return pushed, fmt.Errorf("push losses: run %s: %w", id, err)
 				}
@@ -90,14 +86,11 @@ func (c *Connections) PushLosses(ctx context.Context, tables iter.Seq2[schemas.L
 			continue
 		}
 		runs[i].Finished = time.Now().UTC()
-		value, err := json.Marshal(runs[i])
+		end, err := schemas.RunFinishedRecord(runs[i])
 		if err != nil {
 			return pushed, err
 		}
-		err = sink.Write(ctx, []schemas.Record{{
-			Topic: schemas.LossRows, Key: []byte(id), Value: value,
-			Headers: []schemas.Header{{Key: schemas.HeaderEvent, Value: []byte(schemas.EventRunFinished)}},
-		}})
+		err = sink.Write(ctx, []schemas.Record{end})
 		if err != nil {
 			return pushed, fmt.Errorf("push losses: end of run %s: %w", id, err)
 		}
