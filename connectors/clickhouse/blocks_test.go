@@ -225,6 +225,9 @@ func TestScoresAreCut(t *testing.T) {
 	if len(across) != 1 || across[0].Runs != 2 || math.Abs(float64(across[0].Mean)-1./12) > 1e-12 || math.Abs(float64(across[0].Spread)-1./6/math.Sqrt2) > 1e-12 {
 		t.Errorf("over two runs: %+v", across)
 	}
+	if of, err := db.ScoresAcross(t.Context(), []string{"one", "two"}, ScoreQuery{By: "correctness", Class: "cat"}); err != nil || len(of) != 0 {
+		t.Errorf("of a class that no object has: %+v, %v", of, err)
+	}
 	if _, err := db.Scores(t.Context(), "one", ScoreQuery{By: "loss; DROP TABLE losses"}); err == nil {
 		t.Error("a column that is none was accepted")
 	}

@@ -184,6 +184,11 @@ func TestCountsAndErase(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		if err := db.PutDecisionStates(t.Context(), []schemas.DecisionState{
+			{Dataset: "test", Decision: "broken", Action: schemas.ActionRemove, SampleID: sampleID(1), RunID: "run", At: at},
+		}); err != nil {
+			t.Fatal(err)
+		}
 		if err := db.PutRun(t.Context(), schemas.Run{RunID: "run", Attempt: 1, Epochs: 2, Metrics: map[string]float64{"val_accuracy": 0.5}, Finished: at}); err != nil {
 			t.Fatal(err)
 		}

@@ -153,6 +153,6 @@ func (db *DB) ScoresAcross(ctx context.Context, runs []string, q ScoreQuery) ([]
 		out = append(out, a)
 		return err
 	}, fmt.Sprintf("SELECT sample, object_id, any(class) AS class, arraySort(groupUniqArray(kind)) AS kinds, countIf(isFinite(%[1]s)) AS runs, avgIf(%[1]s, isFinite(%[1]s)) AS mean, stddevSampIf(%[1]s, isFinite(%[1]s)) AS spread"+
-		" FROM scores WHERE %[2]s GROUP BY sample, object_id", "assumeNotNull(ifNull(toFloat64("+q.By+"), nan))", where)+q.order("mean"), args...)
+		" FROM (SELECT * FROM scores WHERE %[2]s) GROUP BY sample, object_id", "assumeNotNull(ifNull(toFloat64("+q.By+"), nan))", where)+q.order("mean"), args...)
 	return out, err
 }

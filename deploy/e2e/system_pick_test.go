@@ -117,8 +117,8 @@ func TestPick(t *testing.T) {
 	if rows := s.sql(t, "SELECT count(), uniqExact(selection_id) FROM picks FINAL"); rows[0] != "30\t1" {
 		t.Errorf("picks in the database: %s", rows[0])
 	}
-	if found, err := c.Selections(t.Context(), "street"); err != nil || found["coreset"].ID != sel.ID || len(found["coreset"].Picks) != 30 {
-		t.Errorf("on the topic: %+v, %v", found["coreset"], err)
+	if found, err := c.Selections(t.Context(), "street"); err != nil || found["picked"].ID != sel.ID || len(found["picked"].Picks) != 30 {
+		t.Errorf("on the topic: %+v, %v", found["picked"], err)
 	}
 
 	other := decode[wire.Picked](t, i, append(args, "--seed", "1", "--dry-run")...)
@@ -185,7 +185,7 @@ func TestPick(t *testing.T) {
 
 // manyPicks writes more than the topic takes: they go to the blob store.
 func manyPicks(t *testing.T, s *instance, c *wire.Connections) {
-	sel := schemas.Selection{ID: "large/coreset/all", Dataset: "large", Kind: "coreset", Method: "random", At: time.Now().UTC().Truncate(time.Microsecond)}
+	sel := schemas.Selection{ID: "large/picked/all", Dataset: "large", Kind: "picked", Method: "random", At: time.Now().UTC().Truncate(time.Microsecond)}
 	for i := range 50_000 {
 		id := schemas.NewSampleID("large", fmt.Sprint(i), schemas.Hash{})
 		sel.Picks = append(sel.Picks, schemas.Pick{SampleID: id, Score: 1, Weight: 1, Reason: "one of fifty thousand"})
@@ -197,7 +197,7 @@ func manyPicks(t *testing.T, s *instance, c *wire.Connections) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	on := found["coreset"]
+	on := found["picked"]
 	if on.ID != sel.ID || on.Blob == nil || len(on.Picks) != 0 {
 		t.Fatalf("on the topic: selection %s with %d picks and blob %v", on.ID, len(on.Picks), on.Blob)
 	}

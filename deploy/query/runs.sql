@@ -1,6 +1,6 @@
 -- The training runs of a dataset, the newest first.
 -- dataset: dataset
-SELECT run_id, max(attempt) AS attempt, any(l.model) AS model, uniq(sample_id, object_id) AS objects, max(epoch) + 1 AS epochs, count() AS rows, any(r.finished) AS finished
+SELECT run_id, max(attempt) AS attempt, any(l.model) AS model, uniq(sample_id, object_id) AS objects, max(epoch) + 1 AS epochs, uniq(sample_id, object_id, epoch) AS presentations, any(r.finished) AS finished
 FROM losses AS l
 LEFT JOIN (SELECT run_id, finished FROM runs FINAL) AS r ON r.run_id = l.run_id
 WHERE l.dataset = {dataset:String}

@@ -3,11 +3,11 @@ package wire
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"reflect"
 
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/config"
@@ -32,17 +32,25 @@ func (m *model) Model() schemas.Model {
 // Close frees the session.
 func (m *model) Close() error { return m.session.Close() }
 
-// OpenModel makes a detector of an ONNX file, as its entry describes it: by id, classes and decode spec, where it has none by what
-// the file says of itself. A file that the
-// runtime cannot load, or that has no decoder, is a schemas.Fault, and so is a layer for embeddings that it does not have. What
+// override is a decode spec with each part that by says in place of its own.
+func override(spec, by schemas.Decode) (schemas.Decode, error) {
+	said, err := json.Marshal(by) // parts that are not said are left out
+	if err == nil {
+		err = json.Unmarshal(said, &spec)
+	}
+	return spec, err
+}
+
+// OpenModel makes a detector of an ONNX file, as its entry describes it: by id, classes and decode spec, and for what that leaves
+// out by what the file says of itself. A file that the runtime cannot load, or that has no decoder, is a schemas.Fault, and so is a layer for embeddings that it does not have. What
 // may work later is none: a runtime whose library is missing, or too little memory.
 func OpenModel(data []byte, entry schemas.Model, cfg config.Config, log *slog.Logger) (prelabel.Loaded, error) {
 	within, err := config.ModelMetadata(data)
 	if err != nil {
 		return nil, schemas.NewFault("corrupt", err)
 	}
-	if reflect.DeepEqual(entry.Decode, schemas.Decode{}) {
-		entry.Decode = within.Decode
+	if entry.Decode, err = override(within.Decode, entry.Decode); err != nil {
+		return nil, err
 	}
 	runtime, err := onnx.Open()
 	if err != nil {

@@ -430,3 +430,15 @@ func TestCanary(t *testing.T) {
 		t.Errorf("nothing is said of the configuration's model:\n%s", b.log)
 	}
 }
+
+// What an entry says of decoding replaces that part of what the file says, and no other.
+func TestOverride(t *testing.T) {
+	pad := uint8(7)
+	within := schemas.Decode{Activation: schemas.ActivationSoftmax, Input: schemas.DecodeInput{Resize: schemas.ResizeArea, Mean: []float32{1, 2, 3}, Std: []float32{4, 5, 6}}}
+	got, err := override(within, schemas.Decode{Activation: schemas.ActivationNone, Input: schemas.DecodeInput{Pad: &pad}})
+	want := within
+	want.Activation, want.Input.Pad = schemas.ActivationNone, &pad
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+}

@@ -14,7 +14,7 @@ import (
 
 // Kinds of selections that picking makes.
 const (
-	kindCoreset   = "coreset"
+	kindPicked    = "picked" // coreset is what the rules of a dataset pick
 	kindUnlabeled = "unlabeled"
 )
 
@@ -75,7 +75,7 @@ func (c *Connections) Pick(ctx context.Context, q PickQuery, dry bool, show func
 	if err != nil {
 		return Picked{}, fmt.Errorf("pick from %s: %w", q.Dataset, err)
 	}
-	kind := kindCoreset
+	kind := kindPicked
 	if q.Unlabeled {
 		kind = kindUnlabeled
 	}

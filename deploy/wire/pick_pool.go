@@ -351,7 +351,7 @@ func (p *pool) cover(covered [][]float32) error {
 }
 
 // lowIsHard are the scores by which the lower is the harder. Of all others it is the higher.
-var lowIsHard = []string{"aum", "confidence", "correctness"}
+var lowIsHard = []string{"aum", "confidence", "correctness", "trend_p", "trend_q", "unforgettable"}
 
 // score reads a run's scores, turned so that the higher is the harder.
 func (c *Connections) score(ctx context.Context, q *PickQuery, p *pool) error {
