@@ -322,6 +322,36 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+// decisions compiles decisions that must be right.
+func decisions(t *testing.T, list ...schemas.Decision) *decide.Set {
+	t.Helper()
+	set, err := decide.Compile("d", list, func(path, format string, args ...any) { t.Fatalf(path+": "+format, args...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// TestStatesAreOfThisClock: the state that is written last wins, whatever the trainer's clock says of the run's end.
+func TestStatesAreOfThisClock(t *testing.T) {
+	store := &memory{set: decisions(t, schemas.Decision{Name: "useless", Action: schemas.ActionRemove, When: "aum < 0.0"})}
+	began := time.Now()
+	end := endRecord(t, 1, schemas.Run{RunID: "r", Dataset: "d", Finished: time.Unix(9, 0)})
+	emits, err := step(t, store).HandleBatch(t.Context(), []schemas.Record{lossRecord(t, 0, "r", 1, -1), end})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range store.states {
+		if state.At.Before(began) {
+			t.Errorf("the state is of %s, want now", state.At)
+		}
+	}
+	var sel schemas.Selection
+	if err := json.Unmarshal(emits[1].Record.Value, &sel); err != nil || !sel.At.Equal(time.Unix(9, 0)) || len(store.states) != 1 {
+		t.Errorf("%d states, the selection is of %s (%v), want the end of the run", len(store.states), sel.At, err)
+	}
+}
+
 // TestLargeSelections go out with their picks in the blob store.
 func TestLargeSelections(t *testing.T) {
 	set, err := decide.Compile("d", []schemas.Decision{{Name: "all", Action: schemas.ActionCoreset, When: "true", Message: strings.Repeat("x", 300)}},

@@ -62,7 +62,7 @@ func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set 
 		if !v.Changed || dry {
 			return nil
 		}
-		v.State.At = of.At
+		v.State.At = time.Now().UTC() // of.At may be the trainer's clock
 		if changed = append(changed, v.State); len(changed) == statesPerPut {
 			return put()
 		}
