@@ -194,7 +194,10 @@ func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, er
 		return nil, fmt.Errorf("analysis: run %s: %w", run.RunID, err)
 	}
 	if _, err := s.store.FoldLosses(ctx); err != nil { // whoever sees the selection finds the scores
-		return nil, fmt.Errorf("analysis: scores of run %s: %w", run.RunID, err)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("analysis: scores of run %s: %w", run.RunID, err)
+		}
+		s.log.Warn("a run ends before its scores, which are tried again", "step", "analysis", "run", run.RunID, "error", err)
 	}
 	picks, err := doubt.Pick(s.cfg.Doubt, s.store.Curves(ctx, run.RunID))
 	if err != nil {
@@ -219,10 +222,16 @@ func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, er
 	if err != nil {
 		return nil, fmt.Errorf("analysis: %w", err)
 	}
-	emits, err := s.decide(ctx, run, run.Finished, s.open[run.RunID] == nil || s.open[run.RunID].decided.IsZero())
+	now := time.Now().UTC()
+	o := s.open[run.RunID]
+	if o == nil {
+		o = &open{first: now}
+		s.open[run.RunID] = o
+	}
+	o.run, o.ended = run, true
+	emits, err := s.settle(ctx, o, now)
 	if err != nil {
 		return nil, err
 	}
-	delete(s.open, run.RunID)
 	return append([]schemas.Emit{doubts}, emits...), nil
 }

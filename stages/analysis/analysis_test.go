@@ -33,6 +33,8 @@ type memory struct {
 	set        *decide.Set
 	states     map[string]schemas.DecisionState
 	blobs      map[string][]byte
+	unscored   map[string]error // by run: why its scores cannot be read
+	unfolded   error
 }
 
 func (m *memory) Decisions(string) (*decide.Set, string) { return m.set, "d@1" }
@@ -45,6 +47,10 @@ func (m *memory) Put(_ context.Context, key string, data []byte) error {
 // Scored has the mean margin alone, as aum.
 func (m *memory) Scored(ctx context.Context, _, runID string) iter.Seq2[schemas.Scored, error] {
 	return func(yield func(schemas.Scored, error) bool) {
+		if err := m.unscored[runID]; err != nil {
+			yield(schemas.Scored{}, err)
+			return
+		}
 		for c, err := range m.Curves(ctx, runID) {
 			s := schemas.Scored{Dataset: "d", SampleID: c.SampleID, ObjectID: c.ObjectID, Seen: uint32(c.Len()), Epochs: c.Epochs[c.Len()-1] + 1}
 			for _, column := range schemas.ScoreColumns() {
@@ -132,7 +138,7 @@ func (m *memory) InsertLosses(_ context.Context, token string, rows *schemas.Los
 func (m *memory) FoldLosses(context.Context) (uint64, error) {
 	n := uint64(m.rows.Len()) - m.folded
 	m.folded += n
-	return n, m.down
+	return n, errors.Join(m.down, m.unfolded)
 }
 
 func (m *memory) PutRun(_ context.Context, run schemas.Run) error {
@@ -349,6 +355,41 @@ func TestStatesAreOfThisClock(t *testing.T) {
 	var sel schemas.Selection
 	if err := json.Unmarshal(emits[1].Record.Value, &sel); err != nil || !sel.At.Equal(time.Unix(9, 0)) || len(store.states) != 1 {
 		t.Errorf("%d states, the selection is of %s (%v), want the end of the run", len(store.states), sel.At, err)
+	}
+}
+
+// TestOneRunStopsNoOther: one that cannot be decided about is tried again, and the others go on.
+func TestOneRunStopsNoOther(t *testing.T) {
+	broken := errors.New("memory limit exceeded")
+	store := &memory{set: decisions(t, schemas.Decision{Name: "useless", Action: schemas.ActionRemove, When: "aum < 0.0"}), unscored: map[string]error{"bad": broken}}
+	s := step(t, store)
+	s.cfg.DecideEvery = 0
+	handle := func(want map[string][]byte, records ...schemas.Record) {
+		t.Helper()
+		emits, err := s.HandleBatch(t.Context(), records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, selected(t, emits)); d != "" {
+			t.Errorf("-want +got\n%s", d)
+		}
+	}
+	end := endRecord(t, 2, schemas.Run{RunID: "bad", Dataset: "d", Finished: time.Unix(9, 0)})
+	handle(map[string][]byte{"remove": {2}}, lossRecord(t, 0, "bad", 1, -1), lossRecord(t, 1, "good", 2, -1))
+	handle(map[string][]byte{"doubtful": {}}, end)
+	store.unscored = nil
+	store.unfolded = broken
+	handle(map[string][]byte{"doubtful": {}}, endRecord(t, 3, schemas.Run{RunID: "good", Dataset: "d"}))
+	store.unfolded = nil
+	handle(map[string][]byte{"remove": {1, 2}}, lossRecord(t, 4, "good", 2, -1))
+	if len(s.open) != 0 {
+		t.Errorf("%d runs are open, want none: both have ended", len(s.open))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	store.unscored = map[string]error{"good": ctx.Err()}
+	if _, err := s.HandleBatch(ctx, []schemas.Record{lossRecord(t, 5, "good", 2, -1)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"gleaner/schemas"
@@ -94,36 +96,62 @@ func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set 
 	return emits, sum, nil
 }
 
-// open is a run whose rows this process has seen and whose end it has not.
+// open is a run whose rows this process has seen and about whose end it has not decided.
 type open struct {
-	dataset string
-	first   time.Time // when this process first saw rows of it
-	decided time.Time // when it last decided about it; zero: never
+	run     schemas.Run // what is known of it
+	ended   bool
+	first   time.Time // when this process first saw it
+	tried   time.Time // when it last tried to decide about it; zero: never
+	decided bool      // it has done so
 }
 
-// follow decides about the runs of some rows whose time has come, and notes those that are new.
+// follow decides about the runs of some rows whose time has come, and notes those that are new. Runs that could not be decided
+// about at their end are tried again. It fails with ctx alone.
 func (s *Step) follow(ctx context.Context, rows *schemas.Losses) ([]schemas.Emit, error) {
 	now := time.Now().UTC()
-	var emits []schemas.Emit
+	due := map[string]bool{}
 	for i, id := range rows.RunID {
 		if i > 0 && id == rows.RunID[i-1] {
 			continue
 		}
-		r := s.open[id]
-		if r == nil {
-			r = &open{dataset: rows.Dataset[i], first: now}
-			s.open[id] = r
+		if s.open[id] == nil {
+			s.open[id] = &open{run: schemas.Run{RunID: id, Dataset: rows.Dataset[i], Started: now}, first: now}
 		}
-		if now.Sub(later(r.first, r.decided)) < s.cfg.DecideEvery {
+		due[id] = true
+	}
+	var emits []schemas.Emit
+	for _, id := range slices.Sorted(maps.Keys(s.open)) {
+		r := s.open[id]
+		if !due[id] && !r.ended || now.Sub(later(r.first, r.tried)) < s.cfg.DecideEvery {
 			continue
 		}
-		out, err := s.decide(ctx, schemas.Run{RunID: id, Dataset: r.dataset, Started: r.first}, now, r.decided.IsZero())
+		out, err := s.settle(ctx, r, now)
 		if err != nil {
 			return nil, err
 		}
-		r.decided = now
 		emits = append(emits, out...)
 	}
+	return emits, nil
+}
+
+// settle decides about an open run. One that cannot be decided about stays open, and stops nobody else: the error is the context's.
+func (s *Step) settle(ctx context.Context, r *open, now time.Time) ([]schemas.Emit, error) {
+	at := now
+	if r.ended {
+		at = r.run.Finished
+	}
+	emits, err := s.decide(ctx, r.run, at, !r.decided)
+	r.tried = now
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil, err
+	case err != nil:
+		s.log.Warn("a run cannot be decided about, and is tried again when losses come", "step", "analysis", "run", r.run.RunID, "ended", r.ended, "error", err)
+		return nil, nil
+	case r.ended:
+		delete(s.open, r.run.RunID)
+	}
+	r.decided = true
 	return emits, nil
 }
 
