@@ -133,12 +133,12 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 		}
 		s.arrived(arrivals, reached)
 	}
-	emits, err := s.follow(ctx, &rows)
-	if err != nil {
+	if err := s.follow(ctx, &rows); err != nil {
 		return nil, err
 	}
+	var emits []schemas.Emit
 	for _, i := range finished {
-		out, err := s.finish(ctx, records[i])
+		doubts, err := s.finish(ctx, records[i])
 		if err != nil {
 			if _, final := schemas.AsFault(err); !final {
 				return nil, err
@@ -146,7 +146,10 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 			failed[i] = err
 			continue
 		}
-		emits = append(emits, out...)
+		emits = append(emits, doubts)
+	}
+	if len(failed) < len(records) { // nobody writes what comes with failures alone
+		emits = append(emits, s.tell()...)
 	}
 	if len(failed) > 0 {
 		return emits, &schemas.WriteError{Failed: failed}
@@ -181,27 +184,27 @@ func (s *Step) dropErased(ctx context.Context, rows *schemas.Losses) error {
 }
 
 // finish records the run and emits the labels it doubts. The selection's id and time come from the run, so that a
-// redelivered end of a run emits the same selection.
-func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, error) {
+// redelivered end of a run emits the same selection. What is decided at the end waits for the batch to be done.
+func (s *Step) finish(ctx context.Context, r schemas.Record) (doubts schemas.Emit, err error) {
 	var run schemas.Run
 	if err := json.Unmarshal(r.Value, &run); err != nil {
-		return nil, schemas.NewFault("undecodable", fmt.Errorf("analysis: end of a run: %w", err))
+		return doubts, schemas.NewFault("undecodable", fmt.Errorf("analysis: end of a run: %w", err))
 	}
 	if run.RunID == "" || run.Dataset == "" {
-		return nil, schemas.NewFault("undecodable", errors.New("analysis: end of a run: run_id and dataset must be set"))
+		return doubts, schemas.NewFault("undecodable", errors.New("analysis: end of a run: run_id and dataset must be set"))
 	}
 	if err := s.store.PutRun(ctx, run); err != nil {
-		return nil, fmt.Errorf("analysis: run %s: %w", run.RunID, err)
+		return doubts, fmt.Errorf("analysis: run %s: %w", run.RunID, err)
 	}
 	if _, err := s.store.FoldLosses(ctx); err != nil { // whoever sees the selection finds the scores
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("analysis: scores of run %s: %w", run.RunID, err)
+			return doubts, fmt.Errorf("analysis: scores of run %s: %w", run.RunID, err)
 		}
 		s.log.Warn("a run ends before its scores, which are tried again", "step", "analysis", "run", run.RunID, "error", err)
 	}
 	picks, err := doubt.Pick(s.cfg.Doubt, s.store.Curves(ctx, run.RunID))
 	if err != nil {
-		return nil, fmt.Errorf("analysis: curves of run %s: %w", run.RunID, err)
+		return doubts, fmt.Errorf("analysis: curves of run %s: %w", run.RunID, err)
 	}
 	selection := schemas.Selection{
 		ID:             strings.Join([]string{run.Dataset, "doubtful", run.RunID, fmt.Sprint(run.Attempt)}, "/"),
@@ -216,11 +219,11 @@ func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, er
 		Picks:          picks,
 	}
 	if err := s.store.PutSelection(ctx, selection); err != nil {
-		return nil, fmt.Errorf("analysis: selection of run %s: %w", run.RunID, err)
+		return doubts, fmt.Errorf("analysis: selection of run %s: %w", run.RunID, err)
 	}
-	doubts, err := stages.EmitSelection(ctx, s.blobs, selection)
+	doubts, err = stages.EmitSelection(ctx, s.blobs, selection)
 	if err != nil {
-		return nil, fmt.Errorf("analysis: %w", err)
+		return doubts, fmt.Errorf("analysis: %w", err)
 	}
 	now := time.Now().UTC()
 	o := s.open[run.RunID]
@@ -228,10 +231,9 @@ func (s *Step) finish(ctx context.Context, r schemas.Record) ([]schemas.Emit, er
 		o = &open{first: now}
 		s.open[run.RunID] = o
 	}
-	o.run, o.ended = run, true
-	emits, err := s.settle(ctx, o, now)
-	if err != nil {
-		return nil, err
+	if o.closed && o.run.Attempt >= run.Attempt {
+		return doubts, nil // by a try of this batch
 	}
-	return append([]schemas.Emit{doubts}, emits...), nil
+	o.run, o.ended = run, true
+	return doubts, s.settle(ctx, o, now)
 }

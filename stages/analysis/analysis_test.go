@@ -33,8 +33,10 @@ type memory struct {
 	set        *decide.Set
 	states     map[string]schemas.DecisionState
 	blobs      map[string][]byte
+	fullAfter  int              // states that are put before the store fails; 0: any number
 	unscored   map[string]error // by run: why its scores cannot be read
 	unfolded   error
+	unselected error // why the next selections of doubts cannot be stored
 }
 
 func (m *memory) Decisions(string) (*decide.Set, string) { return m.set, "d@1" }
@@ -83,6 +85,9 @@ func (m *memory) PutDecisionStates(_ context.Context, states []schemas.DecisionS
 	}
 	for _, s := range states {
 		m.states[s.SampleID.String()+s.ObjectID+s.Decision] = s
+		if len(m.states) == m.fullAfter {
+			return errors.New("disk full")
+		}
 	}
 	return nil
 }
@@ -147,6 +152,9 @@ func (m *memory) PutRun(_ context.Context, run schemas.Run) error {
 }
 
 func (m *memory) PutSelection(_ context.Context, s schemas.Selection) error {
+	if s.Kind == "doubtful" && m.unselected != nil {
+		return m.unselected
+	}
 	m.selections = append(m.selections, s)
 	return nil
 }
@@ -391,6 +399,46 @@ func TestOneRunStopsNoOther(t *testing.T) {
 	if _, err := s.HandleBatch(ctx, []schemas.Record{lossRecord(t, 5, "good", 2, -1)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
+}
+
+// TestDecisionsOfARetriedBatchAreTold: states were stored by the try that failed, and what follows from them still goes out, once.
+func TestDecisionsOfARetriedBatchAreTold(t *testing.T) {
+	store := &memory{set: decisions(t, schemas.Decision{Name: "wrong", Action: schemas.ActionReview, When: "aum < 0.0"})}
+	s := step(t, store)
+	s.cfg.DecideEvery = 0
+	handle := func(records ...schemas.Record) map[string][]byte {
+		t.Helper()
+		emits, err := s.HandleBatch(t.Context(), records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return selected(t, emits)
+	}
+	want := func(when string, got, want map[string][]byte) {
+		t.Helper()
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: -want +got\n%s", when, d)
+		}
+	}
+	want("first", handle(lossRecord(t, 0, "r", 1, -1)), map[string][]byte{"review": {1}})
+	for i, run := range []string{"other", "r"} { // the end of another run fails, then its own
+		batch := []schemas.Record{lossRecord(t, int64(i+1), "r", run[0], -1), endRecord(t, 9, schemas.Run{RunID: run, Dataset: "d"})}
+		store.unselected = errors.New("connection refused")
+		for range 3 {
+			if _, err := s.HandleBatch(t.Context(), batch); err == nil {
+				t.Fatal("the batch is done without its selection")
+			}
+		}
+		store.unselected = nil
+		want(run, handle(batch[0]), map[string][]byte{"review": {run[0]}}) // one by one, as after a panic
+		want(run, handle(batch...), map[string][]byte{"doubtful": {}})
+	}
+	// What is in the store before it fails is told, too.
+	store.fullAfter = 4
+	want("disk full", handle(lossRecord(t, 5, "s", 7, -1)), map[string][]byte{})
+	store.fullAfter = 0
+	want("disk free", handle(lossRecord(t, 6, "s", 8, -1)), map[string][]byte{"review": {7, 8}})
+	want("quiet", handle(lossRecord(t, 7, "s", 8, -1)), map[string][]byte{})
 }
 
 // TestLargeSelections go out with their picks in the blob store.

@@ -96,18 +96,20 @@ func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set 
 	return emits, sum, nil
 }
 
-// open is a run whose rows this process has seen and about whose end it has not decided.
+// open is a run whose rows this process has seen and whose end it has not dealt with.
 type open struct {
-	run     schemas.Run // what is known of it
-	ended   bool
-	first   time.Time // when this process first saw it
-	tried   time.Time // when it last tried to decide about it; zero: never
-	decided bool      // it has done so
+	run    schemas.Run // what is known of it
+	ended  bool
+	closed bool           // ended, and decided about since
+	first  time.Time      // when this process first saw it
+	tried  time.Time      // when it last tried to decide about it; zero: never
+	whole  bool           // the last try succeeded: what it put into states was said, or is in untold
+	untold []schemas.Emit // what goes out with the next batch that is done: states are stored, so another evaluation would not say it
 }
 
 // follow decides about the runs of some rows whose time has come, and notes those that are new. Runs that could not be decided
 // about at their end are tried again. It fails with ctx alone.
-func (s *Step) follow(ctx context.Context, rows *schemas.Losses) ([]schemas.Emit, error) {
+func (s *Step) follow(ctx context.Context, rows *schemas.Losses) error {
 	now := time.Now().UTC()
 	due := map[string]bool{}
 	for i, id := range rows.RunID {
@@ -119,40 +121,49 @@ func (s *Step) follow(ctx context.Context, rows *schemas.Losses) ([]schemas.Emit
 		}
 		due[id] = true
 	}
-	var emits []schemas.Emit
 	for _, id := range slices.Sorted(maps.Keys(s.open)) {
 		r := s.open[id]
-		if !due[id] && !r.ended || now.Sub(later(r.first, r.tried)) < s.cfg.DecideEvery {
+		if !due[id] && !r.ended || r.closed || len(r.untold) > 0 || now.Sub(later(r.first, r.tried)) < s.cfg.DecideEvery {
 			continue
 		}
-		out, err := s.settle(ctx, r, now)
-		if err != nil {
-			return nil, err
+		if err := s.settle(ctx, r, now); err != nil {
+			return err
 		}
-		emits = append(emits, out...)
 	}
-	return emits, nil
+	return nil
 }
 
 // settle decides about an open run. One that cannot be decided about stays open, and stops nobody else: the error is the context's.
-func (s *Step) settle(ctx context.Context, r *open, now time.Time) ([]schemas.Emit, error) {
+func (s *Step) settle(ctx context.Context, r *open, now time.Time) error {
 	at := now
 	if r.ended {
 		at = r.run.Finished
 	}
-	emits, err := s.decide(ctx, r.run, at, !r.decided)
-	r.tried = now
-	switch {
-	case ctx.Err() != nil && err != nil:
-		return nil, err
-	case err != nil:
+	again := !r.whole
+	r.tried, r.whole = now, false
+	emits, err := s.decide(ctx, r.run, at, again)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
 		s.log.Warn("a run cannot be decided about, and is tried again when losses come", "step", "analysis", "run", r.run.RunID, "ended", r.ended, "error", err)
-		return nil, nil
-	case r.ended:
-		delete(s.open, r.run.RunID)
+		return nil
 	}
-	r.decided = true
-	return emits, nil
+	r.whole, r.closed, r.untold = true, r.ended, append(r.untold, emits...)
+	return nil
+}
+
+// tell takes what was decided and goes out with a batch that is done. From there on only the end of the process can lose it, and the
+// next one says it again.
+func (s *Step) tell() (emits []schemas.Emit) {
+	for _, id := range slices.Sorted(maps.Keys(s.open)) {
+		r := s.open[id]
+		emits = append(emits, r.untold...)
+		if r.untold = nil; r.closed {
+			delete(s.open, id)
+		}
+	}
+	return emits
 }
 
 func later(a, b time.Time) time.Time {
