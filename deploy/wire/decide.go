@@ -36,7 +36,14 @@ func (c *Connections) Decide(ctx context.Context, dataset, runID string, try *ru
 		}
 		d.Rules = entry.ID
 	}
-	if set == nil || set.Decisions().Empty() {
+	held := false // by decisions that the rules no longer have
+	if set != nil && set.Decisions().Empty() {
+		var err error
+		if held, err = analysis.InForce(ctx, c.DB, dataset); err != nil {
+			return d, err
+		}
+	}
+	if set == nil || set.Decisions().Empty() && !held {
 		return d, fmt.Errorf("the rules of dataset %s have no decisions: write some (gleaner dataset apply --help says how) and apply them", dataset)
 	}
 	run, finished, err := c.DB.Run(ctx, dataset, runID)

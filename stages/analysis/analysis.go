@@ -76,6 +76,7 @@ type Step struct {
 	log       *slog.Logger
 
 	open     map[string]*open    // by run
+	lifted   map[string]string   // by dataset: the rules without decisions under which nothing is in force
 	progress map[string]progress // by run; of HandleBatch alone
 	tally
 }
@@ -85,7 +86,7 @@ func New(cfg Config, store Store, blobs Blobs, decisions Decisions, log *slog.Lo
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Step{cfg: cfg, store: store, blobs: blobs, decisions: decisions, log: log, open: map[string]*open{}, progress: map[string]progress{}}, nil
+	return &Step{cfg: cfg, store: store, blobs: blobs, decisions: decisions, log: log, open: map[string]*open{}, lifted: map[string]string{}, progress: map[string]progress{}}, nil
 }
 
 // HandleBatch stores the rows of all records in one insert, but those of erased samples, then ends the runs that say they are

@@ -31,6 +31,7 @@ type memory struct {
 	arrivals   map[string][]schemas.LossArrival
 	folded     uint64
 	set        *decide.Set
+	edit       string // ends the id of the rules
 	states     map[string]schemas.DecisionState
 	blobs      map[string][]byte
 	fullAfter  int              // states that are put before the store fails; 0: any number
@@ -39,7 +40,7 @@ type memory struct {
 	unselected error // why the next selections of doubts cannot be stored
 }
 
-func (m *memory) Decisions(string) (*decide.Set, string) { return m.set, "d@1" }
+func (m *memory) Decisions(string) (*decide.Set, string) { return m.set, "d@1" + m.edit }
 
 func (m *memory) Put(_ context.Context, key string, data []byte) error {
 	m.blobs[key] = data
@@ -439,6 +440,40 @@ func TestDecisionsOfARetriedBatchAreTold(t *testing.T) {
 	store.fullAfter = 0
 	want("disk free", handle(lossRecord(t, 6, "s", 8, -1)), map[string][]byte{"review": {7, 8}})
 	want("quiet", handle(lossRecord(t, 7, "s", 8, -1)), map[string][]byte{})
+}
+
+// TestRulesWithoutDecisionsLift: what was in force is lifted when the last decision is gone from the rules, and said once. Rules that
+// are not known lift nothing.
+func TestRulesWithoutDecisionsLift(t *testing.T) {
+	some := decisions(t, schemas.Decision{Name: "useless", Action: schemas.ActionRemove, When: "aum < 0.0"})
+	store := &memory{}
+	s := step(t, store)
+	s.cfg.DecideEvery = 0
+	for i, c := range []struct {
+		set    *decide.Set
+		want   map[string][]byte
+		active bool
+	}{
+		{decisions(t), map[string][]byte{}, false},
+		{some, map[string][]byte{"remove": {1}}, true},
+		{nil, map[string][]byte{}, true},
+		{decisions(t), map[string][]byte{"remove": {}}, false},
+		{decisions(t), map[string][]byte{}, false},
+		{some, map[string][]byte{"remove": {1}}, true},
+		{decisions(t), map[string][]byte{"remove": {}}, false},
+	} {
+		store.set, store.edit = c.set, strings.Repeat("x", i)
+		emits, err := s.HandleBatch(t.Context(), []schemas.Record{lossRecord(t, int64(i), "r", 1, -1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(c.want, selected(t, emits)); d != "" {
+			t.Errorf("step %d: -want +got\n%s", i, d)
+		}
+		if active, err := InForce(t.Context(), store, "d"); err != nil || active != c.active {
+			t.Errorf("step %d: in force %v (%v), want %v", i, active, err, c.active)
+		}
+	}
 }
 
 // TestLargeSelections go out with their picks in the blob store.

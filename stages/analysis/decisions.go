@@ -96,6 +96,16 @@ func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set 
 	return emits, sum, nil
 }
 
+// InForce tells whether a dataset's decisions hold anything, be they of rules that it no longer has.
+func InForce(ctx context.Context, store DecisionStore, dataset string) (bool, error) {
+	for state, err := range store.DecisionStates(ctx, dataset) {
+		if err != nil || state.Active {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // open is a run whose rows this process has seen and whose end it has not dealt with.
 type open struct {
 	run    schemas.Run // what is known of it
@@ -173,11 +183,24 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// decide decides about a run, if the rules of its dataset have decisions.
+// decide decides about a run, if the rules of its dataset have decisions, or had some that hold something yet.
 func (s *Step) decide(ctx context.Context, run schemas.Run, at time.Time, again bool) ([]schemas.Emit, error) {
 	set, id := s.decisions.Decisions(run.Dataset)
-	if set.Empty() {
+	if set == nil {
 		return nil, nil
+	}
+	if set.Empty() {
+		if s.lifted[run.Dataset] == id {
+			return nil, nil
+		}
+		held, err := InForce(ctx, s.store, run.Dataset)
+		if err != nil {
+			return nil, fmt.Errorf("analysis: decisions of dataset %s: %w", run.Dataset, err)
+		}
+		if !held {
+			s.lifted[run.Dataset] = id
+			return nil, nil
+		}
 	}
 	emits, sum, err := Decide(ctx, s.store, s.blobs, set, decide.Evaluated{Run: run, Rules: id, At: at, Again: again}, false, nil)
 	if err != nil {
