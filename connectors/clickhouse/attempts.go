@@ -16,6 +16,19 @@ func (db *DB) LastAttempt(ctx context.Context, runID string) (uint32, error) {
 	return last, err
 }
 
+// AttemptsOn returns the datasets that the losses of a run are of, each with the highest attempt whose losses have arrived.
+func (db *DB) AttemptsOn(ctx context.Context, runID string) (map[string]uint32, error) {
+	attempts := map[string]uint32{}
+	err := db.rows(ctx, "datasets of run "+runID, func() { clear(attempts) }, func(rows driver.Rows) error {
+		var dataset string
+		var last uint32
+		err := rows.Scan(&dataset, &last)
+		attempts[dataset] = last
+		return err
+	}, "SELECT dataset, max(attempt) FROM losses WHERE run_id = ? GROUP BY dataset", runID)
+	return attempts, err
+}
+
 // LastRunOn returns the run on a dataset version that has said last that it is over, by its id, attempt, model and dataset; false where
 // none has.
 func (db *DB) LastRunOn(ctx context.Context, datasetVersion string) (r schemas.Run, ok bool, err error) {

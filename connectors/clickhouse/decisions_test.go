@@ -103,6 +103,24 @@ func TestScored(t *testing.T) {
 	}
 }
 
+// TestAttemptsOn: a run's datasets are those of its rows.
+func TestAttemptsOn(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		for _, r := range []schemas.LossRow{{RunID: "r", Attempt: 1, Dataset: "roads"}, {RunID: "r", Attempt: 2, Dataset: "roads"}, {RunID: "r", Attempt: 1, Dataset: "fields"}, {RunID: "q", Attempt: 9, Dataset: "sea"}} {
+			r.SampleID = sampleID(1)
+			l.Append(r)
+		}
+	})
+	got, err := db.AttemptsOn(t.Context(), "r")
+	if d := cmp.Diff(map[string]uint32{"roads": 2, "fields": 1}, got); err != nil || d != "" {
+		t.Errorf("%v: -want +got\n%s", err, d)
+	}
+	if got, err := db.AttemptsOn(t.Context(), "none"); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v of a run without losses", got, err)
+	}
+}
+
 // TestQuery: answers come with their types, by parameters, and nothing can be changed.
 func TestQuery(t *testing.T) {
 	db := open(t)

@@ -3,6 +3,9 @@ package wire
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"gleaner/schemas"
@@ -54,10 +57,11 @@ func (c *Connections) Decide(ctx context.Context, dataset, runID string, try *ru
 		if runID == "" {
 			return d, fmt.Errorf("no run of dataset %s has finished: name one that goes on by --run", dataset)
 		}
-		attempt, err := c.DB.LastAttempt(ctx, runID)
-		if err == nil && attempt == 0 {
-			err = fmt.Errorf("run %s of dataset %s has no losses", runID, dataset)
+		attempts, err := c.DB.AttemptsOn(ctx, runID)
+		if err != nil {
+			return d, err
 		}
+		attempt, err := attemptOf(attempts, runID, dataset)
 		if err != nil {
 			return d, err
 		}
@@ -77,4 +81,21 @@ func (c *Connections) Decide(ctx context.Context, dataset, runID string, try *ru
 		records[i] = e.Record
 	}
 	return d, sink.Write(ctx, records)
+}
+
+// attemptOf returns the last attempt of a run that goes on, out of those on each dataset that its losses are of. Samples of other
+// datasets are none that the decisions of this one may be about.
+func attemptOf(attempts map[string]uint32, runID, dataset string) (uint32, error) {
+	attempt, ok := attempts[dataset]
+	if ok && len(attempts) == 1 {
+		return attempt, nil
+	}
+	others := slices.Sorted(maps.Keys(attempts))
+	switch {
+	case len(others) == 0:
+		return 0, fmt.Errorf("run %s of dataset %s has no losses", runID, dataset)
+	case !ok:
+		return 0, fmt.Errorf("run %s is none of dataset %s: its losses are of %s", runID, dataset, strings.Join(others, ", "))
+	}
+	return 0, fmt.Errorf("run %s has losses of several datasets (%s): decisions are about those of one", runID, strings.Join(others, ", "))
 }
