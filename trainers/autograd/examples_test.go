@@ -95,7 +95,7 @@ var examples = map[string]func(r *rand.Rand) example{
 		}
 		return example{operator: "LayerNormalization", attributes: []*onnxpb.AttributeProto{floatAttr("epsilon", 1e-2), intAttr("axis", axis)}, inputs: []operand{{dims: d}, {dims: tail}, {dims: tail}}}
 	},
-	"MaxPool": func(r *rand.Rand) example { return tiled(r, pool(r, "MaxPool", distinct)) },
+	"MaxPool": func(r *rand.Rand) example { return beyond(r, tiled(r, pool(r, "MaxPool", distinct))) },
 	"AveragePool": func(r *rand.Rand) example {
 		e := pool(r, "AveragePool", nil)
 		e.attributes = append(e.attributes, intAttr("count_include_pad", r.Int64N(2)))
@@ -349,6 +349,27 @@ func tiled(r *rand.Rand, e example) example {
 		e.attributes = []*onnxpb.AttributeProto{intsAttr("kernel_shape", k, 2), intsAttr("strides", k, 2)}
 		e.inputs[0].dims = []int64{2, 3, 2 * k, 6}
 		e.single = r.IntN(2) == 0 // another form of MaxPool's gradient
+	}
+	return e
+}
+
+// beyond makes, now and then, windows that do not overlap reach beyond the input, by pads or by ceil_mode.
+func beyond(r *rand.Rand, e example) example {
+	if r.IntN(3) > 0 {
+		return e
+	}
+	e.attributes = []*onnxpb.AttributeProto{intsAttr("kernel_shape", 2, 2), intsAttr("strides", 2, 2)}
+	e.inputs[0].dims = []int64{2, 3, 4, 5}
+	e.single = true
+	switch r.IntN(4) {
+	case 0:
+		e.attributes = append(e.attributes, intsAttr("pads", 1, 1, 1, 1))
+	case 1:
+		e.attributes = append(e.attributes, intAttr("ceil_mode", 1))
+	case 2:
+		e.attributes = append(e.attributes, intsAttr("pads", 0, 1, 0, 1), intAttr("ceil_mode", 1))
+	default:
+		e.attributes = append(e.attributes, textAttr("auto_pad", one(r, "SAME_UPPER", "SAME_LOWER")))
 	}
 	return e
 }

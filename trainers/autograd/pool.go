@@ -24,7 +24,7 @@ func (t *tape) pooled(n node) []value {
 func maxPoolGrad(t *tape, n node, dy []value) ([]value, error) {
 	x := n.in[0]
 	w := windowOf(n, n.ints("kernel_shape", 0, 0), x.dims[2:], n.out[0].dims[2:])
-	if w.apart() && x.kind == float32s { // no element is twice the maximum, so there is nothing to add up
+	if w.apart(x.dims[2:], n.out[0].dims[2:]) && x.kind == float32s { // no element is twice the maximum, so there is nothing to add up
 		return []value{t.op("MaxUnpool", x.kind, x.dims, []value{dy[0], t.pooled(n)[1], t.ints(x.dims...)}, intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...))}, nil
 	}
 	zeros := t.expand(t.floats(x.kind, []int64{1}, 0), x.size())
@@ -98,10 +98,10 @@ func (w window) counts(places, out []int64, pads bool) []float64 {
 	return count
 }
 
-// apart tells whether windows do not overlap.
-func (w window) apart() bool {
+// apart tells whether windows do not overlap and none reaches beyond places, which the runtime's MaxUnpool refuses.
+func (w window) apart(places, out []int64) bool {
 	for i, k := range w.kernel {
-		if k > w.strides[i] || w.dilations[i] != 1 {
+		if k > w.strides[i] || w.dilations[i] != 1 || w.before[i] != 0 || w.after[i] != 0 || (out[i]-1)*w.strides[i]+k > places[i] {
 			return false
 		}
 	}
