@@ -106,42 +106,83 @@ func OpenFile(path, runID string, fresh bool) (*File, error) {
 	}
 	f := &File{path: path, spool: spool}
 	if !fresh {
-		for table, err := range f.tables(math.MaxInt64) {
-			if err != nil || table.Len() > 0 && table.RunID[0] != runID {
-				break
-			}
-		}
+		err = f.find(runID)
 	}
-	if err := spool.Truncate(f.size); err != nil {
+	if err == nil {
+		err = spool.Truncate(f.size)
+	}
+	if err != nil {
 		return nil, errors.Join(err, spool.Close())
 	}
 	return f, nil
 }
 
-// tables yields those of the spool up to a size; f.size follows, up to the first that is not whole.
-func (f *File) tables(until int64) iter.Seq2[schemas.Losses, error] {
+// find sets the size to that of the whole tables of a run.
+func (f *File) find(runID string) error {
+	info, err := f.spool.Stat()
+	if err != nil {
+		return err
+	}
+	for value, err := range frames(f.spool, info.Size()) {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil
+		}
+		var table schemas.Losses
+		if err == nil {
+			table, err = schemas.DecodeLosses(value)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w; --resume=false begins anew", f.spool.Name(), err)
+		}
+		if table.Len() > 0 && table.RunID[0] != runID {
+			return nil
+		}
+		f.size += int64(lengthBytes + len(value))
+	}
+	return nil
+}
+
+// lengthBytes are those of the length before a table.
+const lengthBytes = 4
+
+// frames yields what follows each length in the first size bytes, and io.ErrUnexpectedEOF where the last is not whole. A length of zero
+// is none: blocks that were never written read as zeros.
+func frames(from io.ReaderAt, size int64) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		r := bufio.NewReader(io.NewSectionReader(from, 0, size))
+		for at := int64(0); at < size; {
+			var length [lengthBytes]byte
+			_, err := io.ReadFull(r, length[:])
+			n := int64(binary.BigEndian.Uint32(length[:]))
+			var value []byte
+			if err == nil {
+				value, err = io.ReadAll(io.LimitReader(r, n))
+			}
+			if err == io.EOF || err == nil && (n == 0 || int64(len(value)) < n) {
+				err = io.ErrUnexpectedEOF
+			}
+			if !yield(value, err) || err != nil {
+				return
+			}
+			at += int64(len(length)) + n
+		}
+	}
+}
+
+// tables yields all that were written; not to find one is an error.
+func (f *File) tables() iter.Seq2[schemas.Losses, error] {
 	return func(yield func(schemas.Losses, error) bool) {
-		r := bufio.NewReader(io.NewSectionReader(f.spool, 0, until))
-		at := int64(0)
-		for {
-			var length [4]byte
-			if _, err := io.ReadFull(r, length[:]); err != nil {
-				return
+		for value, err := range frames(f.spool, f.size) {
+			var table schemas.Losses
+			if err == nil {
+				table, err = schemas.DecodeLosses(value)
 			}
-			value, err := io.ReadAll(io.LimitReader(r, int64(binary.BigEndian.Uint32(length[:]))))
-			if err != nil || len(value) < int(binary.BigEndian.Uint32(length[:])) {
-				return
-			}
-			table, err := schemas.DecodeLosses(value)
 			if err != nil {
-				yield(table, fmt.Errorf("%s: %w", f.spool.Name(), err))
+				err = fmt.Errorf("%s: %w", f.spool.Name(), err)
+			}
+			if !yield(table, err) {
 				return
 			}
-			if !yield(table, nil) {
-				return
-			}
-			at += int64(len(length) + len(value))
-			f.size = max(f.size, at)
 		}
 	}
 }
@@ -168,7 +209,7 @@ func (f *File) Flush(context.Context) error { return f.spool.Sync() }
 // End makes the Parquet file, without the rows that later attempts supersede, and removes the spool.
 func (f *File) End(ctx context.Context, _ schemas.Run) error {
 	began := map[uint32]uint64{} // the first step of each attempt
-	for table, err := range f.tables(f.size) {
+	for table, err := range f.tables() {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
@@ -197,7 +238,7 @@ func (f *File) standing(began map[uint32]uint64) iter.Seq2[schemas.Losses, error
 		return end
 	}
 	return func(yield func(schemas.Losses, error) bool) {
-		for table, err := range f.tables(f.size) {
+		for table, err := range f.tables() {
 			var kept schemas.Losses
 			for i := range table.Len() {
 				if table.Step[i] < until(table.Attempt[i]) {

@@ -1,10 +1,13 @@
 package train
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"gleaner/connectors/formats/lossfile"
@@ -79,4 +82,66 @@ func TestFile(t *testing.T) {
 	if _, err := OpenFile(t.TempDir(), "r", true); err == nil {
 		t.Error("a folder was opened as a file")
 	}
+}
+
+// TestFileKeeps wants no row lost where the spool cannot be read: the error is told, and the spool stays.
+func TestFileKeeps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "losses.parquet")
+	f, err := OpenFile(path, "r", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(0) // of the first table
+	for i := range 3 {
+		if err := f.Write(t.Context(), rows("r", 1, 10*i, 10*i+10)); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			size = f.size
+		}
+	}
+	spool, err := os.ReadFile(path + ".part")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, err := range frames(failing(spool[:size+9]), f.size) {
+		if count++; count == 2 && !errors.Is(err, errDisk) {
+			t.Errorf("%v, want that the disk failed", err)
+		}
+	}
+	if err := f.spool.Truncate(f.size - 7); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.End(t.Context(), schemas.Run{}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v, want that the spool is cut off", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file of some of the rows: %v", err)
+	}
+	if err := f.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	copy(spool[size+lengthBytes:], "damaged")
+	if err := os.WriteFile(path+".part", spool, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenFile(path, "r", false); err == nil || !strings.Contains(err.Error(), "--resume=false") {
+		t.Errorf("%v, want that the spool is damaged", err)
+	}
+	if got, err := os.ReadFile(path + ".part"); err != nil || !bytes.Equal(got, spool) {
+		t.Errorf("the damaged spool has %d of %d bytes, %v", len(got), len(spool), err)
+	}
+}
+
+var errDisk = errors.New("the disk failed")
+
+// failing reads so many bytes, and then the disk fails.
+type failing []byte
+
+func (b failing) ReadAt(p []byte, at int64) (int, error) {
+	if at >= int64(len(b)) {
+		return 0, errDisk
+	}
+	return copy(p, b[at:]), nil
 }
