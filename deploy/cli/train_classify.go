@@ -207,10 +207,10 @@ func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config
 		b.Set(p.Step)
 	}
 	f.Epoch = func(e classify.Epoch) { b.Say(epochText(e, f.Config.Epochs)) }
-	result, err := train.Run(ctx, rt, data, f.Options, func(run schemas.Run, fresh bool) (train.Losses, error) {
+	result, err := train.Run(ctx, rt, data, f.Options, func(run schemas.Run, from train.Start) (train.Losses, error) {
 		switch {
 		case f.losses != "":
-			return train.OpenFile(f.losses, run.RunID, fresh)
+			return train.OpenFile(f.losses, run.RunID, from)
 		case conn != nil:
 			return conn.LossTopic(), nil
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"math"
 	"os"
@@ -94,19 +95,31 @@ type File struct {
 	size  int64
 }
 
-// OpenFile opens the spool of a run. One of an attempt before is gone on with, unless fresh or of another run; what it was killed in the
-// midst of goes.
-func OpenFile(path, runID string, fresh bool) (*File, error) {
+// OpenFile opens the spool of a run, anew or with the losses of the steps before from; what it was killed in the midst of goes. Without
+// these losses the run cannot be gone on with, unless it is over and the Parquet file is there, which then stays.
+func OpenFile(path, runID string, from Start) (Losses, error) {
 	if err := batch.NoFolder(path); err != nil {
 		return nil, err
 	}
-	spool, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE, 0o644)
+	flags := os.O_RDWR
+	if from.Fresh || from.Step == 0 {
+		flags |= os.O_CREATE
+	}
+	spool, err := os.OpenFile(path+".part", flags, 0o644)
+	if errors.Is(err, fs.ErrNotExist) && flags&os.O_CREATE == 0 {
+		return made(path, runID, from)
+	}
 	if err != nil {
 		return nil, err
 	}
 	f := &File{path: path, spool: spool}
-	if !fresh {
-		err = f.find(runID)
+	steps := 0
+	if !from.Fresh {
+		steps, err = f.find(runID)
+	}
+	if err == nil && steps < from.Step {
+		l, err := made(path, runID, from)
+		return l, errors.Join(err, spool.Close())
 	}
 	if err == nil {
 		err = spool.Truncate(f.size)
@@ -117,29 +130,45 @@ func OpenFile(path, runID string, fresh bool) (*File, error) {
 	return f, nil
 }
 
-// find sets the size to that of the whole tables of a run.
-func (f *File) find(runID string) error {
+// made has the Parquet file of a run stay as it is, which must be over.
+func made(path, runID string, from Start) (Losses, error) {
+	if from.Over {
+		for table, err := range lossfile.Read(context.Background(), path, lossfile.Defaults{}) {
+			if err == nil && table.Len() > 0 && table.RunID[0] == runID {
+				return Nowhere{}, nil
+			}
+			break
+		}
+	}
+	return nil, fmt.Errorf("%s: the training would go on from step %d, and the losses of the steps before are not there: name the same --losses as before, or none if there was none, or --resume=false to begin anew", path, from.Step)
+}
+
+// find sets the size to that of the whole tables of a run, and returns how many steps these are of.
+func (f *File) find(runID string) (steps int, err error) {
 	info, err := f.spool.Stat()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for value, err := range frames(f.spool, info.Size()) {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil
+			return steps, nil
 		}
 		var table schemas.Losses
 		if err == nil {
 			table, err = schemas.DecodeLosses(value)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w; --resume=false begins anew", f.spool.Name(), err)
+			return 0, fmt.Errorf("%s: %w; --resume=false begins anew", f.spool.Name(), err)
 		}
 		if table.Len() > 0 && table.RunID[0] != runID {
-			return nil
+			return steps, nil
+		}
+		for _, step := range table.Step {
+			steps = max(steps, int(step)+1)
 		}
 		f.size += int64(lengthBytes + len(value))
 	}
-	return nil
+	return steps, nil
 }
 
 // lengthBytes are those of the length before a table.

@@ -31,6 +31,13 @@ type Options struct {
 	Epoch       func(e classify.Epoch)
 }
 
+// Start is where an attempt begins.
+type Start struct {
+	Fresh bool // anew
+	Step  int  // that a checkpoint is after, with the losses of all steps before
+	Over  bool // no step is left, only what comes after the last
+}
+
 // Stopped is the error of a training that can be gone on with. It wraps why it was stopped.
 type Stopped struct {
 	Step, Steps int
@@ -68,9 +75,9 @@ func RunOf(cfg classify.Config, data Data) (schemas.Run, error) {
 }
 
 // Run trains, and writes the model. Where it was stopped before, by ctx or by a kill, it goes on from the last checkpoint, to the same
-// weights bit for bit. open says where the losses go of the run as it stands: of which attempt, and whether it begins anew. An
-// error of a training that can be gone on with is a *Stopped.
-func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(run schemas.Run, fresh bool) (Losses, error)) (result classify.Result, err error) {
+// weights bit for bit. open says where the losses go of the run as it stands: of which attempt, and from where on. An error of a
+// training that can be gone on with is a *Stopped.
+func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(run schemas.Run, from Start) (Losses, error)) (result classify.Result, err error) {
 	for _, path := range []string{o.Out, o.Checkpoint} {
 		if err := writable(path); err != nil {
 			return result, err
@@ -86,7 +93,9 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 	if err != nil {
 		return result, err
 	}
-	losses, err := open(t.Run(), fresh)
+	from := Start{Fresh: fresh, Over: t.Over()}
+	from.Step, _ = t.Step()
+	losses, err := open(t.Run(), from)
 	if err != nil {
 		return result, err
 	}

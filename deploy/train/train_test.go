@@ -194,7 +194,7 @@ func TestRun(t *testing.T) {
 	}
 	o := train.Options{Config: cfg, Out: out, Checkpoint: out + ".checkpoint", Resume: true, LastAttempt: 6}
 	topic := &sent{}
-	open := func(schemas.Run, bool) (train.Losses, error) { return &train.Topic{Sink: topic}, nil }
+	open := func(schemas.Run, train.Start) (train.Losses, error) { return &train.Topic{Sink: topic}, nil }
 
 	ctx, stop := context.WithCancel(t.Context())
 	o.Epoch = func(e classify.Epoch) {
@@ -293,7 +293,7 @@ func TestRunFromFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := train.Options{Config: cfg, Out: filepath.Join(dir, out), Checkpoint: filepath.Join(dir, "checkpoint"), Resume: true}
-		result, err := train.Run(t.Context(), rt, data, o, func(schemas.Run, bool) (train.Losses, error) { return train.Nowhere{}, nil })
+		result, err := train.Run(t.Context(), rt, data, o, func(schemas.Run, train.Start) (train.Losses, error) { return train.Nowhere{}, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,6 +310,60 @@ func TestRunFromFile(t *testing.T) {
 	if got := run(cfg, "second.onnx"); got.Run.Metrics["train_accuracy"] < 0.8 || got.Run.Model != "classify/onnx" {
 		t.Errorf("after a file that was trained: %+v", got.Run)
 	}
+}
+
+// TestRunOver ends a training that was killed after its losses file was made and before its checkpoint went: the file stays.
+func TestRunOver(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	data := folder(t, stripes(t, 20), options())
+	dir := t.TempDir()
+	cfg := classify.DefaultConfig()
+	cfg.Width, cfg.Epochs, cfg.Batch = 8, 2, 8
+	if cfg.Run, err = train.RunOf(cfg, data); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "losses.parquet")
+	o := train.Options{Config: cfg, Out: filepath.Join(dir, "out.onnx"), Checkpoint: filepath.Join(dir, "checkpoint"), Resume: true}
+	var last []byte
+	run := func(o train.Options) error {
+		_, err := train.Run(t.Context(), rt, data, o, func(run schemas.Run, from train.Start) (train.Losses, error) {
+			l, err := train.OpenFile(path, run.RunID, from)
+			return kept{l, func() { last, _ = os.ReadFile(o.Checkpoint) }}, err
+		})
+		return err
+	}
+	if err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, last, o.Checkpoint)
+	if err := run(o); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("%d bytes of losses became %d, %v", len(before), len(after), err)
+	}
+	if _, err := os.Stat(o.Checkpoint); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the checkpoint of a training that is over: %v", err)
+	}
+}
+
+// kept calls a function before the end.
+type kept struct {
+	train.Losses
+	before func()
+}
+
+func (k kept) End(ctx context.Context, run schemas.Run) error {
+	k.before()
+	return k.Losses.End(ctx, run)
 }
 
 func TestNetworksAndAugment(t *testing.T) {

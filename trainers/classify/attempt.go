@@ -10,3 +10,6 @@ func (t *Trainer) SetAttempt(n uint32) { t.cfg.Run.Attempt = n }
 
 // Step is how many steps are done, of how many.
 func (t *Trainer) Step() (done, of int) { return t.step, t.steps * t.cfg.Epochs }
+
+// Over tells whether no step is left, by number or by patience.
+func (t *Trainer) Over() bool { return t.step >= t.cfg.Epochs*t.steps || t.over() }

@@ -209,7 +209,7 @@ func (t *Trainer) run(ctx context.Context, hooks Hooks) (Result, error) {
 		}
 		return hooks.Checkpoint(c)
 	}
-	for t.step < until && !t.over() {
+	for !t.Over() {
 		if ctx.Err() != nil {
 			return result, errors.Join(ctx.Err(), save())
 		}
