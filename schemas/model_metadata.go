@@ -48,7 +48,7 @@ func ParseModelMetadata(properties map[string]string) (ModelMetadata, error) {
 		exact bool
 		check func() error
 	}{
-		{metadataClasses, &m.Classes, false, func() error { return checkClasses(m.Classes) }},
+		{metadataClasses, &m.Classes, false, func() error { return CheckClasses(m.Classes) }},
 		{metadataDecode, &m.Decode, true, func() error { return m.Decode.Validate() }},
 		{metadataRun, &m.Run, false, func() error { return nil }},
 	} {
@@ -74,7 +74,8 @@ func ParseModelMetadata(properties map[string]string) (ModelMetadata, error) {
 	return m, nil
 }
 
-func checkClasses(names []string) error {
+// CheckClasses refuses names of classes that are empty, not printable or there twice.
+func CheckClasses(names []string) error {
 	seen := map[string]bool{}
 	for _, name := range names {
 		switch {

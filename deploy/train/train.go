@@ -51,6 +51,17 @@ func (s *Stopped) Error() string {
 
 func (s *Stopped) Unwrap() error { return s.Err }
 
+// Diverged is the error of a training that ended with weights whose loss is no finite number.
+type Diverged struct {
+	Epoch int // the first such, from one
+	Rate  float64
+	Out   string
+}
+
+func (d *Diverged) Error() string {
+	return fmt.Sprintf("the training diverged in epoch %d, from which on its loss is no finite number, and %s classifies badly: train with a rate lower than %g", d.Epoch, d.Out, d.Rate)
+}
+
 // RunOf describes the run of a configuration on images, with the same id for all that gives the same weights. Its attempt is the first.
 func RunOf(cfg classify.Config, data Data) (schemas.Run, error) {
 	network := cfg.Network
@@ -76,7 +87,7 @@ func RunOf(cfg classify.Config, data Data) (schemas.Run, error) {
 
 // Run trains, and writes the model. Where it was stopped before, by ctx or by a kill, it goes on from the last checkpoint, to the same
 // weights bit for bit. open says where the losses go of the run as it stands: of which attempt, and from where on. An error of a
-// training that can be gone on with is a *Stopped.
+// training that can be gone on with is a *Stopped; that of one whose model and losses are written and of no use is a *Diverged.
 func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(run schemas.Run, from Start) (Losses, error)) (result classify.Result, err error) {
 	for _, path := range []string{o.Out, o.Checkpoint} {
 		if err := writable(path); err != nil {
@@ -138,6 +149,9 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 	}
 	if err == nil {
 		err = os.Remove(o.Checkpoint)
+	}
+	if err == nil && result.Diverged > 0 {
+		err = &Diverged{result.Diverged, o.Config.Rate, o.Out}
 	}
 	return result, err
 }

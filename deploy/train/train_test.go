@@ -366,6 +366,35 @@ func (k kept) End(ctx context.Context, run schemas.Run) error {
 	return k.Losses.End(ctx, run)
 }
 
+// TestRunDiverged wants a training that diverged told, with its epoch, and all of it written.
+func TestRunDiverged(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	data := folder(t, stripes(t, 40), options())
+	dir := t.TempDir()
+	cfg := classify.DefaultConfig()
+	cfg.Width, cfg.Epochs, cfg.Batch, cfg.Optimizer, cfg.Rate = 8, 3, 8, "adamw", 1e30
+	if cfg.Run, err = train.RunOf(cfg, data); err != nil {
+		t.Fatal(err)
+	}
+	o := train.Options{Config: cfg, Out: filepath.Join(dir, "out.onnx"), Checkpoint: filepath.Join(dir, "checkpoint"), Resume: true}
+	topic := &sent{}
+	result, err := train.Run(t.Context(), rt, data, o, func(schemas.Run, train.Start) (train.Losses, error) { return &train.Topic{Sink: topic}, nil })
+	var diverged *train.Diverged
+	if !errors.As(err, &diverged) || diverged.Epoch != 1 || !strings.Contains(err.Error(), "diverged in epoch 1") || !strings.Contains(err.Error(), "1e+30") {
+		t.Errorf("%v, want that it diverged", err)
+	}
+	if _, ok := result.Run.Metrics["train_loss"]; ok || result.Run.Metrics["classes"] != 2 || len(topic.ends) != 1 {
+		t.Errorf("metrics %v, ends %v", result.Run.Metrics, topic.ends)
+	}
+	if _, err := os.Stat(o.Out); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNetworksAndAugment(t *testing.T) {
 	rt, err := onnx.Open()
 	if err != nil {

@@ -192,4 +192,11 @@ func TestValidate(t *testing.T) {
 	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "image 3") {
 		t.Errorf("a label without a class: %v", err)
 	}
+	for _, names := range [][]string{{"a", "a", "b"}, {"a", "", "b"}, {"a", "b\n", "c"}} {
+		im := stripes(6, 4, 1)
+		im.Classes = names
+		if err := im.Validate(); err == nil || !strings.Contains(err.Error(), "classes: ") {
+			t.Errorf("classes %q: %v", names, err)
+		}
+	}
 }

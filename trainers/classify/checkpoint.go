@@ -29,6 +29,7 @@ type header struct {
 	Held        *float64    `json:"held,omitempty"`
 	Best        float64     `json:"best"`
 	BestAt      int         `json:"best_at"`
+	Diverged    int         `json:"diverged,omitempty"` // the epoch, from one
 }
 
 // identity is a digest of all that determines the weights: a training with another one could not go on from a checkpoint.
@@ -67,7 +68,7 @@ func (t *Trainer) Checkpoint() ([]byte, error) {
 	}
 	h := header{
 		Fingerprint: id, Run: t.cfg.Run, Step: t.step, Count: t.sum.count, Correct: t.sum.correct, Loss: math.Float64bits(t.sum.loss),
-		Best: t.best, BestAt: t.bestAt,
+		Best: t.best, BestAt: t.bestAt, Diverged: t.diverged,
 	}
 	if !math.IsNaN(t.last) {
 		h.Held = &t.last
@@ -134,6 +135,7 @@ func (t *Trainer) restore(checkpoint []byte) error {
 	}
 	t.step, t.sum = h.Step, tally{h.Count, h.Correct, math.Float64frombits(h.Loss)}
 	t.best, t.bestAt, t.bestFile, t.last = h.Best, h.BestAt, best, nan
+	t.diverged = h.Diverged
 	if h.Held != nil {
 		t.last = *h.Held
 	}

@@ -144,6 +144,33 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// TestDiverged wants a loss that is no finite number left out of what is written, and told of unless patience kept weights from before;
+// a checkpoint knows of it too.
+func TestDiverged(t *testing.T) {
+	rt := open(t)
+	cfg := small("convnet3")
+	cfg.Patience = 2
+	train, held := stripes(32, 16, 1), stripes(16, 16, 2)
+	tr := newTrainer(t, rt, cfg, train, held)
+	run(t, tr, 0)
+	for diverged, want := range map[int]int{0: 0, tr.bestAt + 1: tr.bestAt + 1, tr.bestAt + 2: 0} {
+		tr.diverged = diverged
+		r, err := tr.end(Result{Epochs: []Epoch{{Loss: math.Inf(1), Accuracy: 0.5}}})
+		if _, ok := r.Run.Metrics["train_loss"]; err != nil || ok || r.Run.Metrics["train_accuracy"] != 0.5 || r.Diverged != want {
+			t.Errorf("diverged in epoch %d, the best is %d: %+v, %v", diverged, r.Best+1, r, err)
+		}
+	}
+	tr.diverged = 2
+	checkpoint, err := tr.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := newTrainer(t, rt, cfg, train, held)
+	if err := again.Restore(checkpoint); err != nil || again.diverged != 2 {
+		t.Errorf("diverged in epoch %d after a checkpoint, %v", again.diverged, err)
+	}
+}
+
 // FuzzAdopt wants no panic, and a last layer of so many classes where there is no error.
 func FuzzAdopt(f *testing.F) {
 	n, err := networkNamed("resnet9")

@@ -42,7 +42,7 @@ func (im Images) lineage(i int) string {
 	return im.Lineages[i]
 }
 
-// Validate refuses lists of different lengths and labels without a class.
+// Validate refuses lists of different lengths, labels without a class, and names of classes that a model file could not have.
 func (im Images) Validate() error {
 	n := im.Len()
 	switch {
@@ -52,6 +52,9 @@ func (im Images) Validate() error {
 		return fmt.Errorf("%d bytes of pixels: %d images of 3x%dx%d have %d", len(im.Pixels), n, im.Side, im.Side, n*3*im.Side*im.Side)
 	case len(im.Samples) != n, im.Objects != nil && len(im.Objects) != n, im.Lineages != nil && len(im.Lineages) != n:
 		return fmt.Errorf("%d labels, %d samples, %d objects, %d lineages: must be as many", n, len(im.Samples), len(im.Objects), len(im.Lineages))
+	}
+	if err := schemas.CheckClasses(im.Classes); err != nil {
+		return fmt.Errorf("classes: %w", err)
 	}
 	for i, l := range im.Labels {
 		if l < 0 || l >= len(im.Classes) {

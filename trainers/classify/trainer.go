@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"time"
 
 	"gleaner/connectors/onnx"
@@ -45,12 +47,13 @@ type Epoch struct {
 
 // Result is how training ended.
 type Result struct {
-	Run       schemas.Run // with Epochs, Rows, Seed, Metrics and times filled in
+	Run       schemas.Run // with Epochs, Rows, Seed, the finite Metrics and times filled in
 	Epochs    []Epoch     // of this attempt
 	Best      int         // the epoch whose weights these are, from zero: with Patience the most accurate on held-out images, else the last
 	Stopped   bool        // by Patience
 	Steps     int         // of all attempts
 	Presented int         // images, of all attempts
+	Diverged  int         // the epoch, from one, since which the loss was no finite number up to that of these weights; 0 for none
 }
 
 // Trainer trains one classifier. It is for one goroutine at a time.
@@ -80,6 +83,7 @@ type position struct {
 	bestAt   int
 	bestFile []byte // the state at the best epoch, with Patience
 	last     float64
+	diverged int // the epoch, from one, since which the loss is no finite number; 0 while it is one
 }
 
 // tally sums over presentations.
@@ -330,6 +334,11 @@ func (t *Trainer) endEpoch(ctx context.Context) (Epoch, error) {
 		e.Held = held
 	}
 	t.last = e.Held
+	if finite(e.Loss) {
+		t.diverged = 0
+	} else if t.diverged == 0 {
+		t.diverged = e.Epoch + 1
+	}
 	if t.cfg.Patience > 0 && e.Held > t.best {
 		state, err := t.model.Save()
 		if err != nil {
@@ -365,10 +374,16 @@ func (t *Trainer) end(result Result) (Result, error) {
 		result.Best = t.bestAt
 		result.Run.Metrics["val_accuracy"] = t.best
 	}
+	if t.diverged > 0 && result.Best+1 >= t.diverged {
+		result.Diverged = t.diverged
+	}
+	maps.DeleteFunc(result.Run.Metrics, func(_ string, v float64) bool { return !finite(v) }) // JSON has none
 	result.Run.Finished = time.Now().UTC()
 	t.cfg.Run = result.Run
 	return result, nil
 }
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // Close frees the training. Further calls do nothing.
 func (t *Trainer) Close() error {
