@@ -115,6 +115,10 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 		done, of := t.Step()
 		o.Resumed(t.Run(), done, of)
 	}
+	saved := -1 // the step that the checkpoint is after
+	if !fresh {
+		saved = from.Step
+	}
 	result, err = t.Train(ctx, classify.Hooks{
 		Losses:   losses.Write,
 		Progress: o.Progress,
@@ -123,12 +127,22 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 			if err := losses.Flush(context.WithoutCancel(ctx)); err != nil {
 				return err
 			}
-			return o.save(checkpoint)
+			if err := o.save(checkpoint); err != nil {
+				return err
+			}
+			saved, _ = t.Step()
+			return nil
 		},
 	})
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		done, of := t.Step()
-		return result, &Stopped{done, of, o.Checkpoint, err}
+		switch {
+		case saved == done:
+			return result, &Stopped{done, of, o.Checkpoint, err}
+		case saved >= 0:
+			return result, fmt.Errorf("%w: stopped after step %d of %d, which could not be saved; the same command goes on from step %d (%s)", err, done, of, saved, o.Checkpoint)
+		}
+		return result, fmt.Errorf("%w: stopped after step %d of %d, which could not be saved; the same command begins anew", err, done, of)
 	}
 	if err != nil {
 		return result, err

@@ -366,6 +366,51 @@ func (k kept) End(ctx context.Context, run schemas.Run) error {
 	return k.Losses.End(ctx, run)
 }
 
+// TestRunUnsaved stops a training whose last checkpoint cannot be written: it must not say that it goes on from the step after which it
+// stopped.
+func TestRunUnsaved(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	data := folder(t, stripes(t, 40), options())
+	dir := t.TempDir()
+	cfg := classify.DefaultConfig()
+	cfg.Width, cfg.Epochs, cfg.Batch = 8, 3, 8
+	if cfg.Run, err = train.RunOf(cfg, data); err != nil {
+		t.Fatal(err)
+	}
+	for _, stop := range []struct {
+		after int // the steps of an epoch and
+		want  string
+	}{{0, "the same command begins anew"}, {1, "the same command goes on from step "}} {
+		o := train.Options{Config: cfg, Out: filepath.Join(dir, "out.onnx"), Checkpoint: filepath.Join(dir, "checkpoint")}
+		ctx, cancel := context.WithCancel(t.Context())
+		failing := &unflushed{}
+		o.Progress = func(p classify.Progress) {
+			if p.Epoch == stop.after {
+				failing.err = errors.New("no space")
+				cancel()
+			}
+		}
+		_, err := train.Run(ctx, rt, data, o, func(schemas.Run, train.Start) (train.Losses, error) { return failing, nil })
+		cancel()
+		var stopped *train.Stopped
+		if errors.As(err, &stopped) || !errors.Is(err, context.Canceled) || !errors.Is(err, failing.err) || !strings.Contains(err.Error(), stop.want) {
+			t.Errorf("in epoch %d: %v, want %q", stop.after, err, stop.want)
+		}
+	}
+}
+
+// unflushed fails once it has an error.
+type unflushed struct {
+	train.Nowhere
+	err error
+}
+
+func (u *unflushed) Flush(context.Context) error { return u.err }
+
 // TestRunDiverged wants a training that diverged told, with its epoch, and all of it written.
 func TestRunDiverged(t *testing.T) {
 	rt, err := onnx.Open()

@@ -215,7 +215,10 @@ func (t *Trainer) run(ctx context.Context, hooks Hooks) (Result, error) {
 	}
 	for !t.Over() {
 		if ctx.Err() != nil {
-			return result, errors.Join(ctx.Err(), save())
+			if err := save(); err != nil {
+				return result, fmt.Errorf("%w, and the checkpoint failed: %w", ctx.Err(), err)
+			}
+			return result, ctx.Err()
 		}
 		b := <-ready
 		losses, err := t.present(b, schedule(t.step), &rows)
