@@ -4,9 +4,13 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"gleaner/connectors/onnx"
+	"gleaner/connectors/onnx/onnxpb"
 	"gleaner/schemas"
 )
 
@@ -171,6 +175,41 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
+// hostile are files of two nodes, a last layer and what passes its output on, that are not what they say.
+func hostile() map[string][]byte {
+	made := func(in string, dims ...int64) []byte {
+		weight := floats("w", make([]float32, 6))
+		weight.Dims = dims
+		m := &onnxpb.ModelProto{Graph: &onnxpb.GraphProto{
+			Input:  []*onnxpb.ValueInfoProto{declared("x", 3, 8, 8)},
+			Output: []*onnxpb.ValueInfoProto{declared("y", 3)},
+			Node: []*onnxpb.NodeProto{
+				{OpType: proto.String("MatMul"), Input: []string{"x", "w"}, Output: []string{"h"}},
+				{OpType: proto.String("Softmax"), Input: []string{in}, Output: []string{"y"}},
+			},
+			Initializer: []*onnxpb.TensorProto{weight},
+		}}
+		data, _ := proto.Marshal(m) // which nothing in it can fail
+		return data
+	}
+	return map[string][]byte{
+		"negative": made("h", -2, -3), "huge": made("h", 1<<40, 3), "wrapped": made("h", 1<<62, 4), "none": made("h", 0, 6), "loop": made("y", 2, 3),
+	}
+}
+
+// TestAdoptRefuses wants files refused whose last layer is of other sizes than its numbers, or is never reached.
+func TestAdoptRefuses(t *testing.T) {
+	for name, file := range hostile() {
+		want := "the weights"
+		if name == "loop" {
+			want = "its own output"
+		}
+		if _, _, err := adopt(file, 8, 5, 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}
+
 // FuzzAdopt wants no panic, and a last layer of so many classes where there is no error.
 func FuzzAdopt(f *testing.F) {
 	n, err := networkNamed("resnet9")
@@ -184,6 +223,9 @@ func FuzzAdopt(f *testing.F) {
 	}
 	f.Add(file, 3)
 	f.Add(file, 5)
+	for _, file := range hostile() {
+		f.Add(file, 5)
+	}
 	f.Fuzz(func(t *testing.T, data []byte, classes int) {
 		classes = max(min(classes, 10), 2)
 		out, e, err := adopt(data, 8, classes, 1)

@@ -46,8 +46,14 @@ func (g importedGraph) adopt(side, classes int, r *rand.Rand) (e ends, err error
 		return e, errors.New("it has no output")
 	}
 	last := g.maker(g.Output[0].GetName())
-	for last.GetOpType() == "Softmax" || last.GetOpType() == "Identity" {
-		last = g.maker(last.GetInput()[0])
+	passes := func() bool { return last.GetOpType() == "Softmax" || last.GetOpType() == "Identity" }
+	for range g.GetNode() {
+		if passes() {
+			last = g.maker(last.GetInput()[0])
+		}
+	}
+	if passes() {
+		return e, fmt.Errorf("node %q, operator %s, reads what is made of its own output", last.GetName(), last.GetOpType())
 	}
 	if last == nil {
 		return e, errors.New("no operator makes its first output")
@@ -67,6 +73,9 @@ func (g importedGraph) adopt(side, classes int, r *rand.Rand) (e ends, err error
 	weight := g.initializer(layer.GetInput()[1])
 	if weight == nil || len(weight.GetDims()) != 2 || weight.GetDataType() != int32(onnxpb.TensorProto_FLOAT) {
 		return e, fmt.Errorf("the weights %q of its last layer are no matrix of float32 among the initializers", layer.GetInput()[1])
+	}
+	if d, n := weight.GetDims(), elements(weight); d[0] < 1 || d[1] < 1 || n%d[0] != 0 || n/d[0] != d[1] {
+		return e, fmt.Errorf("the weights %q of its last layer are of %v, with %d numbers", weight.GetName(), d, n)
 	}
 	e.embedding = layer.GetInput()[0]
 	g.Output = []*onnxpb.ValueInfoProto{declared(e.logits, classes)}
@@ -122,6 +131,11 @@ func (g importedGraph) open(side int) (string, error) {
 	}
 	become(in, declared(in.GetName(), 3, side, side))
 	return in.GetName(), nil
+}
+
+// elements is how many float32 a tensor has within the file.
+func elements(t *onnxpb.TensorProto) int64 {
+	return int64(max(len(t.GetFloatData()), len(t.GetRawData())/4))
 }
 
 // become makes one message equal to another.
