@@ -187,7 +187,7 @@ func frames(from io.ReaderAt, size int64) iter.Seq2[[]byte, error] {
 			if err == nil {
 				value, err = io.ReadAll(io.LimitReader(r, n))
 			}
-			if err == io.EOF || err == nil && (n == 0 || int64(len(value)) < n) {
+			if errors.Is(err, io.EOF) || err == nil && (n == 0 || int64(len(value)) < n) {
 				err = io.ErrUnexpectedEOF
 			}
 			if !yield(value, err) || err != nil {

@@ -78,6 +78,7 @@ type Step struct {
 	open     map[string]*open    // by run
 	lifted   map[string]string   // by dataset: the rules without decisions under which nothing is in force
 	progress map[string]progress // by run; of HandleBatch alone
+	fresh    chan struct{}       // has one when rows were stored that are not summarized
 	tally
 }
 
@@ -86,7 +87,7 @@ func New(cfg Config, store Store, blobs Blobs, decisions Decisions, log *slog.Lo
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Step{cfg: cfg, store: store, blobs: blobs, decisions: decisions, log: log, open: map[string]*open{}, lifted: map[string]string{}, progress: map[string]progress{}}, nil
+	return &Step{cfg: cfg, store: store, blobs: blobs, decisions: decisions, log: log, open: map[string]*open{}, lifted: map[string]string{}, progress: map[string]progress{}, fresh: make(chan struct{}, 1)}, nil
 }
 
 // HandleBatch stores the rows of all records in one insert, but those of erased samples, then ends the runs that say they are
@@ -133,6 +134,10 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 			return nil, fmt.Errorf("analysis: note arrivals: %w", err)
 		}
 		s.arrived(arrivals, reached)
+		select {
+		case s.fresh <- struct{}{}:
+		default:
+		}
 	}
 	if err := s.follow(ctx, &rows); err != nil {
 		return nil, err

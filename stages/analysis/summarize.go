@@ -10,6 +10,8 @@ const (
 	summarizeEvery = 2 * time.Second
 	// summarizeShare keeps summaries from taking more than a tenth of a processor, however long a run has become.
 	summarizeShare = 10
+	// summarizeIdly is how often the store is asked when no losses came here: another process may have stored some and died.
+	summarizeIdly = 10 * time.Second
 )
 
 // Summarize keeps scores and the summaries of epochs behind the rows, within seconds or ten times what a rebuild takes, until ctx ends. What is to
@@ -24,6 +26,12 @@ func (s *Step) Summarize(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(max(summarizeEvery, summarizeShare*time.Since(began))):
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.fresh:
+		case <-time.After(summarizeIdly):
 		}
 	}
 }
