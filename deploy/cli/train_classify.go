@@ -48,7 +48,7 @@ are the objects in the labels of a running system as they stand, cut out, with t
 data folder of that system, as for every other command. What cannot be decoded is named and skipped.
 
 The network is convnet3, resnet9 or airbench, or an ONNX classifier to go on from, whose last layer is replaced where it has another
-number of classes. Each network has settings that were found good for tens of thousands of images of about 32 pixels; fewer images want
+number of classes. Each network has settings that are meant for tens of thousands of images of about 32 pixels; fewer images want
 more epochs, and those whose mirror image means something else --augment flip=none.
 
 A loss for every image and epoch goes to the Parquet file that --losses names, else to the losses topic of the system that runs,

@@ -99,7 +99,7 @@ func TestNotebook(t *testing.T) {
 
 	python := os.Getenv("GLEANER_NOTEBOOK_PYTHON")
 	if python == "" {
-		t.Skip("the notebook itself is run by `make notebook-test`")
+		t.Skip("SKIPPED, NOT PASSED: the notebook itself needs Python: `make notebook-test` installs it")
 	}
 	page := filepath.Join(t.TempDir(), "runs.html")
 	c := exec.CommandContext(t.Context(), python, "-m", "marimo", "--yes", "export", "html", "runs.py", "--no-include-code", "-o", page)
