@@ -1,7 +1,7 @@
 // Package classify trains classifiers of images on trainers/autograd, and reports the loss of every sample at every
 // presentation.
 //
-//   - config.go says how, and recipes.go has choices that were measured.
+//   - config.go says how, and recipes.go has choices for each network.
 //   - networks.go, graph.go and whiten.go write networks as ONNX; imported.go takes a classifier of others.
 //   - images.go, augment.go and batch.go make batches, each determined by seed, epoch and sample.
 //   - trainer.go is the loop, outcome.go what a forward pass says of a sample, evaluate.go held-out accuracy, checkpoint.go what
