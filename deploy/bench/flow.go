@@ -53,16 +53,19 @@ func (b *bench) flow(ctx context.Context, out io.Writer) error {
 	var last passage
 	var bare, desk, catalog []meter.Cost
 	var own []time.Duration
+	var missed []float64 // of the kernels' time, by the profile: what ONNX Runtime spends in the C library is put down to no caller
 	for i := range b.rounds {
 		if last, err = b.pass(ctx, s, fmt.Sprint("bench", i), photos); err != nil {
 			return err
 		}
-		desk, catalog, own = append(desk, last.desk), append(catalog, last.catalog), append(own, last.kernels)
-		c, err := k.round(ctx, photos, last.rejected)
+		c, seen, err := k.round(ctx, photos, last.rejected)
 		if err != nil {
 			return err
 		}
-		bare = append(bare, c)
+		unseen := c.CPU().Seconds() / seen.Seconds()
+		last.kernels = time.Duration(float64(last.kernels) * unseen)
+		desk, catalog, own, bare = append(desk, last.desk), append(catalog, last.catalog), append(own, last.kernels), append(bare, c)
+		missed = append(missed, unseen-1)
 		fmt.Fprintf(os.Stderr, "bench: flow round %d: %.1f s and %.1f cpu s (ClickHouse %.1f, kernels %.1f), kernels alone %.1f s and %.1f cpu s\n",
 			i, last.desk.Wall.Seconds(), last.catalog.CPU().Seconds(), last.catalog.Children.Seconds(), last.kernels.Seconds(), c.Wall.Seconds(), c.CPU().Seconds())
 	}
@@ -85,10 +88,10 @@ func (b *bench) flow(ctx context.Context, out io.Writer) error {
 	byClock, byCPU := ratio(desk, wall), ratio(catalog, meter.Cost.CPU)
 	within := report.Median(own)
 	byOwn := medianOf(catalog, meter.Cost.CPU).Seconds() / within.Seconds()
-	fmt.Fprintf(out, "\nIn the flow the kernels took %.1f ms of processor time a photo (sampled, as all of the process): flow over its kernels' own time **%.2f, overhead %.0f %%** "+
+	fmt.Fprintf(out, "\nIn the flow the kernels took %.1f ms of processor time a photo (sampled, and %.1f %% more for what the samples of kernels alone miss of them): flow over its kernels' own time **%.2f, overhead %.0f %%** "+
 		"(aim: at most 35 %%). Over kernels alone, whose data stay in the processor's caches from one to the next: **%.2f by processor time and %.2f by the clock, overhead %.0f %% and %.0f %%**. "+
 		"Of the flow's processor time the embedded ClickHouse took %.1f ms a photo. The idle system takes %.1f %% of one core, ClickHouse %.1f %% of that core.\n",
-		report.Millis(within)/n, byOwn, 100*(byOwn-1), byCPU, byClock, 100*(byCPU-1), 100*(byClock-1), report.Millis(medianOf(catalog, func(c meter.Cost) time.Duration { return c.Children }))/n,
+		report.Millis(within)/n, 100*report.Median(missed), byOwn, 100*(byOwn-1), byCPU, byClock, 100*(byCPU-1), 100*(byClock-1), report.Millis(medianOf(catalog, func(c meter.Cost) time.Duration { return c.Children }))/n,
 		100*rest.CPU().Seconds()/rest.Wall.Seconds(), 100*rest.Children.Seconds()/rest.Wall.Seconds())
 	return nil
 }

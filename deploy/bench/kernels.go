@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"time"
 
 	"gleaner/deploy/bench/meter"
 
@@ -76,10 +77,15 @@ func (k *kernels) slic(img *pixels.Image) {
 	k.segments.Segment(img.Pix, img.W, img.H, k.bench.cfg.Superpixel.Params())
 }
 
-// round runs the kernels over the photos on all cores: decoding of every photo, the rest of those that the flow lets in.
-func (k *kernels) round(ctx context.Context, photos []photo, rejected map[string]bool) (meter.Cost, error) {
+// round runs the kernels over the photos on all cores: decoding of every photo, the rest of those that the flow lets in. It also
+// returns how much of the processor time a profile finds in the kernels.
+func (k *kernels) round(ctx context.Context, photos []photo, rejected map[string]bool) (meter.Cost, time.Duration, error) {
+	r, err := meter.Record("")
+	if err != nil {
+		return meter.Cost{}, 0, err
+	}
 	from := meter.Read()
-	err := each(len(photos), runtime.GOMAXPROCS(0), func(i int) error {
+	err = each(len(photos), runtime.GOMAXPROCS(0), func(i int) error {
 		img, err := k.decode(photos[i])
 		if err != nil || rejected[photos[i].UniqueID] {
 			return err
@@ -87,5 +93,7 @@ func (k *kernels) round(ctx context.Context, photos []photo, rejected map[string
 		k.slic(img)
 		return k.infer(ctx)
 	})
-	return from.Since(), err
+	cost := from.Since()
+	seen, e := r.End(kernelFunctions...)
+	return cost, seen, errors.Join(err, e)
 }

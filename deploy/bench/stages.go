@@ -42,7 +42,7 @@ func (b *bench) stages(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	super, err := superpixel.New(b.cfg.Superpixel, images, "")
+	super, err := superpixel.New(b.cfg.Superpixel, images, nil, "")
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"gleaner/connectors/clickhouse"
 	"gleaner/connectors/kafka"
 	"gleaner/schemas"
+	"gleaner/schemas/labelmap"
 	"gleaner/stages"
 	"gleaner/stages/analysis"
 	"gleaner/stages/audit"
@@ -33,6 +34,7 @@ import (
 // shared is what the steps of one process have in common.
 type shared struct {
 	images  *pixels.Cache
+	maps    *labelmap.Recent // nil: not both superpixel and lint run here
 	models  *roster
 	classes *taxonomy.Registry
 	rules   *rules.Registry
@@ -53,6 +55,9 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 	}
 	s.classes = taxonomy.NewRegistry(s.rules.Rules)
 	s.models = c.newRoster(names, taxonomy.NewTranslations(s.classes, c.Log))
+	if slices.Contains(names, "superpixel") && slices.Contains(names, "lint") {
+		s.maps = labelmap.NewRecent(int(c.Config.Pixels.Cache / 16))
+	}
 	var err error
 	if s.guard, err = runner.OpenGuard(filepath.Join(c.Config.DataDir, "state"), c.Log); err != nil {
 		return nil, err
@@ -63,7 +68,7 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 	if slices.Contains(names, "lint") || slices.Contains(names, DeskStep) {
 		s.judged, s.habits = newJudgedLearner(c.DB, c.Log), newHabits(c.DB, c.Log)
 		s.lint, err = lint.New(c.Config.Lint, lint.Deps{
-			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Habits: s.habits, Learned: s.judged.book, Version: c.Version,
+			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Maps: s.maps, Habits: s.habits, Learned: s.judged.book, Version: c.Version,
 		})
 		if err != nil {
 			return nil, err
@@ -149,7 +154,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 		}
 		return runner.SamplesAnd(p.ProcessAndEmbed, schemas.Prelabeled, c.Blobs), nil, nil
 	case "superpixel":
-		p, err := superpixel.New(c.Config.Superpixel, s.images, c.Version)
+		p, err := superpixel.New(c.Config.Superpixel, s.images, s.maps, c.Version)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -369,3 +369,37 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+func TestRecent(t *testing.T) {
+	r := NewRecent(2 * 64 * 48)
+	var data [3][]byte
+	var maps [3]*Map
+	for i := range data {
+		maps[i] = mosaic(64, 48, 20+i, 1)
+		var err error
+		if data[i], err = r.Encode(maps[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, b := range data {
+		m, err := r.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept := m == maps[i]; kept != (i > 0) {
+			t.Errorf("map %d of three where two have room: kept %v", i, kept)
+		}
+		if !slices.Equal(m.Labels, maps[i].Labels) {
+			t.Errorf("map %d comes back changed", i)
+		}
+	}
+	if _, err := r.Encode(maps[1]); err != nil || r.pixels != 2*64*48 {
+		t.Errorf("a map encoded twice: error %v, %d pixels are kept", err, r.pixels)
+	}
+	var none *Recent
+	if data, err := none.Encode(maps[0]); err != nil {
+		t.Error(err)
+	} else if m, err := none.Decode(data); err != nil || !slices.Equal(m.Labels, maps[0].Labels) {
+		t.Errorf("without a store: %v", err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
+	"gleaner/schemas/labelmap"
 	"gleaner/stages/lint/evidence"
 	"gleaner/stages/lint/learned"
 	"gleaner/stages/pixels"
@@ -128,11 +129,12 @@ type Deps struct {
 	Classes  func(*schemas.Sample) []string // those that the models which labeled a sample first know
 	Taxonomy Taxonomy
 	Demands  Demands
-	Images   Images   // nil: findings rest on what models say
-	Habits   Habits   // nil: nothing is known of how datasets usually are
-	Learned  Learned  // nil: reviewers have taught nothing
-	Weights  *Weights // nil: those of this version
-	Version  string   // the binary's, for provenance
+	Images   Images           // nil: findings rest on what models say
+	Maps     *labelmap.Recent // nil: label maps are decoded
+	Habits   Habits           // nil: nothing is known of how datasets usually are
+	Learned  Learned          // nil: reviewers have taught nothing
+	Weights  *Weights         // nil: those of this version
+	Version  string           // the binary's, for provenance
 }
 
 // Images gives the pixels of samples where they are at hand, as stages/pixels.Cache does. An error leaves out the evidence that needs
@@ -236,7 +238,7 @@ func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error)
 	if v.wanted, err = l.Demands.Keep(ctx, s, s.Proposals); err != nil {
 		return nil, err
 	}
-	with := evidence.Context{Related: v.speaks}
+	with := evidence.Context{Related: v.speaks, Maps: l.Maps}
 	if l.Habits != nil {
 		with.Habits = l.Habits.Habits(s.Dataset)
 	}

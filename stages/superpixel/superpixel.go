@@ -60,16 +60,17 @@ func (c Config) Params() Params {
 type Superpixel struct {
 	cfg       Config
 	images    *pixels.Cache
+	maps      *labelmap.Recent
 	version   string
 	segmenter Segmenter
 }
 
-// New makes the step; version is the binary's, for provenance.
-func New(cfg Config, images *pixels.Cache, version string) (*Superpixel, error) {
+// New makes the step. It keeps its maps in maps, which may be nil; version is the binary's, for provenance.
+func New(cfg Config, images *pixels.Cache, maps *labelmap.Recent, version string) (*Superpixel, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("superpixel: %w", err)
 	}
-	return &Superpixel{cfg: cfg, images: images, version: version}, nil
+	return &Superpixel{cfg: cfg, images: images, maps: maps, version: version}, nil
 }
 
 // Process adds the label map to a sample, for an image that is not too small to be divided, and leaves out its inline pixels.
@@ -83,7 +84,7 @@ func (s *Superpixel) Process(ctx context.Context, in schemas.Sample) ([]schemas.
 			return nil, fmt.Errorf("superpixel: sample %s: %w", in.ID, err)
 		}
 		m := s.segment(img)
-		data, err := m.Encode()
+		data, err := s.maps.Encode(m)
 		if err != nil {
 			return nil, fmt.Errorf("superpixel: sample %s: %w", in.ID, err)
 		}

@@ -45,7 +45,7 @@ func newStep(t *testing.T, cfg Config) *Superpixel {
 	cache := pixels.NewCache(1<<26, func(_ context.Context, key string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
 	})
-	s, err := New(cfg, cache, "test")
+	s, err := New(cfg, cache, nil, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

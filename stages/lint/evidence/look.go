@@ -169,11 +169,11 @@ func meanAbs(x [4]float64) float64 {
 type borders struct{ labels []uint16 }
 
 // readBorders is nil where there are no superpixels, or none that fit the image.
-func readBorders(s *schemas.Sample) *borders {
+func readBorders(s *schemas.Sample, maps *labelmap.Recent) *borders {
 	if s.Superpixels.Count == 0 {
 		return nil
 	}
-	m, err := labelmap.Decode(s.Superpixels.Data)
+	m, err := maps.Decode(s.Superpixels.Data)
 	if err != nil || m.W != s.Image.W || m.H != s.Image.H {
 		return nil // the evidence is left out; superpixel's own readers say what is wrong
 	}

@@ -9,6 +9,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
+	"gleaner/schemas/labelmap"
 	"gleaner/stages/pixels"
 )
 
@@ -19,7 +20,7 @@ type Scene struct {
 
 	seen    *seen         // what the detectors say
 	image   *pixels.Image // nil: the pixels are not at hand
-	borders *borders      // nil: there are no superpixels
+	borders *borders      // nil: there are no superpixels, or no labels to look at
 	habits  *Habits       // nil: nothing is known of the dataset
 	looks   []*look       // [labels]: what the pixels say of each edge; nil without pixels
 }
@@ -40,6 +41,7 @@ type seen struct {
 type Context struct {
 	Related func(label schemas.Object, class string) bool // whether a model's class may name what a label names
 	Image   *pixels.Image
+	Maps    *labelmap.Recent // where superpixel's maps are kept
 	Habits  *Habits
 }
 
@@ -49,7 +51,9 @@ func New(s *schemas.Sample, with Context) *Scene {
 	if i := with.Image; i != nil && i.W == sc.W && i.H == sc.H {
 		sc.image = i
 	}
-	sc.borders = readBorders(s)
+	if len(sc.Labels) > 0 {
+		sc.borders = readBorders(s, with.Maps)
+	}
 	sc.seen = see(s, with.Related)
 	sc.looks = make([]*look, len(sc.Labels))
 	for i, l := range sc.Labels {
