@@ -132,7 +132,7 @@ bench-prelabel: setup .tools/python/bin/python ## Measure what prelabel makes of
 	go run ./deploy/bench/prelabel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench-train
-bench-train: setup .tools/jax/bin/python ## Measure training beside JAX and on CIFAR-10 and write BENCHMARKS.md: ONLY=gradients,steps,speed,import,cifar,parity,forgetting,pruning
+bench-train: setup .tools/jax/bin/python ## Measure training beside JAX and on CIFAR-10 and write BENCHMARKS.md: ONLY=gradients,steps,speed,import,cifar,cifar-long,parity,forgetting,pruning
 	go run ./deploy/bench/train -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .tools/jax/bin/python: deploy/bench/train/requirements.txt

@@ -47,7 +47,7 @@ type bench struct {
 	runtime   *onnx.Runtime
 	splits    map[string]classify.Images
 	store     *store
-	trainings map[int]*training // by seed
+	trainings map[string]*training // by run
 }
 
 func sections() []report.Section[*bench] {
@@ -57,6 +57,7 @@ func sections() []report.Section[*bench] {
 		{Name: "speed", Run: (*bench).speed},
 		{Name: "import", Run: (*bench).fineTune},
 		{Name: "cifar", Run: (*bench).accuracy},
+		{Name: "cifar-long", Run: (*bench).long},
 		{Name: "parity", Run: (*bench).parity},
 		{Name: "forgetting", Run: (*bench).forgetting},
 		{Name: "pruning", Run: (*bench).prune},
@@ -100,7 +101,7 @@ func run(ctx context.Context, o options) (err error) {
 	if !ok {
 		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
 	}
-	b := &bench{options: o, ctx: ctx, data: data, splits: map[string]classify.Images{}, trainings: map[int]*training{}}
+	b := &bench{options: o, ctx: ctx, data: data, splits: map[string]classify.Images{}, trainings: map[string]*training{}}
 	if b.dir, err = os.MkdirTemp("", "bench-train"); err != nil {
 		return err
 	}
