@@ -10,18 +10,12 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 
 	"gleaner/connectors/engine"
 	"gleaner/deploy/bench/report"
 	"gleaner/deploy/config"
-	"gleaner/deploy/e2e/realdata"
 	"gleaner/deploy/wire"
 )
 
@@ -45,42 +39,39 @@ type bench struct {
 	log  *slog.Logger
 }
 
-func sections() []report.Section[*bench] {
-	return []report.Section[*bench]{
-		{Name: "kafka", Run: (*bench).kafka},
-		{Name: "desk", Run: (*bench).desk},
-		{Name: "submit", Run: (*bench).submit},
-		{Name: "stages", Run: (*bench).stages},
-		{Name: "flow", Run: (*bench).flow},
+func suite() report.Suite[*bench] {
+	return report.Suite[*bench]{
+		Target: "bench", Package: "./deploy/bench", Marks: "bench",
+		Sections: []report.Section[*bench]{
+			{Name: "kafka", Run: (*bench).kafka},
+			{Name: "desk", Run: (*bench).desk},
+			{Name: "submit", Run: (*bench).submit},
+			{Name: "stages", Run: (*bench).stages},
+			{Name: "flow", Run: (*bench).flow},
+		},
 	}
 }
 
 func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
 	var o options
-	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
+	flag.StringVar(&o.only, "only", suite().Names(), "sections to run")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the flow, each against a round of its kernels")
 	flag.IntVar(&o.photos, "photos", 0, "how many photos go through the flow; 0: all there are")
 	flag.IntVar(&o.inFlight, "in-flight", 128, "photos on their way through the flow at a time; 0: all at once, as a burst")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the last round of the flow")
-	flag.StringVar(&o.write, "write", "", "markdown file whose part between the bench marks is replaced by the results")
+	flag.StringVar(&o.write, "write", "", "markdown file; what stands between the marks of the sections that run is replaced by their results")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	report.Main(suite().Target, func(ctx context.Context) error { return run(ctx, o) })
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if err := report.Check(sections(), o.only); err != nil {
+	if err := suite().Check(o.only); err != nil {
 		return err
 	}
-	data, ok := realdata.Dir()
-	if !ok {
-		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
+	data, err := report.Data()
+	if err != nil {
+		return err
 	}
 	dir, err := os.MkdirTemp("", "gleaner-bench-")
 	if err != nil {
@@ -107,15 +98,5 @@ func run(ctx context.Context, o options) (err error) {
 	if err := b.conn.Prepare(ctx); err != nil {
 		return err
 	}
-
-	var results strings.Builder
-	out := io.MultiWriter(os.Stdout, &results)
-	fmt.Fprintln(out, report.Machine())
-	if err := report.Run(ctx, b, "bench", sections(), o.only, out); err != nil {
-		return err
-	}
-	if o.write != "" {
-		return report.Replace(o.write, "results", "bench", results.String())
-	}
-	return nil
+	return suite().Run(ctx, b, o.only, o.write)
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -57,10 +58,7 @@ func main() {
 	flag.IntVar(&o.images, "images", 10_000, "images of a stream")
 	flag.StringVar(&o.write, "write", "", "markdown file whose part between the accept marks is replaced by the results")
 	flag.Parse()
-	if err := run(o); err != nil {
-		fmt.Fprintln(os.Stderr, "accept:", err)
-		os.Exit(1)
-	}
+	report.Main("bench-accept", func(context.Context) error { return run(o) })
 }
 
 func run(o options) error {

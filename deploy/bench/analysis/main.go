@@ -6,13 +6,8 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 
 	"gleaner/connectors/engine"
 	"gleaner/deploy/bench/report"
@@ -38,42 +33,39 @@ type bench struct {
 	log     *slog.Logger
 }
 
-func sections() []report.Section[*bench] {
-	return []report.Section[*bench]{
-		{Name: "ingest", Run: (*bench).ingest},
-		{Name: "codecs", Run: (*bench).codecs},
-		{Name: "pick", Run: (*bench).pick},
-		{Name: "pick-sparse", Run: (*bench).pickSparse},
-		{Name: "pick-sieve", Run: (*bench).pickSieve},
-		{Name: "unlabeled", Run: (*bench).unlabeled},
-		{Name: "scores", Run: (*bench).scores},
-		{Name: "errors", Run: (*bench).mistakes},
-		{Name: "edge", Run: (*bench).edges},
+func suite() report.Suite[*bench] {
+	return report.Suite[*bench]{
+		Target: "bench-analysis", Package: "./deploy/bench/analysis", Marks: "analysis",
+		Sections: []report.Section[*bench]{
+			{Name: "ingest", Run: (*bench).ingest},
+			{Name: "codecs", Run: (*bench).codecs},
+			{Name: "pick", Run: (*bench).pick},
+			{Name: "pick-sparse", Run: (*bench).pickSparse},
+			{Name: "pick-sieve", Run: (*bench).pickSieve},
+			{Name: "unlabeled", Run: (*bench).unlabeled},
+			{Name: "scores", Run: (*bench).scores},
+			{Name: "errors", Run: (*bench).mistakes},
+			{Name: "edge", Run: (*bench).edges},
+		},
 	}
 }
 
 func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
 	var o options
-	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
+	flag.StringVar(&o.only, "only", suite().Names(), "sections to run")
 	flag.IntVar(&o.rows, "rows", 0, "rows of losses; 0: 5 million through the topic, 100 million scored")
 	flag.StringVar(&o.profile, "profile", "", "file for a processor profile of the analysis step in the ingest section")
 	flag.IntVar(&o.seeds, "seeds", 2, "training runs of the sections errors and edge")
 	flag.StringVar(&o.runs, "runs", "", "folder that keeps the losses of the training runs of the sections errors and edge: those that are there are not trained again")
-	flag.StringVar(&o.write, "write", "", "markdown file that has a pair of marks for each section; what is between is replaced by its results")
+	flag.StringVar(&o.write, "write", "", "markdown file; what stands between the marks of the sections that run is replaced by their results")
 	flag.StringVar(&o.python, "python", ".tools/analysis/bin/python", "Python that has the peers")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench-analysis:", err)
-		os.Exit(1)
-	}
+	report.Main(suite().Target, func(ctx context.Context) error { return run(ctx, o) })
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if err := report.Check(sections(), o.only); err != nil {
+	if err := suite().Check(o.only); err != nil {
 		return err
 	}
 	b := &bench{options: o, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))}
@@ -81,21 +73,7 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.scratch)) }()
-	for name := range strings.SplitSeq(o.only, ",") {
-		var results strings.Builder
-		out := io.MultiWriter(os.Stdout, &results)
-		fmt.Fprintf(out, "%s Command: `%s`.\n", report.Machine(), report.Command("./deploy/bench/analysis"))
-		if err := report.Run(ctx, b, "bench-analysis", sections(), name, out); err != nil {
-			return err
-		}
-		if o.write == "" {
-			continue
-		}
-		if err := report.Replace(o.write, "analysis/"+name, "bench-analysis", results.String()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return suite().Run(ctx, b, o.only, o.write)
 }
 
 // system starts engines in an empty folder, with the topics and the schema made, and connects to them. stop ends all of it.

@@ -7,16 +7,10 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
-	"syscall"
 
 	"gleaner/deploy/bench/report"
-	"gleaner/deploy/e2e/realdata"
 )
 
 // options are the program's arguments.
@@ -28,37 +22,34 @@ type options struct {
 	scratch string
 }
 
-func sections() []report.Section[*bench] {
-	return []report.Section[*bench]{
-		{Name: "coco128", Run: (*bench).coco128},
-		{Name: "ablation", Run: (*bench).ablation},
-		{Name: "speed", Run: (*bench).speed},
+func suite() report.Suite[*bench] {
+	return report.Suite[*bench]{
+		Target: "bench-lint", Package: "./deploy/bench/lint", Marks: "lint",
+		Sections: []report.Section[*bench]{
+			{Name: "coco128", Run: (*bench).coco128},
+			{Name: "ablation", Run: (*bench).ablation},
+			{Name: "speed", Run: (*bench).speed},
+		},
 	}
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
+	flag.StringVar(&o.only, "only", suite().Names(), "sections to run")
 	flag.StringVar(&o.fit, "fit", "", "fit the weights that are shipped, write them to this file, and measure nothing")
-	flag.StringVar(&o.write, "write", "", "markdown file whose part between the lint marks is replaced by the results")
+	flag.StringVar(&o.write, "write", "", "markdown file; what stands between the marks of the sections that run is replaced by their results")
 	flag.StringVar(&o.python, "python", ".tools/python/bin/python", "Python that has Pillow, for the tools that plant and judge errors")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench-lint:", err)
-		os.Exit(1)
-	}
+	report.Main(suite().Target, func(ctx context.Context) error { return run(ctx, o) })
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if err := report.Check(sections(), o.only); err != nil {
+	if err := suite().Check(o.only); err != nil {
 		return err
 	}
-	data, ok := realdata.Dir()
-	if !ok {
-		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
+	data, err := report.Data()
+	if err != nil {
+		return err
 	}
 	if data, err = filepath.Abs(data); err != nil {
 		return err
@@ -74,15 +65,5 @@ func run(ctx context.Context, o options) (err error) {
 	if o.fit != "" {
 		return b.ship(ctx, o.fit)
 	}
-	var results strings.Builder
-	out := io.MultiWriter(os.Stdout, &results)
-	fmt.Fprintln(out, report.Machine())
-	fmt.Fprintf(out, "Command: `%s`.\n", report.Command("./deploy/bench/lint"))
-	if err := report.Run(ctx, b, "bench-lint", sections(), o.only, out); err != nil {
-		return err
-	}
-	if o.write != "" {
-		return report.Replace(o.write, "lint", "bench-lint", results.String())
-	}
-	return nil
+	return suite().Run(ctx, b, o.only, o.write)
 }

@@ -11,16 +11,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"strings"
-	"syscall"
 
 	"gleaner/connectors/engine"
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/bench/prelabel/conventions"
 	"gleaner/deploy/bench/report"
-	"gleaner/deploy/e2e/realdata"
 	"gleaner/stages/prelabel"
 )
 
@@ -45,67 +41,54 @@ type bench struct {
 	coco      *scored
 }
 
-func sections() []report.Section[*bench] {
-	return []report.Section[*bench]{
-		{Name: "fusion", Run: (*bench).fusion},
-		{Name: "calibration", Run: (*bench).calibration},
-		{Name: "slices", Run: (*bench).slices},
-		{Name: "conventions", Run: (*bench).conventions},
-		{Name: "heterogeneous", Run: (*bench).heterogeneous},
-		{Name: "hotswap", Run: (*bench).hotswap},
-		{Name: "throughput", Run: (*bench).throughput},
+func suite() report.Suite[*bench] {
+	return report.Suite[*bench]{
+		Target: "bench-prelabel", Package: "./deploy/bench/prelabel", Marks: "prelabel",
+		Sections: []report.Section[*bench]{
+			{Name: "fusion", Run: (*bench).fusion},
+			{Name: "calibration", Run: (*bench).calibration},
+			{Name: "slices", Run: (*bench).slices},
+			{Name: "conventions", Run: (*bench).conventions},
+			{Name: "heterogeneous", Run: (*bench).heterogeneous},
+			{Name: "hotswap", Run: (*bench).hotswap},
+			{Name: "throughput", Run: (*bench).throughput},
+		},
 	}
 }
 
 func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
 	var o options
-	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
+	flag.StringVar(&o.only, "only", suite().Names(), "sections to run")
 	flag.IntVar(&o.resamples, "resamples", 2000, "resamples of the images for an interval")
 	flag.IntVar(&o.seeds, "seeds", 5, "times that what chance decides is done over")
 	flag.StringVar(&o.plots, "plots", "deploy/bench/prelabel/plots", "folder that the plots are written to")
-	flag.StringVar(&o.write, "write", "", "markdown file whose part between the prelabel marks is replaced by the results")
+	flag.StringVar(&o.write, "write", "", "markdown file; what stands between the marks of the sections that run is replaced by their results")
 	flag.StringVar(&o.python, "python", ".tools/python/bin/python", "Python that has Pillow and OpenCV, for their JPEG decoders")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench-prelabel:", err)
-		os.Exit(1)
-	}
+	report.Main(suite().Target, func(ctx context.Context) error { return run(ctx, o) })
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if err := report.Check(sections(), o.only); err != nil {
+	if err := suite().Check(o.only); err != nil {
 		return err
 	}
 	if o.seeds < 1 || o.resamples < 100 {
 		return fmt.Errorf("-seeds %d -resamples %d: at least 1 and 100 are needed", o.seeds, o.resamples)
 	}
-	data, ok := realdata.Dir()
-	if !ok {
-		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
+	data, err := report.Data()
+	if err != nil {
+		return err
 	}
 	if err := os.MkdirAll(o.plots, 0o755); err != nil {
 		return err
 	}
 	b := &bench{options: o, data: data}
-	var results strings.Builder
-	out := io.MultiWriter(os.Stdout, &results)
-	fmt.Fprintln(out, report.Machine())
-	fmt.Fprintf(out, "Command: `%s`.\n", report.Command("./deploy/bench/prelabel"))
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.open(); err != nil {
 		return err
 	}
-	if err := report.Run(ctx, b, "bench-prelabel", sections(), o.only, out); err != nil {
-		return err
-	}
-	if o.write != "" {
-		return report.Replace(o.write, "prelabel", "bench-prelabel", results.String())
-	}
-	return nil
+	return suite().Run(ctx, b, o.only, o.write)
 }
 
 // conventions measures what is learned of labeling rules, with the first model.

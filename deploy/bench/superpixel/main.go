@@ -10,15 +10,9 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 
 	"gleaner/deploy/bench/report"
-	"gleaner/deploy/e2e/realdata"
 	"gleaner/stages/superpixel"
 )
 
@@ -41,40 +35,37 @@ type bench struct {
 	peers     *peers
 }
 
-func sections() []report.Section[*bench] {
-	return []report.Section[*bench]{
-		{Name: "speed", Run: (*bench).speed},
-		{Name: "quality", Run: (*bench).quality},
-		{Name: "scaling", Run: (*bench).scaling},
-		{Name: "labeling", Run: (*bench).labeling},
+func suite() report.Suite[*bench] {
+	return report.Suite[*bench]{
+		Target: "bench-superpixel", Package: "./deploy/bench/superpixel", Marks: "superpixel",
+		Sections: []report.Section[*bench]{
+			{Name: "speed", Run: (*bench).speed},
+			{Name: "quality", Run: (*bench).quality},
+			{Name: "scaling", Run: (*bench).scaling},
+			{Name: "labeling", Run: (*bench).labeling},
+		},
 	}
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
+	flag.StringVar(&o.only, "only", suite().Names(), "sections to run")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of the speed; each image's figure is the median of its rounds")
 	flag.IntVar(&o.images, "images", 0, "images of each set; 0: all there are")
 	flag.StringVar(&o.counts, "counts", "200,400,800,1200", "numbers of regions at which the quality is compared")
 	flag.StringVar(&o.python, "python", ".tools/peers/bin/python", "Python that has the peers")
-	flag.StringVar(&o.write, "write", "", "markdown file whose part between the superpixel marks is replaced by the results")
+	flag.StringVar(&o.write, "write", "", "markdown file; what stands between the marks of the sections that run is replaced by their results")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench-superpixel:", err)
-		os.Exit(1)
-	}
+	report.Main(suite().Target, func(ctx context.Context) error { return run(ctx, o) })
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if err := report.Check(sections(), o.only); err != nil {
+	if err := suite().Check(o.only); err != nil {
 		return err
 	}
-	data, ok := realdata.Dir()
-	if !ok {
-		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
+	data, err := report.Data()
+	if err != nil {
+		return err
 	}
 	b := &bench{options: o, data: data}
 	if b.dir, err = os.MkdirTemp("", "gleaner-bench-"); err != nil {
@@ -85,16 +76,5 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.peers.close()) }()
-
-	var results strings.Builder
-	out := io.MultiWriter(os.Stdout, &results)
-	fmt.Fprintln(out, report.Machine())
-	fmt.Fprintf(out, "Command: `%s`.\n", report.Command("./deploy/bench/superpixel"))
-	if err := report.Run(ctx, b, "bench-superpixel", sections(), o.only, out); err != nil {
-		return err
-	}
-	if o.write != "" {
-		return report.Replace(o.write, "superpixel", "bench-superpixel", results.String())
-	}
-	return nil
+	return suite().Run(ctx, b, o.only, o.write)
 }

@@ -9,17 +9,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"slices"
-	"strings"
-	"syscall"
 
 	"gleaner/connectors/engine"
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/bench/report"
-	"gleaner/deploy/e2e/realdata"
 	"gleaner/trainers/classify"
 )
 
@@ -50,45 +44,42 @@ type bench struct {
 	trainings map[string]*training // by run
 }
 
-func sections() []report.Section[*bench] {
-	return []report.Section[*bench]{
-		{Name: "gradients", Run: (*bench).gradients},
-		{Name: "steps", Run: (*bench).steps},
-		{Name: "speed", Run: (*bench).speed},
-		{Name: "import", Run: (*bench).fineTune},
-		{Name: "cifar", Run: (*bench).accuracy},
-		{Name: "cifar-long", Run: (*bench).long},
-		{Name: "parity", Run: (*bench).parity},
-		{Name: "forgetting", Run: (*bench).forgetting},
-		{Name: "pruning", Run: (*bench).prune},
+func suite() report.Suite[*bench] {
+	return report.Suite[*bench]{
+		Target: "bench-train", Package: "./deploy/bench/train", Marks: "train",
+		Sections: []report.Section[*bench]{
+			{Name: "gradients", Run: (*bench).gradients},
+			{Name: "steps", Run: (*bench).steps},
+			{Name: "speed", Run: (*bench).speed},
+			{Name: "import", Run: (*bench).fineTune},
+			{Name: "cifar", Run: (*bench).accuracy},
+			{Name: "cifar-long", Run: (*bench).long},
+			{Name: "parity", Run: (*bench).parity},
+			{Name: "forgetting", Run: (*bench).forgetting},
+			{Name: "pruning", Run: (*bench).prune},
+		},
 	}
 }
 
 func main() {
 	engine.ClickHouseChild() // a process of its own for the embedded ClickHouse; does not return there
 	var o options
-	flag.StringVar(&o.only, "only", report.Names(sections()), "sections to run")
+	flag.StringVar(&o.only, "only", suite().Names(), "sections to run")
 	flag.IntVar(&o.rounds, "rounds", 9, "rounds of the speed, whose medians count")
 	flag.IntVar(&o.threads, "threads", 2, "threads of trainings, but where they are compared")
 	flag.IntVar(&o.seeds, "seeds", 3, "seeds of the trainings on CIFAR-10, from 0")
 	flag.IntVar(&o.minutes, "minutes", 15, "budget of each of these trainings; one ends before where its schedule does")
 	flag.StringVar(&o.recipeOf, "recipe", "airbench", "network whose recipe they follow")
 	flag.StringVar(&o.sheet, "sheet", "deploy/bench/train/plots/forgotten.png", "file of the picture of the images that were forgotten most and least")
-	flag.StringVar(&o.write, "write", "", "markdown file whose parts between the marks of the sections that run are replaced by the results")
+	flag.StringVar(&o.write, "write", "", "markdown file; what stands between the marks of the sections that run is replaced by their results")
 	flag.StringVar(&o.python, "python", ".tools/jax/bin/python", "Python that has JAX")
 	o.pruning.flags()
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench-train:", err)
-		os.Exit(1)
-	}
+	report.Main(suite().Target, func(ctx context.Context) error { return run(ctx, o) })
 }
 
 func run(ctx context.Context, o options) (err error) {
-	if err := report.Check(sections(), o.only); err != nil {
+	if err := suite().Check(o.only); err != nil {
 		return err
 	}
 	if o.rounds < 1 || o.threads < 1 || o.seeds < 1 || o.minutes < 1 {
@@ -97,9 +88,9 @@ func run(ctx context.Context, o options) (err error) {
 	if err := o.pruning.validate(); err != nil {
 		return err
 	}
-	data, ok := realdata.Dir()
-	if !ok {
-		return errors.New("NOTHING WAS MEASURED: the real data is absent; set GLEANER_DATA to the folder that has it")
+	data, err := report.Data()
+	if err != nil {
+		return err
 	}
 	b := &bench{options: o, ctx: ctx, data: data, splits: map[string]classify.Images{}, trainings: map[string]*training{}}
 	if b.dir, err = os.MkdirTemp("", "bench-train"); err != nil {
@@ -110,27 +101,5 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.store.close(), b.runtime.Close()) }()
-	for _, section := range sections() {
-		if !slices.Contains(strings.Split(o.only, ","), section.Name) {
-			continue
-		}
-		if err := b.measure(ctx, section); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// measure runs a section and writes its results as soon as they are there: others are kept, since some take hours.
-func (b *bench) measure(ctx context.Context, section report.Section[*bench]) error {
-	var results strings.Builder
-	out := io.MultiWriter(os.Stdout, &results)
-	if err := report.Run(ctx, b, "bench-train", []report.Section[*bench]{section}, section.Name, out); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "\n%s Command: `%s`.\n", report.Machine(), report.Command("./deploy/bench/train"))
-	if b.write == "" {
-		return nil
-	}
-	return report.Replace(b.write, "train "+section.Name, "bench-train ONLY="+section.Name, results.String())
+	return suite().Run(ctx, b, o.only, o.write)
 }
