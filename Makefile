@@ -111,7 +111,7 @@ bench-superpixel: setup .tools/peers/bin/python ## Measure superpixels beside th
 .PHONY: bench-lint
 bench-lint: bench-accept .tools/python/bin/python ## Measure how well lint tells label errors and write BENCHMARKS.md: ONLY=coco128,ablation,speed
 	go run ./deploy/bench/lint -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
-	$(if $(ONLY),,go run ./deploy/bench -only submit)
+	$(if $(ONLY),,go run ./deploy/bench -write BENCHMARKS.md -only submit)
 
 .PHONY: lint-weights
 lint-weights: setup ## Fit the weights that lint ships with to coco128 and raccoon, with errors of our own
@@ -158,6 +158,6 @@ bench-analysis: setup .tools/analysis/bin/python ## Measure the loss stream and 
 	@touch $@
 
 .PHONY: bench
-bench: setup ## Measure everything on an idle machine and write BENCHMARKS.md
-	go run ./deploy/bench -write BENCHMARKS.md
+bench: setup ## Measure the whole system on an idle machine and write BENCHMARKS.md: ONLY=kafka,desk,submit,stages,flow
+	go run ./deploy/bench -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 	go test -run '^$$' -bench 'Claim/' -benchtime 2s ./stages/humanlabel
