@@ -15,14 +15,15 @@ type Loss interface {
 
 // objective is a loss in a graph.
 type objective struct {
-	seeds   map[string]value // its gradient by the name of the output
+	seeds   map[string]value // by the name of the output, the gradient of the sum over samples of each loss times its weight
+	weight  value            // [1], the sum of the weights: the gradient of the mean is that of the sum divided by it
 	samples value            // losses, of one dimension
 	classes int64            // of labels; 0 where there are none
 }
 
-// CrossEntropy is the cross-entropy of the softmax of one output, logits [N, C], and labels. The objective is the mean of
-// the samples, weighted by SampleWeights, with smoothed labels (Szegedy et al. 2016); the losses that are reported are raw:
-// neither smoothed nor weighted, in nats.
+// CrossEntropy is the cross-entropy of the softmax of one output, logits [N, C], and labels. The objective is the mean over the
+// samples of all parts and calls of an update, weighted by SampleWeights, with smoothed labels (Szegedy et al. 2016); the losses that
+// are reported are raw: neither smoothed nor weighted, in nats.
 type CrossEntropy struct {
 	Logits    string  // name of the output; empty for the first
 	Smoothing float64 // share of each label that is spread over all classes, in [0, 1)
@@ -54,17 +55,22 @@ func (c CrossEntropy) build(b *builder, outputs []value) (objective, error) {
 	labels, weights := b.input(labelsInput, int64s, n), b.input(weightsInput, z.kind, n)
 	label := b.op("OneHot", z.kind, z.dims, []value{labels, b.ints(classes), b.floats(z.kind, []int64{2}, 0, 1)})
 	logs := b.op("LogSoftmax", z.kind, z.dims, []value{z}, intAttr("axis", 1))
-	total := b.op("Max", z.kind, []int64{1}, []value{b.total(weights), b.scalar(z.kind, 1e-12)}) // of no sample, nothing is learned
-	share := b.reshape(b.div(weights, total), n, 1)
 	target := b.shift(b.scale(label, 1-c.Smoothing), c.Smoothing/float64(classes))
 	return objective{
-		seeds:   map[string]value{z.name: b.mul(b.sub(b.unary("Exp", logs), target), share)},
+		seeds:   map[string]value{z.name: b.mul(b.sub(b.unary("Exp", logs), target), b.reshape(weights, n, 1))},
+		weight:  b.total(weights),
 		samples: b.unary("Neg", b.sum(b.mul(logs, label), false, 1)),
 		classes: classes,
 	}, nil
 }
 
-// Squares is half the mean square of the difference between outputs and Target, averaged over the outputs: one loss a step.
+// divisor is a sum of weights that may be divided by: of no sample, nothing is learned.
+func (b *builder) divisor(weight value) value {
+	return b.op("Max", weight.kind, weight.dims, []value{weight, b.scalar(weight.kind, 1e-12)})
+}
+
+// Squares is half the mean square of the difference between outputs and Target, averaged over the outputs: one loss for each part
+// and call, which all weigh the same.
 type Squares struct {
 	Outputs []string // names; empty for all of float32
 }
@@ -91,7 +97,7 @@ func (s Squares) build(b *builder, outputs []value) (objective, error) {
 	if len(chosen) == 0 {
 		return objective{}, errors.New("the model has no output of float32")
 	}
-	o := objective{seeds: map[string]value{}}
+	o := objective{seeds: map[string]value{}, weight: b.filled(float32s, 1, 1)}
 	for i, y := range chosen {
 		difference := b.sub(y, b.reshape(b.input(targetInput+y.name, y.kind, max1(y.dims)...), y.dims...))
 		share := 1 / float64(y.size()) / float64(len(chosen))

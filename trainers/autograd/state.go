@@ -13,11 +13,19 @@ import (
 // stepsEntry counts the calls of Step in a saved state.
 const stepsEntry = prefix + "steps"
 
-// Save writes all that training goes on from, bit for bit: weights, running averages, what optimizers keep and the number of
-// steps. It is an ONNX file whose graph has initializers alone.
+// state lists the tensors that training goes on from after so many calls of Step: with the sums in the midst of an update.
+func (t *Trainer) state(steps int) []value {
+	if steps%t.Accumulate == 0 {
+		return t.carried
+	}
+	return slices.Concat(t.carried, t.sums)
+}
+
+// Save writes all that training goes on from, bit for bit: weights, running averages, what optimizers keep, the number of steps and, in
+// the midst of an update, sums of gradients. It is an ONNX file whose graph has initializers alone.
 func (t *Trainer) Save() ([]byte, error) {
 	g := &onnxpb.GraphProto{Name: proto.String("training state")}
-	for _, v := range t.carried {
+	for _, v := range t.state(t.steps) {
 		g.Initializer = append(g.Initializer, &onnxpb.TensorProto{
 			Name: proto.String(v.name), DataType: proto.Int32(int32(float32s)), Dims: v.dims, RawData: rawFloats(data[float32](t, v.name)),
 		})
@@ -31,42 +39,44 @@ func (t *Trainer) Save() ([]byte, error) {
 // Restore goes back to what Save wrote of a Trainer of the same model and configuration. What is not of these is refused, and
 // then nothing has changed.
 func (t *Trainer) Restore(saved []byte) error {
-	state, err := t.parseState(saved)
+	tensors, steps, err := t.parseState(saved)
 	if err != nil {
 		return fmt.Errorf("training state: %w", err)
 	}
-	for _, v := range t.carried {
+	for _, v := range t.state(steps) {
 		into := data[float32](t, v.name)
-		for i, x := range reals(state[v.name]) {
+		for i, x := range reals(tensors[v.name]) {
 			into[i] = float32(x)
 		}
 	}
-	t.steps = int(integers(state[stepsEntry])[0])
+	t.steps = steps
 	return nil
 }
 
-// parseState returns the tensors by name, of which there are exactly those of this trainer.
-func (t *Trainer) parseState(saved []byte) (map[string]*onnxpb.TensorProto, error) {
+// parseState returns the number of steps and the tensors by name, of which there are exactly those of this trainer after so many.
+func (t *Trainer) parseState(saved []byte) (tensors map[string]*onnxpb.TensorProto, steps int, err error) {
 	var m onnxpb.ModelProto
 	if err := proto.Unmarshal(saved, &m); err != nil {
-		return nil, errors.New("corrupt") // protobuf's errors vary
+		return nil, 0, errors.New("corrupt") // protobuf's errors vary
 	}
-	state := map[string]*onnxpb.TensorProto{}
+	tensors = map[string]*onnxpb.TensorProto{}
 	for _, entry := range m.GetGraph().GetInitializer() {
-		state[entry.GetName()] = entry
+		tensors[entry.GetName()] = entry
 	}
-	for _, v := range t.carried {
-		entry := state[v.name]
+	count := tensors[stepsEntry]
+	if kind(count.GetDataType()) != int64s || len(count.GetRawData()) != 0 || len(count.GetInt64Data()) != 1 || count.GetInt64Data()[0] < 0 {
+		return nil, 0, fmt.Errorf("%s is not there: it is no state of a training", stepsEntry)
+	}
+	steps = int(count.GetInt64Data()[0])
+	wanted := t.state(steps)
+	for _, v := range wanted {
+		entry := tensors[v.name]
 		if kind(entry.GetDataType()) != float32s || !slices.Equal(entry.GetDims(), v.dims) || int64(len(entry.GetRawData())) != 4*v.size() {
-			return nil, fmt.Errorf("%s is not there, or not %v: it is of another model or configuration", v.name, v.dims)
+			return nil, 0, fmt.Errorf("%s is not there, or not %v: it is of another model or configuration", v.name, v.dims)
 		}
 	}
-	if len(state) != len(t.carried)+1 {
-		return nil, fmt.Errorf("%d tensors, where this training has %d: it is of another configuration", len(state)-1, len(t.carried))
+	if len(tensors) != len(wanted)+1 {
+		return nil, 0, fmt.Errorf("%d tensors, where this training has %d: it is of another configuration", len(tensors)-1, len(wanted))
 	}
-	steps := state[stepsEntry]
-	if kind(steps.GetDataType()) != int64s || len(steps.GetRawData()) != 0 || len(steps.GetInt64Data()) != 1 || steps.GetInt64Data()[0] < 0 {
-		return nil, fmt.Errorf("%s is not there", stepsEntry)
-	}
-	return state, nil
+	return tensors, steps, nil
 }

@@ -41,7 +41,17 @@ func (p Part) Input(name string) []float32 {
 // Labels is the memory of the class of each sample, from zero; nil where the loss has none.
 func (p Part) Labels() []int64 { return data[int64](p.of, p.prefix+labelsInput) }
 
-// SampleWeights is the memory of the weight of each sample, 1 at first: 0 leaves a sample out, as what fills a last batch.
+// own names the tensors of the first part as they are called in this one.
+func (p Part) own(tensors []value) []value {
+	out := slices.Clone(tensors)
+	for i := range out {
+		out[i].name = p.prefix + out[i].name
+	}
+	return out
+}
+
+// SampleWeights is the memory of the weight of each sample, at least 0 and 1 at first: 0 leaves a sample, as what fills a last batch,
+// out of the gradient, though batch normalizations see it. The gradient of an update is divided by the sum over all parts and calls.
 func (p Part) SampleWeights() []float32 { return data[float32](p.of, p.prefix+weightsInput) }
 
 // Target is the memory of what an output is to be; nil where the loss has no targets.
@@ -106,7 +116,11 @@ func (t *Trainer) Step(rate float64) error {
 	number := t.Updates() + 1
 	set(rateInput, float32(rate))
 	set(numberInput, float32(number))
-	set(keepInput, min(float32(position), 1))
+	if position == 0 {
+		for _, sum := range t.sums {
+			clear(data[float32](t, sum.name))
+		}
+	}
 	if t.Lookahead.Steps > 0 {
 		set(syncInput, float32(truth(number%t.Lookahead.Steps == 0)))
 	}

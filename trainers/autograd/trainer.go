@@ -25,8 +25,8 @@ type Config struct {
 	Average    float64   // of the weights: how much stays of an exponential moving average at each step; 0 for none
 	Running    *float64  // how much stays of the running averages of batch normalizations at each batch; nil freezes these in them
 	Lookahead  Lookahead // none by default
-	Accumulate int       // calls of Step whose gradients are averaged for one update
-	Parts      int       // that run at the same time in each step, each on inputs of its own, and whose gradients are averaged
+	Accumulate int       // calls of Step for one update, whose gradient is the mean over the samples of all of them
+	Parts      int       // that run at the same time in each step, each on inputs of its own; the mean is over the samples of all parts
 	Threads    int       // of each part
 	Blocked    bool      // convolve in the blocked layout where channels come by 16; refused where the processor cannot, see CanBlock
 }
@@ -78,6 +78,7 @@ type Trainer struct {
 	loop       *onnx.Loop
 	parameters []value
 	carried    []value // parameters, running averages and what optimizers keep
+	sums       []value // of gradients and sample weights, between the calls of one update
 	classes    int64   // of labels; 0 where the loss has none
 	steps      int     // calls of Step
 }
@@ -149,10 +150,10 @@ func (t *Trainer) fill(tensor string, from *onnxpb.TensorProto) {
 	}
 }
 
-// Inputs and outputs of accumulation.
+// Outputs of gradients.
 const (
-	keepInput    = prefix + "keep"
-	sumState     = prefix + "sum."
+	sumTensor    = prefix + "sum." // of the gradient of the parameter that is named after it
+	weightTensor = prefix + "weight"
 	lossesOutput = prefix + "losses"
 	nextOutput   = prefix + "next."
 )
@@ -189,6 +190,14 @@ func (t *Trainer) graphs() ([]onnx.LoopGraph, *update, error) {
 		return nil, nil, err
 	}
 	tp.output(lossesOutput, loss.samples)
+	alone := t.Accumulate == 1 && t.Parts == 1
+	if alone { // the few numbers of the outputs are divided, not those of all parameters
+		for _, out := range changing {
+			if seed, ok := loss.seeds[out.name]; ok {
+				loss.seeds[out.name] = tp.div(seed, tp.reshape(tp.divisor(loss.weight)))
+			}
+		}
+	}
 	if err := tp.backward(loss.seeds); err != nil {
 		return nil, nil, err
 	}
@@ -203,23 +212,17 @@ func (t *Trainer) graphs() ([]onnx.LoopGraph, *update, error) {
 			first.carry(tp.values[name], next)
 		}
 	}
-	if t.Accumulate == 1 && t.Parts == 1 {
+	if alone {
 		first.step(&t.settings, t.parameters, tp.grads)
 		g, err := t.finish("step", first)
 		return []onnx.LoopGraph{g}, first, err
 	}
-	keep := first.input(keepInput, float32s, 1)
 	second := &update{newBuilder(), map[string]value{}, map[string]value{}}
+	weight := second.divisor(t.total(first, second, weightTensor, loss.weight))
 	means := map[string]value{}
 	for _, p := range t.parameters {
-		sum := first.input(sumState+p.name, p.kind, p.dims...)
-		first.carry(sum, first.add(first.mul(sum, keep), tp.grads[p.name]))
 		second.input(p.name, p.kind, p.dims...)
-		all := second.input(sum.name, p.kind, p.dims...)
-		for i := 1; i < t.Parts; i++ {
-			all = second.add(all, second.input(t.Nth(i).prefix+sum.name, p.kind, p.dims...))
-		}
-		means[p.name] = second.scale(all, 1/float64(t.Accumulate*t.Parts))
+		means[p.name] = second.div(t.total(first, second, sumTensor+p.name, tp.grads[p.name]), weight)
 	}
 	second.step(&t.settings, t.parameters, means)
 	g, err := t.finish("gradients", first)
@@ -227,28 +230,42 @@ func (t *Trainer) graphs() ([]onnx.LoopGraph, *update, error) {
 		return nil, nil, err
 	}
 	graphs := []onnx.LoopGraph{g}
-	carried := slices.Clone(t.carried)
+	carried, sums := slices.Clone(t.carried), slices.Clone(t.sums)
 	for i := 1; i < t.Parts; i++ {
-		prefix := t.Nth(i).prefix
-		part, err := first.part(g, prefix, t.parameters)
+		part := t.Nth(i)
+		graph, err := t.net.part(first, g, part.prefix)
 		if err != nil {
 			return nil, nil, err
 		}
-		graphs = append(graphs, part)
-		for _, v := range carried {
-			t.carried = append(t.carried, value{prefix + v.name, v.kind, v.dims})
-		}
+		graphs, t.carried, t.sums = append(graphs, graph), append(t.carried, part.own(carried)...), append(t.sums, part.own(sums)...)
 	}
 	last, err := t.finish("update", second)
 	return append(graphs, last), second, err
 }
 
-// part is a graph of gradients with inputs and outputs of its own, but for the parameters and what all parts are told alike.
-func (u *update) part(g onnx.LoopGraph, prefix string, parameters []value) (onnx.LoopGraph, error) {
+// total is a sum over all parts, and all calls of an update, of what the graph of gradients makes in each: its output of that name, which
+// the graph of the update reads.
+func (t *Trainer) total(gradients, update *update, name string, x value) value {
+	if t.Accumulate == 1 {
+		gradients.output(name, x)
+	} else {
+		sum := gradients.input(name, x.kind, x.dims...)
+		gradients.carry(sum, gradients.add(sum, x))
+		t.sums = append(t.sums, sum)
+	}
+	all := update.input(name, x.kind, x.dims...)
+	for i := 1; i < t.Parts; i++ {
+		all = update.add(all, update.input(t.Nth(i).prefix+name, x.kind, x.dims...))
+	}
+	return all
+}
+
+// part is a graph of gradients with inputs and outputs of its own, but for the parameters, whether they learn or not.
+func (net *network) part(u *update, g onnx.LoopGraph, prefix string) (onnx.LoopGraph, error) {
 	m := u.model()
 	names := map[string]string{}
 	for _, v := range m.GetGraph().GetInput() {
-		if name := v.GetName(); name != keepInput && !slices.ContainsFunc(parameters, func(p value) bool { return p.name == name }) {
+		if name := v.GetName(); !slices.ContainsFunc(net.parameters, func(p *onnxpb.TensorProto) bool { return p.GetName() == name }) {
 			names[name] = prefix + name
 		}
 	}
@@ -286,7 +303,9 @@ func (t *Trainer) finish(name string, u *update) (onnx.LoopGraph, error) {
 		if next, ok := u.next[in.GetName()]; ok {
 			u.output(nextOutput+in.GetName(), next)
 			g.Carry[nextOutput+in.GetName()] = in.GetName()
-			t.carried = append(t.carried, u.values[in.GetName()])
+			if v := u.values[in.GetName()]; !slices.ContainsFunc(t.sums, func(sum value) bool { return sum.name == v.name }) {
+				t.carried = append(t.carried, v)
+			}
 		}
 	}
 	var err error
