@@ -11,9 +11,11 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gleaner/connectors/formats"
@@ -30,7 +32,7 @@ var archives = []string{".tar.gz", ".tgz", ".tar"}
 
 // Files yields the image files at path: below a folder, in the order of their names, or of a tar archive, in its order. A folder may
 // hold train, val and test as archives. Images are told by their extension; what is hidden, by a dot before the name of it or of a
-// folder, is passed over. Of each file no more than limit+1 bytes are read, so that a file that is too large can be told. The sequence
+// folder, is passed over. Links in an archive are what they lead to, and come last. Of each file no more than limit+1 bytes are read, so that a file that is too large can be told. The sequence
 // ends at its first error.
 func Files(root string, limit int64) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
@@ -114,7 +116,81 @@ func archive(file, folder string, limit int64, yield func(File) bool) error {
 	return err
 }
 
-func untar(r io.Reader, limit int64, yield func(File) bool) error {
+// untar yields the images that an archive holds, and then, in a second pass, those that are hard or symbolic links to what it holds.
+func untar(r io.ReadSeeker, limit int64, yield func(File) bool) error {
+	links := map[string]string{} // from their names
+	err := entries(r, func(name string, h *tar.Header, data io.Reader) error {
+		switch {
+		case !formats.IsImage(name) || hidden(name):
+		case h.Typeflag == tar.TypeReg:
+			return hand(name, data, limit, yield)
+		case h.Typeflag == tar.TypeLink:
+			links[name] = clean(h.Linkname)
+		case h.Typeflag == tar.TypeSymlink && path.IsAbs(h.Linkname):
+			links[name] = h.Linkname
+		case h.Typeflag == tar.TypeSymlink:
+			links[name] = clean(path.Join(path.Dir(name), h.Linkname))
+		}
+		return nil
+	})
+	if err != nil || len(links) == 0 {
+		return err
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("%d of its images are links, for which it has to be read again: %w", len(links), err)
+	}
+	linked := map[string][]string{} // names of links by what they lead to
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		target := links[name]
+		for range links {
+			further, ok := links[target]
+			if !ok {
+				break
+			}
+			target = further
+		}
+		linked[target] = append(linked[target], name)
+	}
+	err = entries(r, func(name string, h *tar.Header, data io.Reader) error {
+		names := linked[name]
+		if h.Typeflag != tar.TypeReg || len(names) == 0 {
+			return nil
+		}
+		delete(linked, name)
+		return hand(names[0], data, limit, func(f File) bool {
+			for _, f.Name = range names {
+				if !yield(f) {
+					return false
+				}
+			}
+			return true
+		})
+	})
+	if err != nil || len(linked) == 0 {
+		return err
+	}
+	lost := 0
+	for _, names := range linked {
+		lost += len(names)
+	}
+	target := slices.Min(slices.Collect(maps.Keys(linked)))
+	return fmt.Errorf("%d of its images, such as %s, are links to what it does not hold, such as %s: pack it with these, or by tar --dereference --hard-dereference", lost, linked[target][0], target)
+}
+
+// hand yields an image.
+func hand(name string, data io.Reader, limit int64, yield func(File) bool) error {
+	read, err := io.ReadAll(io.LimitReader(data, limit+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case !yield(File{name, read}):
+		return errEnough
+	}
+	return nil
+}
+
+// entries visits all that an archive holds, from its beginning, under clean names, until there is an error.
+func entries(r io.Reader, visit func(name string, h *tar.Header, data io.Reader) error) error {
 	buffered := bufio.NewReader(r)
 	r = buffered
 	if magic, err := buffered.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
@@ -122,27 +198,22 @@ func untar(r io.Reader, limit int64, yield func(File) bool) error {
 			return fmt.Errorf("not gzip: %w", err)
 		}
 	}
-	entries := tar.NewReader(r)
+	archive := tar.NewReader(r)
 	for {
-		h, err := entries.Next()
+		h, err := archive.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return fmt.Errorf("no tar archive, or a damaged one: %w", err)
 		}
-		name := strings.TrimLeft(path.Clean(h.Name), "/")
-		if h.Typeflag != tar.TypeReg || !formats.IsImage(name) || hidden(name) {
-			continue
-		}
-		data, err := io.ReadAll(io.LimitReader(entries, limit+1))
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if !yield(File{name, data}) {
-			return errEnough
+		if err := visit(clean(h.Name), h, archive); err != nil {
+			return err
 		}
 	}
 }
+
+// clean is a name in an archive as a path below its root.
+func clean(name string) string { return strings.TrimLeft(path.Clean(name), "/") }
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") || strings.Contains(name, "/.") }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -106,6 +107,50 @@ func TestFiles(t *testing.T) {
 		}
 		if failed == nil || !strings.Contains(failed.Error(), want) {
 			t.Errorf("%s: %v, want an error about %q", root, failed, want)
+		}
+	}
+}
+
+// TestLinks wants links in an archive to be the files that it holds and they lead to, wherever these are in it, and others told.
+func TestLinks(t *testing.T) {
+	pack := func(links ...*tar.Header) string {
+		t.Helper()
+		var out bytes.Buffer
+		zip := gzip.NewWriter(&out)
+		w := tar.NewWriter(zip)
+		for _, h := range append(links, &tar.Header{Name: "./store/ab12", Size: 5}, &tar.Header{Name: "cat/1.jpg", Size: 5}) {
+			if err := w.WriteHeader(h); err != nil {
+				t.Fatal(err)
+			}
+			if h.Size > 0 {
+				fmt.Fprint(w, h.Name[:5])
+			}
+		}
+		if err := errors.Join(w.Close(), zip.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return put(t, filepath.Join(t.TempDir(), "x.tgz"), out.Bytes())
+	}
+	link := func(kind byte, name, to string) *tar.Header {
+		return &tar.Header{Typeflag: kind, Name: name, Linkname: to}
+	}
+	got := all(t, pack(
+		link(tar.TypeLink, "dog/2.jpg", "./cat/1.jpg"), link(tar.TypeSymlink, "dog/3.jpg", "../store/ab12"), link(tar.TypeSymlink, "dog/4.jpg", "3.jpg"),
+		link(tar.TypeLink, "dog/notes.txt", "cat/1.jpg"), link(tar.TypeLink, ".git/5.jpg", "cat/1.jpg"),
+	))
+	want := map[string]string{"cat/1.jpg": "cat/1", "dog/2.jpg": "cat/1", "dog/3.jpg": "./sto", "dog/4.jpg": "./sto"}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	for _, lost := range []*tar.Header{
+		link(tar.TypeLink, "dog/2.jpg", "cat/9.jpg"), link(tar.TypeSymlink, "dog/2.jpg", "/cat/1.jpg"), link(tar.TypeSymlink, "dog/2.jpg", "2.jpg"),
+	} {
+		var failed error
+		for _, err := range Files(pack(lost), 100) {
+			failed = err
+		}
+		if failed == nil || !strings.Contains(failed.Error(), "1 of its images, such as dog/2.jpg, are links to what it does not hold, such as "+map[string]string{"2.jpg": "dog/2.jpg"}[lost.Linkname]) {
+			t.Errorf("%s: %v", lost.Linkname, failed)
 		}
 	}
 }
