@@ -4,8 +4,6 @@ package train
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -62,23 +60,17 @@ func (d *Diverged) Error() string {
 	return fmt.Sprintf("the training diverged in epoch %d, from which on its loss is no finite number, and %s classifies badly: train with a rate lower than %g", d.Epoch, d.Out, d.Rate)
 }
 
-// RunOf describes the run of a configuration on images, with the same id for all that gives the same weights. Its attempt is the first.
+// RunOf describes the run of a configuration on images, with the same id for all that gives the same weights and rows, by
+// classify.Fingerprint. Its attempt is the first.
 func RunOf(cfg classify.Config, data Data) (schemas.Run, error) {
 	network := cfg.Network
-	what := struct {
-		classify.Config
-		File schemas.Hash
-		Side int
-	}{Config: cfg, Side: data.Train.Side}
 	if len(cfg.ONNX) > 0 {
-		network, what.File = "onnx", sha256.Sum256(cfg.ONNX)
+		network = "onnx"
 	}
-	what.ONNX, what.Run, what.Checkpoint = nil, schemas.Run{}, 0
-	text, err := json.Marshal(what)
+	digest, err := classify.Fingerprint(cfg, data.Train, data.Held)
 	if err != nil {
 		return schemas.Run{}, err
 	}
-	digest := sha256.Sum256(text)
 	return schemas.Run{
 		RunID:   fmt.Sprintf("classify/%s/%s-%x/seed%d", data.Version, network, digest[:4], cfg.Seed),
 		Attempt: 1, Model: "classify/" + network, Dataset: data.Dataset, DatasetVersion: data.Version, Seed: cfg.Seed,
@@ -185,7 +177,7 @@ func (o Options) restore(t *classify.Trainer) (fresh bool, err error) {
 	case err != nil:
 		return false, fmt.Errorf("%s: %w; --resume=false begins anew", o.Checkpoint, err)
 	case run.RunID != t.Run().RunID:
-		return false, fmt.Errorf("%s: it is of run %s, and this is %s, of other images or options: name another --checkpoint, or --resume=false to begin anew", o.Checkpoint, run.RunID, t.Run().RunID)
+		return false, fmt.Errorf("%s: it is of run %s, and this is %s, of other images, labels or options, such as --threads: name another --checkpoint, or --resume=false to begin anew", o.Checkpoint, run.RunID, t.Run().RunID)
 	}
 	if err := t.Restore(data); err != nil {
 		return false, fmt.Errorf("%s: %w", o.Checkpoint, err)

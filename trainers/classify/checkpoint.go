@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,11 +15,11 @@ import (
 // A checkpoint is these bytes, the SHA-256 of all that follows, then four parts, each after its length as a big-endian uint64:
 // a header in JSON, a bit for each training image (whether its last presentation was correct), the state of the steps
 // (autograd.Trainer.Save), and with Patience that of the best epoch, else nothing.
-const checkpointMagic = "gleaner classify checkpoint 1\n"
+const checkpointMagic = "gleaner classify checkpoint 2\n"
 
 // header is the first part of a checkpoint.
 type header struct {
-	Fingerprint string      `json:"fingerprint"` // of the configuration and the images
+	Fingerprint string      `json:"fingerprint"` // as the function of that name makes it, in hexadecimal
 	Run         schemas.Run `json:"run"`
 	Step        int         `json:"step"` // done
 	Count       int         `json:"count"`
@@ -32,30 +31,33 @@ type header struct {
 	Diverged    int         `json:"diverged,omitempty"` // the epoch, from one
 }
 
-// identity is a digest of all that determines the weights: a training with another one could not go on from a checkpoint.
-func (t *Trainer) identity() (string, error) {
-	if t.fingerprint != "" {
-		return t.fingerprint, nil
-	}
-	cfg := t.cfg
+// Fingerprint is a digest of all that determines the weights of a training and the ids of its rows: of the configuration but for Run and
+// Checkpoint, and of the images with their labels and ids. A training with another one cannot go on from a checkpoint.
+func Fingerprint(cfg Config, train, held Images) (schemas.Hash, error) {
 	cfg.Run, cfg.Checkpoint = schemas.Run{}, 0
-	text, err := json.Marshal(cfg)
-	if err != nil {
-		return "", err
-	}
 	h := sha256.New()
-	h.Write(text)
-	for _, im := range []Images{t.train, t.held} {
+	if err := json.NewEncoder(h).Encode(cfg); err != nil {
+		return schemas.Hash{}, err
+	}
+	for _, im := range []Images{train, held} {
+		fmt.Fprintf(h, "%d images of %d pixels a side, of %q\n", im.Len(), im.Side, im.Classes)
 		h.Write(im.Pixels)
-		for i, l := range im.Labels {
-			h.Write(im.Samples[i][:])
-			h.Write(binary.BigEndian.AppendUint64([]byte(im.object(i)), uint64(l)))
-		}
-		for _, name := range im.Classes {
-			h.Write(append([]byte(name), 0))
+		for i, label := range im.Labels {
+			fmt.Fprintf(h, "%s %q %d\n", im.Samples[i], im.object(i), label)
 		}
 	}
-	t.fingerprint = hex.EncodeToString(h.Sum(nil))
+	return schemas.Hash(h.Sum(nil)), nil
+}
+
+// identity is the Fingerprint, taken once.
+func (t *Trainer) identity() (string, error) {
+	if t.fingerprint == "" {
+		digest, err := Fingerprint(t.cfg, t.train, t.held)
+		if err != nil {
+			return "", err
+		}
+		t.fingerprint = digest.String()
+	}
 	return t.fingerprint, nil
 }
 
