@@ -16,7 +16,7 @@ import (
 )
 
 // SetNetwork reads what --model names: a network by its name, or the ONNX file of a classifier to go on from, with the normalization
-// that the file says. It returns the side of images that the file wants, in pixels, or 0 where any will do.
+// and the order of channels that the file says. It returns the side of images that the file wants, in pixels, or 0 where any will do.
 func SetNetwork(rt *onnx.Runtime, cfg *classify.Config, model string) (side int, err error) {
 	if slices.Contains(classify.Networks(), model) {
 		cfg.Network = model
@@ -34,9 +34,15 @@ func SetNetwork(rt *onnx.Runtime, cfg *classify.Config, model string) (side int,
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", model, err)
 	}
-	if in := within.Decode.Input; in.Channels != schemas.ChannelsBGR && len(in.Mean) == 3 && len(in.Std) == 3 {
-		cfg.Normalize = &classify.Normalization{Mean: [3]float32(in.Mean), Std: [3]float32(in.Std)}
+	in, normal := within.Decode.Input, classify.ImageNetNormalization() // as prelabel takes what a classifier's file leaves open
+	if len(in.Mean) == 3 {
+		normal.Mean = [3]float32(in.Mean)
 	}
+	if len(in.Std) == 3 {
+		normal.Std = [3]float32(in.Std)
+	}
+	normal.BGR = in.Channels == schemas.ChannelsBGR
+	cfg.Normalize = &normal
 	const any = 224 // where the graph leaves sides open
 	open := onnx.DefaultConfig()
 	open.Width, open.Height = any, any
@@ -45,8 +51,8 @@ func SetNetwork(rt *onnx.Runtime, cfg *classify.Config, model string) (side int,
 		return 0, err
 	}
 	defer s.Close()
-	if in := s.Inputs(); len(in) != 1 || len(in[0].Shape) != 4 || in[0].Shape[1] != 3 || in[0].Shape[2] != in[0].Shape[3] {
-		return 0, fmt.Errorf("%s: a classifier takes square images as [N, 3, side, side]; inputs seen: %v", model, s.Inputs())
+	if inputs := s.Inputs(); len(inputs) != 1 || len(inputs[0].Shape) != 4 || inputs[0].Shape[1] != 3 || inputs[0].Shape[2] != inputs[0].Shape[3] {
+		return 0, fmt.Errorf("%s: a classifier takes square images as [N, 3, side, side]; inputs seen: %v", model, inputs)
 	}
 	return int(s.Inputs()[0].Shape[2]), nil
 }

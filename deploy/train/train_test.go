@@ -306,9 +306,53 @@ func TestRunFromFile(t *testing.T) {
 	if want := data.Train.Measure(); err != nil || side != 16 || cfg.Normalize == nil || *cfg.Normalize != want {
 		t.Fatalf("side %d, normalization %v, want %v; %v", side, cfg.Normalize, want, err)
 	}
+	file, err := os.ReadFile(filepath.Join(dir, "first.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file, err = onnx.WithMetadata(file, map[string]string{"gleaner.decode": `{"input":{"channels":"bgr","std":[1,2,3]}}`}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, dir, "bgr.onnx")
+	bgr, want := cfg, classify.Normalization{Mean: classify.ImageNetNormalization().Mean, Std: [3]float32{1, 2, 3}, BGR: true}
+	if _, err := train.SetNetwork(rt, &bgr, filepath.Join(dir, "bgr.onnx")); err != nil || *bgr.Normalize != want {
+		t.Errorf("a file that takes BGR: %+v, %v", bgr.Normalize, err)
+	}
 	cfg.Epochs, cfg.Rate = 1, 1e-4
 	if got := run(cfg, "second.onnx"); got.Run.Metrics["train_accuracy"] < 0.8 || got.Run.Model != "classify/onnx" {
 		t.Errorf("after a file that was trained: %+v", got.Run)
+	}
+}
+
+// TestRunOf wants a run to be another one where crops, labels, ids or options are others of the same version, and the same one elsewhere.
+func TestRunOf(t *testing.T) {
+	data := folder(t, stripes(t, 20), options())
+	id := func(change func(cfg *classify.Config, im *classify.Images)) string {
+		t.Helper()
+		cfg, changed := classify.DefaultConfig(), data
+		changed.Train.Labels, changed.Train.Pixels = slices.Clone(data.Train.Labels), slices.Clone(data.Train.Pixels)
+		changed.Train.Classes, changed.Train.Objects = slices.Clone(data.Train.Classes), make([]string, data.Train.Len())
+		change(&cfg, &changed.Train)
+		run, err := train.RunOf(cfg, changed)
+		if err != nil || run.DatasetVersion != data.Version {
+			t.Fatal(run, err)
+		}
+		return run.RunID
+	}
+	same := id(func(*classify.Config, *classify.Images) {})
+	if again := id(func(cfg *classify.Config, _ *classify.Images) { cfg.Checkpoint = 7 }); again != same {
+		t.Errorf("%s, then %s", same, again)
+	}
+	for name, change := range map[string]func(cfg *classify.Config, im *classify.Images){
+		"label":   func(_ *classify.Config, im *classify.Images) { im.Labels[0] = 1 - im.Labels[0] },
+		"pixel":   func(_ *classify.Config, im *classify.Images) { im.Pixels[5]++ },
+		"class":   func(_ *classify.Config, im *classify.Images) { im.Classes[1] = "up" },
+		"object":  func(_ *classify.Config, im *classify.Images) { im.Objects[3] = "o2" },
+		"threads": func(cfg *classify.Config, _ *classify.Images) { cfg.Threads = 5 },
+	} {
+		if other := id(change); other == same {
+			t.Errorf("another %s: still run %s", name, other)
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func (c *Connections) trainWithin(ctx context.Context, data train.Data, began ti
 	}
 	defer rt.Close()
 	cfg := classify.DefaultConfig()
-	cfg.Width, cfg.Batch, cfg.Rate, cfg.Seed, cfg.Threads, cfg.Epochs = 32, 32, 0.02, c.Config.Probe.Seed, runtime.GOMAXPROCS(0), 1
+	cfg.Width, cfg.Batch, cfg.Pass, cfg.Rate, cfg.Seed, cfg.Threads, cfg.Epochs = 32, 32, 16, 0.02, c.Config.Probe.Seed, runtime.GOMAXPROCS(0), 1
 	trial := time.Now()
 	if _, err := c.train(ctx, rt, cfg, data, train.Nowhere{}, nil); err != nil {
 		return run, err

@@ -75,7 +75,7 @@ func (a Augment) view(seed int64, epoch, index, side int) view {
 }
 
 // render writes the view of an image [3, side, side] as inputs.
-func (a Augment) render(dst []float32, img []uint8, side int, v view, table *[3][256]float32) {
+func (a Augment) render(dst []float32, img []uint8, side int, v view, levels *lookup) {
 	columns := make([]int, side) // of the image; -1 where nothing is
 	for x := range columns {
 		at := x
@@ -85,7 +85,7 @@ func (a Augment) render(dst []float32, img []uint8, side int, v view, table *[3]
 		columns[x] = a.at(at+v.dx, side)
 	}
 	for c := range 3 {
-		levels := &table[c]
+		channel := &levels[c]
 		for y := range side {
 			row := dst[(c*side+y)*side : (c*side+y+1)*side]
 			from := a.at(y+v.dy, side)
@@ -93,12 +93,12 @@ func (a Augment) render(dst []float32, img []uint8, side int, v view, table *[3]
 				clear(row)
 				continue
 			}
-			pixels := img[(c*side+from)*side : (c*side+from+1)*side]
+			pixels := img[(channel.source*side+from)*side : (channel.source*side+from+1)*side]
 			for x, at := range columns {
 				if at < 0 {
 					row[x] = 0
 				} else {
-					row[x] = levels[pixels[at]]
+					row[x] = channel.of[pixels[at]]
 				}
 			}
 		}

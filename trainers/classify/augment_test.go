@@ -16,7 +16,7 @@ func ramp(side int) []uint8 {
 	return img
 }
 
-var levels = Normalization{Std: [3]float32{1, 1, 1}}.table()
+var levels = Normalization{Std: [3]float32{1, 1, 1}}.lookup()
 
 // TestRender compares views with what NumPy's pad (mode reflect or constant), slicing and [..., ::-1] would make, written out.
 func TestRender(t *testing.T) {

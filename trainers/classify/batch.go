@@ -2,8 +2,8 @@ package classify
 
 import "context"
 
-// prepared is a batch of inputs: of slots, more than images where these do not fill it. Slots lie pass by pass, images go around
-// the passes, so that each has about as many.
+// prepared is a batch of inputs: of slots, more than images where these do not fill it; then others of the epoch, which only batch
+// normalizations see, fill it up. Slots lie pass by pass, images go around the passes, so that each has about as many.
 type prepared struct {
 	inputs []float32 // [slots, 3, side, side]
 	index  []int     // [slots], of the images
@@ -28,7 +28,7 @@ func (t *Trainer) prepare(step int, perm []int, into prepared) prepared {
 		k, slot := perm[(at+i)%len(perm)], t.slot(i)
 		into.index[i] = k
 		v := t.cfg.Augment.view(t.cfg.Seed, epoch, k, t.train.Side)
-		t.cfg.Augment.render(into.inputs[slot*size:(slot+1)*size], t.train.image(k), t.train.Side, v, t.table)
+		t.cfg.Augment.render(into.inputs[slot*size:(slot+1)*size], t.train.image(k), t.train.Side, v, t.levels)
 	}
 	return into
 }

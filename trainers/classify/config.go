@@ -18,7 +18,7 @@ type Config struct {
 
 	Epochs    int       `yaml:"epochs"`
 	Batch     int       `yaml:"batch"`        // images a step
-	Pass      int       `yaml:"pass"`         // images at most that go through the network at once, on one thread; batch normalizations see these
+	Pass      int       `yaml:"pass"`         // images at most that go through the network at once; batch normalizations see these
 	Optimizer string    `yaml:"optimizer"`    // sgd (Nesterov), adamw or muon
 	Rate      float64   `yaml:"rate"`         // the highest learning rate
 	Warmup    float64   `yaml:"warmup"`       // share of the steps in which the rate rises to it from a fifth
@@ -37,7 +37,7 @@ type Config struct {
 	Normalize *Normalization `yaml:"normalize"` // nil: measured on the training images, or ImageNet's where ONNX is given
 
 	Seed       int64 `yaml:"seed"`
-	Threads    int   `yaml:"threads"`    // the same number gives the same weights, bit for bit
+	Threads    int   `yaml:"threads"`    // the same number gives the same weights, bit for bit; another one rounds otherwise
 	Patience   int   `yaml:"patience"`   // epochs without a better held-out accuracy after which training ends; 0 for none
 	Checkpoint int   `yaml:"checkpoint"` // steps between checkpoints; 0: at the end of each epoch alone
 
@@ -53,7 +53,7 @@ type Lookahead struct {
 // DefaultConfig trains a ConvNet-3 of width 64 for ten epochs.
 func DefaultConfig() Config {
 	return Config{
-		Network: "convnet3", Width: 64, Epochs: 10, Batch: 128, Pass: 128, Optimizer: "sgd", Rate: 0.05, Warmup: 0.2, Momentum: 0.9, Decay: 5e-4, Running: 0.9,
+		Network: "convnet3", Width: 64, Epochs: 10, Batch: 128, Pass: 64, Optimizer: "sgd", Rate: 0.05, Warmup: 0.2, Momentum: 0.9, Decay: 5e-4, Running: 0.9,
 		Augment: DefaultAugment(), Threads: 1, Run: schemas.Run{RunID: "run", Attempt: 1},
 	}
 }
@@ -112,17 +112,23 @@ func (c Config) schedule(steps int) autograd.Schedule {
 	return autograd.Triangle(c.Rate, 0.2, c.Warmup, c.Final, steps)
 }
 
-// passes divides a batch: into parts at the same time, each by so many calls of size images. The last slots may be one or some too many.
+// passes divides a batch, by Pass alone, so that with any number of threads batch normalizations see the same images: into as few
+// passes of size images as there can be, of which the last slots may be one or some too many. Parts of them run at the same time, in so
+// many calls.
 func (c Config) passes(batch int) (parts, calls, size int) {
-	parts = min(c.Threads, batch)
-	calls = (batch + parts*c.Pass - 1) / (parts * c.Pass)
-	return parts, calls, (batch + parts*calls - 1) / (parts * calls)
+	passes := (batch + c.Pass - 1) / c.Pass
+	parts = min(c.Threads, passes)
+	for passes%parts > 0 {
+		parts--
+	}
+	return parts, passes / parts, (batch + passes - 1) / passes
 }
 
 // training is the configuration of the steps.
 func (c Config) training(batch int) autograd.Config {
 	a := autograd.DefaultConfig()
 	a.Parts, a.Accumulate, _ = c.passes(batch)
+	a.Threads = c.Threads / a.Parts
 	a.Optimizer, a.Decay, a.Clip, a.Average = c.optimizer(), c.Decay, c.Clip, c.Average
 	running := math.Pow(c.Running, 1/float64(a.Accumulate))
 	a.Running = &running

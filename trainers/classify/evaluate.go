@@ -84,7 +84,7 @@ func (t *Trainer) Logits(ctx context.Context, images Images, views Views) (logit
 		for k, v := range each {
 			fill := func(in [][]float32) error {
 				for i := range min(batch, images.Len()-from) {
-					Augment{Pad: "reflect"}.render(in[0][i*size:(i+1)*size], images.image(from+i), images.Side, v, t.table)
+					Augment{Pad: "reflect"}.render(in[0][i*size:(i+1)*size], images.image(from+i), images.Side, v, t.levels)
 				}
 				return nil
 			}

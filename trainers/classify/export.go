@@ -29,12 +29,16 @@ func (t *Trainer) Export() ([]byte, error) {
 		return nil, fmt.Errorf("classify: export: %w", err)
 	}
 	mean, std, run := t.normal.Mean, t.normal.Std, t.cfg.Run
+	order := schemas.ChannelsRGB
+	if t.normal.BGR {
+		order = schemas.ChannelsBGR
+	}
 	properties, err := schemas.ModelMetadata{
 		Classes: t.train.Classes,
 		Decode: schemas.Decode{
 			Decoder: "classifier", Activation: schemas.ActivationSoftmax, Background: schemas.BackgroundNone,
 			Input: schemas.DecodeInput{
-				Width: t.train.Side, Height: t.train.Side, Resize: schemas.ResizeStretch, Channels: schemas.ChannelsRGB, Mean: mean[:], Std: std[:],
+				Width: t.train.Side, Height: t.train.Side, Resize: schemas.ResizeStretch, Channels: order, Mean: mean[:], Std: std[:],
 			},
 		},
 		Run: &run,

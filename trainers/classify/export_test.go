@@ -132,6 +132,39 @@ func TestImported(t *testing.T) {
 	}
 }
 
+// TestBGR shows a network that takes blue, green and red what it knows as red, green and blue, by images whose channels are exchanged: its
+// inputs are the same, and the file says the order.
+func TestBGR(t *testing.T) {
+	rt := open(t)
+	train := stripes(32, 16, 1)
+	cfg := small("airbench")
+	cfg.Epochs, cfg.Augment = 1, Augment{Flip: "none"}
+	normal := train.Measure()
+	cfg.Normalize = &normal
+	want := run(t, newTrainer(t, rt, cfg, train, Images{}), 0)
+	exchanged := train
+	exchanged.Pixels = slices.Clone(train.Pixels)
+	const plane = 16 * 16
+	for i := range train.Len() {
+		copy(exchanged.image(i)[:plane], train.image(i)[2*plane:])
+		copy(exchanged.image(i)[2*plane:], train.image(i)[:plane])
+	}
+	bgr := normal
+	bgr.BGR = true
+	cfg.Normalize = &bgr
+	got := run(t, newTrainer(t, rt, cfg, exchanged, Images{}), 0)
+	if !slices.Equal(got.rows.Loss, want.rows.Loss) {
+		t.Error("a network that takes BGR sees other inputs")
+	}
+	properties, err := onnx.Metadata(got.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := schemas.ParseModelMetadata(properties); err != nil || m.Decode.Input.Channels != schemas.ChannelsBGR {
+		t.Errorf("channels %q, %v", m.Decode.Input.Channels, err)
+	}
+}
+
 // TestPatience stops when held-out accuracy does not rise any more, and ends with the best weights.
 func TestPatience(t *testing.T) {
 	rt := open(t)

@@ -64,9 +64,10 @@ func (im Images) Validate() error {
 	return nil
 }
 
-// Normalization makes inputs of levels: (level - Mean) / Std by channel, RGB.
+// Normalization makes inputs of levels: (level - Mean) / Std by channel of the input.
 type Normalization struct {
 	Mean, Std [3]float32
+	BGR       bool // the input's channels, and so Mean and Std, are blue, green and red; else red, green and blue
 }
 
 // ImageNetNormalization is that of torchvision's models.
@@ -74,7 +75,7 @@ func ImageNetNormalization() Normalization {
 	return Normalization{Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}}
 }
 
-// Measure returns the mean and the deviation of the levels of each channel.
+// Measure returns the mean and the deviation of the levels of each channel, RGB.
 func (im Images) Measure() Normalization {
 	var n Normalization
 	plane := im.Side * im.Side
@@ -105,12 +106,26 @@ func (n Normalization) Validate() error {
 	return nil
 }
 
-// table is the input that each level becomes, by channel.
-func (n Normalization) table() *[3][256]float32 {
-	t := new([3][256]float32)
+// source is the channel of images that one of the input is made of.
+func (n Normalization) source(channel int) int {
+	if n.BGR {
+		return 2 - channel
+	}
+	return channel
+}
+
+// lookup is, by channel of the input, what of an image becomes it.
+type lookup [3]struct {
+	source int          // channel of the image
+	of     [256]float32 // the input that each level becomes
+}
+
+func (n Normalization) lookup() *lookup {
+	t := new(lookup)
 	for c := range t {
-		for v := range t[c] {
-			t[c][v] = (float32(v) - n.Mean[c]) / n.Std[c]
+		t[c].source = n.source(c)
+		for v := range t[c].of {
+			t[c].of[v] = (float32(v) - n.Mean[c]) / n.Std[c]
 		}
 	}
 	return t

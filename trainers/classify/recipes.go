@@ -14,7 +14,7 @@ func Recipe(network string) (Config, error) {
 		cfg.Optimizer, cfg.Rate, cfg.Warmup, cfg.Final, cfg.Momentum = "muon", 0.12, 0, 0, 0.7
 		cfg.Decay, cfg.BiasRate, cfg.HeadRate, cfg.Smoothing = 0, 180, 2.8, 0.2
 	case "resnet9":
-		cfg.Epochs, cfg.Batch, cfg.Rate, cfg.Decay, cfg.Smoothing = 15, 256, 0.2, 1e-3, 0.1
+		cfg.Epochs, cfg.Batch, cfg.Pass, cfg.Rate, cfg.Decay, cfg.Smoothing = 15, 256, 128, 0.2, 1e-3, 0.1
 		cfg.Augment.Crop, cfg.Augment.Cutout = 4, 8
 	}
 	return cfg, err

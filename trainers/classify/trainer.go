@@ -62,7 +62,7 @@ type Trainer struct {
 	rt          *onnx.Runtime
 	train, held Images
 	normal      Normalization
-	table       *[3][256]float32
+	levels      *lookup
 	model       *autograd.Trainer
 	batch       int
 	steps       int // of one epoch
@@ -118,7 +118,7 @@ func (t *Trainer) load() error {
 	default:
 		t.normal = t.train.Measure()
 	}
-	t.table = t.normal.table()
+	t.levels = t.normal.lookup()
 	file, err := t.file()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package classify
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -93,5 +94,25 @@ func TestNetworks(t *testing.T) {
 				t.Errorf("held-out accuracy %g", held)
 			}
 		})
+	}
+}
+
+// TestThreads wants the same training with any number of threads, but for rounding: batch normalizations see the same images, and those
+// of a last batch that is not full weigh the same.
+func TestThreads(t *testing.T) {
+	rt := open(t)
+	train := stripes(41, 16, 1)
+	losses := func(threads int) []float32 {
+		cfg := small("resnet9")
+		cfg.Epochs, cfg.Batch, cfg.Pass, cfg.Rate, cfg.Threads = 1, 24, 6, 0.01, threads
+		return run(t, newTrainer(t, rt, cfg, train, Images{}), 0).rows.Loss
+	}
+	want := losses(1)
+	for _, threads := range []int{2, 3, 8} {
+		for i, loss := range losses(threads) {
+			if math.Abs(float64(loss-want[i])) > 1e-4*max(1, float64(want[i])) {
+				t.Fatalf("%d threads: presentation %d has loss %g, with one %g", threads, i, loss, want[i])
+			}
+		}
 	}
 }

@@ -24,7 +24,7 @@ func whitening(train Images, in Normalization, kernel, keep int) []float32 {
 			for x := range side - kernel + 1 {
 				for i := range patch {
 					c, dy, dx := i/(kernel*kernel), i/kernel%kernel, i%kernel
-					patch[i] = (float64(img[(c*side+y+dy)*side+x+dx]) - float64(in.Mean[c])) / float64(in.Std[c])
+					patch[i] = (float64(img[(in.source(c)*side+y+dy)*side+x+dx]) - float64(in.Mean[c])) / float64(in.Std[c])
 				}
 				for i, a := range patch {
 					for j, b := range patch[:i+1] {
