@@ -48,11 +48,12 @@ are the objects in the labels of a running system as they stand, cut out, with t
 data folder of that system, as for every other command. What cannot be decoded is named and skipped.
 
 The network is convnet3, resnet9 or airbench, or an ONNX classifier to go on from, whose last layer is replaced where it has another
-number of classes. Each network has settings that are meant for tens of thousands of images of about 32 pixels; fewer images want
+number of classes; normalization and order of channels stay those that the file says. Each network has settings that are meant for tens of thousands of images of about 32 pixels; fewer images want
 more epochs, and those whose mirror image means something else --augment flip=none.
 
 A loss for every image and epoch goes to the Parquet file that --losses names, else to the losses topic of the system that runs,
-found as by other commands, else nowhere. A run is named after the images and after every option that changes its weights.
+found as by other commands, else nowhere. A run is named after the images, their labels and every option that changes its weights.
+--threads is one of these, but changes their rounding alone: batch normalizations see the same images with any number.
 
 After each epoch a checkpoint is written. A training that was stopped, by Ctrl-C or by a crash, is gone on with by the same command, to
 the same weights bit for bit, as the next attempt of the same run. --resume=false begins anew.`,
@@ -96,7 +97,7 @@ the same weights bit for bit, as the next attempt of the same run. --resume=fals
 	flags.StringVar(&f.augment, "augment", "", "none, or changes of the network's: crop=PIXELS, pad=reflect|zero, flip=none|random|alternating, cutout=PIXELS, with commas between")
 	flags.IntVar(&f.settings.Patience, "patience", 0, "epochs without a better held-out accuracy after which training ends, with the best weights (default: none)")
 	flags.Int64Var(&f.settings.Seed, "seed", 0, "seed of weights, order and augmentation")
-	flags.IntVarP(&f.settings.Threads, "threads", "j", runtime.GOMAXPROCS(0), "threads of a step; another number gives other weights")
+	flags.IntVarP(&f.settings.Threads, "threads", "j", runtime.GOMAXPROCS(0), "threads of a step; another number rounds otherwise, and is another run")
 	offer(c, "optimizer", "sgd", "adamw", "muon")
 	a.jsonFlag(c)
 	return c
@@ -112,13 +113,31 @@ func (f *classifyFlags) check() error {
 		return fmt.Errorf("--side %d: want pixels", f.side)
 	case f.held < 0 || f.held >= 1:
 		return fmt.Errorf("--held %g: want a share from 0 to below 1", f.held)
-	case f.dataset == "" && f.name == "":
-		f.name = datasetName(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(f.folder, ".gz"), ".tar"), ".tgz"))
 	}
-	if err := schemas.CheckDataset(f.dataset + f.name); err != nil {
-		return fmt.Errorf("--name: %w", err)
+	if err := f.checkName(); err != nil {
+		return err
 	}
 	return f.configure()
+}
+
+// checkName checks the name of the dataset, and takes it from the folder where no flag says it.
+func (f *classifyFlags) checkName() error {
+	switch {
+	case f.dataset != "":
+		if err := schemas.CheckDataset(f.dataset); err != nil {
+			return fmt.Errorf("--dataset: %w", err)
+		}
+	case f.name != "":
+		if err := schemas.CheckDataset(f.name); err != nil {
+			return fmt.Errorf("--name: %w", err)
+		}
+	default:
+		f.name = datasetName(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(f.folder, ".gz"), ".tar"), ".tgz"))
+		if err := schemas.CheckDataset(f.name); err != nil {
+			return fmt.Errorf("--data %s: its name is none for a dataset, so say by --name of which dataset the images are: %w", f.folder, err)
+		}
+	}
+	return nil
 }
 
 // configure changes the recipe of the network by what the flags say.
@@ -267,7 +286,7 @@ func (f classifyFlags) describe(data train.Data, system bool) {
 	w := os.Stderr
 	fmt.Fprintf(w, "%s: %d images of %d classes to train on, %d held out", data.Version, data.Train.Len(), len(data.Train.Classes), data.Held.Len())
 	if data.Held.Len() > 0 {
-		fmt.Fprintf(w, ", of which always naming the commonest class would be right on %.1f %%", 100*data.Majority)
+		fmt.Fprintf(w, ", of which always naming the commonest class would be right on %.1f %%", 100*data.Majority())
 	}
 	if data.Unseen > 0 {
 		fmt.Fprintf(w, "; %d kept unseen for testing", data.Unseen)
