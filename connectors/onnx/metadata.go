@@ -37,6 +37,20 @@ func WithMetadata(model []byte, properties map[string]string) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.MarshalAppend(out, more)
 }
 
+// WithBatch returns an ONNX file whose inputs and outputs are of n samples, in place of any number: their first dimension is n.
+func WithBatch(model []byte, n int) ([]byte, error) {
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(model, m); err != nil {
+		return nil, errors.New("corrupt, or no ONNX file") // protobuf's errors vary
+	}
+	for _, v := range slices.Concat(m.GetGraph().GetInput(), m.GetGraph().GetOutput()) {
+		if dims := v.GetType().GetTensorType().GetShape().GetDim(); len(dims) > 0 {
+			dims[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(n)}
+		}
+	}
+	return proto.Marshal(m)
+}
+
 // splitProperties hands over the entries of metadata_props and returns a file without them.
 func splitProperties(model []byte, entry func(key, value string)) (rest []byte, err error) {
 	corrupt := errors.New("corrupt, or no ONNX file")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"os"
+	"slices"
 	"testing"
 
 	"gleaner/connectors/onnx"
@@ -65,4 +66,30 @@ func FuzzMetadata(f *testing.F) {
 			t.Errorf("%v, %v, want %v", after, err, before)
 		}
 	})
+}
+
+// TestWithBatch serves several samples at once by a file that leaves their number open.
+func TestWithBatch(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	file, err := onnx.WithBatch(graph(t, []int64{0, 2}, []string{"x"}, []string{"y"}, nil, "Neg: x > y"), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := rt.LoadBytes("m", file, onnx.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, spec := range slices.Concat(s.Inputs(), s.Outputs()) {
+		if !slices.Equal(spec.Shape, []int64{3, 2}) {
+			t.Errorf("%s, want [3 2]", spec)
+		}
+	}
+	if _, err := onnx.WithBatch([]byte("<html>"), 3); err == nil {
+		t.Error("what is no model was given a batch")
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"gleaner/schemas"
 	"gleaner/stages/pixels"
 	"gleaner/trainers/classify"
+	"gleaner/trainers/measure"
 )
 
 // Data are the images of a training.
@@ -24,10 +24,12 @@ type Data struct {
 	Dataset     string
 	Version     string // dataset@digest of all that it is
 	Train, Held classify.Images
-	Majority    float64   // accuracy, on held-out images, of always naming the most frequent training class
 	Unseen      int       // images that are kept for testing, and neither trained on nor looked at
 	Skipped     []Skipped // images that cannot be decoded
 }
+
+// Majority is the accuracy, on held-out images, of always naming the most frequent training class; NaN where there are none.
+func (d Data) Majority() float64 { return measure.Majority(d.Train.Labels, d.Held.Labels) }
 
 // Skipped is an image file that was passed over.
 type Skipped struct {
@@ -122,25 +124,6 @@ func (d *Data) divide(kept []decoded, a imagefolder.Arrangement, splits []schema
 		into.Samples = append(into.Samples, schemas.NewSampleID(d.Dataset, f.name, schemas.Hash{}))
 		kept[i].pixels = nil
 	}
-	d.Majority = majority(d.Train.Labels, d.Held.Labels, len(a.Classes))
-}
-
-// majority is the accuracy on held of always naming the most frequent of train; NaN where nothing is held out.
-func majority(train, held []int, classes int) float64 {
-	count := make([]int, classes)
-	for _, c := range train {
-		count[c]++
-	}
-	if len(held) == 0 {
-		return math.NaN()
-	}
-	most, right := slices.Index(count, slices.Max(count)), 0
-	for _, c := range held {
-		if c == most {
-			right++
-		}
-	}
-	return float64(right) / float64(len(held))
 }
 
 // decodeAll reads all images on all cores, in no order.

@@ -139,9 +139,8 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 	if err != nil {
 		return result, err
 	}
-	result.Run.Metrics["val_majority"] = data.Majority
-	if data.Held.Len() == 0 {
-		delete(result.Run.Metrics, "val_majority") // JSON has no NaN
+	if data.Held.Len() > 0 {
+		result.Run.Metrics["val_majority"] = data.Majority()
 	}
 	file, err := Export(t, result.Run)
 	if err == nil {

@@ -130,8 +130,8 @@ func TestFolder(t *testing.T) {
 		write(t, striped(t, false, uint64(i)), divided, split, "across", fmt.Sprintf("%d.png", i))
 		write(t, striped(t, true, uint64(i)), divided, split, "down", fmt.Sprintf("%d.png", i))
 	}
-	if data := folder(t, divided, options()); data.Train.Len() != 4 || data.Held.Len() != 2 || data.Unseen != 2 || data.Majority != 0.5 {
-		t.Errorf("%d to train on, %d held out, %d unseen, majority %g", data.Train.Len(), data.Held.Len(), data.Unseen, data.Majority)
+	if data := folder(t, divided, options()); data.Train.Len() != 4 || data.Held.Len() != 2 || data.Unseen != 2 || data.Majority() != 0.5 {
+		t.Errorf("%d to train on, %d held out, %d unseen, majority %g", data.Train.Len(), data.Held.Len(), data.Unseen, data.Majority())
 	}
 	if _, err := train.Folder(t.Context(), filepath.Join(dir, "absent"), options(), func(int) {}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v, want that it is not there", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math"
 
 	"gleaner/connectors/kafka"
 	"gleaner/deploy/train"
@@ -27,7 +26,7 @@ func (c *Connections) Crops(ctx context.Context, name string, side int, progress
 }
 
 func (c *Connections) crops(ctx context.Context, version schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], side int, progress func(done int)) (train.Data, error) {
-	data := train.Data{Dataset: version.Dataset, Version: version.ID, Majority: math.NaN()}
+	data := train.Data{Dataset: version.Dataset, Version: version.ID}
 	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
 	crop := func(_ context.Context, img *pixels.Image, box geometry.Box) ([]uint8, error) {
 		return train.Planes(pixels.Crop(img, box), side), nil
@@ -41,10 +40,9 @@ func (c *Connections) crops(ctx context.Context, version schemas.DatasetVersion,
 		return data, fmt.Errorf("crops of %s: %w", version.ID, err)
 	}
 	of := func(indexes []int) classify.Images {
-		im := classify.Images{Side: side, Classes: d.Classes, Pixels: make([]uint8, 0, len(indexes)*3*side*side)}
+		im := classify.Images{Side: side, Classes: d.Classes, Labels: d.Labels(indexes), Pixels: make([]uint8, 0, len(indexes)*3*side*side)}
 		for _, i := range indexes {
 			im.Pixels = append(im.Pixels, crops[i]...)
-			im.Labels = append(im.Labels, d.Class[i])
 			im.Samples = append(im.Samples, found[i].Sample)
 			im.Objects = append(im.Objects, found[i].Object)
 			im.Lineages = append(im.Lineages, found[i].Lineage)
@@ -52,9 +50,6 @@ func (c *Connections) crops(ctx context.Context, version schemas.DatasetVersion,
 		return im
 	}
 	data.Train, data.Held = of(d.Train), of(d.Val)
-	if data.Held.Len() > 0 {
-		data.Majority = d.Majority()
-	}
 	for _, b := range found {
 		if b.Split == schemas.SplitTest {
 			data.Unseen++

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"slices"
 	"time"
 
 	"gleaner/connectors/onnx"
@@ -18,20 +17,6 @@ type Contest struct {
 	Used   schemas.Run  // whose doubts count
 	Beside *schemas.Run // the other one; nil where nothing is held out to judge by, or nothing was trained
 	Fresh  bool         // false: a run on these very labels has finished before, and is in Used, without its metrics
-}
-
-// withoutEnds keeps runs open: it drops what says that one is over.
-type withoutEnds struct{ train.Sink }
-
-func (w withoutEnds) Write(ctx context.Context, records []schemas.Record) error {
-	rows := slices.DeleteFunc(slices.Clone(records), func(r schemas.Record) bool {
-		_, end := r.Header(schemas.HeaderEvent)
-		return end
-	})
-	if len(rows) == 0 {
-		return nil
-	}
-	return w.Sink.Write(ctx, rows)
 }
 
 // TrainBetter makes a version of the dataset's labels as they stand, trains a probe on it, and then, in the time that it took, a
@@ -49,11 +34,10 @@ func (c *Connections) TrainBetter(ctx context.Context, name string, progress fun
 	if last, ok, err := c.DB.LastRunOn(ctx, version.ID); ok || err != nil {
 		return Contest{Used: last}, err
 	}
-	sink := c.Kafka.Sink()
-	defer sink.Close(context.WithoutCancel(ctx))
-	open := withoutEnds{sink}
+	topic := c.LossTopic()
+	defer topic.Close(context.WithoutCancel(ctx))
 	out := Contest{Fresh: true}
-	if out.Used, err = c.probe(ctx, version, labels, open, progress); err != nil {
+	if out.Used, err = c.probe(ctx, version, labels, topic, progress); err != nil {
 		return out, err
 	}
 	if out.Used.Metrics["val_boxes"] > 0 {
@@ -62,17 +46,13 @@ func (c *Connections) TrainBetter(ctx context.Context, name string, progress fun
 		if err != nil {
 			return out, err
 		}
-		rival, err := c.trainWithin(ctx, data, began, took(out.Used), open, progress)
+		rival, err := c.trainWithin(ctx, data, began, took(out.Used), topic, progress)
 		if err != nil {
 			return out, err
 		}
 		out.Used, out.Beside = judge(out.Used, rival)
 	}
-	end, err := schemas.RunFinishedRecord(out.Used)
-	if err != nil {
-		return out, err
-	}
-	return out, sink.Write(ctx, []schemas.Record{end})
+	return out, topic.End(ctx, out.Used)
 }
 
 // judge prefers the rival where it is more accurate on held-out boxes, and did not take more than a tenth longer.
@@ -93,7 +73,7 @@ const (
 
 // trainWithin trains as many epochs as fit into what is left of the budget from began on, by the time of a first one that does not
 // count otherwise, but one at least.
-func (c *Connections) trainWithin(ctx context.Context, data train.Data, began time.Time, budget time.Duration, sink train.Sink, progress func(done, total int, what string)) (run schemas.Run, err error) {
+func (c *Connections) trainWithin(ctx context.Context, data train.Data, began time.Time, budget time.Duration, losses train.Losses, progress func(done, total int, what string)) (run schemas.Run, err error) {
 	rt, err := onnx.Open()
 	if err != nil {
 		return run, err
@@ -107,7 +87,7 @@ func (c *Connections) trainWithin(ctx context.Context, data train.Data, began ti
 	}
 	epoch := time.Since(trial)
 	cfg.Epochs = min(max(int((budget-time.Since(began))/epoch), 1), contestEpochs)
-	run, err = c.train(ctx, rt, cfg, data, &train.Topic{Sink: sink}, func(p classify.Progress) { progress(p.Step, p.Steps, "steps") })
+	run, err = c.train(ctx, rt, cfg, data, losses, func(p classify.Progress) { progress(p.Step, p.Steps, "steps") })
 	run.Started = began.UTC()
 	return run, err
 }

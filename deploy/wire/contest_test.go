@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -22,30 +21,5 @@ func TestJudge(t *testing.T) {
 		if used.RunID != c.want || beside == nil || beside.RunID == used.RunID {
 			t.Errorf("%+v: %s is used beside %+v", c, used.RunID, beside)
 		}
-	}
-}
-
-type records []schemas.Record
-
-func (r *records) Write(_ context.Context, more []schemas.Record) error {
-	*r = append(*r, more...)
-	return nil
-}
-
-// TestWithoutEnds wants rows to go on, and not the end of a run.
-func TestWithoutEnds(t *testing.T) {
-	var got records
-	w := withoutEnds{&got}
-	end, err := schemas.RunFinishedRecord(schemas.Run{RunID: "r"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range []schemas.Record{{Key: []byte("rows")}, end, {Key: []byte("more")}} {
-		if err := w.Write(t.Context(), []schemas.Record{r}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(got) != 2 || string(got[1].Key) != "more" {
-		t.Errorf("%d records went on: %+v", len(got), got)
 	}
 }

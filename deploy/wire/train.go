@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"gleaner/deploy/train"
 	"gleaner/schemas"
 	"gleaner/stages"
 	"gleaner/stages/dataset"
@@ -27,12 +28,17 @@ func (c *Connections) TrainProbe(ctx context.Context, name string, progress func
 	if err != nil {
 		return schemas.Run{}, err
 	}
-	sink := c.Kafka.Sink()
-	defer sink.Close(context.WithoutCancel(ctx))
-	return c.probe(ctx, version, labels, sink, progress)
+	topic := c.LossTopic()
+	defer topic.Close(context.WithoutCancel(ctx))
+	run, err := c.probe(ctx, version, labels, topic, progress)
+	if err != nil {
+		return run, err
+	}
+	return run, topic.End(ctx, run)
 }
 
-func (c *Connections) probe(ctx context.Context, version schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], sink probe.Sink, progress func(done, total int, what string)) (schemas.Run, error) {
+// probe leaves the run open: it does not say that it is over.
+func (c *Connections) probe(ctx context.Context, version schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], losses train.Losses, progress func(done, total int, what string)) (schemas.Run, error) {
 	run := schemas.Run{Dataset: version.Dataset, DatasetVersion: version.ID}
 	registry, err := c.Registry(ctx)
 	if err != nil {
@@ -58,11 +64,14 @@ func (c *Connections) probe(ctx context.Context, version schemas.DatasetVersion,
 	}
 	run.Attempt = last + 1 // of one that was interrupted, too
 	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
-	trainer, err := probe.New(c.Config.Probe, images, features, sink, progress)
+	trainer, err := probe.New(c.Config.Probe, images, features, losses.Write, progress)
 	if err != nil {
 		return run, err
 	}
-	return trainer.Train(ctx, run, version.Rule, labels)
+	if run, err = trainer.Train(ctx, run, version.Rule, labels); err != nil {
+		return run, err
+	}
+	return run, losses.Flush(ctx)
 }
 
 // versionToTrain makes a version of the labels as they stand, and yields them, with the lineages of their classes, as often as asked.

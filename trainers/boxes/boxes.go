@@ -138,18 +138,11 @@ func Divide(boxes []Box, least int) (Division, error) {
 	return d, nil
 }
 
-// Majority is the accuracy, among the boxes for validation, of always naming the most frequent training class.
-func (d Division) Majority() float64 {
-	count := make([]int, len(d.Classes))
-	for _, i := range d.Train {
-		count[d.Class[i]]++
+// Labels are the classes of some boxes, indexes of Classes.
+func (d Division) Labels(boxes []int) []int {
+	out := make([]int, len(boxes))
+	for k, i := range boxes {
+		out[k] = d.Class[i]
 	}
-	most := slices.Index(count, slices.Max(count))
-	right := 0
-	for _, i := range d.Val {
-		if d.Class[i] == most {
-			right++
-		}
-	}
-	return float64(right) / float64(len(d.Val))
+	return out
 }

@@ -88,36 +88,6 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// TestOutcome compares with the definitions in float64.
-func TestOutcome(t *testing.T) {
-	for _, c := range []struct {
-		logits                    []float32
-		label                     int
-		loss, margin, pTrue, el2n float64
-		correct                   bool
-	}{
-		{[]float32{0, 0}, 0, math.Ln2, 0, 0.5, math.Sqrt(0.5), false}, // a tie
-		{[]float32{1, 2, 3}, 2, 0.4076059644, 1, 0.6652409558, 0.4243361354, true},
-		{[]float32{1000, 0}, 1, 1000, -1000, 0, math.Sqrt2, false},
-		{[]float32{-1000, 0}, 1, 0, 1000, 1, 0, true},
-	} {
-		o := outcomeOf(c.logits, c.label)
-		for name, pair := range map[string][2]float64{
-			"loss": {float64(o.loss), c.loss}, "margin": {float64(o.margin), c.margin}, "p_true": {float64(o.pTrue), c.pTrue}, "el2n": {float64(o.el2n), c.el2n},
-		} {
-			if math.Abs(pair[0]-pair[1]) > 1e-6*max(1, math.Abs(pair[1])) {
-				t.Errorf("%v, label %d: %s %g, want %g", c.logits, c.label, name, pair[0], pair[1])
-			}
-		}
-		if o.correct != c.correct {
-			t.Errorf("%v, label %d: correct %t", c.logits, c.label, o.correct)
-		}
-	}
-	if norm([]float32{3, 4}) != 5 {
-		t.Error("norm")
-	}
-}
-
 // TestWhitening wants patches whose outputs are uncorrelated and of variance one.
 func TestWhitening(t *testing.T) {
 	im := stripes(60, 12, 3)

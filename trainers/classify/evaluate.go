@@ -6,10 +6,8 @@ import (
 	"math"
 	"sync"
 
-	"google.golang.org/protobuf/proto"
-
 	"gleaner/connectors/onnx"
-	"gleaner/connectors/onnx/onnxpb"
+	"gleaner/trainers/measure"
 )
 
 var nan = math.NaN()
@@ -51,7 +49,7 @@ func (t *Trainer) Evaluate(ctx context.Context, images Images, views Views) (flo
 	classes := len(t.train.Classes)
 	right := 0
 	for i, label := range images.Labels {
-		if outcomeOf(logits[i*classes:(i+1)*classes], label).correct {
+		if measure.Of(logits[i*classes:(i+1)*classes], label).Correct {
 			right++
 		}
 	}
@@ -65,7 +63,7 @@ func (t *Trainer) Logits(ctx context.Context, images Images, views Views) (logit
 	if err != nil {
 		return nil, err
 	}
-	if file, err = batched(file, batch); err != nil {
+	if file, err = onnx.WithBatch(file, batch); err != nil {
 		return nil, err
 	}
 	s, err := t.rt.LoadBytes("classifier", file, onnx.DefaultConfig())
@@ -116,18 +114,4 @@ func (t *Trainer) Logits(ctx context.Context, images Images, views Views) (logit
 		}
 	}
 	return logits, nil
-}
-
-// batched fixes the open first dimension of the input.
-func batched(file []byte, n int64) ([]byte, error) {
-	m := &onnxpb.ModelProto{}
-	if err := proto.Unmarshal(file, m); err != nil {
-		return nil, err
-	}
-	for _, v := range append(m.Graph.GetInput(), m.Graph.GetOutput()...) {
-		if dims := v.GetType().GetTensorType().GetShape().GetDim(); len(dims) > 0 {
-			dims[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: n}
-		}
-	}
-	return proto.Marshal(m)
 }

@@ -11,6 +11,7 @@ import (
 	"gleaner/connectors/onnx"
 	"gleaner/schemas"
 	"gleaner/trainers/autograd"
+	"gleaner/trainers/measure"
 )
 
 // Hooks are told of what happens. Each may be nil; they are called one at a time, by Train, and hold training up while they run.
@@ -262,7 +263,7 @@ func (t *Trainer) run(ctx context.Context, hooks Hooks) (Result, error) {
 
 // present does one step and adds its rows.
 func (t *Trainer) present(b prepared, rate float64, rows *schemas.Losses) (tally, error) {
-	outcomes, norms := make([]outcome, b.size), make([]float32, b.size)
+	outcomes, norms := make([]measure.Outcome, b.size), make([]float32, b.size)
 	for call := range t.calls {
 		for part := range t.parts {
 			t.feed(t.model.Nth(part), b, call*t.parts+part)
@@ -281,9 +282,9 @@ func (t *Trainer) present(b prepared, rate float64, rows *schemas.Losses) (tally
 		rows.Append(schemas.LossRow{
 			RunID: run.RunID, Attempt: run.Attempt, Model: run.Model, Dataset: run.Dataset,
 			SampleID: t.train.Samples[k], ObjectID: t.train.object(k), Lineage: t.train.lineage(k), Epoch: uint32(epoch), Step: uint64(t.step),
-			Loss: o.loss, Correct: o.correct, Margin: o.margin, PTrue: o.pTrue, EL2N: o.el2n, EmbNorm: norms[i], Forgot: t.was[k] && !o.correct,
+			Loss: o.Loss, Correct: o.Correct, Margin: o.Margin, PTrue: o.PTrue, EL2N: o.EL2N, EmbNorm: norms[i], Forgot: t.was[k] && !o.Correct,
 		})
-		t.was[k] = o.correct
+		t.was[k] = o.Correct
 		sum.add(o)
 	}
 	t.sum.count, t.sum.correct, t.sum.loss = t.sum.count+sum.count, t.sum.correct+sum.correct, t.sum.loss+sum.loss
@@ -306,21 +307,21 @@ func (t *Trainer) feed(part autograd.Part, b prepared, pass int) {
 }
 
 // read takes what one pass says of its images.
-func (t *Trainer) read(part autograd.Part, b prepared, pass int, outcomes []outcome, norms []float32) {
+func (t *Trainer) read(part autograd.Part, b prepared, pass int, outcomes []measure.Outcome, norms []float32) {
 	logits, embeddings := part.Output(t.logits), part.Output(t.embedding)
 	classes, dim := len(logits)/t.size, len(embeddings)/t.size
 	for row := range t.size {
 		if i := row*t.parts*t.calls + pass; i < b.size {
-			outcomes[i] = outcomeOf(logits[row*classes:(row+1)*classes], t.train.Labels[b.index[i]])
-			norms[i] = norm(embeddings[row*dim : (row+1)*dim])
+			outcomes[i] = measure.Of(logits[row*classes:(row+1)*classes], t.train.Labels[b.index[i]])
+			norms[i] = measure.Norm(embeddings[row*dim : (row+1)*dim])
 		}
 	}
 }
 
-func (s *tally) add(o outcome) {
+func (s *tally) add(o measure.Outcome) {
 	s.count++
-	s.loss += float64(o.loss)
-	if o.correct {
+	s.loss += float64(o.Loss)
+	if o.Correct {
 		s.correct++
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"gleaner/schemas/geometry"
 	"gleaner/stages/pixels"
 	"gleaner/trainers/boxes"
+	"gleaner/trainers/measure"
 )
 
 // Config of one training run.
@@ -65,33 +66,29 @@ func Pixels() Features {
 	}}
 }
 
-// Sink takes the losses; it is durable when Write returns nil.
-type Sink interface {
-	Write(ctx context.Context, records []schemas.Record) error
-}
-
 // Trainer runs probes.
 type Trainer struct {
 	cfg      Config
 	images   boxes.Images
 	features Features
-	sink     Sink
+	losses   func(ctx context.Context, rows *schemas.Losses) error
 	progress func(done, total int, what string)
 }
 
-// New returns a trainer; progress may be nil and is called by one goroutine at a time.
-func New(cfg Config, images boxes.Images, features Features, sink Sink, progress func(done, total int, what string)) (*Trainer, error) {
+// New returns a trainer. losses gets the rows of each epoch when it is over; an error ends training. progress may be nil and is called by
+// one goroutine at a time.
+func New(cfg Config, images boxes.Images, features Features, losses func(ctx context.Context, rows *schemas.Losses) error, progress func(done, total int, what string)) (*Trainer, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if progress == nil {
 		progress = func(int, int, string) {}
 	}
-	return &Trainer{cfg: cfg, images: images, features: features, sink: sink, progress: progress}, nil
+	return &Trainer{cfg: cfg, images: images, features: features, losses: losses, progress: progress}, nil
 }
 
-// Train fits the probe on the training split of the labels, writes a loss row for every training box and epoch, and then
-// the end of the run. Labels must be the best of each sample. In run, RunID, Attempt, Dataset and DatasetVersion are the
+// Train fits the probe on the training split of the labels and hands over a loss row for every training box and epoch. Labels must be
+// the best of each sample. In run, RunID, Attempt, Dataset and DatasetVersion are the
 // caller's; the rest is filled in and returned. It blocks until done or ctx ends; features take about 1.2 KB a box.
 func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.SplitRule, labels iter.Seq2[schemas.Label, error]) (schemas.Run, error) {
 	run.Started, run.Model, run.Seed, run.Epochs = time.Now().UTC(), "probe/"+t.features.Name, t.cfg.Seed, t.cfg.Epochs
@@ -121,16 +118,17 @@ func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.Split
 			for _, k := range batch {
 				i := train[k]
 				model.logits(x[i], logits)
-				p := present(logits, class[i])
+				o := measure.Of(logits, class[i])
+				probabilities(logits)
 				model.accumulate(grad, x[i], logits, class[i])
 				rows.Append(schemas.LossRow{
 					RunID: run.RunID, Attempt: run.Attempt, Model: run.Model, Dataset: run.Dataset,
 					SampleID: seen[i].Sample, ObjectID: seen[i].Object, Epoch: epoch, Step: step,
-					Loss: p.loss, Correct: p.correct, Margin: p.margin, PTrue: p.pTrue, EL2N: p.el2n,
-					EmbNorm: norm(x[i]), Forgot: before[i] && !p.correct, Lineage: seen[i].Lineage,
+					Loss: o.Loss, Correct: o.Correct, Margin: o.Margin, PTrue: o.PTrue, EL2N: o.EL2N,
+					EmbNorm: measure.Norm(x[i]), Forgot: before[i] && !o.Correct, Lineage: seen[i].Lineage,
 				})
-				before[i] = p.correct
-				if p.correct {
+				before[i] = o.Correct
+				if o.Correct {
 					right++
 				}
 			}
@@ -138,10 +136,10 @@ func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.Split
 			model.update(grad, len(batch), float32(rate), float32(t.cfg.Momentum), float32(t.cfg.Decay))
 			step++
 		}
-		if err := t.send(ctx, run.RunID, &rows); err != nil {
+		run.Rows += uint64(rows.Len())
+		if err := t.losses(ctx, &rows); err != nil {
 			return run, fmt.Errorf("probe: run %s: losses of epoch %d: %w", run.RunID, epoch, err)
 		}
-		run.Rows += uint64(rows.Len())
 		t.progress(int(epoch)+1, int(t.cfg.Epochs), "epochs")
 	}
 
@@ -153,25 +151,10 @@ func (t *Trainer) Train(ctx context.Context, run schemas.Run, rule schemas.Split
 	if len(val) > 0 {
 		run.Metrics["val_boxes"] = float64(len(val))
 		run.Metrics["val_accuracy"] = accuracy(model, x, class, val)
-		run.Metrics["val_majority"] = d.Majority()
+		run.Metrics["val_majority"] = measure.Majority(d.Labels(train), d.Labels(val))
 	}
 	run.Finished = time.Now().UTC()
-	end, err := schemas.RunFinishedRecord(run)
-	if err == nil {
-		err = t.sink.Write(ctx, []schemas.Record{end})
-	}
-	if err != nil {
-		return run, fmt.Errorf("probe: end of run %s: %w", run.RunID, err)
-	}
 	return run, nil
-}
-
-func (t *Trainer) send(ctx context.Context, runID string, rows *schemas.Losses) error {
-	records, err := schemas.LossRecords(runID, rows)
-	if err != nil {
-		return err
-	}
-	return t.sink.Write(ctx, records)
 }
 
 func accuracy(model *softmax, x [][]float32, class, of []int) float64 {
@@ -179,17 +162,9 @@ func accuracy(model *softmax, x [][]float32, class, of []int) float64 {
 	right := 0
 	for _, i := range of {
 		model.logits(x[i], logits)
-		if present(logits, class[i]).correct {
+		if measure.Of(logits, class[i]).Correct {
 			right++
 		}
 	}
 	return float64(right) / float64(len(of))
-}
-
-func norm(x []float32) float32 {
-	sum := 0.0
-	for _, v := range x {
-		sum += float64(v) * float64(v)
-	}
-	return float32(math.Sqrt(sum))
 }

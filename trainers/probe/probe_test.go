@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -72,72 +71,43 @@ func (s painted) all() iter.Seq2[schemas.Label, error] {
 	}
 }
 
-// written keeps what a trainer wrote.
-type written struct {
-	rows schemas.Losses
-	ends []schemas.Run
-}
-
-func (w *written) Write(_ context.Context, records []schemas.Record) error {
-	for _, r := range records {
-		if _, end := r.Header(schemas.HeaderEvent); end {
-			var run schemas.Run
-			if err := json.Unmarshal(r.Value, &run); err != nil {
-				return err
-			}
-			w.ends = append(w.ends, run)
-			continue
-		}
-		if len(w.ends) > 0 {
-			return errors.New("rows after the end of the run")
-		}
-		table, err := schemas.DecodeLosses(r.Value)
-		if err != nil {
-			return err
-		}
-		w.rows.AppendTable(&table)
-	}
-	return nil
-}
-
-func train(t *testing.T, set painted, cfg Config) (schemas.Run, *written) {
+func train(t *testing.T, set painted, cfg Config) (run schemas.Run, rows schemas.Losses) {
 	t.Helper()
-	sink := &written{}
-	trainer, err := New(cfg, set, Pixels(), sink, nil)
+	trainer, err := New(cfg, set, Pixels(), func(_ context.Context, more *schemas.Losses) error { rows.AppendTable(more); return nil }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := trainer.Train(t.Context(), schemas.Run{RunID: "r", Attempt: 1, Dataset: "d"}, schemas.DefaultSplitRule(), set.all())
+	run, err = trainer.Train(t.Context(), schemas.Run{RunID: "r", Attempt: 1, Dataset: "d"}, schemas.DefaultSplitRule(), set.all())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return run, sink
+	return run, rows
 }
 
 func TestProbeLearnsAndDoubtsTheWrongLabels(t *testing.T) {
 	set := paint(300, 12)
-	run, sink := train(t, set, DefaultConfig())
+	run, rows := train(t, set, DefaultConfig())
 	if v := run.Metrics["val_accuracy"]; v < 0.85 || v <= run.Metrics["val_majority"] {
 		t.Errorf("validation accuracy %.2f (majority %.2f) on three plain colors", v, run.Metrics["val_majority"])
 	}
 	boxes := int(run.Metrics["train_boxes"])
-	if sink.rows.Len() != boxes*int(run.Epochs) || run.Rows != uint64(sink.rows.Len()) {
-		t.Fatalf("%d rows, run says %d; want one for each of %d boxes and %d epochs", sink.rows.Len(), run.Rows, boxes, run.Epochs)
+	if rows.Len() != boxes*int(run.Epochs) || run.Rows != uint64(rows.Len()) {
+		t.Fatalf("%d rows, run says %d; want one for each of %d boxes and %d epochs", rows.Len(), run.Rows, boxes, run.Epochs)
 	}
-	if len(sink.ends) != 1 || sink.ends[0].Rows != run.Rows || sink.ends[0].RunID != "r" {
-		t.Fatalf("ends of the run: %+v", sink.ends)
+	if run.RunID != "r" || run.Model != "probe/pixels" || run.Finished.Before(run.Started) {
+		t.Errorf("%+v", run)
 	}
 	// In the middle of training, the mislabeled boxes have a higher loss than the others.
 	var wrong, right, nWrong, nRight float64
-	for i := range sink.rows.Len() {
-		if sink.rows.Epoch[i] != 5 {
+	for i := range rows.Len() {
+		if rows.Epoch[i] != 5 {
 			continue
 		}
-		if set.mislabeled[sink.rows.SampleID[i]] {
-			wrong += float64(sink.rows.Loss[i])
+		if set.mislabeled[rows.SampleID[i]] {
+			wrong += float64(rows.Loss[i])
 			nWrong++
 		} else {
-			right += float64(sink.rows.Loss[i])
+			right += float64(rows.Loss[i])
 			nRight++
 		}
 	}
@@ -146,12 +116,12 @@ func TestProbeLearnsAndDoubtsTheWrongLabels(t *testing.T) {
 	}
 	// Forgot is set where a box was right at its previous presentation and is wrong now.
 	before := map[schemas.SampleID]bool{}
-	for i := range sink.rows.Len() {
-		id := sink.rows.SampleID[i]
-		if want := before[id] && !sink.rows.Correct[i]; sink.rows.Forgot[i] != want {
-			t.Fatalf("row %d: forgot is %v, want %v", i, sink.rows.Forgot[i], want)
+	for i := range rows.Len() {
+		id := rows.SampleID[i]
+		if want := before[id] && !rows.Correct[i]; rows.Forgot[i] != want {
+			t.Fatalf("row %d: forgot is %v, want %v", i, rows.Forgot[i], want)
 		}
-		before[id] = sink.rows.Correct[i]
+		before[id] = rows.Correct[i]
 	}
 }
 
@@ -167,14 +137,14 @@ func TestLineageReachesTheRows(t *testing.T) {
 		vague.ID, vague.Class, vague.Refine = "vague", "color", true
 		set.labels[i].Objects = append(set.labels[i].Objects, vague)
 	}
-	again, sink := train(t, set, DefaultConfig())
+	again, rows := train(t, set, DefaultConfig())
 	if again.Metrics["classes"] != 3 || again.Rows != run.Rows {
 		t.Errorf("%g classes and %d rows, %d without boxes to be refined", again.Metrics["classes"], again.Rows, run.Rows)
 	}
-	for i := range sink.rows.Len() {
-		l := set.labels[int(sink.rows.SampleID[i][0])]
-		if sink.rows.Lineage[i] != l.Objects[0].Lineage {
-			t.Fatalf("row %d: lineage %q, want %q", i, sink.rows.Lineage[i], l.Objects[0].Lineage)
+	for i := range rows.Len() {
+		l := set.labels[int(rows.SampleID[i][0])]
+		if rows.Lineage[i] != l.Objects[0].Lineage {
+			t.Fatalf("row %d: lineage %q, want %q", i, rows.Lineage[i], l.Objects[0].Lineage)
 		}
 	}
 }
@@ -183,18 +153,18 @@ func TestSameSeedSameRows(t *testing.T) {
 	set := paint(60, 3)
 	_, a := train(t, set, DefaultConfig())
 	_, b := train(t, set, DefaultConfig())
-	if d := cmp.Diff(a.rows, b.rows); d != "" {
+	if d := cmp.Diff(a, b); d != "" {
 		t.Error("two runs of one seed differ:", d)
 	}
 	other := DefaultConfig()
 	other.Seed = 1
-	if _, c := train(t, set, other); cmp.Equal(a.rows.Loss, c.rows.Loss) {
+	if _, c := train(t, set, other); cmp.Equal(a.Loss, c.Loss) {
 		t.Error("another seed gave the same losses")
 	}
 }
 
 func TestTooFewLabels(t *testing.T) {
-	trainer, err := New(DefaultConfig(), painted{}, Pixels(), &written{}, nil)
+	trainer, err := New(DefaultConfig(), painted{}, Pixels(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package probe
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // softmax is multinomial logistic regression trained by SGD with momentum and weight decay.
@@ -32,45 +33,18 @@ func (s *softmax) logits(x, out []float32) {
 	}
 }
 
-// presentation is what one look at a labeled vector says.
-type presentation struct {
-	loss, margin, pTrue, el2n float32
-	correct                   bool
-}
-
-// present measures logits against the label and turns them into probabilities in place. Cross-entropy is in nats, by
-// log-sum-exp. A tie for the largest logit counts as wrong, so that an untrained model is not right by the order of its classes.
-func present(logits []float32, label int) presentation {
-	rival := float32(math.Inf(-1))
-	largest := logits[0]
-	for c, v := range logits {
-		largest = max(largest, v)
-		if c != label {
-			rival = max(rival, v)
-		}
-	}
-	p := presentation{margin: logits[label] - rival}
-	p.correct = p.margin > 0
-	sum := 0.0
+// probabilities turns logits into them, in place.
+func probabilities(logits []float32) {
+	largest, sum := slices.Max(logits), 0.0
 	for _, v := range logits {
 		sum += math.Exp(float64(v - largest))
 	}
-	p.loss = float32(math.Log(sum) - float64(logits[label]-largest))
-	square := 0.0
 	for c, v := range logits {
-		prob := math.Exp(float64(v-largest)) / sum
-		logits[c] = float32(prob)
-		if c == label {
-			p.pTrue = float32(prob)
-			prob--
-		}
-		square += prob * prob
+		logits[c] = float32(math.Exp(float64(v-largest)) / sum)
 	}
-	p.el2n = float32(math.Sqrt(square))
-	return p
 }
 
-// accumulate adds the gradient of the cross-entropy of one vector to grad, from the probabilities that present left.
+// accumulate adds the gradient of the cross-entropy of one vector to grad.
 func (s *softmax) accumulate(grad, x, probabilities []float32, label int) {
 	for c, p := range probabilities {
 		if c == label {

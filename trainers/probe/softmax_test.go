@@ -30,7 +30,7 @@ func TestGradientAgainstFiniteDifferences(t *testing.T) {
 		label := rng.IntN(s.classes)
 		logits := make([]float32, s.classes)
 		s.logits(x, logits)
-		present(logits, label)
+		probabilities(logits)
 		grad := make([]float32, len(s.w))
 		s.accumulate(grad, x, logits, label)
 		for i := range s.w {
@@ -48,33 +48,13 @@ func TestGradientAgainstFiniteDifferences(t *testing.T) {
 	}
 }
 
-func TestPresent(t *testing.T) {
-	logits := []float32{1, 3, 2}
-	p := present(logits, 2)
+func TestProbabilities(t *testing.T) {
+	logits := []float32{1001, 1003, 1002}
+	probabilities(logits)
 	sum := math.Exp(1) + math.Exp(3) + math.Exp(2)
-	want := []float64{math.Exp(1) / sum, math.Exp(3) / sum, math.Exp(2) / sum}
-	el2n := math.Sqrt(want[0]*want[0] + want[1]*want[1] + (want[2]-1)*(want[2]-1))
-	for _, c := range []struct {
-		name      string
-		got, want float64
-	}{
-		{"loss", float64(p.loss), -math.Log(want[2])},
-		{"margin", float64(p.margin), -1},
-		{"p_true", float64(p.pTrue), want[2]},
-		{"el2n", float64(p.el2n), el2n},
-		{"probability", float64(logits[1]), want[1]},
-	} {
-		if math.Abs(c.got-c.want) > 1e-6 {
-			t.Errorf("%s = %g, want %g", c.name, c.got, c.want)
+	for c, want := range []float64{math.Exp(1) / sum, math.Exp(3) / sum, math.Exp(2) / sum} {
+		if math.Abs(float64(logits[c])-want) > 1e-6 {
+			t.Errorf("class %d has probability %g, want %g", c, logits[c], want)
 		}
-	}
-	if p.correct {
-		t.Error("called correct although another logit is larger")
-	}
-	if p := present([]float32{0, 0}, 0); p.correct {
-		t.Error("a tie is called correct")
-	}
-	if p := present([]float32{1000, 0, 0}, 1); math.IsInf(float64(p.loss), 0) || math.Abs(float64(p.loss)-1000) > 1e-3 {
-		t.Errorf("loss of far logits is %g, want 1000", p.loss)
 	}
 }

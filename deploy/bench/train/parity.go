@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"google.golang.org/protobuf/proto"
-
+	"gleaner/connectors/onnx"
 	"gleaner/trainers/autograd"
 )
 
@@ -65,11 +64,7 @@ func (b *bench) parityOf(file []byte) (difference float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	m, err := batched(exported, n)
-	if err != nil {
-		return 0, err
-	}
-	if exported, err = proto.Marshal(m); err != nil {
+	if exported, err = onnx.WithBatch(exported, n); err != nil {
 		return 0, err
 	}
 	served, err := serve(b, exported, x.images)

@@ -12,24 +12,16 @@ import (
 	"gleaner/connectors/onnx/onnxpb"
 )
 
-// batched is a file whose batches are of n images.
-func batched(file []byte, n int) (*onnxpb.ModelProto, error) {
-	m := &onnxpb.ModelProto{}
-	if err := proto.Unmarshal(file, m); err != nil {
-		return nil, err
-	}
-	for _, v := range slices.Concat(m.GetGraph().GetInput(), m.GetGraph().GetOutput()) {
-		v.GetType().GetTensorType().GetShape().Dim[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(n)}
-	}
-	return m, nil
-}
-
 // flops are the floating-point operations of a training step: each multiplication with its addition is two. The gradient of the weights
 // takes as much as the forward pass does, and so does that of the layer's input, but where nothing before the layer learns.
 func (b *bench) flops(file []byte, n int) (float64, error) {
 	const frozen = "whiten.weight" // classify's one layer that does not learn
-	m, err := batched(file, n)
+	file, err := onnx.WithBatch(file, n)
 	if err != nil {
+		return 0, err
+	}
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(file, m); err != nil {
 		return 0, err
 	}
 	g := m.GetGraph()
