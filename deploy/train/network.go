@@ -43,10 +43,9 @@ func SetNetwork(rt *onnx.Runtime, cfg *classify.Config, model string) (side int,
 	}
 	normal.BGR = in.Channels == schemas.ChannelsBGR
 	cfg.Normalize = &normal
-	const any = 224 // where the graph leaves sides open
-	open := onnx.DefaultConfig()
-	open.Width, open.Height = any, any
-	s, err := rt.LoadBytes(model, data, open)
+	session := onnx.DefaultConfig()
+	session.Width, session.Height = 224, 224 // where the graph leaves sides open
+	s, err := rt.LoadBytes(model, data, session)
 	if err != nil {
 		return 0, err
 	}

@@ -23,7 +23,7 @@ type Config struct {
 	Decay      float64   // weight decay, of parameters of two and more dimensions
 	Clip       float64   // largest norm of all gradients together; 0 for no limit
 	Average    float64   // of the weights: how much stays of an exponential moving average at each step; 0 for none
-	Running    *float64  // how much stays of the running averages of batch normalizations at each batch; nil freezes these in them
+	Running    *float64  // batch normalizations normalize by their batch, and so much stays of their running averages each time; nil: they normalize by these, which stay
 	Lookahead  Lookahead // none by default
 	Accumulate int       // calls of Step for one update, whose gradient is the mean over the samples of all of them
 	Parts      int       // that run at the same time in each step, each on inputs of its own; the mean is over the samples of all parts

@@ -9,7 +9,6 @@ import (
 // network writes a classifier of images of one side.
 type network struct {
 	name  string
-	about string
 	width int // the usual one
 	least int // side
 	build func(g *graph, x tensor, width, classes int, train Images, in Normalization) tensor
@@ -17,9 +16,9 @@ type network struct {
 
 // networks are those that there are.
 var networks = []network{
-	{"convnet3", "three blocks of convolution 3x3, instance normalization, ReLU and average pooling", 128, 8, convNet3},
-	{"resnet9", "eight convolutions 3x3 with batch normalization and two residual blocks, three of stride 2, and global average pooling", 32, 8, resNet9},
-	{"airbench", "whitened patches, then three groups of two convolutions 3x3 that begin as the identity (Jordan 2024, arXiv 2404.00498)", 64, 16, airbench},
+	{"convnet3", 128, 8, convNet3}, // three blocks of convolution 3x3, instance normalization, ReLU and average pooling
+	{"resnet9", 32, 8, resNet9},    // eight convolutions 3x3 with batch normalization and two residual blocks, three of stride 2, and global average pooling
+	{"airbench", 64, 16, airbench}, // whitened patches, then three groups of two convolutions 3x3 that begin as the identity (Jordan 2024, arXiv 2404.00498)
 }
 
 // Networks names the networks that Config.Network may be.

@@ -21,6 +21,7 @@ func thorough(network string) Config {
 	cfg.Average, cfg.Lookahead, cfg.Smoothing, cfg.Augment.Cutout = 0.9, Lookahead{Steps: 3, Rate: 0.5}, 0.1, 4
 	if network == "airbench" {
 		cfg.Optimizer, cfg.BiasRate, cfg.HeadRate = "muon", 8, 2
+		cfg.Pass, cfg.Threads = 14, 4 // two threads share a pass
 	}
 	return cfg
 }

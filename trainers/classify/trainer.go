@@ -67,9 +67,9 @@ type Trainer struct {
 	model       *autograd.Trainer
 	batch       int
 	steps       int // of one epoch
-	parts       int // of a batch, at the same time
-	calls       int // one after the other
-	size        int // images of each of both
+	parts       int // passes at the same time
+	calls       int // so often, one after the other, for a batch
+	size        int // images of a pass
 	fingerprint string
 	ends
 	position
@@ -77,14 +77,14 @@ type Trainer struct {
 
 // position is what a checkpoint saves beside the weights.
 type position struct {
-	step     int // done
-	was      []bool
-	sum      tally // of the present epoch
-	best     float64
-	bestAt   int
-	bestFile []byte // the state at the best epoch, with Patience
-	last     float64
-	diverged int // the epoch, from one, since which the loss is no finite number; 0 while it is one
+	step     int     // done
+	was      []bool  // of each training image, whether its last presentation was correct
+	sum      tally   // of the present epoch
+	best     float64 // highest accuracy on held-out images, with Patience; -1 before there is one
+	bestAt   int     // its epoch, from zero
+	bestFile []byte  // the state at the best epoch, with Patience
+	last     float64 // accuracy on held-out images after the last epoch; NaN where there is none
+	diverged int     // the epoch, from one, since which the loss is no finite number; 0 while it is one
 }
 
 // tally sums over presentations.
