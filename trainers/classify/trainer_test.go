@@ -104,15 +104,13 @@ func TestThreads(t *testing.T) {
 	train := stripes(41, 16, 1)
 	losses := func(threads int) []float32 {
 		cfg := small("resnet9")
-		cfg.Epochs, cfg.Batch, cfg.Pass, cfg.Rate, cfg.Threads = 1, 24, 6, 0.01, threads
+		cfg.Epochs, cfg.Batch, cfg.Pass, cfg.Rate, cfg.Threads = 1, 24, 12, 0.01, threads
 		return run(t, newTrainer(t, rt, cfg, train, Images{}), 0).rows.Loss
 	}
 	want := losses(1)
-	for _, threads := range []int{2, 3, 8} {
-		for i, loss := range losses(threads) {
-			if math.Abs(float64(loss-want[i])) > 1e-4*max(1, float64(want[i])) {
-				t.Fatalf("%d threads: presentation %d has loss %g, with one %g", threads, i, loss, want[i])
-			}
+	for i, loss := range losses(4) { // two for each of two passes
+		if math.Abs(float64(loss-want[i])) > 1e-4*max(1, float64(want[i])) {
+			t.Fatalf("with four threads presentation %d has loss %g, with one %g", i, loss, want[i])
 		}
 	}
 }
