@@ -233,12 +233,12 @@ func TestLazyGreedyIsPlainGreedy(t *testing.T) {
 	p := pool(t, 5, 150, 16, 3)
 	// Similarities as the package has them, so that rounding decides nothing.
 	task := &task{ids: p.IDs, vectors: p.Vectors}
-	all, err := task.similarities(t.Context())
+	stride := p.Vectors.Stride()
+	best := make([]float32, stride)
+	all, _, err := task.similarities(t.Context(), best, func([]float32) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stride := p.Vectors.Stride()
-	best := make([]float32, stride)
 	var want []int
 	for len(want) < 40 {
 		at, most := -1, math.Inf(-1)

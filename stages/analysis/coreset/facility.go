@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"slices"
 
 	"gleaner/stages/analysis/coreset/vectors"
 )
@@ -11,21 +12,17 @@ import (
 // facility maximizes Σ max(0, cosine of a sample with the pick most like it) over all samples, by lazy greedy: gains only ever fall
 // (the objective is submodular), so a gain that was worked out anew and still leads the queue is the largest. It reaches at least
 // 1-1/e of the best value (Nemhauser et al. 1978; Minoux 1978, "Accelerated greedy algorithms for maximizing submodular set functions").
-// Scores are gains. Memory: 4 bytes a pair of samples, all products being kept, and it refuses more than Work.Memory.
+// Scores are gains. Memory: 4.5 bytes a pair of samples, all products being kept, and it refuses more than Work.Memory.
 func facility(ctx context.Context, t *task) ([]Choice, error) {
 	return t.lazy(ctx, func([]float32) {})
 }
 
-// lazy is lazy greedy on a matrix of all similarities, which similarity makes of cosines in place.
+// lazy is lazy greedy on a matrix of all similarities, 0 to 2, which similarity makes of cosines in place.
 func (t *task) lazy(ctx context.Context, similarity func(cosines []float32)) ([]Choice, error) {
 	n, stride := len(t.ids), t.vectors.Stride()
-	if need := 4 * int64(n) * int64(stride); need > t.memory() {
+	if need := 4 * int64(stride) * int64(stride) / sparse * (sparse + 1); need > t.memory() {
 		return nil, fmt.Errorf("the similarities of %d samples take %d MiB, more than %d: pick per class, or by facility-sparse, facility-stochastic or facility-sieve",
 			n, need>>20, t.memory()>>20)
-	}
-	all, err := t.similarities(ctx)
-	if err != nil {
-		return nil, err
 	}
 	best := make([]float32, stride) // before the first pick, similarity 0
 	if t.covered.Len() > 0 {
@@ -39,89 +36,107 @@ func (t *task) lazy(ctx context.Context, similarity func(cosines []float32)) ([]
 		clear(best[n:])
 		vectors.Raise(best, make([]float32, stride))
 	}
-	// Gains are worked out by segments of the samples: an old gain of a segment bounds the new one, so most candidates fall behind
-	// others before all of their segments are worked out anew.
-	width := (stride/vectors.Panel + segments - 1) / segments * vectors.Panel
-	bounds := make([][segments]float64, n)
-	segment := func(i, s int) {
-		from, to := min(stride, s*width), min(stride, (s+1)*width)
-		bounds[i][s] = vectors.Gain(all[i*stride+from:i*stride+to], best[from:to])
-	}
-	queue := make(gains, n)
-	err = t.each(ctx, n, func(_, i int) error {
-		similarity(all[i*stride : i*stride+n])
-		for s := range segments {
-			segment(i, s)
-		}
-		queue[i] = gain{sample: i, value: total(&bounds[i])}
-		return nil
-	})
+	all, values, err := t.similarities(ctx, best, similarity)
 	if err != nil {
 		return nil, err
 	}
-	type progress struct{ picks, segments int }
-	worked := make([]progress, n)
-	return t.greedy(ctx, queue, func(i, picks int) (float64, bool) {
-		w := &worked[i]
-		if w.picks != picks {
-			*w = progress{picks: picks}
-		}
-		segment(i, w.segments)
-		w.segments++
-		return total(&bounds[i]), w.segments == segments
-	}, func(i int) { vectors.Raise(best, all[i*stride:(i+1)*stride]) })
-}
-
-// segments is how many parts lazy's gains have.
-const segments = 4
-
-func total(of *[segments]float64) (sum float64) {
-	for _, x := range of {
-		sum += x
+	queue, rows := make(gains, n), make([]row, n)
+	for i, v := range values {
+		queue[i], rows[i].sim = gain{sample: i, value: v}, all[i*stride:(i+1)*stride]
 	}
-	return sum
+	left, at := make([]float32, stride), make([]int32, stride)
+	return t.greedy(ctx, queue, func(i int) float64 { return rows[i].gain(best, left, at) }, func(i int) { rows[i].raise(best) })
 }
 
-// similarities are the cosines of all pairs, [n, stride]. Each is worked out once, for the two places that it has.
-func (t *task) similarities(ctx context.Context) ([]float32, error) {
+// row is the similarities of a sample with all, [stride]. Those that are no larger than what a pick gives count never again, and once
+// few others are left only these are kept.
+type row struct {
+	sim    []float32
+	places []int32 // of what is left; nil: all are there
+}
+
+// sparse is the share of a row, one in so many, from which on it keeps but what is left.
+const sparse = 8
+
+// gain is what the sample adds to best, by the scratch space left and at, both [stride].
+func (r *row) gain(best, left []float32, at []int32) (value float64) {
+	if r.places == nil {
+		n := vectors.Compress(left, at, r.sim, best)
+		if n > len(r.sim)/sparse {
+			return vectors.Gain(r.sim, best)
+		}
+		r.sim, r.places = r.sim[:copy(r.sim, left[:n])], slices.Clone(at[:n])
+	}
+	value, r.sim, r.places = vectors.GainAt(r.sim, r.places, best)
+	return value
+}
+
+func (r *row) raise(best []float32) {
+	if r.places == nil {
+		vectors.Raise(best, r.sim)
+		return
+	}
+	for i, at := range r.places {
+		best[at] = max(best[at], r.sim[i])
+	}
+}
+
+// similarities are those of all pairs, [stride, stride], and the gains of all samples beyond best. Products are worked out once for the
+// two places that they have, in tiles that fit the cache.
+func (t *task) similarities(ctx context.Context, best []float32, similarity func(cosines []float32)) ([]float32, []float64, error) {
 	n, stride := t.vectors.Len(), t.vectors.Stride()
-	out := make([]float32, (n+vectors.Group)*stride) // the last group may not be full
+	out := make([]float32, stride*stride)
 	const size = rowsAtOnce
 	blocks := (n + size - 1) / size
-	queries := make([]vectors.Queries, t.threads())
-	err := t.each(ctx, blocks, func(worker, b int) error {
-		first, end := b*size, min(n, (b+1)*size)
-		q := &queries[worker]
-		q.TakeRange(t.vectors, first, end)
-		t.vectors.Products(out[first*stride+first:], stride, q, first/vectors.Panel, t.vectors.Panels())
+	queries, parts := make([]vectors.Queries, t.threads()), make([][]float64, t.threads())
+	err := t.each(ctx, blocks, func(worker, a int) error {
+		q, rows := &queries[worker], min(n, (a+1)*size)
+		q.TakeRange(t.vectors, a*size, rows)
+		if parts[worker] == nil {
+			parts[worker] = make([]float64, n)
+		}
+		add := func(first, end, b int) {
+			for i := first; i < end; i++ {
+				from, to := b*size, min(stride, (b+1)*size)
+				parts[worker][i] += vectors.Gain(out[i*stride+from:i*stride+to], best[from:to])
+			}
+		}
+		for b := a; b < blocks; b++ {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			end := min(stride, (b+1)*size)
+			t.vectors.Products(out[a*size*stride+b*size:], stride, q, b*size/vectors.Panel, end/vectors.Panel)
+			for i := a * size; i < rows; i++ {
+				similarity(out[i*stride+b*size : i*stride+min(n, end)])
+			}
+			add(a*size, rows, b)
+			if a == b {
+				continue
+			}
+			vectors.Transpose(out[b*size*stride+a*size:], stride, out[a*size*stride+b*size:], stride, size, end-b*size)
+			add(b*size, min(n, end), a)
+		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	err = t.each(ctx, blocks, func(_, b int) error {
-		mirror(out, stride, b*size, min(n, (b+1)*size))
-		return nil
-	})
-	return out, err
+	return out, sum(parts, n), nil
 }
 
-// mirror copies to the rows from first to end what lies left of first, from above the diagonal.
-func mirror(s []float32, stride, first, end int) {
-	const side = 16 // a line of cache each way
-	for i0 := first; i0 < end; i0 += side {
-		for j0 := 0; j0 < first; j0 += side {
-			for i := i0; i < min(end, i0+side); i++ {
-				to := s[i*stride+j0 : i*stride+j0+side]
-				for j := range to {
-					to[j] = s[(j0+j)*stride+i]
-				}
-			}
+// sum adds up the gains of n samples with parts of all, which threads worked out. It is exact, so who did what changes nothing.
+func sum(parts [][]float64, n int) []float64 {
+	out := make([]float64, n)
+	for _, part := range parts {
+		for i, v := range part {
+			out[i] += v
 		}
 	}
+	return out
 }
 
-// gain is what a sample would add to the objective after so many picks, or no less than it would after more.
+// gain is what a sample would add to the objective after so many picks, and no less than it would after more.
 type gain struct {
 	sample, picks int
 	value         float64
@@ -142,17 +157,14 @@ func (g *gains) Pop() any {
 	return last
 }
 
-// greedy takes of a queue of gains, which are those before the first pick, up to want samples. again brings a gain nearer to what it is
-// after so many picks, from above, and says whether that is what it is; take adds a sample to the picks.
-func (t *task) greedy(ctx context.Context, queue gains, again func(i, picks int) (float64, bool), take func(i int)) ([]Choice, error) {
+// greedy takes of a queue of gains, which are those before the first pick, up to want samples. value is the gain of a sample now; take
+// adds it to the picks.
+func (t *task) greedy(ctx context.Context, queue gains, value func(i int) float64, take func(i int)) ([]Choice, error) {
 	heap.Init(&queue)
 	var out []Choice
 	for len(out) < t.want && len(queue) > 0 {
 		if top := &queue[0]; top.picks < len(out) {
-			value, exact := again(top.sample, len(out))
-			if top.value = value; exact {
-				top.picks = len(out)
-			}
+			top.value, top.picks = value(top.sample), len(out)
 			heap.Fix(&queue, 0)
 			continue
 		}

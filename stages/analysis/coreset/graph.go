@@ -54,11 +54,7 @@ func (t *task) neighbors(ctx context.Context, k int) (*graph, error) {
 			if a == b {
 				continue
 			}
-			for i := range size {
-				for j := range size {
-					w.other[j*size+i] = w.tile[i*size+j]
-				}
-			}
+			vectors.Transpose(w.other, size, w.tile, size, size, size)
 			locks[b].Lock()
 			g.offer(w.other, b*size, a*size, n)
 			locks[b].Unlock()

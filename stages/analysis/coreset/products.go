@@ -11,7 +11,7 @@ import (
 // rowsAtOnce is how many vectors are multiplied with others at a time, and panelsAtOnce with how many panels of these.
 const (
 	rowsAtOnce   = 256
-	panelsAtOnce = 64
+	panelsAtOnce = 32
 )
 
 // each calls do for 0 to n-1, on as many threads as there are; worker tells them apart. Work is shared by chance, so do must write
@@ -44,27 +44,6 @@ func (t *task) each(ctx context.Context, n int, do func(worker, i int) error) er
 	}
 	wg.Wait()
 	return first
-}
-
-// rows calls do with the products of each of the given vectors with all of m: sim is [m.Stride()], and do's alone until it returns.
-// The places ascend within a call, but calls of several threads come in any order. Memory: 1 KiB a vector of m and thread.
-func (t *task) rows(ctx context.Context, m *vectors.Matrix, of []int, do func(i int, sim []float32)) error {
-	blocks := (len(of) + rowsAtOnce - 1) / rowsAtOnce
-	queries := make([]vectors.Queries, t.threads())
-	buffers := make([][]float32, t.threads())
-	return t.each(ctx, blocks, func(worker, b int) error {
-		q, block := &queries[worker], of[b*rowsAtOnce:min(len(of), (b+1)*rowsAtOnce)]
-		q.Take(m, block)
-		stride := m.Stride()
-		if buffers[worker] == nil {
-			buffers[worker] = make([]float32, rowsAtOnce*stride)
-		}
-		m.Products(buffers[worker], stride, q, 0, m.Panels())
-		for i := range block {
-			do(b*rowsAtOnce+i, buffers[worker][i*stride:(i+1)*stride])
-		}
-		return nil
-	})
 }
 
 // dots writes the products of one vector with all of m to dst, [m.Stride()].

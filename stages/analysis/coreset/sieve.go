@@ -177,7 +177,7 @@ func (s *Sieve) Picks(ctx context.Context) ([]Choice, error) {
 	}
 	fill := *s.t
 	fill.want = s.k - len(places)
-	more, err := fill.greedy(ctx, queue, func(i, _ int) (float64, bool) { return value(i), true }, func(i int) {
+	more, err := fill.greedy(ctx, queue, value, func(i int) {
 		_ = value(i)
 		vectors.Raise(winner.best, sim)
 	})

@@ -27,7 +27,7 @@ func facilitySparse(ctx context.Context, t *task) ([]Choice, error) {
 	for j := range queue {
 		queue[j] = gain{sample: j, value: value(j)}
 	}
-	out, err := t.greedy(ctx, queue, func(j, _ int) (float64, bool) { return value(j), true }, func(j int) {
+	out, err := t.greedy(ctx, queue, value, func(j int) {
 		best[j] = 1
 		for e := start[j]; e < start[j+1]; e++ {
 			best[of[e]] = max(best[of[e]], sim[e])

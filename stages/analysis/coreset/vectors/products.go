@@ -88,3 +88,20 @@ func products(dst []float32, stride int, rows [][Group]float32, panel [][Panel]f
 		copy(dst[r*stride:], sum[:])
 	}
 }
+
+// Transpose writes element [i,j] of src, which has rows and columns of whole Groups, to [j,i] of dst; strides are those of their rows.
+func Transpose(dst []float32, dstStride int, src []float32, srcStride, rows, columns int) {
+	for j := 0; j < columns; j += Group {
+		for i := 0; i < rows; i += Group {
+			to, from := dst[j*dstStride+i:], src[i*srcStride+j:]
+			if transposeVectors(to, dstStride, from, srcStride) {
+				continue
+			}
+			for r := range Group {
+				for c := range Group {
+					to[c*dstStride+r] = from[r*srcStride+c]
+				}
+			}
+		}
+	}
+}

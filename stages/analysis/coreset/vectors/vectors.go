@@ -10,7 +10,10 @@ import (
 )
 
 // Panel is how many vectors stand side by side: number d of all of them, then number d+1.
-const Panel = 16
+const Panel = 32
+
+// lanes is how many numbers one vector instruction takes at most. Panel is a multiple of it.
+const lanes = 16
 
 // Matrix is n vectors of dim numbers. It does not change once filled, and then is safe for concurrent use. Memory: 4 bytes a number.
 type Matrix struct {

@@ -6,7 +6,11 @@ package vectors
 
 func productsVectors(_ []float32, _ int, _ [][Group]float32, _ [][Panel]float32) bool { return false }
 
-func gainVectors(_ *[Panel]float32, _, _ []float32) int { return 0 }
+func transposeVectors(_ []float32, _ int, _ []float32, _ int) bool { return false }
+
+func gainVectors(_, _ []float32) (int64, int) { return 0, 0 }
+
+func compressVectors(_ []float32, _ []int32, _, _ []float32) (int, int) { return 0, 0 }
 
 func raiseVectors(_, _ []float32) int { return 0 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 )
 
+// noise draws vectors of length 1.
 func noise(rng *rand.Rand, n, dim int) (*Matrix, [][]float32) {
 	m, rows := NewMatrix(n, dim), make([][]float32, n)
 	for i := range rows {
@@ -13,7 +14,10 @@ func noise(rng *rand.Rand, n, dim int) (*Matrix, [][]float32) {
 		for d := range rows[i] {
 			rows[i][d] = float32(rng.NormFloat64())
 		}
-		m.Set(i, rows[i])
+		if err := m.SetUnit(i, rows[i]); err != nil {
+			panic(err)
+		}
+		m.Row(rows[i], i)
 	}
 	return m, rows
 }
@@ -101,5 +105,47 @@ func TestGainRaiseAbove(t *testing.T) {
 	Raise(best, sim)
 	if got := Gain(sim, best); got != 0 {
 		t.Errorf("gain of what was taken: %g", got)
+	}
+}
+
+func TestGainsOfWhatIsLeftAreThoseOfAll(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const n = 40 * Panel
+	sim, best := make([]float32, n), make([]float32, n)
+	for i := range sim {
+		sim[i], best[i] = 2*rng.Float32()-1, rng.Float32()
+	}
+	left, places := make([]float32, n), make([]int32, n)
+	count := Compress(left, places, sim, best)
+	left, places = left[:count], places[:count]
+	for range 5 {
+		want := 0.0
+		for i, s := range sim {
+			want += max(0, float64(s)-float64(best[i]))
+		}
+		var gain float64
+		gain, left, places = GainAt(left, places, best)
+		if gain != Gain(sim, best) || math.Abs(gain-want) > n*unit {
+			t.Fatalf("the gain is %g of what is left, %g of all, want %g", gain, Gain(sim, best), want)
+		}
+		for i := range best {
+			best[i] += 0.2 * rng.Float32()
+		}
+	}
+}
+
+func TestTransposedElementsChangePlaces(t *testing.T) {
+	const rows, columns, stride = 8, 12, 13
+	src, dst := make([]float32, rows*stride), make([]float32, columns*rows)
+	for i := range src {
+		src[i] = float32(i)
+	}
+	Transpose(dst, rows, src, stride, rows, columns)
+	for i := range rows {
+		for j := range columns {
+			if dst[j*rows+i] != src[i*stride+j] {
+				t.Fatalf("element %d of row %d is %g, want %g", i, j, dst[j*rows+i], src[i*stride+j])
+			}
+		}
 	}
 }
