@@ -32,7 +32,7 @@ func facilityStochastic(ctx context.Context, t *task) ([]Choice, error) {
 			j := i + rng.IntN(len(left)-i)
 			left[i], left[j] = left[j], left[i]
 		}
-		sample := left[:size]
+		sample := slices.Clone(left[:size])
 		slices.SortFunc(sample, func(a, b int) int { return cmp.Or(cmp.Compare(bound[b], bound[a]), cmp.Compare(a, b)) })
 		unknown := 0
 		for unknown < size && math.IsInf(bound[sample[unknown]], 1) {
@@ -60,7 +60,7 @@ func facilityStochastic(ctx context.Context, t *task) ([]Choice, error) {
 		}
 		places = append(places, sample[at])
 		last := len(left) - 1
-		left[at], left = left[last], left[:last]
+		left[slices.Index(left, sample[at])], left = left[last], left[:last]
 		t.progress(len(places), t.want, "picks")
 	}
 	return ranked(places), nil
