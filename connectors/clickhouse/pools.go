@@ -2,10 +2,7 @@ package clickhouse
 
 import (
 	"context"
-	"fmt"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -98,30 +95,20 @@ func (db *DB) Waiting(ctx context.Context, dataset string) iter.Seq2[schemas.Sam
 	}
 }
 
-// SampleScores returns one score of a run: for each sample the mean over its objects that have a finite one. name is a column of the
-// view scores; the error for another lists those that there are.
+// SampleScores returns one score of a run: for each sample the mean over its objects that have a finite one. name is of one of
+// schemas.ScoreColumns.
 func (db *DB) SampleScores(ctx context.Context, runID, name string) (map[schemas.SampleID]float64, error) {
-	var names []string
-	err := db.rows(ctx, "list scores", func() { names = nil }, func(rows driver.Rows) error {
-		var column string
-		err := rows.Scan(&column)
-		names = append(names, column)
-		return err
-	}, "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'scores' AND match(type, '^(Nullable[(])?(Float|U?Int|Bool)') ORDER BY name")
-	if err != nil {
+	if _, err := schemas.FindScore(name); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(names, name) {
-		return nil, fmt.Errorf("there is no score %q: there are %s", name, strings.Join(names, ", "))
-	}
 	out := map[schemas.SampleID]float64{}
-	err = db.rows(ctx, "read "+name+" of run "+runID, func() { clear(out) }, func(rows driver.Rows) error {
+	err := db.rows(ctx, "read "+name+" of run "+runID, func() { clear(out) }, func(rows driver.Rows) error {
 		var id []byte
 		var score float64
 		err := rows.Scan(&id, &score)
 		out[schemas.SampleID(id)] = score
 		return err
-	}, "SELECT sample_id, avg(score) FROM (SELECT sample_id, assumeNotNull(toFloat64(`"+name+"`)) AS score FROM scores WHERE run_id = ? AND `"+name+"` IS NOT NULL)"+
+	}, "SELECT sample_id, avg(score) FROM (SELECT sample_id, assumeNotNull(toFloat64("+name+")) AS score FROM scores WHERE run_id = ? AND "+name+" IS NOT NULL)"+
 		" WHERE isFinite(score) GROUP BY sample_id", runID)
 	return out, err
 }

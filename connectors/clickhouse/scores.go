@@ -7,9 +7,10 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"gleaner/schemas"
 )
 
 // Score is a row of the view scores, whose columns have its names in JSON; stages/analysis/score defines them.
@@ -64,15 +65,9 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// ScoreColumns are those that objects can be ordered by.
-var ScoreColumns = []string{
-	"forgetting_events", "forgetting", "first_learned", "presentations", "not_finite", "confidence", "variability", "correctness", "aum", "mean_loss",
-	"el2n", "grand", "dyn_unc", "trend_slope", "trend_se", "trend_p", "trend_q", "error_score", "class_outlier",
-}
-
 // ScoreQuery says which objects of runs to return, and in which order.
 type ScoreQuery struct {
-	By        string            // one of ScoreColumns
+	By        string            // the name of one of schemas.ScoreColumns
 	Ascending bool              // the smallest first; else the largest. What is unknown comes last.
 	Top       int               // at most so many; 0: all
 	Kind      string            // only these; empty: all
@@ -82,8 +77,8 @@ type ScoreQuery struct {
 
 // where is a condition on the view, from its arguments.
 func (q ScoreQuery) where(runs ...string) (condition string, args []any, err error) {
-	if !slices.Contains(ScoreColumns, q.By) {
-		return "", nil, fmt.Errorf("scores: by %q: there are %s", q.By, strings.Join(ScoreColumns, ", "))
+	if _, err := schemas.FindScore(q.By); err != nil {
+		return "", nil, err
 	}
 	condition, args = "run_id IN (?)", []any{runs}
 	if q.Kind != "" {
@@ -124,8 +119,7 @@ func (db *DB) Scores(ctx context.Context, runID string, q ScoreQuery) ([]Score, 
 		err := rows.ScanStruct(&s)
 		out = append(out, s)
 		return err
-	}, "SELECT run_id, dataset, sample, object_id, class, kind, presentations, not_finite, forgetting_events, forgetting, first_learned, never_learned, unforgettable,"+
-		" confidence, variability, correctness, aum, mean_loss, el2n, grand, dyn_unc, trend_slope, trend_se, trend_p, trend_q, error_score, class_outlier FROM scores WHERE "+where+q.order(q.By), args...)
+	}, "SELECT * EXCEPT (sample_id) FROM scores WHERE "+where+q.order(q.By), args...)
 	return out, err
 }
 

@@ -49,7 +49,7 @@ Decisions are part of the file that gleaner dataset apply reads:
       when: stability >= 0.9 && replay_bytes > 50e6
       persist: 3
 
-Expressions are in CEL (https://cel.dev) over ` + columns() + `,
+Expressions are in CEL (https://cel.dev) over ` + strings.Join(schemas.ScoreNames(), ", ") + `,
 which the view scores in ClickHouse explains, and dataset, class, lineage, kind, slices, epochs and bytes; of a class over
 dataset, class, objects, epochs, replay_bytes and stability, the Jaccard index of its picks now and at the evaluation before.
 
@@ -110,15 +110,6 @@ every decision stands is in the view decision_latest.`,
 	c.Flags().BoolVar(&all, "all", false, "list what stays and what waits, too")
 	a.jsonFlag(c)
 	return c
-}
-
-// columns lists what expressions may read of the view scores.
-func columns() string {
-	var names []string
-	for _, c := range schemas.ScoreColumns() {
-		names = append(names, c.Name)
-	}
-	return strings.Join(names, ", ")
 }
 
 func printDecided(w io.Writer, d wire.Decided, changes map[schemas.DecisionAction]map[decide.Change]int, verdicts []decide.Verdict) error {

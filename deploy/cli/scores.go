@@ -14,6 +14,7 @@ import (
 
 	"gleaner/connectors/clickhouse"
 	"gleaner/deploy/wire"
+	"gleaner/schemas"
 )
 
 func (a *app) scoresCommand() *cobra.Command {
@@ -43,8 +44,8 @@ Of several runs, such as seeds, the mean and the spread of the score are shown.`
   gleaner scores run7 --by confidence --ascending --class dog`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, runs []string) error {
-			if !slices.Contains(clickhouse.ScoreColumns, q.By) {
-				return usageError{fmt.Errorf("--by %s: there are %s", q.By, strings.Join(clickhouse.ScoreColumns, ", "))}
+			if _, err := schemas.FindScore(q.By); err != nil {
+				return usageError{fmt.Errorf("--by: %w", err)}
 			}
 			if q.Kind != "" && !slices.Contains(kinds, q.Kind) {
 				return usageError{fmt.Errorf("--kind %s: there are %s", q.Kind, strings.Join(kinds, ", "))}
