@@ -8,11 +8,13 @@ import (
 	"gleaner/schemas"
 )
 
-// LastAttempt returns the highest attempt of a run whose losses have arrived, or 0 when none have.
-func (db *DB) LastAttempt(ctx context.Context, runID string) (uint32, error) {
-	var last uint32
-	err := db.rows(ctx, "last attempt of run "+runID, func() {}, func(rows driver.Rows) error { return rows.Scan(&last) },
-		"SELECT max(attempt) FROM losses WHERE run_id = ?", runID)
+// LastAttempt returns the highest attempt of a run whose losses have arrived, or 0 when none have. It is known of losses that have
+// expired, too.
+func (db *DB) LastAttempt(ctx context.Context, runID string) (last uint32, err error) {
+	attempts, err := db.AttemptsOn(ctx, runID)
+	for _, attempt := range attempts {
+		last = max(last, attempt)
+	}
 	return last, err
 }
 
@@ -25,7 +27,7 @@ func (db *DB) AttemptsOn(ctx context.Context, runID string) (map[string]uint32, 
 		err := rows.Scan(&dataset, &last)
 		attempts[dataset] = last
 		return err
-	}, "SELECT dataset, max(attempt) FROM losses WHERE run_id = ? GROUP BY dataset", runID)
+	}, "SELECT dataset, max(attempt) FROM (SELECT dataset, attempt FROM losses WHERE run_id = ? UNION ALL SELECT dataset, attempt FROM loss_arrivals WHERE run_id = ?) GROUP BY dataset", runID, runID)
 	return attempts, err
 }
 

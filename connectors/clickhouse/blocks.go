@@ -23,7 +23,8 @@ const (
 // FoldLosses brings loss_blocks, and with it the views scores and forgetting, up to the losses that can be read now: it folds the
 // blocks anew that have got rows since the last fold, or lost some to an attempt that was resumed. It blocks until they can be
 // read, and returns how many rows were new. All that it knows lies in the database: a fold that was killed is made good by the next, and processes that fold at once
-// only do work twice.
+// only do work twice. A block that has lost rows to Config.Losses.KeepDays stays as it was folded, and is logged: rows of it that come
+// later stand in losses alone.
 func (db *DB) FoldLosses(ctx context.Context) (rows uint64, err error) {
 	db.folding.Lock()
 	defer db.folding.Unlock()
@@ -44,7 +45,8 @@ func (db *DB) FoldLosses(ctx context.Context) (rows uint64, err error) {
 	return rows, db.insert(ctx, "loss_folds", "", []column{{"upto", []time.Time{span.upto}}})
 }
 
-// RebuildBlocks folds all blocks of a run anew. It is for tables that were changed by hand: everything else FoldLosses sees.
+// RebuildBlocks folds all blocks of a run anew, and empties those whose rows are gone. It is for tables that were changed by hand:
+// everything else FoldLosses sees. Where rows expire it cannot tell who took them, and leaves blocks that lack some as they are.
 func (db *DB) RebuildBlocks(ctx context.Context, runID string) error {
 	db.folding.Lock()
 	defer db.folding.Unlock()
@@ -53,7 +55,7 @@ func (db *DB) RebuildBlocks(ctx context.Context, runID string) error {
 		return err
 	}
 	span.since = ever
-	return db.foldRun(ctx, unfolded{run: runID}, span)
+	return db.foldRun(ctx, unfolded{run: runID, rebuild: true}, span)
 }
 
 // foldSpan is between which instants, by the server's clock, rows arrived that are to be folded.
@@ -77,6 +79,7 @@ type unfolded struct {
 	run         string
 	rows        uint64
 	first, last uint32 // blocks that these are in
+	rebuild     bool   // blocks whose rows are gone are to be emptied
 }
 
 func (db *DB) unfolded(ctx context.Context, since time.Time) ([]unfolded, error) {
@@ -111,25 +114,66 @@ func (db *DB) foldRun(ctx context.Context, r unfolded, span foldSpan) error {
 	if err != nil {
 		return err
 	}
+	expire := db.cfg.Losses.KeepDays > 0
+	var kept uint64
 	for ids := range idSpans(n, rowsPerFold) {
-		where := "run_id = " + stringLiteral(r.run) + " AND " + ids.where()
+		of := "run_id = " + stringLiteral(r.run) + " AND " + ids.where()
+		where := of
 		if span.since.After(ever) {
 			where += fmt.Sprintf(" AND (intDiv(epoch, %[1]d) >= %[2]d OR intDiv(epoch, %[1]d) BETWEEN %[3]d AND %[4]d AND (sample_id, object_id, intDiv(epoch, %[1]d)) IN"+
 				" (SELECT sample_id, object_id, intDiv(epoch, %[1]d) FROM losses WHERE %[5]s AND arrived >= %[6]s))",
 				blockEpochs, superseded, r.first, r.last, where, secondLiteral(span.since))
 		}
-		if err := db.exec(ctx, "fold losses of run "+r.run, foldQuery(where, ids.where(), dataset, span.now, attempts)); err != nil {
+		rows := folding{from: "losses FINAL WHERE " + where, live: "true"}
+		if r.rebuild || expire {
+			rows = besideBlocks(where, of)
+		}
+		if expire {
+			const having = " HAVING countIf(live) > 0 AND "
+			rows.having = having + whole
+			lacking, err := db.count(ctx, fmt.Sprintf("SELECT count() FROM (SELECT 1 FROM %s GROUP BY sample_id, object_id, intDiv(epoch, %d)%sNOT %s)", rows.from, blockEpochs, having, whole))
+			if err != nil {
+				return err
+			}
+			kept += lacking
+		}
+		if err := db.exec(ctx, "fold losses of run "+r.run, foldQuery(rows, ids.where(), dataset, span.now, attempts)); err != nil {
 			return err
 		}
+	}
+	if kept > 0 {
+		db.log.Warn("blocks of losses stay as they were folded, since rows of them have expired", "run", r.run, "blocks", kept)
 	}
 	return nil
 }
 
+// folding says what is folded.
+type folding struct {
+	from   string // rows of losses, to be grouped
+	live   string // whether one is a row, and not what a block was folded of before
+	having string // which blocks are folded; empty: all
+}
+
+// besideBlocks adds to the rows of losses that where names what the blocks named by of were folded of before, a row each.
+func besideBlocks(where, of string) folding {
+	return folding{live: "live", from: fmt.Sprintf(`
+	(
+		SELECT run_id, attempt, dataset, sample_id, object_id, epoch, step, lineage, correct, loss, p_true, margin, el2n, emb_norm, true AS live, CAST([], 'Array(UInt32)') AS before
+		FROM losses FINAL WHERE %s
+		UNION ALL
+		SELECT run_id, 0, dataset, sample_id, object_id, toUInt32(block * %d), 0, class, false, nan::Float32, nan::Float32, nan::Float32, nan::Float32, nan::Float32, false, epochs
+		FROM loss_blocks FINAL WHERE %s
+	)`, where, blockEpochs, of)}
+}
+
+// whole is the condition that a block has a row, be it a superseded one, of every epoch that it was folded of before.
+const whole = "hasAll(groupUniqArrayIf(epoch, live), groupArrayArray(before))"
+
 // foldPrefix is what queries that fold begin with.
 const foldPrefix = "INSERT INTO loss_blocks "
 
-// foldQuery folds the rows of one run that where names.
-func foldQuery(where, span, dataset string, version time.Time, attempts []attempt) string {
+// foldQuery folds rows of one run.
+func foldQuery(rows folding, span, dataset string, version time.Time, attempts []attempt) string {
 	return foldPrefix + `
 	(run_id, dataset, sample_id, object_id, block, class, presentations, not_finite, correct, events, first_correct, last_correct, first_learned,
 	p_count, p_sum, p_squares, margin_count, margin_sum, loss_sum, epochs, losses, p_true, el2n, emb_norm, version)
@@ -148,11 +192,10 @@ SELECT
 FROM
 (
 	SELECT
-		any(run_id) AS run, any(dataset) AS name, sample_id, object_id, intDiv(epoch, ` + fmt.Sprint(blockEpochs) + `) AS block, argMax(lineage, epoch) AS last_lineage,
-		arraySort(x -> x.1, groupArrayIf((epoch, correct, loss, p_true, margin, el2n, emb_norm), true` + standing(attempts) + `)) AS h
-	FROM losses FINAL
-	WHERE ` + where + `
-	GROUP BY sample_id, object_id, block
+		any(run_id) AS run, any(dataset) AS name, sample_id, object_id, intDiv(epoch, ` + fmt.Sprint(blockEpochs) + `) AS block, argMaxIf(lineage, epoch, ` + rows.live + `) AS last_lineage,
+		arraySort(x -> x.1, groupArrayIf((epoch, correct, loss, p_true, margin, el2n, emb_norm), ` + rows.live + standing(attempts) + `)) AS h
+	FROM ` + rows.from + `
+	GROUP BY sample_id, object_id, block` + rows.having + `
 ) AS folded
 LEFT ANY JOIN
 (

@@ -110,6 +110,92 @@ func TestFoldsWhatChanged(t *testing.T) {
 	changed("a late row of the attempt, from before what was taken for its first", "0 0", "0 1", "0 2", "1 0", "1 1", "1 2", "2 0", "2 1", "2 2")
 }
 
+// TestExpiredRowsKeepWhatTheyGave: a block that has lost rows to retention stays as it was folded, whatever comes later, and the attempt
+// is known. Without retention, rows that are gone were taken by hand, and a rebuild follows them.
+func TestExpiredRowsKeepWhatTheyGave(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		story(l, "run", 1, 0, "", 0, "wcwcwc")
+		story(l, "run", 1, 1, "", 0, "wcwcwc")
+		story(l, "run", 1, 2, "", 0, "wc")
+	})
+	if err := db.PutArrivals(t.Context(), "b", []schemas.LossArrival{{RunID: "run", Dataset: "roads", Attempt: 1, Epoch: 5, Rows: 14}}); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, db)
+	db.cfg.Losses.KeepDays = 7
+	take := func(where string) {
+		t.Helper()
+		if err := db.exec(t.Context(), "take rows", "ALTER TABLE losses DELETE WHERE "+where+" SETTINGS mutations_sync = 2"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take("epoch < 2 AND sample_id != " + idLiteral(sampleID(1)))
+	want := func(when, want string) {
+		t.Helper()
+		got := ask(t, db, "SELECT presentations, forgetting_events FROM scores ORDER BY sample_id != "+idLiteral(sampleID(0))+", sample_id != "+idLiteral(sampleID(1)))
+		if got != want {
+			t.Errorf("%s: %s, want %s", when, got, want)
+		}
+	}
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		story(l, "run", 1, 0, "", 6, "w")
+		story(l, "run", 1, 1, "", 6, "w")
+	})
+	settle(t, db)
+	want("late rows", "(6,2)\n(7,3)\n(2,0)")
+	rebuild := func() {
+		t.Helper()
+		time.Sleep(2 * time.Millisecond) // versions differ
+		if err := db.RebuildBlocks(t.Context(), "run"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rebuild()
+	want("rebuilt", "(6,2)\n(7,3)\n(2,0)")
+	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 2, 1, "", 4, "c") })
+	settle(t, db)
+	want("an attempt that resumes", "(6,2)\n(5,1)\n(2,0)")
+	db.cfg.Losses.KeepDays = 0
+	rebuild()
+	want("without retention", "(2,0)\n(5,1)")
+	take("1")
+	if last, err := db.LastAttempt(t.Context(), "run"); err != nil || last != 1 {
+		t.Errorf("last attempt %d (%v) of losses that are gone, want the 1 that was noted", last, err)
+	}
+}
+
+// TestFoldsDoNotBringBackTheErased: an erasure waits for folds that may have read the sample's losses.
+func TestFoldsDoNotBringBackTheErased(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) { story(l, "run", 1, 0, "", 0, "cc") })
+	slow := make(chan error, 1)
+	go func() {
+		slow <- db.conn.Exec(context.WithoutCancel(t.Context()), foldPrefix+"(run_id, sample_id, presentations) SELECT 'run', sample_id, count() + sleep(2) FROM losses GROUP BY sample_id")
+	}()
+	eventually(t, db, "SELECT count() FROM system.processes WHERE current_database = currentDatabase() AND startsWith(query, '"+foldPrefix+"')", "(1)")
+	if _, err := db.Erase(t.Context(), sampleID(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-slow; err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, db, "SELECT count() FROM loss_blocks"); got != "(0)" {
+		t.Errorf("%s blocks of an erased sample", got)
+	}
+}
+
+// eventually waits until a query has the answer.
+func eventually(t *testing.T, db *DB, query, want string) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for ask(t, db, query) != want {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not %s", query, want)
+		}
+	}
+}
+
 // settle folds until nothing is new: the rows of the last second are folded twice.
 func settle(t *testing.T, db *DB) {
 	t.Helper()
@@ -127,12 +213,7 @@ func TestInsertsThatGoOnAreFoldedLater(t *testing.T) {
 		slow <- db.conn.Exec(context.WithoutCancel(t.Context()), "INSERT INTO losses (run_id, attempt, sample_id, epoch, correct, arrived)"+
 			" SELECT 'run', 1, "+idLiteral(sampleID(0))+", 2, true, now() + toIntervalSecond(sleep(2)) FROM numbers(1)")
 	}()
-	deadline := time.Now().Add(time.Minute)
-	for ask(t, db, "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%sleep(2)%' AND current_database = currentDatabase()") == "(0)" {
-		if time.Now().After(deadline) {
-			t.Fatal("the slow insert does not run")
-		}
-	}
+	eventually(t, db, "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%sleep(2)%' AND current_database = currentDatabase()", "(1)")
 	foldAll(t, db)
 	if err := <-slow; err != nil {
 		t.Fatal(err)

@@ -240,7 +240,8 @@ func (a *app) lossesRebuild() *cobra.Command {
 		Use:   "rebuild",
 		Short: "Compute what is derived from loss rows anew",
 		Long: `Compute the summaries of epochs, and what scores are made of, anew from the rows that stand. The analysis step does so within seconds
-of new rows; this is for rows that were changed behind its back, restored from a backup, say.`,
+of new rows; this is for rows that were changed behind its back, restored from a backup, say. What rows gave that
+clickhouse.losses.keep_days has removed stays as it was.`,
 		Example: "  gleaner losses rebuild --run street-7\n  gleaner losses rebuild --all",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
