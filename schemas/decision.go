@@ -44,12 +44,20 @@ type DecisionState struct {
 	Streak   uint32         `json:"streak,omitempty"` // evaluations in a row that speak for a change of Active
 	RunID    string         `json:"run_id"`           // the evaluation that counted last was of this run,
 	Seen     uint32         `json:"seen"`             // which had presented the object so often, or for a class had shown so many epochs
-	// SinceRun and SinceSeen are the evaluation that changed Active last.
+	Others   []RunSeen      `json:"others,omitempty"` // other runs whose evaluations counted, the latest first
+	// SinceRun and SinceSeen are the evaluation that changed Active last, and SinceAt is when.
 	SinceRun  string    `json:"since_run,omitempty"`
 	SinceSeen uint32    `json:"since_seen"`
+	SinceAt   time.Time `json:"since_at,omitzero"`
 	Score     float64   `json:"score"`  // By's value
 	Weight    float64   `json:"weight"` // Factor's value, else 1
 	Reason    string    `json:"reason,omitempty"`
 	Top       []string  `json:"top,omitempty"` // a class's picks, each as SAMPLE or SAMPLE/OBJECT, ordered
 	At        time.Time `json:"at,omitzero"`   // when it was written; the latest replaces the others
+}
+
+// RunSeen is how often a run had presented an object, or how many epochs it had shown, at its last evaluation that counted.
+type RunSeen struct {
+	RunID string `json:"run_id"`
+	Seen  uint32 `json:"seen"`
 }

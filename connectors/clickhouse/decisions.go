@@ -24,9 +24,9 @@ const (
 // (sample id, object id). It reads page by page: memory is bounded, no connection is held between pages, and rows that come meanwhile
 // are seen or not. The first error ends it.
 func (db *DB) Scored(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error] {
-	values := make([]string, 0, len(schemas.ScoreColumns()))
-	for _, c := range schemas.ScoreColumns() {
-		values = append(values, "ifNull(toFloat64(s."+c.Name+"), nan)")
+	values := schemas.ScoreNames()
+	for i, name := range values {
+		values[i] = "ifNull(toFloat64(s." + name + "), nan)"
 	}
 	return func(yield func(schemas.Scored, error) bool) {
 		var total uint64
@@ -82,15 +82,20 @@ func (db *DB) DecisionStates(ctx context.Context, dataset string) iter.Seq2[sche
 				s := schemas.DecisionState{Dataset: dataset}
 				var id []byte
 				var action string
-				if err := rows.Scan(&id, &s.ObjectID, &s.Class, &s.Decision, &action, &s.Active, &s.Streak, &s.RunID, &s.Seen, &s.SinceRun, &s.SinceSeen,
-					&s.Score, &s.Weight, &s.Reason, &s.Top, &s.At); err != nil {
+				var runs []string
+				var seen []uint32
+				if err := rows.Scan(&id, &s.ObjectID, &s.Class, &s.Decision, &action, &s.Active, &s.Streak, &s.RunID, &s.Seen, &runs, &seen,
+					&s.SinceRun, &s.SinceSeen, &s.SinceAt, &s.Score, &s.Weight, &s.Reason, &s.Top, &s.At); err != nil {
 					return err
 				}
 				copy(s.SampleID[:], id)
+				for i, run := range runs {
+					s.Others = append(s.Others, schemas.RunSeen{RunID: run, Seen: seen[i]})
+				}
 				s.Action = schemas.DecisionAction(action)
 				page = append(page, s)
 				return nil
-			}, "SELECT sample_id, object_id, class, decision, action, active, streak, run_id, seen, since_run, since_seen, score, weight, reason, top, at"+
+			}, "SELECT sample_id, object_id, class, decision, action, active, streak, run_id, seen, other_runs, other_seen, since_run, since_seen, since_at, score, weight, reason, top, at"+
 				" FROM decisions FINAL WHERE dataset = ? AND "+span.where()+" ORDER BY sample_id, object_id, class, decision, action", dataset)
 			if err != nil {
 				yield(schemas.DecisionState{}, err)
@@ -118,15 +123,20 @@ func (db *DB) PutDecisionStates(ctx context.Context, states []schemas.DecisionSt
 		decisions, actions         = make([]string, n), make([]string, n)
 		active                     = make([]bool, n)
 		streaks, seen, since       = make([]uint32, n), make([]uint32, n), make([]uint32, n)
+		otherRuns, otherSeen       = make([][]string, n), make([][]uint32, n)
 		runs, sinceRuns, reasons   = make([]string, n), make([]string, n), make([]string, n)
 		scores, weights            = make([]float64, n), make([]float64, n)
 		top                        = make([][]string, n)
-		at                         = make([]time.Time, n)
+		sinceAt, at                = make([]time.Time, n), make([]time.Time, n)
 	)
 	for i, s := range states {
 		datasets[i], ids[i], objects[i], classes[i], decisions[i], actions[i] = s.Dataset, s.SampleID, s.ObjectID, s.Class, s.Decision, string(s.Action)
 		active[i], streaks[i], runs[i], seen[i], sinceRuns[i], since[i] = s.Active, s.Streak, s.RunID, s.Seen, s.SinceRun, s.SinceSeen
 		scores[i], weights[i], reasons[i], top[i], at[i] = s.Score, s.Weight, s.Reason, s.Top, instant(s.At)
+		for _, o := range s.Others {
+			otherRuns[i], otherSeen[i] = append(otherRuns[i], o.RunID), append(otherSeen[i], o.Seen)
+		}
+		sinceAt[i] = instant(s.SinceAt)
 	}
 	return db.insert(ctx, "decisions", "", []column{
 		{"dataset", datasets},
@@ -139,8 +149,11 @@ func (db *DB) PutDecisionStates(ctx context.Context, states []schemas.DecisionSt
 		{"streak", streaks},
 		{"run_id", runs},
 		{"seen", seen},
+		{"other_runs", otherRuns},
+		{"other_seen", otherSeen},
 		{"since_run", sinceRuns},
 		{"since_seen", since},
+		{"since_at", sinceAt},
 		{"score", scores},
 		{"weight", weights},
 		{"reason", reasons},

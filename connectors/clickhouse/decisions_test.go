@@ -18,7 +18,7 @@ func TestDecisionStates(t *testing.T) {
 	state := func(sample int, decision string, change ...func(*schemas.DecisionState)) schemas.DecisionState {
 		s := schemas.DecisionState{
 			Dataset: "roads", Decision: decision, Action: schemas.ActionReview, SampleID: sampleID(sample), ObjectID: "o1", Active: true, Streak: 1, RunID: "r", Seen: 7,
-			SinceRun: "r", SinceSeen: 5, Score: 1.5, Weight: 1, Reason: "why", At: time.Unix(100, 0).UTC(),
+			Others: []schemas.RunSeen{{RunID: "q", Seen: 3}, {RunID: "p", Seen: 9}}, SinceRun: "r", SinceSeen: 5, SinceAt: time.Unix(50, 0).UTC(), Score: 1.5, Weight: 1, Reason: "why", At: time.Unix(100, 0).UTC(),
 		}
 		for _, f := range change {
 			f(&s)
@@ -28,7 +28,7 @@ func TestDecisionStates(t *testing.T) {
 	class := state(0, "small", func(s *schemas.DecisionState) {
 		s.SampleID, s.ObjectID, s.Class, s.Action, s.Top = schemas.SampleID{}, "", "car", schemas.ActionDistill, []string{"a", "b/o1"}
 	})
-	later := state(1, "x", func(s *schemas.DecisionState) { s.Active, s.At = false, time.Unix(200, 0).UTC() })
+	later := state(1, "x", func(s *schemas.DecisionState) { s.Active, s.Others, s.At = false, nil, time.Unix(200, 0).UTC() })
 	elsewhere := state(1, "x", func(s *schemas.DecisionState) { s.Dataset = "fields" })
 	for _, list := range [][]schemas.DecisionState{{later, state(2, "x"), elsewhere}, {class, state(1, "x"), state(1, "y")}, nil} {
 		if err := db.PutDecisionStates(t.Context(), list); err != nil {

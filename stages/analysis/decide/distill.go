@@ -72,7 +72,7 @@ func (e *evaluation) distill(ctx context.Context, epochs uint32) error {
 			figures := map[string]float64{
 				"objects": float64(p.objects), "epochs": float64(epochs), "replay_bytes": float64(p.bytes), "stability": jaccard(top, before.Top),
 			}
-			after, counted, err := e.next(ctx, d, before, func(name string) ref.Val {
+			after, counts, err := e.next(ctx, d, before, func(name string) ref.Val {
 				switch name {
 				case "dataset":
 					return types.String(e.dataset)
@@ -87,7 +87,7 @@ func (e *evaluation) distill(ctx context.Context, epochs uint32) error {
 			if err != nil {
 				return err
 			}
-			if counted {
+			if counts {
 				after.Top, after.Score = top, figures["stability"]
 				err = e.verdict(d, before, after, figures)
 			} else if before.Active {

@@ -17,6 +17,6 @@
 //	replay_bytes    double: of the images of all of them, what it takes to replay the class
 //	stability       double: Jaccard index of the class's picks, the Top objects by By, now and at the evaluation before, [0,1]
 //
-// An evaluation counts for an object, or a class, when it was presented since the last one that counted. So the same rows evaluated
-// twice change nothing, however often a process is restarted in between.
+// An evaluation counts for an object, or a class, when its run has presented it since that run's last one that counted. So the same
+// rows evaluated twice change nothing, however often a process is restarted, or another run is evaluated, in between.
 package decide

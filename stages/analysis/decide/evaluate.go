@@ -27,7 +27,7 @@ const (
 // Verdict is the outcome for one object, or class, that a decision holds or is about to.
 type Verdict struct {
 	Change   Change                `json:"change"`
-	State    schemas.DecisionState `json:"state"`              // as it is now, without its time
+	State    schemas.DecisionState `json:"state"`              // as it is now; its times are those of before
 	Changed  bool                  `json:"-"`                  // the state is another than before, and is to be stored
 	Evidence map[string]float64    `json:"evidence,omitempty"` // of a class: what the decision rests on
 }
@@ -198,11 +198,11 @@ func (e *evaluation) object(ctx context.Context, row *schemas.Scored, states []s
 				before = s
 			}
 		}
-		after, counted, err := e.next(ctx, d, before, value, row.Seen)
+		after, counts, err := e.next(ctx, d, before, value, row.Seen)
 		switch {
 		case err != nil:
 			return err
-		case !counted:
+		case !counts:
 			if before.Active {
 				e.count(d, before)
 				err = e.out(Verdict{State: before, Change: Stays})
@@ -221,10 +221,41 @@ func (e *evaluation) object(ctx context.Context, row *schemas.Scored, states []s
 	return nil
 }
 
-// next is the state after an evaluation; counted is false where it is as before, since the object was not presented since or an
+// maxOthers is how many runs beside the last one a state remembers: so many more may take turns without a presentation that counts twice.
+const maxOthers = 15
+
+// seenIn is what a run had shown at its last evaluation that counted; 0: it has had none.
+func seenIn(s *schemas.DecisionState, run string) uint32 {
+	if s.RunID == run {
+		return s.Seen
+	}
+	for _, o := range s.Others {
+		if o.RunID == run {
+			return o.Seen
+		}
+	}
+	return 0
+}
+
+// counted is the state with what a run has shown at an evaluation that counts.
+func counted(s schemas.DecisionState, run string, seen uint32) schemas.DecisionState {
+	if s.RunID != run && s.RunID != "" {
+		others := []schemas.RunSeen{{RunID: s.RunID, Seen: s.Seen}}
+		for _, o := range s.Others {
+			if o.RunID != run && len(others) < maxOthers {
+				others = append(others, o)
+			}
+		}
+		s.Others = others
+	}
+	s.RunID, s.Seen = run, seen
+	return s
+}
+
+// next is the state after an evaluation; counts is false where it is as before, since the object was not presented since or an
 // expression cannot be evaluated. The error is the context's.
-func (e *evaluation) next(ctx context.Context, d *decision, before schemas.DecisionState, value func(string) ref.Val, seen uint32) (after schemas.DecisionState, counted bool, err error) {
-	if before.RunID == e.run && seen <= before.Seen {
+func (e *evaluation) next(ctx context.Context, d *decision, before schemas.DecisionState, value func(string) ref.Val, seen uint32) (after schemas.DecisionState, counts bool, err error) {
+	if seen <= seenIn(&before, e.run) {
 		return before, false, nil
 	}
 	vars := &variables{value: value}
@@ -239,8 +270,7 @@ func (e *evaluation) next(ctx context.Context, d *decision, before schemas.Decis
 	if before.Active && d.until == nil {
 		yes = !yes
 	}
-	after = before
-	after.RunID, after.Seen = e.run, seen
+	after = counted(before, e.run, seen)
 	if after.Streak++; !yes {
 		after.Streak = 0
 	}
@@ -318,8 +348,8 @@ func (e *evaluation) verdict(d *decision, before, after schemas.DecisionState, e
 // wait puts off what would enter if there were room: it needs one more evaluation.
 func (e *evaluation) wait(c candidate) error {
 	d := e.known[c.after.Decision]
-	s := c.before
-	s.RunID, s.Seen, s.Streak, s.Score = c.after.RunID, c.after.Seen, uint32(d.Persist-1), c.after.Score
+	s := counted(c.before, e.run, c.after.Seen)
+	s.Streak, s.Score = uint32(d.Persist-1), c.after.Score
 	return e.out(Verdict{State: s, Change: Waits, Changed: s.Streak > 0 || c.before.Streak > 0})
 }
 
