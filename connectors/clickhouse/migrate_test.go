@@ -10,11 +10,12 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"gleaner/schemas"
 	ddl "gleaner/schemas/clickhouse"
 )
 
 // repeatable are the statements that two processes may run at once and one may run again.
-var repeatable = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP (TABLE|VIEW) IF EXISTS|ALTER TABLE \w+ ((ADD|DROP) (COLUMN|INDEX) IF (NOT )?EXISTS|(MODIFY|MATERIALIZE) COLUMN|MODIFY SETTING)) `)
+var repeatable = regexp.MustCompile(`^(CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS|CREATE OR REPLACE VIEW|DROP (TABLE|VIEW) IF EXISTS|ALTER TABLE \w+ ((ADD|DROP) (COLUMN|INDEX) IF (NOT )?EXISTS|(MODIFY|MATERIALIZE) COLUMN|MODIFY SETTING)|INSERT INTO loss_arrivals) `)
 
 func TestMigrationsAreRepeatable(t *testing.T) {
 	known, err := migrations(ddl.Migrations)
@@ -66,6 +67,37 @@ func TestMigrateFromManyProcessesAtOnce(t *testing.T) {
 	const names = "SELECT name FROM system.tables WHERE database = "
 	if a, b := ask(t, db, names+"'"+cfg.Database+"' ORDER BY name"), ask(t, db, names+"'"+first.cfg.Database+"' ORDER BY name"); a != b {
 		t.Errorf("tables %s, want %s", a, b)
+	}
+}
+
+// TestLossesFromBeforeHaveArrived: those that came before arrivals were noted are counted once, however often the migration is run.
+func TestLossesFromBeforeHaveArrived(t *testing.T) {
+	db := open(t)
+	insertStory(t, db, "", func(l *schemas.Losses) {
+		story(l, "before", 1, 0, "", 0, "wcwc")
+		story(l, "before", 2, 0, "", 2, "c")
+		story(l, "noted", 1, 0, "", 0, "w")
+	})
+	if err := db.PutArrivals(t.Context(), "b", []schemas.LossArrival{{RunID: "noted", Attempt: 1, Rows: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	known, err := migrations(ddl.Migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(known, func(m migration) bool { return m.name == "0018_arrivals_before" })
+	for range 2 {
+		for _, statement := range known[at].statements {
+			if err := db.exec(t.Context(), "again", statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := ask(t, db, "SELECT run_id, loss_rows, attempt, epoch FROM loss_arrivals FINAL ORDER BY run_id"); got != "('before',5,2,2)\n('noted',1,1,0)" {
+		t.Errorf("arrivals %s", got)
+	}
+	if stale, err := db.StaleRuns(t.Context()); err != nil || !slices.Equal(stale, []string{"before", "noted"}) {
+		t.Errorf("to be summed up: %v (%v)", stale, err)
 	}
 }
 
