@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -55,4 +57,24 @@ func ErasedOf(ctx context.Context, blobs Blobs, ids []schemas.SampleID) (map[sch
 		})
 	}
 	return erased, g.Wait()
+}
+
+// Tombstones lists the samples that have one, for the moment as Erased does. They are few: where a step has many samples, one listing
+// costs less than a question for each.
+func Tombstones(ctx context.Context, blobs interface {
+	List(ctx context.Context, prefix string) iter.Seq2[string, error]
+},
+) (map[schemas.SampleID]bool, error) {
+	erased := map[schemas.SampleID]bool{}
+	for key, err := range blobs.List(ctx, schemas.TombstonePrefix) {
+		if err != nil {
+			return nil, fmt.Errorf("list tombstones: %w", err)
+		}
+		id, err := schemas.ParseSampleID(strings.TrimPrefix(key, schemas.TombstonePrefix))
+		if err != nil {
+			return nil, fmt.Errorf("tombstone %s: %w", key, err)
+		}
+		erased[id] = true
+	}
+	return erased, nil
 }

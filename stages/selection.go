@@ -32,5 +32,5 @@ func EmitSelection(ctx context.Context, blobs interface {
 	if err != nil {
 		return schemas.Emit{}, fmt.Errorf("selection %s: %w", s.ID, err)
 	}
-	return schemas.Emit{Topic: schemas.Selections, Record: schemas.Record{Topic: schemas.Selections, Key: []byte(s.Dataset + "/" + s.Kind), Value: value}}, nil
+	return schemas.Emit{Topic: schemas.Selections, Record: schemas.Record{Topic: schemas.Selections, Key: []byte(s.Key()), Value: value}}, nil
 }

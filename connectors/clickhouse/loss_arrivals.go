@@ -36,13 +36,12 @@ func (db *DB) PutArrivals(ctx context.Context, batch string, arrivals []schemas.
 	})
 }
 
-// Progress returns the highest attempt of a run that losses have come of and its highest epoch; found is false when none have.
-func (db *DB) Progress(ctx context.Context, runID string) (attempt, epoch uint32, found bool, err error) {
-	err = db.rows(ctx, "progress of run "+runID, func() { found = false }, func(rows driver.Rows) error {
-		found = true
-		return rows.Scan(&attempt, &epoch)
-	}, "SELECT tupleElement(max((attempt, epoch)) AS last, 1), tupleElement(last, 2) FROM loss_arrivals WHERE run_id = ? HAVING count() > 0", runID)
-	return attempt, epoch, found, err
+// Progress returns the highest attempt of a run that losses have come of, its highest epoch, and when the first came; zeros when none have.
+func (db *DB) Progress(ctx context.Context, runID string) (attempt, epoch uint32, first time.Time, err error) {
+	err = db.rows(ctx, "progress of run "+runID, func() {}, func(rows driver.Rows) error {
+		return rows.Scan(&attempt, &epoch, &first)
+	}, "SELECT tupleElement(max((attempt, epoch)) AS last, 1), tupleElement(last, 2), min(at) FROM loss_arrivals WHERE run_id = ? HAVING count() > 0", runID)
+	return attempt, epoch, first, err
 }
 
 // LossStats says what came of a run and what stands of it.

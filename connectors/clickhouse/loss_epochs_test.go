@@ -121,12 +121,12 @@ func TestLossStats(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}
-	attempt, epoch, found, err := db.Progress(t.Context(), "run")
-	if err != nil || !found || attempt != 2 || epoch != 2 {
-		t.Errorf("progress %d, %d, %t, %v", attempt, epoch, found, err)
+	attempt, epoch, first, err := db.Progress(t.Context(), "run")
+	if err != nil || first.IsZero() || attempt != 2 || epoch != 2 {
+		t.Errorf("progress %d, %d, since %s, %v", attempt, epoch, first, err)
 	}
-	if _, _, found, err = db.Progress(t.Context(), "none"); err != nil || found {
-		t.Errorf("progress of no run: %t, %v", found, err)
+	if _, _, first, err = db.Progress(t.Context(), "none"); err != nil || !first.IsZero() {
+		t.Errorf("progress of no run: since %s, %v", first, err)
 	}
 	if runs, err := db.LossRuns(t.Context()); err != nil || !slices.Equal(runs, []string{"run"}) {
 		t.Errorf("runs %v, %v", runs, err)

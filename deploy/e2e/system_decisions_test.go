@@ -103,7 +103,7 @@ func TestDecisions(t *testing.T) {
 	if got := s.sql(t, "SELECT decision, active, count() FROM decision_latest GROUP BY ALL ORDER BY ALL"); !slices.Equal(got, want) {
 		t.Errorf("in force %q, want %q", got, want)
 	}
-	if got := s.sql(t, "SELECT kind, picks FROM selections FINAL WHERE run_id = 'run7' AND selection_id LIKE '%/2' ORDER BY kind"); !slices.Equal(got, []string{fmt.Sprintf("oversample\t%d", len(tasks)-1), "review\t1"}) {
+	if got := s.sql(t, "SELECT kind, picks FROM selections FINAL WHERE run_id = 'run7' AND selection_id LIKE '%/run7/2/%' ORDER BY kind"); !slices.Equal(got, []string{fmt.Sprintf("oversample\t%d", len(tasks)-1), "review\t1"}) {
 		t.Errorf("selections %q", got)
 	}
 	var triggers []schemas.Trigger

@@ -65,7 +65,11 @@ func (c *Connections) Decide(ctx context.Context, dataset, runID string, try *ru
 		if err != nil {
 			return d, err
 		}
-		run = schemas.Run{RunID: runID, Dataset: dataset, Attempt: attempt}
+		_, _, first, err := c.DB.Progress(ctx, runID)
+		if err != nil {
+			return d, err
+		}
+		run = schemas.Run{RunID: runID, Dataset: dataset, Attempt: attempt, Started: first}
 	}
 	d.RunID = run.RunID
 	of := decide.Evaluated{Run: run, Rules: d.Rules, At: time.Now().UTC(), Again: true}

@@ -203,7 +203,7 @@ func (g *guarantor) recallAll(ctx context.Context, dataset string) error {
 
 // send recalls some samples by one selection. Its key is its own: the topic is compacted.
 func (g *guarantor) send(ctx context.Context, dataset, id string, samples []schemas.SampleID) error {
-	s := schemas.Selection{ID: id, Dataset: dataset, Kind: "doubtful", Method: "recall", At: time.Now().UTC()}
+	s := schemas.Selection{ID: id, Dataset: dataset, Kind: schemas.SelectionDoubtful, Method: "recall", At: time.Now().UTC()}
 	for _, sample := range samples {
 		s.Picks = append(s.Picks, schemas.Pick{SampleID: sample, Weight: 1, Reason: "accepted automatically shortly before audits found more errors"})
 	}

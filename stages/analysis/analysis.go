@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"strings"
+	"slices"
 	"time"
 
 	"gleaner/schemas"
@@ -26,8 +26,8 @@ type Store interface {
 	InsertLosses(ctx context.Context, token string, rows *schemas.Losses) error
 	// PutArrivals notes what a batch brought; the same batch replaces itself.
 	PutArrivals(ctx context.Context, batch string, arrivals []schemas.LossArrival) error
-	// Progress is the highest attempt of a run whose losses arrived, and its highest epoch.
-	Progress(ctx context.Context, runID string) (attempt, epoch uint32, found bool, err error)
+	// Progress is the highest attempt of a run whose losses arrived, its highest epoch, and when the first arrived; zeros where none have.
+	Progress(ctx context.Context, runID string) (attempt, epoch uint32, first time.Time, err error)
 	// StaleRuns are those with rows that the summaries of their epochs do not have yet.
 	StaleRuns(ctx context.Context) ([]string, error)
 	RebuildEpochs(ctx context.Context, runID string) error
@@ -163,21 +163,14 @@ func (s *Step) HandleBatch(ctx context.Context, records []schemas.Record) ([]sch
 	return emits, nil
 }
 
-// dropErased removes the rows of samples that have a tombstone. These are few, and the rows of a batch many: one listing for
-// the batch costs less than a question for each sample.
+// dropErased removes the rows of samples that have a tombstone.
 func (s *Step) dropErased(ctx context.Context, rows *schemas.Losses) error {
-	erased := map[schemas.SampleID]bool{}
-	if rows.Len() > 0 {
-		for key, err := range s.blobs.List(ctx, schemas.TombstonePrefix) {
-			if err != nil {
-				return fmt.Errorf("analysis: list tombstones: %w", err)
-			}
-			id, err := schemas.ParseSampleID(strings.TrimPrefix(key, schemas.TombstonePrefix))
-			if err != nil {
-				return fmt.Errorf("analysis: tombstone %s: %w", key, err)
-			}
-			erased[id] = true
-		}
+	if rows.Len() == 0 {
+		return nil
+	}
+	erased, err := stages.Tombstones(ctx, s.blobs)
+	if err != nil {
+		return fmt.Errorf("analysis: %w", err)
 	}
 	if len(erased) == 0 {
 		return nil
@@ -190,7 +183,7 @@ func (s *Step) dropErased(ctx context.Context, rows *schemas.Losses) error {
 }
 
 // finish records the run and emits the labels it doubts. The selection's id and time come from the run, so that a
-// redelivered end of a run emits the same selection. What is decided at the end waits for the batch to be done.
+// redelivered end of a run emits the same selection of the same losses. What is decided at the end waits for the batch to be done.
 func (s *Step) finish(ctx context.Context, r schemas.Record) (doubts schemas.Emit, err error) {
 	var run schemas.Run
 	if err := json.Unmarshal(r.Value, &run); err != nil {
@@ -212,11 +205,16 @@ func (s *Step) finish(ctx context.Context, r schemas.Record) (doubts schemas.Emi
 	if err != nil {
 		return doubts, fmt.Errorf("analysis: curves of run %s: %w", run.RunID, err)
 	}
+	erased, err := stages.Tombstones(ctx, s.blobs)
+	if err != nil {
+		return doubts, fmt.Errorf("analysis: doubts of run %s: %w", run.RunID, err)
+	}
+	picks = slices.DeleteFunc(picks, func(p schemas.Pick) bool { return erased[p.SampleID] })
 	selection := schemas.Selection{
-		ID:             strings.Join([]string{run.Dataset, "doubtful", run.RunID, fmt.Sprint(run.Attempt)}, "/"),
+		ID:             schemas.SelectionID(picks, run.Dataset, schemas.SelectionDoubtful, run.RunID, fmt.Sprint(run.Attempt)),
 		Dataset:        run.Dataset,
 		DatasetVersion: run.DatasetVersion,
-		Kind:           "doubtful",
+		Kind:           schemas.SelectionDoubtful,
 		Method:         "aum",
 		RunID:          run.RunID,
 		Seed:           run.Seed,

@@ -29,6 +29,7 @@ type memory struct {
 	down       error
 	tombstones []string
 	arrivals   map[string][]schemas.LossArrival
+	began      time.Time // when the first losses of every run arrived
 	folded     uint64
 	set        *decide.Set
 	edit       string // ends the id of the rules
@@ -101,16 +102,19 @@ func (m *memory) PutArrivals(_ context.Context, batch string, arrivals []schemas
 	return nil
 }
 
-func (m *memory) Progress(_ context.Context, runID string) (attempt, epoch uint32, found bool, err error) {
+func (m *memory) Progress(_ context.Context, runID string) (attempt, epoch uint32, first time.Time, err error) {
 	var most progress
 	for _, batch := range m.arrivals {
 		for _, a := range batch {
-			if here := (progress{a.Attempt, a.Epoch}); a.RunID == runID && most.before(here) {
+			if here := (progress{attempt: a.Attempt, epoch: a.Epoch}); a.RunID == runID && most.before(here) {
 				most = here
 			}
 		}
 	}
-	return most.attempt, most.epoch, most.attempt > 0, nil
+	if most.attempt > 0 {
+		first = m.began
+	}
+	return most.attempt, most.epoch, first, nil
 }
 
 func (m *memory) StaleRuns(context.Context) ([]string, error) { return nil, nil }
@@ -237,14 +241,14 @@ func TestEndOfARunSelectsWhatItDoubts(t *testing.T) {
 	if store.rows.Len() != 15 || len(store.runs) != 1 {
 		t.Errorf("%d rows and %d runs stored, want 15 and 1", store.rows.Len(), len(store.runs))
 	}
-	if len(emits) != 1 || emits[0].Topic != schemas.Selections || string(emits[0].Record.Key) != "d/doubtful" {
+	if len(emits) != 1 || emits[0].Topic != schemas.Selections || !strings.HasPrefix(string(emits[0].Record.Key), "d/doubtful/r/2/") {
 		t.Fatalf("emits %+v", emits)
 	}
 	var sel schemas.Selection
 	if err := json.Unmarshal(emits[0].Record.Value, &sel); err != nil {
 		t.Fatal(err)
 	}
-	if len(sel.Picks) != 1 || sel.Picks[0].SampleID != (schemas.SampleID{2}) || sel.ID != "d/doubtful/r/2" ||
+	if len(sel.Picks) != 1 || sel.Picks[0].SampleID != (schemas.SampleID{2}) || sel.ID != string(emits[0].Record.Key) ||
 		!sel.At.Equal(run.Finished) || !sel.AsOf.Equal(run.Started) {
 		t.Errorf("selection %+v, want sample 2 alone, as its label stood when the run began", sel)
 	}
@@ -332,8 +336,55 @@ func TestDecisions(t *testing.T) {
 	if s := store.states[(schemas.SampleID{2}).String()+"o1wrong"]; !s.Active || s.Streak != 1 || s.Seen != 4 || s.SinceSeen != 3 {
 		t.Errorf("state %+v: one that is about to be left", s)
 	}
-	if n := len(store.selections); n != 9 || store.selections[8].Kind != "review" || store.selections[8].ID != "d/review/r/4" || store.selections[8].Method != "rules d@1" {
+	if n := len(store.selections); n != 9 || store.selections[8].Kind != "review" || !strings.HasPrefix(store.selections[8].ID, "d/review/r/4/") || store.selections[8].Method != "rules d@1" {
 		t.Errorf("%d selections stored, the last %+v", n, store.selections[n-1])
+	}
+}
+
+// TestDecisionsSpeakOfTheRunsLabels: of those that stood when its first losses arrived, whatever process decides, and each decision is as
+// old as it is, however often it is told.
+func TestDecisionsSpeakOfTheRunsLabels(t *testing.T) {
+	store := &memory{set: decisions(t, schemas.Decision{Name: "wrong", Action: schemas.ActionReview, When: "aum < 0.0"}), began: time.Unix(7, 0).UTC()}
+	var told []schemas.Selection
+	for i := range 3 {
+		s := step(t, store)
+		s.cfg.DecideEvery = 0
+		emits, err := s.HandleBatch(t.Context(), []schemas.Record{lossRecord(t, int64(i), "r", byte(i+1), -1)})
+		if err != nil || len(emits) != 1 {
+			t.Fatalf("%d selections (%v), want 1", len(emits), err)
+		}
+		var sel schemas.Selection
+		if err := json.Unmarshal(emits[0].Record.Value, &sel); err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, sel)
+		if string(emits[0].Record.Key) != sel.ID || i > 0 && (sel.ID == told[i-1].ID || !sel.AsOf.Equal(store.began)) {
+			t.Errorf("selection %s as of %s under the key %s, want the run's first losses and its own key", sel.ID, sel.AsOf, emits[0].Record.Key)
+		}
+	}
+	since := func(sel schemas.Selection, sample byte) time.Time {
+		return sel.Picks[slices.IndexFunc(sel.Picks, func(p schemas.Pick) bool { return p.SampleID[0] == sample })].Since
+	}
+	if !since(told[2], 1).Equal(since(told[0], 1)) || !since(told[2], 2).Equal(since(told[1], 2)) || !since(told[2], 1).Before(since(told[2], 3)) {
+		t.Errorf("told again with other times: %+v", told)
+	}
+}
+
+// TestErasedWhileDeciding: what is decided about a sample that is erased meanwhile is neither stored nor told.
+func TestErasedWhileDeciding(t *testing.T) {
+	store := &memory{set: decisions(t, schemas.Decision{Name: "useless", Action: schemas.ActionRemove, When: "aum < 0.0"})}
+	for sample := range byte(3) {
+		store.rows.Append(schemas.LossRow{RunID: "r", Dataset: "d", SampleID: schemas.SampleID{sample + 1}, Margin: -1})
+	}
+	emits, _, err := Decide(t.Context(), store, store, store.set, decide.Evaluated{Run: schemas.Run{RunID: "r", Dataset: "d"}}, false, func(v decide.Verdict) error {
+		store.tombstones = []string{schemas.TombstoneKey(schemas.SampleID{2})}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string][]byte{"remove": {1, 3}}, selected(t, emits)); d != "" || len(store.states) != 2 || len(store.selections[0].Picks) != 2 {
+		t.Errorf("%d states and %d picks are stored, want 2; told: -want +got\n%s", len(store.states), len(store.selections[0].Picks), d)
 	}
 }
 

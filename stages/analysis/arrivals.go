@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gleaner/schemas"
 )
 
-// progress is how far the rows of a run have come.
+// progress is how far the rows of a run have come, and since when they come.
 type progress struct {
 	attempt, epoch uint32
+	first          time.Time
 }
 
 func (p progress) before(q progress) bool {
@@ -42,8 +44,9 @@ func (s *Step) arrivals(ctx context.Context, rows *schemas.Losses) ([]schemas.Lo
 			last = k
 		}
 		c := &counts[last]
-		here := progress{rows.Attempt[i], rows.Epoch[i]}
-		switch most := reached[run]; {
+		most := reached[run]
+		here := progress{rows.Attempt[i], rows.Epoch[i], most.first}
+		switch {
 		case here.before(most):
 			c.Late++
 		case most.before(here):
@@ -53,7 +56,7 @@ func (s *Step) arrivals(ctx context.Context, rows *schemas.Losses) ([]schemas.Lo
 		if loss := float64(rows.Loss[i]); math.IsNaN(loss) || math.IsInf(loss, 0) {
 			c.NaN++
 		}
-		if (progress{c.Attempt, c.Epoch}).before(here) {
+		if (progress{attempt: c.Attempt, epoch: c.Epoch}).before(here) {
 			c.Attempt, c.Epoch = here.attempt, here.epoch
 		}
 	}
@@ -65,8 +68,11 @@ func (s *Step) reached(ctx context.Context, run string) (progress, error) {
 	if p, ok := s.progress[run]; ok {
 		return p, nil
 	}
-	attempt, epoch, _, err := s.store.Progress(ctx, run)
-	return progress{attempt, epoch}, err
+	attempt, epoch, first, err := s.store.Progress(ctx, run)
+	if first.IsZero() {
+		first = time.Now().UTC()
+	}
+	return progress{attempt, epoch, first}, err
 }
 
 // maxRuns bounds the runs whose progress is remembered; the others' is asked for again.

@@ -39,22 +39,33 @@ type SelectionBlobs interface {
 // statesPerPut bounds how many states wait to be stored: some 500 bytes each.
 const statesPerPut = 10_000
 
-// Decide evaluates the decisions of a dataset on a run, all of whose losses are folded into scores first. Verdicts are handed to said, which may be nil, as they come. Unless dry, states
-// and selections are stored, and what the world is told is returned to be emitted; a run whose outputs were lost is decided about
-// again with of.Again, and says the same.
-func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set *decide.Set, of decide.Evaluated, dry bool, said func(decide.Verdict) error) (emits []schemas.Emit, sum decide.Summary, err error) {
+// Decide evaluates the decisions of a dataset on a run, all of whose losses are folded into scores first. Verdicts are handed to said,
+// which may be nil, as they come. Unless dry, states and selections are stored, but of samples that were erased meanwhile, and what the
+// world is told is returned to be emitted; a run whose outputs were lost is decided about again with of.Again, and says the same.
+func Decide(ctx context.Context, store DecisionStore, blobs Blobs, set *decide.Set, of decide.Evaluated, dry bool, said func(decide.Verdict) error) (emits []schemas.Emit, sum decide.Summary, err error) {
 	gathering := set.Gather(of)
 	var changed []schemas.DecisionState
 	put := func() error {
-		err := store.PutDecisionStates(ctx, changed)
+		erased, err := stages.Tombstones(ctx, blobs)
+		if err != nil {
+			return err
+		}
+		err = store.PutDecisionStates(ctx, slices.DeleteFunc(changed, func(s schemas.DecisionState) bool { return erased[s.SampleID] }))
 		changed = changed[:0]
 		return err
 	}
+	now := time.Now().UTC().Truncate(time.Microsecond) // of.At may be the trainer's clock
 	if _, err := store.FoldLosses(ctx); err != nil {
 		return nil, sum, err
 	}
 	run := of.Run.RunID
 	sum, err = set.Evaluate(ctx, run, store.Scored(ctx, of.Run.Dataset, run), store.DecisionStates(ctx, of.Run.Dataset), func(v decide.Verdict) error {
+		if v.Changed {
+			v.State.At = now
+		}
+		if v.Change == decide.Enters || v.Change == decide.Leaves {
+			v.State.SinceAt = now
+		}
 		gathering.Add(v)
 		if said != nil {
 			if err := said(v); err != nil {
@@ -64,7 +75,6 @@ func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set 
 		if !v.Changed || dry {
 			return nil
 		}
-		v.State.At = time.Now().UTC() // of.At may be the trainer's clock
 		if changed = append(changed, v.State); len(changed) == statesPerPut {
 			return put()
 		}
@@ -76,6 +86,11 @@ func Decide(ctx context.Context, store DecisionStore, blobs SelectionBlobs, set 
 	if err != nil || dry {
 		return nil, sum, err
 	}
+	erased, err := stages.Tombstones(ctx, blobs)
+	if err != nil {
+		return nil, sum, err
+	}
+	gathering.Drop(erased)
 	for _, s := range gathering.Selections() {
 		if err := store.PutSelection(ctx, s); err != nil {
 			return nil, sum, err
@@ -127,7 +142,7 @@ func (s *Step) follow(ctx context.Context, rows *schemas.Losses) error {
 			continue
 		}
 		if s.open[id] == nil {
-			s.open[id] = &open{run: schemas.Run{RunID: id, Dataset: rows.Dataset[i], Started: now}, first: now}
+			s.open[id] = &open{run: schemas.Run{RunID: id, Dataset: rows.Dataset[i], Started: s.progress[id].first}, first: now}
 		}
 		due[id] = true
 	}

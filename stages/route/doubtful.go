@@ -19,17 +19,12 @@ import (
 	"gleaner/stages"
 )
 
-const (
-	kindDoubtful = "doubtful"
-	kindReview   = string(schemas.ActionReview)
-)
-
 func (r *Route) selection(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
 	var sel schemas.Selection
 	if err := json.Unmarshal(rec.Value, &sel); err != nil {
 		return nil, schemas.NewFault("undecodable", fmt.Errorf("route: selection: %w", err))
 	}
-	if sel.Kind != kindDoubtful && sel.Kind != kindReview {
+	if sel.Kind != schemas.SelectionDoubtful && sel.Kind != string(schemas.ActionReview) {
 		return nil, nil
 	}
 	if sel.ID == "" {
@@ -153,12 +148,26 @@ func (r *Route) doubt(ctx context.Context, sel *schemas.Selection, id schemas.Sa
 	if l.Rank >= schemas.RankHuman {
 		b.Revision = l.Revision
 	}
-	once := sel.ID
-	if sel.Kind == kindReview {
-		once = sel.Dataset + "/" + sel.RunID // its evaluations may say one thing several times
-	}
-	sum := sha256.Sum256([]byte(once + "\x00" + id.String()))
+	sum := sha256.Sum256([]byte(request(sel, picks) + "\x00" + id.String()))
 	return r.task(ctx, &s, b, "route/"+sel.Kind+"/"+hex.EncodeToString(sum[:16]), rec)
+}
+
+// request tells one request about a sample from another. A run may say one thing several times: what is of the same time is the same
+// request, and a later decision a new one.
+func request(sel *schemas.Selection, picks []schemas.Pick) string {
+	if sel.RunID == "" {
+		return sel.ID
+	}
+	var since time.Time
+	for _, p := range picks {
+		if p.Since.After(since) {
+			since = p.Since
+		}
+	}
+	if since.IsZero() {
+		since = sel.At // of a doubt: when the run ended
+	}
+	return fmt.Sprintf("%s/%s/%d", sel.Dataset, sel.RunID, since.UnixMicro())
 }
 
 // unsettled shows the picks of one sample on its label, but for those that a person has overridden.

@@ -357,19 +357,31 @@ func TestDoubtful(t *testing.T) {
 	if again, _, _ := task(t, blobs, send(sel)[0]); again.ID != command.ID {
 		t.Error("a redelivered selection has another command id")
 	}
-	sel.ID = "street/doubtful/r2"
+	sel.RunID = "r2"
 	if other, _, _ := task(t, blobs, send(sel)[0]); other.ID == command.ID {
-		t.Error("another selection has the same command id")
+		t.Error("another run's doubts have the same command id")
 	}
-	// A review is asked for once a run, however many selections say so.
-	sel.Kind = "review"
-	first, _, _ := task(t, blobs, send(sel)[0])
-	sel.ID = "street/review/r1/7"
-	if again, _, _ := task(t, blobs, send(sel)[0]); again.ID != first.ID || again.ID == command.ID {
+	sel.RunID = "r1"
+	// A decision asks for a review once, however many selections say so; a later one asks anew.
+	review := func(sel schemas.Selection, since ...time.Duration) string {
+		sel.Kind, sel.Blob, sel.Picks = "review", nil, nil
+		for _, d := range since {
+			sel.Picks = append(sel.Picks, schemas.Pick{SampleID: schemas.SampleID{1}, ObjectID: "p1", Since: linted.Add(d)})
+		}
+		command, _, _ := task(t, blobs, send(sel)[0])
+		return command.ID
+	}
+	first := review(sel, 1)
+	sel.ID, sel.At = "street/review/r1/7", end.Add(time.Hour)
+	if again := review(sel, 1); again != first || again == command.ID {
 		t.Error("a review has another command id in a later evaluation of its run, or that of a doubt")
 	}
+	later := review(sel, time.Minute)
+	if later == first || review(sel, 1, time.Minute) != later {
+		t.Error("a later decision has the command id of the one before, or another when both are told")
+	}
 	sel.RunID = "r2"
-	if other, _, _ := task(t, blobs, send(sel)[0]); other.ID == first.ID {
+	if review(sel, 1) == first {
 		t.Error("a review by another run has the same command id")
 	}
 	sel.Kind = "coreset"

@@ -149,6 +149,36 @@ func TestHysteresis(t *testing.T) {
 	}
 }
 
+// TestRunsTakeTurns: what a run has shown counts once, however often others are evaluated in between; those that have not been heard of
+// for long are forgotten.
+func TestRunsTakeTurns(t *testing.T) {
+	s := compiled(t, schemas.Decision{Name: "x", Action: schemas.ActionRemove, When: "aum < 0.0", Persist: 4})
+	b := book{}
+	look := func(run string, epoch uint32) string {
+		said, _, _ := evaluate(t, s, b, run, scored(1, epoch, "aum", -1.))
+		return strings.Join(said, "")
+	}
+	for i, c := range []struct {
+		run   string
+		epoch uint32
+		want  string
+	}{
+		{"a", 0, "x:1 waits"}, {"b", 0, "x:1 waits"}, {"a", 0, ""}, {"b", 0, ""}, {"a", 1, "x:1 waits"}, {"b", 0, ""}, {"a", 1, ""}, {"b", 1, "x:1 enters"}, {"a", 1, "x:1 stays"},
+	} {
+		if got := look(c.run, c.epoch); got != c.want {
+			t.Errorf("look %d, of run %s: %q, want %q", i, c.run, got, c.want)
+		}
+	}
+	for i := range 2 * maxOthers {
+		look(fmt.Sprint("run", i), 0)
+	}
+	for state := range b.all() {
+		if len(state.Others) != maxOthers || state.Others[0].RunID != fmt.Sprint("run", 2*maxOthers-2) {
+			t.Errorf("remembered: %+v, want the last %d", state.Others, maxOthers)
+		}
+	}
+}
+
 // TestLimit: the best enter where there is room, and those that wait come when there is some.
 func TestLimit(t *testing.T) {
 	s := compiled(t, schemas.Decision{Name: "x", Action: schemas.ActionRemove, When: "el2n > 0.5", By: "el2n", Limit: 2})
@@ -181,7 +211,7 @@ func TestReviewsAreToldOnce(t *testing.T) {
 	}
 	_, g, _ := evaluate(t, s, b, "r", rows(0)...)
 	sel := g.Selections()
-	if len(sel) != 1 || len(sel[0].Picks) != 1 || sel[0].Picks[0].SampleID[0] != 2 || sel[0].Picks[0].Reason != "The label may be wrong (aum -4)" || sel[0].ID != "d/review/r/1" {
+	if len(sel) != 1 || len(sel[0].Picks) != 1 || sel[0].Picks[0].SampleID[0] != 2 || sel[0].Picks[0].Reason != "The label may be wrong (aum -4)" || !strings.HasPrefix(sel[0].ID, "d/review/r/1/") {
 		t.Fatalf("selections %+v", sel)
 	}
 	if _, g, _ = evaluate(t, s, b, "r", rows(1)...); len(g.Selections()) != 0 {
@@ -193,6 +223,10 @@ func TestReviewsAreToldOnce(t *testing.T) {
 	}
 	if sel := again.Selections(); len(sel) != 1 || len(sel[0].Picks) != 1 {
 		t.Errorf("not said again: %+v", sel)
+	}
+	again.Drop(map[schemas.SampleID]bool{{2}: true})
+	if sel := again.Selections(); len(sel) != 0 {
+		t.Errorf("of samples that were dropped: %+v", sel)
 	}
 	// Another run may send as many again.
 	if _, g, _ = evaluate(t, s, b, "r2", rows(0)...); len(g.Selections()) != 1 || g.Selections()[0].Picks[0].SampleID[0] != 1 {

@@ -17,7 +17,7 @@ type Evaluated struct {
 	Rules string      // id of the rules
 	At    time.Time   // when it was evaluated; of a run that has finished, when it did
 	// Again is for a process that does not know whether those before it were heard: what entered in the course of the run is said once
-	// more. Readers fold it, by the run and the sample, or by the trigger's id.
+	// more. Readers fold it, by the run, the sample and Pick.Since, or by the trigger's id.
 	Again bool
 }
 
@@ -59,7 +59,14 @@ func (g *Gathering) Add(v Verdict) {
 	case !s.Active || s.Action == schemas.ActionReview && !news:
 		return
 	}
-	g.picks[s.Action] = append(g.picks[s.Action], schemas.Pick{SampleID: s.SampleID, ObjectID: s.ObjectID, Score: s.Score, Weight: s.Weight, Reason: s.Reason})
+	g.picks[s.Action] = append(g.picks[s.Action], schemas.Pick{SampleID: s.SampleID, ObjectID: s.ObjectID, Score: s.Score, Weight: s.Weight, Reason: s.Reason, Since: s.SinceAt})
+}
+
+// Drop takes out what was gathered of some samples.
+func (g *Gathering) Drop(samples map[schemas.SampleID]bool) {
+	for action, picks := range g.picks {
+		g.picks[action] = slices.DeleteFunc(picks, func(p schemas.Pick) bool { return samples[p.SampleID] })
+	}
 }
 
 func (g *Gathering) trigger(v Verdict) schemas.Trigger {
@@ -77,7 +84,7 @@ func (g *Gathering) trigger(v Verdict) schemas.Trigger {
 
 // Selections are one for each action on objects, in order of their names: all objects that it is in force on, whatever run brought
 // them there, but of reviews those that entered now. Several decisions with one action and object are one pick, with the largest
-// score and weight. Nothing may be added afterwards.
+// score and weight, since the latest came into force. Nothing may be added afterwards.
 func (g *Gathering) Selections() []schemas.Selection {
 	var out []schemas.Selection
 	for _, action := range slices.Sorted(maps.Keys(g.picks)) {
@@ -87,7 +94,7 @@ func (g *Gathering) Selections() []schemas.Selection {
 		}
 		run := &g.of.Run
 		out = append(out, schemas.Selection{
-			ID:      strings.Join([]string{run.Dataset, string(action), run.RunID, fmt.Sprint(g.seen)}, "/"),
+			ID:      schemas.SelectionID(picks, run.Dataset, string(action), run.RunID, fmt.Sprint(g.seen)),
 			Dataset: run.Dataset, DatasetVersion: run.DatasetVersion, Kind: string(action), Method: "rules " + g.of.Rules, RunID: run.RunID, Seed: run.Seed,
 			At: g.of.At, AsOf: run.Started, Picks: picks,
 		})
@@ -107,6 +114,9 @@ func merge(picks []schemas.Pick) []schemas.Pick {
 		if n := len(kept); n > 0 && byObject(kept[n-1], p) == 0 {
 			k := &kept[n-1]
 			k.Score, k.Weight, k.Reason = max(k.Score, p.Score), max(k.Weight, p.Weight), k.Reason+"; "+p.Reason
+			if p.Since.After(k.Since) {
+				k.Since = p.Since
+			}
 			continue
 		}
 		kept = append(kept, p)
