@@ -31,11 +31,11 @@ func (a *app) pickCommand() *cobra.Command {
 		Use:   "pick",
 		Short: "Pick the samples that stand for a dataset, or those to label next",
 		Long: `Pick samples of a version of a dataset by the embeddings of the model that labels first, by scores of a training run, or by both,
-and send them to the selections topic and the database. The same question about the same samples gives the same picks under the same id.
+and send them to the selections topic and the database. The same question about the same samples, by the same scores, gives the same
+picks under the same id, and no other picks have it.
 Beside the picks stands how well they cover the dataset, and how well as many random ones do, and random ones balanced by class.
 
-A sample's class is the rarest of those of its objects. Scores are columns of the views scores and forgetting, the mean over a
-sample's objects. With --unlabeled the samples that wait are picked from, and what models are unsure of and has no like among the labels comes first.
+A sample's class is the rarest of those of its objects. Scores are columns of the view scores, the mean over a sample's objects. With --unlabeled the samples that wait are picked from, and what models are unsure of and has no like among the labels comes first.
 
 Methods:
 ` + describeMethods(),
@@ -84,7 +84,7 @@ Methods:
 	flags.IntVar(&q.Options.Neighbors, "neighbors", q.Options.Neighbors, "neighbors of each sample, for d2 and facility-sparse")
 	flags.Float64Var(&q.Options.Beta, "beta", q.Options.Beta, "share of the hardest to leave out, for ccs")
 	flags.IntVar(&f.rows, "rows", 10, "how many picks to print")
-	flags.BoolVar(&dry, "dry-run", false, "print what would be picked, and write nothing")
+	flags.BoolVar(&dry, "dry-run", false, "print what would be picked, and write neither a selection nor a version")
 	a.jsonFlag(c)
 	return c
 }

@@ -105,7 +105,14 @@ func TestPick(t *testing.T) {
 	})
 
 	args := []string{"pick", "--dataset", "street", "--split", "all", "--method", "facility", "--fraction", "0.1"}
+	dry := decode[wire.Picked](t, i, append(args, "--dry-run")...)
+	if versions, err := c.Versions(t.Context(), "street"); err != nil || len(versions) != 0 {
+		t.Errorf("a dry run registers %d versions (%v)", len(versions), err)
+	}
 	first := decode[wire.Picked](t, i, args...)
+	if dry.Selection.ID != first.Selection.ID {
+		t.Errorf("a dry run would make %s, not %s", dry.Selection.ID, first.Selection.ID)
+	}
 	again := decode[wire.Picked](t, i, args...)
 	sel := first.Selection
 	if sel.ID != again.Selection.ID || !slices.Equal(sel.Picks, again.Selection.Picks) || len(sel.Picks) != 30 || !strings.HasPrefix(sel.DatasetVersion, "street@") {
@@ -138,6 +145,8 @@ func TestPick(t *testing.T) {
 		t.Errorf("%d picks of %d, the first %+v; left out %v", len(ccs.Selection.Picks), ccs.Samples, ccs.Selection.Picks[0], ccs.LeftOut)
 	}
 
+	pickedAsLossesCome(t, i, s, c)
+
 	next := decode[wire.Picked](t, i, "pick", "-d", "street", "--unlabeled", "--count", "10")
 	waiting := s.sql(t, "SELECT lower(hex(sample_id)) FROM samples FINAL")
 	for _, p := range next.Selection.Picks {
@@ -165,8 +174,8 @@ func TestPick(t *testing.T) {
 	if out := i.ok(t, append(args, "--dry-run")...); !strings.Contains(out, "nothing was written") || !strings.Contains(out, "balanced") {
 		t.Errorf("a dry run prints\n%s", out)
 	}
-	if rows := s.sql(t, "SELECT count() FROM selections FINAL"); rows[0] != "3" {
-		t.Errorf("%s selections, want 3: dry runs write none", rows[0])
+	if rows := s.sql(t, "SELECT count() FROM selections FINAL"); rows[0] != "5" {
+		t.Errorf("%s selections, want 5: dry runs write none", rows[0])
 	}
 	for want, args := range map[string][]string{
 		"goes by a score: name it":          {"--method", "hardest", "--count", "3"},
@@ -181,6 +190,33 @@ func TestPick(t *testing.T) {
 		}
 	}
 	manyPicks(t, s, c)
+}
+
+// pickedAsLossesCome picks by a run that goes on: by all of its losses, and each time under an id that has the picks of that time alone.
+func pickedAsLossesCome(t *testing.T, i *installation, s *instance, c *wire.Connections) {
+	pick := func(epoch uint32, samples ...int) schemas.Selection {
+		t.Helper()
+		var losses schemas.Losses
+		for _, n := range samples {
+			for e := range uint32(2) { // learned, and forgotten
+				losses.Append(schemas.LossRow{
+					RunID: "late", Attempt: 1, Dataset: "street", SampleID: schemas.NewSampleID("street", fmt.Sprintf("%05d.jpg", n), schemas.Hash{}), ObjectID: "o1",
+					Epoch: epoch + e, Correct: e == 0, Loss: 1, PTrue: 0.5, Margin: 1,
+				})
+			}
+		}
+		if err := c.DB.InsertLosses(t.Context(), "", &losses); err != nil {
+			t.Fatal(err)
+		}
+		return decode[wire.Picked](t, i, "pick", "-d", "street", "--split", "all", "--method", "hardest", "--by", "forgetting_events", "--run", "late", "--count", "3").Selection
+	}
+	before, after := pick(0, 1, 2, 3), pick(2, 4, 5, 3)
+	if len(before.Picks) != 3 || len(after.Picks) != 3 || after.Picks[0].SampleID != schemas.NewSampleID("street", "00003.jpg", schemas.Hash{}) || after.Picks[0].Score != 2 {
+		t.Errorf("picks %+v, then %+v", before.Picks, after.Picks)
+	}
+	if rows := s.sql(t, "SELECT count() FROM picks FINAL WHERE selection_id IN ('"+before.ID+"', '"+after.ID+"') GROUP BY selection_id"); !slices.Equal(rows, []string{"3", "3"}) {
+		t.Errorf("%s and %s have %q picks, want 3 each", before.ID, after.ID, rows)
+	}
 }
 
 // manyPicks writes more than the topic takes: they go to the blob store.

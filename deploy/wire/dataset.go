@@ -17,34 +17,50 @@ import (
 // MakeVersion makes a version of a dataset's labels as they stand and registers it. When the newest version is the same,
 // that one is returned and made is false.
 func (c *Connections) MakeVersion(ctx context.Context, name, note string) (v schemas.DatasetVersion, made bool, err error) {
-	known, err := c.Versions(ctx, name)
+	v, members, known, err := c.buildVersion(ctx, name)
+	if err != nil || known {
+		return v, false, err
+	}
+	err = c.registerVersion(ctx, &v, members, note)
+	return v, err == nil, err
+}
+
+// buildVersion makes a version of a dataset's labels as they stand, about 300 bytes a sample, and writes nothing. known is true where it
+// is registered.
+func (c *Connections) buildVersion(ctx context.Context, name string) (v schemas.DatasetVersion, members []byte, known bool, err error) {
+	versions, err := c.Versions(ctx, name)
 	if err != nil {
-		return v, false, err
+		return v, nil, false, err
 	}
-	var members bytes.Buffer // about 300 bytes a sample
-	if v, err = dataset.Build(name, c.Config.Splits, c.DB.Labels(ctx, name), &members); err != nil {
-		return v, false, err
+	var lines bytes.Buffer
+	if v, err = dataset.Build(name, c.Config.Splits, c.DB.Labels(ctx, name), &lines); err != nil {
+		return v, nil, false, err
 	}
-	for _, k := range known {
+	for _, k := range versions {
 		if k.ID == v.ID {
-			return k, false, nil
+			return k, lines.Bytes(), true, nil
 		}
 	}
-	if len(known) > 0 {
-		v.Previous = known[len(known)-1].ID
+	if len(versions) > 0 {
+		v.Previous = versions[len(versions)-1].ID
 	}
+	return v, lines.Bytes(), false, nil
+}
+
+// registerVersion puts a version on its topic, and its members into the blob store first.
+func (c *Connections) registerVersion(ctx context.Context, v *schemas.DatasetVersion, members []byte, note string) error {
 	v.Note, v.At, v.Members.Key = note, time.Now().UTC().Truncate(time.Microsecond), schemas.MembersKey(v.ID)
-	if err := c.Blobs.Put(ctx, v.Members.Key, members.Bytes()); err != nil {
-		return v, false, fmt.Errorf("dataset version %s: members: %w", v.ID, err)
+	if err := c.Blobs.Put(ctx, v.Members.Key, members); err != nil {
+		return fmt.Errorf("dataset version %s: members: %w", v.ID, err)
 	}
 	value, err := schemas.CanonicalJSON(v)
 	if err != nil {
-		return v, false, fmt.Errorf("dataset version %s: %w", v.ID, err)
+		return fmt.Errorf("dataset version %s: %w", v.ID, err)
 	}
 	if err := c.Kafka.Append(ctx, schemas.Record{Topic: schemas.Datasets, Key: []byte(v.ID), Value: value}); err != nil {
-		return v, false, fmt.Errorf("dataset version %s: register: %w", v.ID, err)
+		return fmt.Errorf("dataset version %s: register: %w", v.ID, err)
 	}
-	return v, true, nil
+	return nil
 }
 
 // Versions lists the registered versions of a dataset, or of all where name is empty, the oldest first.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"gleaner/schemas"
@@ -35,14 +36,14 @@ type PickQuery struct {
 	Seed      int64             `json:"seed"`
 }
 
-// id is the same for the same question about the same samples.
-func (q PickQuery) id(kind string) (string, error) {
+// id is the same for the same picks in answer to the same question about the same samples.
+func (q PickQuery) id(kind string, picks []schemas.Pick) (string, error) {
 	text, err := schemas.CanonicalJSON(q)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(text)
-	return q.Dataset + "/" + kind + "/" + hex.EncodeToString(sum[:16]), nil
+	return schemas.SelectionID(picks, q.Dataset, kind, hex.EncodeToString(sum[:16])), nil
 }
 
 // Covering is how well a method's picks stand for the pool.
@@ -65,13 +66,14 @@ type Picked struct {
 	Compared  []Covering        `json:"compared"` // the method's picks, then random ones, and random ones balanced by class
 }
 
-// Pick picks, and unless dry, writes the selection to the database and to the selections topic, the picks to the blob store where they
-// are too many for it. The same query of the same samples gives the same id and picks. show may be nil.
+// Pick picks, and unless dry, registers the version that it makes of the labels and writes the selection to the database and to the
+// selections topic, the picks to the blob store where they are too many for it. The same query of the same samples, whose scores are the
+// same, gives the same id and picks. Losses that came are folded into scores first, in any case. show may be nil.
 func (c *Connections) Pick(ctx context.Context, q PickQuery, dry bool, show func(done, total int, what string)) (Picked, error) {
 	if err := q.Validate(); err != nil {
 		return Picked{}, err
 	}
-	pool, err := c.pool(ctx, &q)
+	pool, err := c.pool(ctx, &q, dry)
 	if err != nil {
 		return Picked{}, fmt.Errorf("pick from %s: %w", q.Dataset, err)
 	}
@@ -85,12 +87,14 @@ func (c *Connections) Pick(ctx context.Context, q PickQuery, dry bool, show func
 	if err != nil {
 		return p, err
 	}
+	erased, err := stages.Tombstones(ctx, c.Blobs)
+	if err != nil {
+		return p, err
+	}
+	picks = slices.DeleteFunc(picks, func(choice coreset.Choice) bool { return erased[pool.IDs[choice.Sample]] })
 	p.Selection = schemas.Selection{
 		Dataset: q.Dataset, DatasetVersion: q.Version, Kind: kind, Method: q.Method, RunID: q.Run, Seed: q.Seed,
 		At: time.Now().UTC().Truncate(time.Microsecond), Picks: make([]schemas.Pick, len(picks)),
-	}
-	if p.Selection.ID, err = q.id(kind); err != nil {
-		return p, err
 	}
 	for i, choice := range picks {
 		reason := fmt.Sprintf("pick %d of %d by %s", i+1, len(picks), q.Method)
@@ -98,6 +102,9 @@ func (c *Connections) Pick(ctx context.Context, q PickQuery, dry bool, show func
 			reason = "to be kept in any case"
 		}
 		p.Selection.Picks[i] = schemas.Pick{SampleID: pool.IDs[choice.Sample], Score: choice.Score, Weight: choice.Weight, Reason: reason}
+	}
+	if p.Selection.ID, err = q.id(kind, p.Selection.Picks); err != nil {
+		return p, err
 	}
 	if err := p.compare(ctx, pool, picks, work); err != nil {
 		return p, err

@@ -74,14 +74,14 @@ func at[T any](from []T, places []int) []T {
 }
 
 // pool reads what the query picks from, some 100 bytes a sample and 4 a number of its vector, and fills in what the query leaves to
-// be found: version, model, layer, attempt and the digest of the samples.
-func (c *Connections) pool(ctx context.Context, q *PickQuery) (*pool, error) {
+// be found: version, model, layer, attempt and the digest of the samples. A version that it makes is registered unless dry.
+func (c *Connections) pool(ctx context.Context, q *PickQuery, dry bool) (*pool, error) {
 	p := &pool{leftOut: map[string]int{}, passed: map[schemas.SampleID]bool{}}
 	read := c.labeled
 	if q.Unlabeled {
 		read = c.waiting
 	}
-	if err := read(ctx, q, p); err != nil {
+	if err := read(ctx, q, p, dry); err != nil {
 		return nil, err
 	}
 	if len(p.IDs) == 0 {
@@ -118,16 +118,12 @@ func (p *pool) why() string {
 }
 
 // labeled reads the members of a version whose labels still stand.
-func (c *Connections) labeled(ctx context.Context, q *PickQuery, p *pool) error {
-	version, err := c.version(ctx, q)
+func (c *Connections) labeled(ctx context.Context, q *PickQuery, p *pool, dry bool) error {
+	version, members, err := c.version(ctx, q, dry)
 	if err != nil {
 		return err
 	}
 	q.Version = version.ID
-	members, err := c.Blobs.Get(ctx, version.Members.Key)
-	if err != nil {
-		return fmt.Errorf("members of %s: %w", version.ID, err)
-	}
 	labels, stop := iter.Pull2(dataset.Of(version, bytes.NewReader(members), c.standing(ctx, q.Dataset)))
 	defer stop()
 	l, err, more := labels()
@@ -196,21 +192,29 @@ func rarest(objects [][]string) (names []string, of []int) {
 	return names, of
 }
 
-// version finds the one that is named, or makes one of the labels as they stand.
-func (c *Connections) version(ctx context.Context, q *PickQuery) (schemas.DatasetVersion, error) {
+// version finds the one that is named, or makes one of the labels as they stand, and registers it unless dry.
+func (c *Connections) version(ctx context.Context, q *PickQuery, dry bool) (v schemas.DatasetVersion, members []byte, err error) {
 	if q.Version == "" {
-		v, _, err := c.MakeVersion(ctx, q.Dataset, "picked from")
-		return v, err
+		var known bool
+		v, members, known, err = c.buildVersion(ctx, q.Dataset)
+		if err == nil && !known && !dry {
+			err = c.registerVersion(ctx, &v, members, "picked from")
+		}
+		return v, members, err
 	}
 	versions, err := c.Versions(ctx, q.Dataset)
 	if err != nil {
-		return schemas.DatasetVersion{}, err
+		return v, nil, err
 	}
 	i := slices.IndexFunc(versions, func(v schemas.DatasetVersion) bool { return v.ID == q.Version })
 	if i < 0 {
-		return schemas.DatasetVersion{}, fmt.Errorf("version %q is not registered: `gleaner dataset list %s` lists them", q.Version, q.Dataset)
+		return v, nil, fmt.Errorf("version %q is not registered: `gleaner dataset list %s` lists them", q.Version, q.Dataset)
 	}
-	return versions[i], nil
+	v = versions[i]
+	if members, err = c.Blobs.Get(ctx, v.Members.Key); err != nil {
+		return v, nil, fmt.Errorf("members of %s: %w", v.ID, err)
+	}
+	return v, members, nil
 }
 
 func within(has, wanted map[string]string) bool {
@@ -223,8 +227,8 @@ func within(has, wanted map[string]string) bool {
 }
 
 // waiting reads the samples that have no label, with the models' uncertainty about them.
-func (c *Connections) waiting(ctx context.Context, q *PickQuery, p *pool) error {
-	v, _, err := c.MakeVersion(ctx, q.Dataset, "picked beside")
+func (c *Connections) waiting(ctx context.Context, q *PickQuery, p *pool, dry bool) error {
+	v, _, err := c.version(ctx, q, dry)
 	switch {
 	case err == nil:
 		q.Version = v.ID
@@ -350,27 +354,30 @@ func (p *pool) cover(covered [][]float32) error {
 	return nil
 }
 
-// lowIsHard are the scores by which the lower is the harder. Of all others it is the higher.
-var lowIsHard = []string{"aum", "confidence", "correctness", "trend_p", "trend_q", "unforgettable"}
-
-// score reads a run's scores, turned so that the higher is the harder.
+// score reads a run's scores, turned so that the higher is the harder. It folds the losses that came into them first.
 func (c *Connections) score(ctx context.Context, q *PickQuery, p *pool) error {
 	if q.Run == "" {
 		return fmt.Errorf("by %s: name the training run (--run)", q.By)
 	}
-	var err error
+	column, err := schemas.FindScore(q.By)
+	if err != nil {
+		return err
+	}
 	if q.Attempt, err = c.DB.LastAttempt(ctx, q.Run); err != nil {
 		return err
 	}
 	if q.Attempt == 0 {
 		return fmt.Errorf("run %q has no losses", q.Run)
 	}
-	scores, err := c.DB.SampleScores(ctx, q.Run, q.By)
+	if _, err := c.DB.FoldLosses(ctx); err != nil {
+		return err
+	}
+	scores, err := c.DB.SampleScores(ctx, q.Run, column.Name)
 	if err != nil {
 		return err
 	}
 	sign := 1.0
-	if slices.Contains(lowIsHard, q.By) {
+	if column.LowIsHard {
 		sign = -1
 	}
 	p.Hardness = make([]float64, len(p.IDs))
