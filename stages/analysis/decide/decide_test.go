@@ -172,8 +172,8 @@ func TestRunsTakeTurns(t *testing.T) {
 	for i := range 2 * maxOthers {
 		look(fmt.Sprint("run", i), 0)
 	}
-	for state := range b.all() {
-		if len(state.Others) != maxOthers || state.Others[0].RunID != fmt.Sprint("run", 2*maxOthers-2) {
+	for state, err := range b.all() {
+		if err != nil || len(state.Others) != maxOthers || state.Others[0].RunID != fmt.Sprint("run", 2*maxOthers-2) {
 			t.Errorf("remembered: %+v, want the last %d", state.Others, maxOthers)
 		}
 	}
