@@ -163,6 +163,11 @@ func TestExpiredRowsKeepWhatTheyGave(t *testing.T) {
 	if last, err := db.LastAttempt(t.Context(), "run"); err != nil || last != 1 {
 		t.Errorf("last attempt %d (%v) of losses that are gone, want the 1 that was noted", last, err)
 	}
+	for s, err := range db.Scored(t.Context(), "roads", "run") {
+		if err != nil || s.Epochs != 6 {
+			t.Errorf("%d epochs (%v) of losses that are gone, want the 6 that were noted", s.Epochs, err)
+		}
+	}
 }
 
 // TestFoldsDoNotBringBackTheErased: an erasure waits for folds that may have read the sample's losses.

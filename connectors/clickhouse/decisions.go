@@ -32,7 +32,8 @@ func (db *DB) Scored(ctx context.Context, dataset, runID string) iter.Seq2[schem
 		var total uint64
 		var last uint32
 		err := db.rows(ctx, "epochs of run "+runID, func() {}, func(rows driver.Rows) error { return rows.Scan(&total, &last) },
-			"SELECT uniq(sample_id, object_id), max(epoch) FROM losses WHERE run_id = ?", runID)
+			"SELECT (SELECT uniq(sample_id, object_id) FROM loss_blocks WHERE run_id = ?), max(epoch) FROM"+
+				" (SELECT epoch FROM losses WHERE run_id = ? UNION ALL SELECT epoch FROM loss_arrivals WHERE run_id = ?)", runID, runID, runID)
 		if err != nil {
 			yield(schemas.Scored{}, err)
 			return
