@@ -12,7 +12,7 @@ type Sample struct {
 	UniqueID string            `json:"unique_id,omitempty"`
 	Task     string            `json:"task"` // default "detect"
 	Image    ImageRef          `json:"image"`
-	Slices   map[string]string `json:"slices,omitempty"` // producer's metadata and discovered clusters: weather, night, source
+	Slices   map[string]string `json:"slices,omitempty"` // producer's metadata: weather, night, source; discovered ones are in ClickHouse
 	PHash    uint64            `json:"phash"`            // 64-bit DCT perceptual hash of the upright luma
 	Group    SampleID          `json:"group"`            // near-duplicate group: the id of its first member; splits hash it
 	Received time.Time         `json:"received"`         // when the producer's record reached the raw topic

@@ -83,8 +83,8 @@ func ensureDatabase(ctx context.Context, options ch.Options) error {
 func (db *DB) Close() error { return errors.Join(db.native.close(), db.conn.Close()) }
 
 // exec runs a statement with retries and for as long as it takes: a change of the schema or an erasure rewrites tables.
-func (db *DB) exec(ctx context.Context, what, query string) error {
-	return db.retry(ctx, what, func(ctx context.Context) error { return db.conn.Exec(ctx, query) })
+func (db *DB) exec(ctx context.Context, what, query string, args ...any) error {
+	return db.retry(ctx, what, func(ctx context.Context) error { return db.conn.Exec(ctx, query, args...) })
 }
 
 // rows runs a query with retries and hands each of its rows to scan. A retry begins anew: reset is called first.

@@ -53,7 +53,7 @@ func (db *DB) Scored(ctx context.Context, dataset, runID string) iter.Seq2[schem
 FROM (SELECT * FROM scores WHERE run_id = ? AND %[2]s) AS s
 LEFT JOIN (SELECT sample_id, object_id, any(lineage) AS lineage FROM losses WHERE run_id = ? AND %[2]s GROUP BY sample_id, object_id) AS l
 	ON l.sample_id = s.sample_id AND l.object_id = s.object_id
-LEFT JOIN (SELECT sample_id, size, slices FROM samples FINAL WHERE dataset = ? AND %[2]s) AS c ON c.sample_id = s.sample_id
+LEFT JOIN (SELECT sample_id, size, slices FROM sample_latest WHERE dataset = ? AND %[2]s) AS c ON c.sample_id = s.sample_id
 ORDER BY s.sample_id, s.object_id`, strings.Join(values, ", "), span.where()), runID, runID, dataset)
 			if err != nil {
 				yield(schemas.Scored{}, err)

@@ -11,7 +11,7 @@ import (
 
 // tablesBySample lists every table with rows about single samples; all name the sample in the column sample_id. What is derived from
 // a table comes after it.
-var tablesBySample = []string{"samples", "labels", "rejected", "losses", "loss_blocks", "picks", "corrections", "judgments", "embeddings", "draws", "audits", "decisions"}
+var tablesBySample = []string{"samples", "labels", "rejected", "losses", "loss_blocks", "picks", "corrections", "judgments", "embeddings", "draws", "audits", "decisions", "discovered_slices"}
 
 // Erase deletes every row about a sample and returns how many were removed from each table. It blocks until the parts that held
 // them have been rewritten. Rows that arrive afterwards are the writers' to refuse; they know the tombstone.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 
@@ -72,7 +71,7 @@ type ScoreQuery struct {
 	Top       int               // at most so many; 0: all
 	Kind      string            // only these; empty: all
 	Class     string            // likewise
-	Slice     map[string]string // only samples with all of these in their slices
+	Slice     map[string]string // only samples with all of these, the producer's or discovered
 }
 
 // where is a condition on the view, from its arguments.
@@ -87,9 +86,9 @@ func (q ScoreQuery) where(runs ...string) (condition string, args []any, err err
 	if q.Class != "" {
 		condition, args = condition+" AND class = ?", append(args, q.Class)
 	}
-	for _, key := range slices.Sorted(maps.Keys(q.Slice)) {
-		condition += " AND sample_id IN (SELECT sample_id FROM samples FINAL WHERE slices[?] = ?)"
-		args = append(args, key, q.Slice[key])
+	if len(q.Slice) > 0 {
+		within, values := inSlices(q.Slice)
+		condition, args = condition+" AND sample_id IN (SELECT sample_id FROM sample_latest WHERE "+within+")", append(args, values...)
 	}
 	return condition, args, nil
 }

@@ -14,16 +14,20 @@ const (
 	kmeansSeeds = 16   // samples a center among which the first centers are looked for
 )
 
-// clusters are the centers of k-means and which of them each sample is nearest to.
-type clusters struct {
-	centers  *vectors.Matrix
-	of       []int32
-	distance []float64 // squared, to that center
+// Clusters say which center of k-means each of N vectors is nearest to.
+type Clusters struct {
+	Of       []int32   // [N] number of the cluster, from 0; a cluster may be empty
+	Distance []float64 // [N] squared Euclidean, to its center: 0 to 4
+}
+
+// Cluster groups vectors of length 1 into at most k clusters, 1 or more. It blocks until done; ctx ends it early.
+func Cluster(ctx context.Context, v *vectors.Matrix, k int, w Work) (*Clusters, error) {
+	return (&task{Work: w, vectors: v}).kmeans(ctx, k)
 }
 
 // kmeans is mini-batch k-means (Sculley 2010, "Web-Scale K-Means Clustering") begun by k-means++ (Arthur & Vassilvitskii 2007) on some
 // of the samples, and ended by one step of Lloyd's over all. Memory: 12 bytes a sample, and 8 a number of the centers.
-func (t *task) kmeans(ctx context.Context, k int) (*clusters, error) {
+func (t *task) kmeans(ctx context.Context, k int) (*Clusters, error) {
 	n, dim := t.vectors.Len(), t.vectors.Dim()
 	k = min(k, n)
 	rng := t.rand("k-means")
@@ -75,7 +79,7 @@ func (t *task) kmeans(ctx context.Context, k int) (*clusters, error) {
 	}
 	place(centers, at)
 	of, distance, err := t.assign(ctx, centers, t.vectors)
-	return &clusters{centers: centers, of: of, distance: distance}, err
+	return &Clusters{of, distance}, err
 }
 
 // place writes centers that are kept in float64.

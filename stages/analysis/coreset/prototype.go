@@ -36,7 +36,7 @@ func (t *task) prototypes(ctx context.Context) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.distance, nil
+	return c.Distance, nil
 }
 
 // moderate picks the samples whose distance to the center of their class is nearest the median of all such distances (Xia et al.

@@ -1,0 +1,166 @@
+package clickhouse
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"gleaner/schemas"
+)
+
+// inSlices is a condition on the column slices of a view that has the producer's and the discovered: all of the wanted values.
+func inSlices(wanted map[string]string) (condition string, args []any) {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		parts, args = append(parts, "slices[?] = ?"), append(args, name, wanted[name])
+	}
+	return strings.Join(parts, " AND "), args
+}
+
+// Sliced returns those samples of a dataset that have all of the wanted values of slices, at least one, the producer's or discovered: of
+// those with a label where labeled, else of all that the catalog has. Memory: some 40 bytes a sample.
+func (db *DB) Sliced(ctx context.Context, dataset string, labeled bool, wanted map[string]string) (map[schemas.SampleID]bool, error) {
+	view := "sample_latest"
+	if labeled {
+		view = "label_latest"
+	}
+	within, args := inSlices(wanted)
+	out := map[schemas.SampleID]bool{}
+	err := db.rows(ctx, "read slices of "+dataset, func() { clear(out) }, func(rows driver.Rows) error {
+		var id []byte
+		err := rows.Scan(&id)
+		out[schemas.SampleID(id)] = true
+		return err
+	}, "SELECT sample_id FROM "+view+" WHERE dataset = ? AND "+within, append([]any{dataset}, args...)...)
+	return out, err
+}
+
+// SliceValue is one value of a slice of a dataset.
+type SliceValue struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	Samples uint64 `json:"samples"`
+	Model   string `json:"model,omitempty"` // name@version, by whose embeddings it was discovered; empty: it is the producer's
+	Layer   string `json:"layer,omitempty"`
+}
+
+// Slices lists the values of the slices that a dataset's samples have, the producers' first, then by name, the most frequent first.
+func (db *DB) Slices(ctx context.Context, dataset string) ([]SliceValue, error) {
+	out := []SliceValue{}
+	err := db.rows(ctx, "list slices of "+dataset, func() { out = out[:0] }, func(rows driver.Rows) error {
+		var s SliceValue
+		err := rows.Scan(&s.Name, &s.Value, &s.Samples, &s.Model, &s.Layer)
+		out = append(out, s)
+		return err
+	}, `SELECT name, value, samples, model, layer FROM
+(
+    SELECT key::String AS name, text AS value, count() AS samples, '' AS model, '' AS layer
+    FROM samples FINAL ARRAY JOIN mapKeys(slices) AS key, mapValues(slices) AS text WHERE dataset = ? GROUP BY name, value
+    UNION ALL
+    SELECT d.name::String AS name, d.value::String AS value, count() AS samples, any(d.model)::String AS model, any(d.layer)::String AS layer
+    FROM discovered_slices AS d FINAL WHERE d.dataset = ? GROUP BY name, value
+)
+ORDER BY model != '', name, samples DESC, value`, dataset, dataset)
+	return out, err
+}
+
+// SliceOverlap is how many samples of a discovered value have a producer's value.
+type SliceOverlap struct {
+	Name, Value         string // discovered
+	OfName, OfValue     string // the producer's
+	Samples, SamplesAll uint64 // of this value; of all values of the discovered slice
+}
+
+// SliceOverlaps returns where at least so many samples of a discovered value share a producer's value.
+func (db *DB) SliceOverlaps(ctx context.Context, dataset string, atLeast uint64) ([]SliceOverlap, error) {
+	var out []SliceOverlap
+	err := db.rows(ctx, "compare slices of "+dataset, func() { out = nil }, func(rows driver.Rows) error {
+		var o SliceOverlap
+		err := rows.Scan(&o.Name, &o.Value, &o.OfName, &o.OfValue, &o.Samples, &o.SamplesAll)
+		out = append(out, o)
+		return err
+	}, `SELECT * FROM
+(
+    SELECT name, value, of_name, of_value, samples, sum(samples) OVER (PARTITION BY name, of_name, of_value) AS samples_all FROM
+    (
+        SELECT d.name::String AS name, d.value::String AS value, s.key::String AS of_name, s.text AS of_value, count() AS samples
+        FROM (SELECT sample_id, key, text FROM samples FINAL ARRAY JOIN mapKeys(slices) AS key, mapValues(slices) AS text WHERE dataset = ?) AS s
+        INNER JOIN (SELECT sample_id, name, value FROM discovered_slices FINAL WHERE dataset = ?) AS d ON d.sample_id = s.sample_id
+        GROUP BY name, value, of_name, of_value
+    )
+)
+WHERE samples >= ? ORDER BY name, value, of_name, of_value`, dataset, dataset, atLeast)
+	return out, err
+}
+
+// Discovered is a sample's value of a discovered slice.
+type Discovered struct {
+	SampleID schemas.SampleID
+	UniqueID string // as the catalog has it; not written
+	Name     string
+	Value    string
+	Distance float64 // Euclidean, from the center of its cluster, of vectors of length 1: 0 to 2
+}
+
+// NearestToCenters returns of each discovered value the n samples nearest to its center, nearest first.
+func (db *DB) NearestToCenters(ctx context.Context, dataset string, n int) ([]Discovered, error) {
+	var out []Discovered
+	err := db.rows(ctx, "read discovered slices of "+dataset, func() { out = nil }, func(rows driver.Rows) error {
+		var d Discovered
+		var id []byte
+		err := rows.Scan(&id, &d.UniqueID, &d.Name, &d.Value, &d.Distance)
+		copy(d.SampleID[:], id)
+		out = append(out, d)
+		return err
+	}, `SELECT d.sample_id, s.unique_id, d.name::String, d.value::String, d.distance
+FROM (SELECT sample_id, unique_id FROM samples FINAL WHERE dataset = ?) AS s
+RIGHT JOIN
+(
+    SELECT sample_id, name, value, distance FROM discovered_slices FINAL WHERE dataset = ? ORDER BY distance, sample_id LIMIT ? BY name, value
+) AS d ON d.sample_id = s.sample_id
+ORDER BY d.name, d.value, d.distance, d.sample_id`, dataset, dataset, n)
+	return out, err
+}
+
+// PutDiscovered records values that a discovery at a time found in a space; the latest of one sample and name replaces the others. It
+// blocks until they can be read.
+func (db *DB) PutDiscovered(ctx context.Context, dataset string, space Space, at time.Time, found []Discovered) error {
+	n := len(found)
+	if n == 0 {
+		return nil
+	}
+	ids, names, values, distances := make([]schemas.SampleID, n), make([]string, n), make([]string, n), make([]float64, n)
+	for i, d := range found {
+		ids[i], names[i], values[i], distances[i] = d.SampleID, d.Name, d.Value, d.Distance
+	}
+	return db.insert(ctx, "discovered_slices", "", []column{
+		{"dataset", slices.Repeat([]string{dataset}, n)},
+		{"name", names},
+		{"sample_id", idBytes(ids)},
+		{"value", values},
+		{"distance", distances},
+		{"model", slices.Repeat([]string{space.Model}, n)},
+		{"layer", slices.Repeat([]string{space.Layer}, n)},
+		{"at", slices.Repeat([]time.Time{at}, n)},
+	})
+}
+
+// RemoveDiscovered takes back a discovered slice, but for what the discovery at keep found; the zero time keeps nothing. It blocks until
+// that is done.
+func (db *DB) RemoveDiscovered(ctx context.Context, dataset, name string, keep time.Time) error {
+	return db.exec(ctx, "remove slice "+name+" of "+dataset,
+		"ALTER TABLE discovered_slices DELETE WHERE dataset = ? AND name = ? AND at != fromUnixTimestamp64Micro(?) SETTINGS mutations_sync = 2",
+		dataset, name, instant(keep).UnixMicro())
+}
+
+// RenameDiscovered gives a value of a discovered slice another name; where there is one of that name they are one from then on. It
+// blocks until that is done.
+func (db *DB) RenameDiscovered(ctx context.Context, dataset, name, from, to string) error {
+	return db.exec(ctx, "rename "+from+" of slice "+name+" of "+dataset,
+		"ALTER TABLE discovered_slices UPDATE value = ? WHERE dataset = ? AND name = ? AND value = ? SETTINGS mutations_sync = 2",
+		to, dataset, name, from)
+}
