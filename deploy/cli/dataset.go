@@ -18,7 +18,7 @@ import (
 
 func (a *app) datasetCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "dataset", Short: "The rules of datasets, and immutable versions of their labels", Args: cobra.NoArgs,
+		Use: "dataset", Short: "The rules and slices of datasets, and immutable versions of their labels", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	var note string
@@ -105,7 +105,7 @@ dataset's labels, say which samples, labels and classes differ.`,
 			})
 		},
 	}
-	for _, sub := range []*cobra.Command{a.applyCommand(), a.showCommand(), version, list, diff} {
+	for _, sub := range []*cobra.Command{a.applyCommand(), a.showCommand(), version, list, diff, a.slicesCommand()} {
 		a.jsonFlag(sub)
 		c.AddCommand(sub)
 	}

@@ -36,8 +36,8 @@ func (a *app) similarCommand() *cobra.Command {
 			if likeness.Count < 1 || likeness.Count > clickhouse.MaxSimilar {
 				return usageError{fmt.Errorf("similar: --count %d: want 1 to %d", likeness.Count, clickhouse.MaxSimilar)}
 			}
-			if sheetPath != "" && !strings.EqualFold(filepath.Ext(sheetPath), ".png") {
-				return usageError{fmt.Errorf("similar: --sheet %s: a PNG is drawn: name it so", sheetPath)}
+			if err := checkSheet(sheetPath); err != nil {
+				return usageError{fmt.Errorf("similar: %w", err)}
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				var err error
@@ -97,20 +97,41 @@ func writeNeighbors(ctx context.Context, conn *wire.Connections, found wire.Neig
 		if n.Sample.Image.Size == 0 {
 			continue
 		}
-		data, err := conn.Blobs.Get(ctx, schemas.ImageKey(n.Sample.Image.SHA256))
+		img, err := imageOf(ctx, conn, n.Sample)
 		if err != nil {
 			return err
-		}
-		img, _, err := pixels.Decode(data, pixels.DefaultLimits())
-		if err != nil {
-			return fmt.Errorf("sample %s: %w", n.SampleID, err)
 		}
 		objects := slices.DeleteFunc(slices.Clone(n.Sample.Objects), func(o schemas.Object) bool { return n.ObjectID != "" && n.ObjectID != o.ID })
 		cells = append(cells, sheet.Cell{Image: img, Caption: fmt.Sprintf("%s %.3f", name(n), n.Distance), Objects: objects})
 	}
+	return writeSheet(path, cells, 4)
+}
+
+// checkSheet refuses a file that is not named as what is drawn; "" is none.
+func checkSheet(path string) error {
+	if path != "" && !strings.EqualFold(filepath.Ext(path), ".png") {
+		return fmt.Errorf("--sheet %s: a PNG is drawn: name it so", path)
+	}
+	return nil
+}
+
+// imageOf reads and decodes a sample's image.
+func imageOf(ctx context.Context, conn *wire.Connections, s schemas.Sample) (*pixels.Image, error) {
+	data, err := conn.Blobs.Get(ctx, schemas.ImageKey(s.Image.SHA256))
+	if err != nil {
+		return nil, err
+	}
+	img, _, err := pixels.Decode(data, pixels.DefaultLimits())
+	if err != nil {
+		return nil, fmt.Errorf("sample %s: %w", s.ID, err)
+	}
+	return img, nil
+}
+
+func writeSheet(path string, cells []sheet.Cell, columns int) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(png.Encode(f, sheet.Draw(cells, 4)), f.Close())
+	return errors.Join(png.Encode(f, sheet.Draw(cells, columns)), f.Close())
 }

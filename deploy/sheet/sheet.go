@@ -33,7 +33,7 @@ var (
 
 // Cell is one sample to draw: its objects in green, its findings of at least MinDoubt in red.
 type Cell struct {
-	Image    *pixels.Image
+	Image    *pixels.Image // nil: the cell stays empty
 	Caption  string
 	Objects  []schemas.Object
 	Findings []schemas.Finding
@@ -54,9 +54,23 @@ func Draw(cells []Cell, columns int) *image.RGBA {
 	return out
 }
 
+// Thumbnail returns an image as small as a cell shows it, which is what to keep of many until they are drawn, without boxes.
+func Thumbnail(img *pixels.Image) *pixels.Image {
+	w, h, _ := fit(img)
+	return pixels.Area(img, w, h)
+}
+
+// fit returns the size in which a cell shows an image, and the scale to that.
+func fit(img *pixels.Image) (w, h int, scale float64) {
+	scale = min(cellW/float64(img.W), cellH/float64(img.H))
+	return max(1, int(float64(img.W)*scale)), max(1, int(float64(img.H)*scale)), scale
+}
+
 func (c Cell) draw(out *image.RGBA, at image.Point) {
-	scale := min(cellW/float64(c.Image.W), cellH/float64(c.Image.H))
-	w, h := max(1, int(float64(c.Image.W)*scale)), max(1, int(float64(c.Image.H)*scale))
+	if c.Image == nil {
+		return
+	}
+	w, h, scale := fit(c.Image)
 	small := pixels.Area(c.Image, w, h)
 	origin := at.Add(image.Pt((cellW-w)/2, (cellH-h)/2))
 	for y := range h {

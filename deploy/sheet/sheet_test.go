@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"bytes"
 	"image/color"
 	"strings"
 	"testing"
@@ -12,6 +13,9 @@ import (
 
 func TestDrawShowsBoxesAndDoubts(t *testing.T) {
 	img := &pixels.Image{W: 600, H: 450, Pix: make([]uint8, 600*450*3)}
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i / 7 % 50) // darker than what is drawn over it
+	}
 	box := geometry.Box{X1: 100, Y1: 100, X2: 300, Y2: 300}
 	cell := Cell{Image: img, Caption: strings.Repeat("long/", 30) + "name.jpg"}
 	count := func(c Cell, want color.RGBA) (n int) {
@@ -28,6 +32,10 @@ func TestDrawShowsBoxesAndDoubts(t *testing.T) {
 	}
 	if count(cell, labelColor) != 0 || count(cell, doubtColor) != 0 {
 		t.Error("boxes are drawn where there are none")
+	}
+	small := Cell{Image: Thumbnail(img), Caption: cell.Caption}
+	if a, b := Draw([]Cell{cell, {}}, 2), Draw([]Cell{small, {}}, 2); !bytes.Equal(a.Pix, b.Pix) {
+		t.Error("a thumbnail is drawn in another way than its image")
 	}
 	cell.Objects = []schemas.Object{{ID: "o1", Class: "cat", Box: box}}
 	cell.Findings = []schemas.Finding{{Type: schemas.FindingLoose, Score: MinDoubt - 0.1, Box: box}}

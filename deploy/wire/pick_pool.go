@@ -124,6 +124,10 @@ func (c *Connections) labeled(ctx context.Context, q *PickQuery, p *pool, dry bo
 		return err
 	}
 	q.Version = version.ID
+	in, err := c.sliced(ctx, q)
+	if err != nil {
+		return err
+	}
 	labels, stop := iter.Pull2(dataset.Of(version, bytes.NewReader(members), c.standing(ctx, q.Dataset)))
 	defer stop()
 	l, err, more := labels()
@@ -138,10 +142,10 @@ func (c *Connections) labeled(ctx context.Context, q *PickQuery, p *pool, dry bo
 			return err
 		case q.Split != "" && m.Split != q.Split:
 			p.leftOut["of other splits"]++
-		case !within(m.Slices, q.Slices):
-			p.leftOut["of other slices"]++
 		case !stands:
 			p.leftOut["relabeled or erased since the version was made"]++
+		case !in(m.SampleID):
+			p.leftOut["of other slices"]++
 		default:
 			p.IDs, p.Bytes = append(p.IDs, l.SampleID), append(p.Bytes, l.Image.Size)
 			objects = append(objects, classesOf(l.Objects))
@@ -217,13 +221,13 @@ func (c *Connections) version(ctx context.Context, q *PickQuery, dry bool) (v sc
 	return v, members, nil
 }
 
-func within(has, wanted map[string]string) bool {
-	for k, v := range wanted {
-		if has[k] != v {
-			return false
-		}
+// sliced tells which samples the query's slices, the producer's or discovered, leave.
+func (c *Connections) sliced(ctx context.Context, q *PickQuery) (func(schemas.SampleID) bool, error) {
+	if len(q.Slices) == 0 {
+		return func(schemas.SampleID) bool { return true }, nil
 	}
-	return true
+	ids, err := c.DB.Sliced(ctx, q.Dataset, !q.Unlabeled, q.Slices)
+	return func(id schemas.SampleID) bool { return ids[id] }, err
 }
 
 // waiting reads the samples that have no label, with the models' uncertainty about them.
@@ -233,6 +237,10 @@ func (c *Connections) waiting(ctx context.Context, q *PickQuery, p *pool, dry bo
 	case err == nil:
 		q.Version = v.ID
 	case !errors.Is(err, ErrNoLabels):
+		return err
+	}
+	in, err := c.sliced(ctx, q)
+	if err != nil {
 		return err
 	}
 	for s, err := range c.DB.Waiting(ctx, q.Dataset) {
@@ -246,7 +254,7 @@ func (c *Connections) waiting(ctx context.Context, q *PickQuery, p *pool, dry bo
 		case gone:
 			p.passed[s.ID] = true
 			p.leftOut["erased"]++
-		case !within(s.Slices, q.Slices):
+		case !in(s.ID):
 			p.passed[s.ID] = true
 			p.leftOut["of other slices"]++
 		default:
@@ -286,25 +294,15 @@ func uncertainty(s *schemas.Sample) float64 {
 // embed reads the vectors of the pool, and those of the samples that have labels already where the pool has none. Samples without a
 // vector are left out where the method reads them; otherwise there are no vectors as soon as one lacks its own.
 func (c *Connections) embed(ctx context.Context, q *PickQuery, p *pool, needed bool) error {
-	spaces, err := c.DB.Spaces(ctx, q.Dataset)
-	if err != nil {
+	space, err := c.space(ctx, q.Dataset, q.Model)
+	switch {
+	case errors.Is(err, errNotEmbedded) && !needed:
+		return nil
+	case errors.Is(err, errNotEmbedded):
+		return fmt.Errorf("%s goes by embeddings: %w", q.Method, err)
+	case err != nil:
 		return err
 	}
-	named := func(s clickhouse.Space) bool {
-		name, _, _ := strings.Cut(s.Model, "@")
-		return q.Model == "" || q.Model == s.Model || q.Model == name
-	}
-	i := slices.IndexFunc(spaces, named)
-	switch {
-	case i >= 0:
-	case q.Model != "" && len(spaces) > 0:
-		return fmt.Errorf("model %s has embedded no image, but %s has", q.Model, spaces[0].Model)
-	case needed:
-		return fmt.Errorf("no image has an embedding, by which %s goes: no model serves the dataset, or prelabel.embeddings is off", q.Method)
-	default:
-		return nil
-	}
-	space := spaces[i]
 	has := make([]bool, len(p.IDs))
 	var covered [][]float32
 	for e, err := range c.DB.Vectors(ctx, q.Dataset, space) {
@@ -338,6 +336,28 @@ func (c *Connections) embed(ctx context.Context, q *PickQuery, p *pool, needed b
 		return fmt.Errorf("no sample is left to pick from: %s", p.why())
 	}
 	return p.cover(covered)
+}
+
+// errNotEmbedded says that no model has embedded an image of a dataset.
+var errNotEmbedded = errors.New("no image has an embedding: no model serves the dataset, or prelabel.embeddings is off")
+
+// space finds where a model, NAME or NAME@VERSION, has embedded the images of a dataset; "" is the one that embedded last.
+func (c *Connections) space(ctx context.Context, dataset, model string) (clickhouse.Space, error) {
+	spaces, err := c.DB.Spaces(ctx, dataset)
+	if err != nil {
+		return clickhouse.Space{}, err
+	}
+	if len(spaces) == 0 {
+		return clickhouse.Space{}, errNotEmbedded
+	}
+	i := slices.IndexFunc(spaces, func(s clickhouse.Space) bool {
+		name, _, _ := strings.Cut(s.Model, "@")
+		return model == "" || model == s.Model || model == name
+	})
+	if i < 0 {
+		return clickhouse.Space{}, fmt.Errorf("model %s has embedded no image, but %s has", model, spaces[0].Model)
+	}
+	return spaces[i], nil
 }
 
 // cover makes vectors what is had already: those of the samples that do not wait.

@@ -505,3 +505,30 @@ func TestWhatMeansNothingIsRefused(t *testing.T) {
 		t.Errorf("no memory: %v", err)
 	}
 }
+
+// TestCluster: groups that lie apart are found whole, numbered by size, and the same on any number of threads.
+func TestCluster(t *testing.T) {
+	p := pool(t, 5, 600, 24, 4)
+	c, err := Cluster(t.Context(), p.Vectors, 4, Work{Seed: 3, Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Cluster(t.Context(), p.Vectors, 4, Work{Seed: 3, Threads: 1}); err != nil || !reflect.DeepEqual(c, again) {
+		t.Errorf("the same seed gives other clusters on one thread: %v", err)
+	}
+	sizes, classes := make([]int, 4), map[[2]int]bool{}
+	for i, of := range c.Of {
+		sizes[of]++
+		classes[[2]int{int(of), p.Classes[i]}] = true
+	}
+	if len(classes) != 4 || !slices.IsSortedFunc(sizes, func(a, b int) int { return b - a }) {
+		t.Errorf("clusters of %v samples, of classes %v", sizes, classes)
+	}
+	same := vectors.NewMatrix(3, 2) // fewer places than clusters
+	for i := range 3 {
+		same.Set(i, []float32{1, 0})
+	}
+	if c, err := Cluster(t.Context(), same, 2, Work{}); err != nil || !slices.Equal(c.Of, []int32{0, 0, 0}) || slices.Max(c.Distance) != 0 {
+		t.Errorf("of one vector three times: %+v, %v", c, err)
+	}
+}

@@ -1,9 +1,11 @@
 package coreset
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gleaner/stages/analysis/coreset/vectors"
 )
@@ -16,13 +18,34 @@ const (
 
 // Clusters say which center of k-means each of N vectors is nearest to.
 type Clusters struct {
-	Of       []int32   // [N] number of the cluster, from 0; a cluster may be empty
+	Of       []int32   // [N] number of the cluster, from 0
 	Distance []float64 // [N] squared Euclidean, to its center: 0 to 4
 }
 
-// Cluster groups vectors of length 1 into at most k clusters, 1 or more. It blocks until done; ctx ends it early.
+// Cluster groups vectors of length 1 into at most k clusters, 1 or more, and numbers those that are not empty by size, the largest first,
+// of equal ones the one whose first vector comes first. It blocks until done; ctx ends it early.
 func Cluster(ctx context.Context, v *vectors.Matrix, k int, w Work) (*Clusters, error) {
-	return (&task{Work: w, vectors: v}).kmeans(ctx, k)
+	c, err := (&task{Work: w, vectors: v}).kmeans(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	sizes := make([]int, k)
+	var seen []int32 // by their first vectors
+	for _, at := range c.Of {
+		if sizes[at] == 0 {
+			seen = append(seen, at)
+		}
+		sizes[at]++
+	}
+	slices.SortStableFunc(seen, func(a, b int32) int { return cmp.Compare(sizes[b], sizes[a]) })
+	number := make([]int32, k)
+	for i, at := range seen {
+		number[at] = int32(i)
+	}
+	for i, at := range c.Of {
+		c.Of[i] = number[at]
+	}
+	return c, nil
 }
 
 // kmeans is mini-batch k-means (Sculley 2010, "Web-Scale K-Means Clustering") begun by k-means++ (Arthur & Vassilvitskii 2007) on some
