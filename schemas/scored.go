@@ -14,7 +14,7 @@ type Scored struct {
 	Class    string            // of the label, or else of the lineage; empty: unknown
 	Lineage  string            // Object.Lineage; empty: unknown
 	Kind     string            // easy, hard, edge, label_error or unknown
-	Slices   map[string]string // the sample's
+	Slices   map[string]string // the sample's, the producer's and discovered
 	Bytes    uint64            // of the encoded image; 0: unknown
 	Seen     uint32            // presentations so far
 	Epochs   uint32            // that the run has shown, of whatever object

@@ -48,7 +48,11 @@ type SliceValue struct {
 	Layer   string `json:"layer,omitempty"`
 }
 
-// Slices lists the values of the slices that a dataset's samples have, the producers' first, then by name, the most frequent first.
+// MaxSliceValues bounds how many values of a slice are listed: a producer may give every sample one of its own.
+const MaxSliceValues = 1000
+
+// Slices lists the values of the slices that a dataset's samples have, the producer's first, then by name, the most frequent first, at
+// most MaxSliceValues of each.
 func (db *DB) Slices(ctx context.Context, dataset string) ([]SliceValue, error) {
 	out := []SliceValue{}
 	err := db.rows(ctx, "list slices of "+dataset, func() { out = out[:0] }, func(rows driver.Rows) error {
@@ -64,7 +68,7 @@ func (db *DB) Slices(ctx context.Context, dataset string) ([]SliceValue, error) 
     SELECT d.name::String AS name, d.value::String AS value, count() AS samples, any(d.model)::String AS model, any(d.layer)::String AS layer
     FROM discovered_slices AS d FINAL WHERE d.dataset = ? GROUP BY name, value
 )
-ORDER BY model != '', name, samples DESC, value`, dataset, dataset)
+ORDER BY model != '', name, samples DESC, value LIMIT ? BY model != '', name`, dataset, dataset, MaxSliceValues)
 	return out, err
 }
 

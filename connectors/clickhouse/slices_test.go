@@ -52,8 +52,11 @@ func TestDiscoveredSlices(t *testing.T) {
 	discover(at.Add(time.Second), 20, func(n int) string { return fmt.Sprint("look-", n/12) })
 
 	want := []SliceValue{
-		{Name: "look", Value: "mine", Samples: 1}, {Name: "weather", Value: "rain", Samples: 10}, {Name: "weather", Value: "sun", Samples: 10},
-		{Name: "look", Value: "look-0", Samples: 12, Model: "m@1", Layer: "c5"}, {Name: "look", Value: "look-1", Samples: 8, Model: "m@1", Layer: "c5"},
+		{Name: "look", Value: "mine", Samples: 1},
+		{Name: "weather", Value: "rain", Samples: 10},
+		{Name: "weather", Value: "sun", Samples: 10},
+		{Name: "look", Value: "look-0", Samples: 12, Model: "m@1", Layer: "c5"},
+		{Name: "look", Value: "look-1", Samples: 8, Model: "m@1", Layer: "c5"},
 	}
 	got, err := db.Slices(t.Context(), "test")
 	if d := cmp.Diff(want, got); err != nil || d != "" {

@@ -50,8 +50,9 @@ Decisions are part of the file that gleaner dataset apply reads:
       persist: 3
 
 Expressions are in CEL (https://cel.dev) over ` + strings.Join(schemas.ScoreNames(), ", ") + `,
-which the view scores in ClickHouse explains, and dataset, class, lineage, kind, slices, epochs and bytes; of a class over
-dataset, class, objects, epochs, replay_bytes and stability, the Jaccard index of its picks now and at the evaluation before.
+which the view scores in ClickHouse explains, and dataset, class, lineage, kind, slices (the producer's and discovered), epochs and
+bytes; of a class over dataset, class, objects, epochs, replay_bytes and stability, the Jaccard index of its picks now and at the
+evaluation before.
 
 Selections go to the topic selections and to ClickHouse (selections, picks), reviews to the desk, distillation to the topic triggers; where
 every decision stands is in the view decision_latest.`,

@@ -77,7 +77,7 @@ Methods:
 	flags.StringVar(&q.Model, "model", "", "model whose embeddings count, NAME or NAME@VERSION (default: the one that embedded last)")
 	flags.StringVar(&f.keep, "keep", "", "file with samples to pick in any case, a sample id or unique id a line; they count towards the budget")
 	flags.StringVar(&f.drop, "drop", "", "file with samples never to pick")
-	flags.StringToStringVar(&q.Slices, "slice", nil, "pick only of samples with this slice: weather=rain; again for more")
+	flags.StringToStringVar(&q.Slices, "slice", nil, "pick only of samples with this slice, the producer's or discovered: weather=rain; again for more")
 	flags.StringVar(&f.split, "split", string(schemas.SplitTrain), "part of the version to pick from: train, val, test or all")
 	flags.Int64Var(&q.Seed, "seed", 0, "seed of what is drawn")
 	flags.IntVar(&q.Options.Clusters, "clusters", 0, "centers of k-means, for closest and farthest (default: one a class)")

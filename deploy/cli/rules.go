@@ -91,8 +91,8 @@ A file holds the rules of one dataset. All of it but the dataset's name may be l
     - {name: doubtful, action: review, when: aum < 0.0, persist: 3, by: -aum, limit: 50}
 
 Expressions are in CEL (https://cel.dev) over object {class, canonical, score, source, x1, y1, x2, y2, width, height, area, attributes},
-objects, image {width, height, dataset, slices}, iou(a, b) and inside(a, b). Nothing is applied when a file has an error. To go
-back, apply the old file again; a file with the dataset's name alone lifts all rules.`,
+objects, image {width, height, dataset, slices}, iou(a, b) and inside(a, b); slices are the producer's, not the discovered. Nothing is applied
+when a file has an error. To go back, apply the old file again; a file with the dataset's name alone lifts all rules.`,
 		Example: "  gleaner dataset apply rules/bccd.yaml rules/raccoon.yaml\n  gleaner dataset show bccd --yaml > bccd.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gleaner/connectors/clickhouse"
 	"gleaner/deploy/sheet"
 	"gleaner/deploy/wire"
 )
@@ -87,7 +88,7 @@ producer's alone.`,
 		},
 	}
 	flags := c.Flags()
-	flags.IntVar(&d.Clusters, "clusters", 0, "discover a slice of so many values, at least 2")
+	flags.IntVar(&d.Clusters, "clusters", 0, fmt.Sprintf("discover a slice of so many values, 2 to %d", clickhouse.MaxSliceValues))
 	flags.StringVar(&d.Name, "name", "look", "the slice to discover, to rename values of, or to list alone")
 	flags.StringVar(&d.Model, "model", "", "discover by this model's embeddings, NAME or NAME@VERSION (default: the one that embedded last)")
 	flags.Int64Var(&d.Seed, "seed", 0, "seed of k-means")

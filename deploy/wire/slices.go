@@ -56,15 +56,15 @@ type Exemplar struct {
 type Discovery struct {
 	Dataset  string
 	Name     string // of the slice
-	Clusters int    // 2 or more
+	Clusters int    // 2 to clickhouse.MaxSliceValues
 	Model    string // NAME or NAME@VERSION, whose embeddings count; empty: the one that embedded last
 	Seed     int64
 }
 
 // Validate refuses what could not be asked for by --slice afterwards.
 func (d Discovery) Validate() error {
-	if d.Clusters < 2 {
-		return fmt.Errorf("%d clusters: want at least 2", d.Clusters)
+	if d.Clusters < 2 || d.Clusters > clickhouse.MaxSliceValues {
+		return fmt.Errorf("%d clusters: want 2 to %d", d.Clusters, clickhouse.MaxSliceValues)
 	}
 	return checkSliceText("name", d.Name)
 }

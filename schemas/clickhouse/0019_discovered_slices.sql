@@ -1,5 +1,6 @@
 -- Slices that were found in the data: which cluster of the last discovery each sample is nearest to. A sample's record has what its
--- producer says alone; the views put the two together.
+-- producer says alone; the views put the two together, and hold in memory what is discovered of the samples that a query asks for by
+-- dataset and sample_id, since conditions on these reach both sides.
 CREATE TABLE IF NOT EXISTS discovered_slices
 (
     dataset LowCardinality(String),

@@ -9,7 +9,7 @@
 //	objects  list of them; only for predicates about the image, which have no object
 //	image    {width, height double; dataset string; slices map(string, string)}
 //
-// Boxes are in pixels of the upright image. Beside CEL's own functions there are iou(a, b), the intersection over union of two
+// Boxes are in pixels of the upright image; slices are the producer's, not the discovered. Beside CEL's own functions there are iou(a, b), the intersection over union of two
 // objects, and inside(a, b), the share of a's area that lies in b, both in [0,1].
 //
 // Expressions do no I/O, and every evaluation is bounded by a cost that does not depend on the machine. One that fails, for want
