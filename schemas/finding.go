@@ -16,6 +16,7 @@ const (
 	FindingSwap       FindingType = "swap"       // a label of another class than its object's
 	FindingDuplicate  FindingType = "duplicate"  // two labels on one object
 	FindingDegenerate FindingType = "degenerate" // a box that cannot be right: empty, out of frame
+	FindingTwin       FindingType = "twin"       // near-duplicate images are labeled differently
 	FindingLoss       FindingType = "loss"       // a trainer's losses doubt the label
 	FindingRule       FindingType = "rule"       // a label that breaks a rule of its dataset
 )
@@ -23,13 +24,13 @@ const (
 // FindingTypes are all of them.
 var FindingTypes = []FindingType{
 	FindingMissing, FindingSpurious, FindingLoose, FindingTight, FindingShift, FindingEdge, FindingSwap, FindingDuplicate, FindingDegenerate,
-	FindingLoss, FindingRule,
+	FindingTwin, FindingLoss, FindingRule,
 }
 
 // Finding is one doubt about one label, or about one that is missing.
 type Finding struct {
 	Type     FindingType   `json:"type"`
-	ObjectID string        `json:"object_id,omitempty"` // empty for missing, and for a rule about the image
+	ObjectID string        `json:"object_id,omitempty"` // empty for missing, for what twins alone have, and for a rule about the image
 	Class    string        `json:"class,omitempty"`     // the class that is missing, or of the doubted label
 	Box      geometry.Box  `json:"box"`                 // where to look
 	Score    float32       `json:"score"`               // [0,1], the chance that a reviewer would change the label
@@ -37,4 +38,15 @@ type Finding struct {
 	Why      string        `json:"why"`                 // one sentence for people
 	Fix      *geometry.Box `json:"fix,omitempty"`       // a suggested box, where there is one
 	FixClass string        `json:"fix_class,omitempty"` // a suggested class, where there is one
+}
+
+// Removes tells whether what the finding suggests is to delete its label.
+func (f Finding) Removes() bool {
+	switch f.Type {
+	case FindingSpurious, FindingDuplicate:
+		return true
+	case FindingTwin:
+		return f.ObjectID != "" && f.Fix == nil && f.FixClass == ""
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -120,6 +121,13 @@ func (db *DB) Scores(ctx context.Context, runID string, q ScoreQuery) ([]Score, 
 		return err
 	}, "SELECT * EXCEPT (sample_id) FROM scores WHERE "+where+q.order(q.By), args...)
 	return out, err
+}
+
+// Folded is when the scores of a run last changed, by the server's clock; the zero time: it has none.
+func (db *DB) Folded(ctx context.Context, runID string) (at time.Time, err error) {
+	err = db.rows(ctx, "when run "+runID+" was folded", func() { at = time.Time{} }, func(rows driver.Rows) error { return rows.Scan(&at) },
+		"SELECT max(version) FROM loss_blocks WHERE run_id = ? HAVING count() > 0", runID)
+	return at, err
 }
 
 // Across is one score of an object over several runs.

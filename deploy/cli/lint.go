@@ -49,8 +49,9 @@ system, but for models that are named by the registry's name@version.
 box_index is the label's place among all that the label file has of the image, in its order and from 0: lines of YOLO that are not
 empty, objects of VOC, annotations of COCO with this image_id, crowd regions counted although they are not judged.
 
-Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap, duplicate and degenerate. The score is the chance
-that a reviewer would change the label, [0,1]; findings below --min-score are left out. A fix is {box}, {class}, both for what is
+Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap, duplicate, degenerate and twin: a near-duplicate
+image of the folder is labeled differently, or has a label that is missing here (box_index is null). The score is the chance that a
+reviewer would change the label, [0,1]; findings below --min-score are left out. A fix is {box}, {class}, both for what is
 missing, or {remove: true}. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.
 
 Images that cannot be linted are named at the end and make the command fail; the findings of the others are written all the same.
@@ -134,7 +135,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return usageError{fmt.Errorf("--classes: %w", err)}
 		}
 	}
-	o := lint.Options{Images: l.images, Prelabel: cfg.Prelabel, Lint: cfg.Lint, Limits: cfg.Pixels.Limits, Jobs: l.jobs, Version: a.version}
+	o := lint.Options{Images: l.images, Prelabel: cfg.Prelabel, Lint: cfg.Lint, Limits: cfg.Pixels.Limits, Twins: cfg.Ingest.Thresholds, Jobs: l.jobs, Version: a.version}
 	if o.Labels, err = formats.OpenAs(l.format, l.labels, images, names); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"gleaner/connectors/formats"
 	"gleaner/deploy/batch"
 	"gleaner/schemas"
+	"gleaner/stages/ingest"
 	"gleaner/stages/lint"
 	"gleaner/stages/lint/evidence"
 	"gleaner/stages/pixels"
@@ -27,8 +28,9 @@ type Options struct {
 	Models   []prelabel.Detector
 	Prelabel prelabel.Config
 	Lint     lint.Config
-	Limits   pixels.Limits // of each image
-	Jobs     int           // images at a time, at least 1
+	Limits   pixels.Limits     // of each image
+	Twins    ingest.Thresholds // which images are near duplicates
+	Jobs     int               // images at a time, at least 1
 	Version  string
 }
 
@@ -42,10 +44,10 @@ type Result struct {
 }
 
 // Run lints every image of the folder and hands each result to done, one at a time and in the order of the images. All labels are read
-// first, since what is usual in them is evidence. An image that fails does not keep the others from being linted. When ctx ends,
+// first, since what is usual in them is evidence, and so are the labels of near duplicates. An image that fails does not keep the others from being linted. When ctx ends,
 // Run finishes the images that it has begun and returns why ctx ended.
 func Run(ctx context.Context, images []string, o Options, done func(Result)) error {
-	l := &linter{Options: o}
+	l := &linter{Options: o, twins: &folderTwins{within: o.Twins.GroupBits, of: map[string]int{}, labels: o.Labels}}
 	for _, d := range o.Models {
 		l.classes = append(l.classes, d.Model().Classes...)
 	}
@@ -81,24 +83,45 @@ type linter struct {
 	Options
 	classes []string
 	habits  *evidence.Habits
+	twins   *folderTwins
 }
 
 // Habits implements lint.Habits.
 func (l *linter) Habits(string) *evidence.Habits { return l.habits }
 
-// learn reads all labels, for what is usual among them, and says why images cannot be linted whose labels or headers cannot be read.
+// learn reads all images and labels, for what is usual among them and for which are near duplicates, and says why images cannot be linted.
 func (l *linter) learn(ctx context.Context, images []string) (faults []error, err error) {
 	faults = make([]error, len(images))
 	l.habits = evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
 		err = inOrder(ctx, len(images), l.Jobs, func(i int) (s schemas.Sample) {
-			s.Image.W, s.Image.H, faults[i] = batch.Size(filepath.Join(l.Images, filepath.FromSlash(images[i])), l.Limits)
-			if faults[i] == nil {
-				s.Objects, _, faults[i] = l.Labels.Objects(images[i], s.Image.W, s.Image.H)
-			}
+			s, faults[i] = l.look(images[i])
 			return s
-		}, func(_ int, s schemas.Sample) { yield(&s) })
+		}, func(_ int, s schemas.Sample) {
+			l.twins.add(s)
+			yield(&s)
+		})
 	})
 	return faults, err
+}
+
+// look reads an image with its labels, and its perceptual hash where it has labels and shows anything, as ingest does.
+func (l *linter) look(name string) (s schemas.Sample, err error) {
+	path := filepath.Join(l.Images, filepath.FromSlash(name))
+	if s.Image.W, s.Image.H, err = batch.Size(path, l.Limits); err != nil {
+		return s, err
+	}
+	var labeled bool
+	if s.Objects, labeled, err = l.Labels.Objects(name, s.Image.W, s.Image.H); err != nil || !labeled || l.Twins.GroupBits < 0 {
+		return s, err
+	}
+	img, _, _, err := batch.Read(path, l.Limits)
+	if err != nil {
+		return s, err
+	}
+	if m := ingest.Measure(img); m.Deviation >= l.Twins.MinDeviation {
+		s.UniqueID, s.PHash = name, m.PHash
+	}
+	return s, nil
 }
 
 func (l *linter) lint(ctx context.Context, name string, fault error) Result {
@@ -138,7 +161,7 @@ func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cac
 	}
 	doubt, err := lint.New(l.Lint, lint.Deps{
 		Classes: func(*schemas.Sample) []string { return l.classes }, Taxonomy: &taxonomy.Registry{}, Demands: &rules.Registry{},
-		Images: images, Habits: l, Version: l.Version,
+		Images: images, Habits: l, Twins: l.twins, Version: l.Version,
 	})
 	if err != nil {
 		return nil, err
@@ -177,7 +200,7 @@ func newFinding(image string, f schemas.Finding) Finding {
 	if place, ok := formats.Place(f.ObjectID); ok {
 		out.Index = &place
 	}
-	fix := Fix{Class: f.FixClass, Remove: f.Type == schemas.FindingSpurious || f.Type == schemas.FindingDuplicate}
+	fix := Fix{Class: f.FixClass, Remove: f.Removes()}
 	if b := f.Fix; b != nil {
 		fix.Box = &[4]float32{b.X1, b.Y1, b.X2, b.Y2}
 	}

@@ -17,6 +17,7 @@ import (
 	"gleaner/connectors/formats"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
+	"gleaner/stages/ingest"
 	"gleaner/stages/lint"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
@@ -95,7 +96,7 @@ func TestRun(t *testing.T) {
 	})
 	o := Options{
 		Images: images, Labels: labels, Models: []prelabel.Detector{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}},
-		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Jobs: 2,
+		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.DefaultConfig().Thresholds, Jobs: 2,
 	}
 	o.Lint.Rules.MinScore = 0.3
 	names, err := formats.Images(images)
@@ -157,7 +158,7 @@ func TestBadLabels(t *testing.T) {
 	}
 	o := Options{
 		Images: images, Labels: labels, Models: []prelabel.Detector{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}},
-		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Jobs: 3,
+		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.DefaultConfig().Thresholds, Jobs: 3,
 	}
 	var got []string
 	if err := Run(t.Context(), []string{"a.jpg", "b.jpg", "c.jpg", "d.jpg"}, o, func(r Result) {

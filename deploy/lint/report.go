@@ -110,7 +110,7 @@ const pictureSide = 360 // pixels of a picture's longer side, at most
 
 // picture cuts out what a finding is about, with as much again around it.
 func picture(img *pixels.Image, f Finding) (card, error) {
-	c := card{Finding: f, Added: f.Type == schemas.FindingMissing}
+	c := card{Finding: f, Added: f.Index == nil}
 	if f.Index != nil {
 		c.Index = fmt.Sprint(*f.Index)
 	}

@@ -45,6 +45,8 @@ type shared struct {
 	lint      *lint.Lint     // nil: neither lint nor the desk runs here
 	judged    *judgedLearner // nil likewise
 	habits    *habits        // nil likewise
+	twins     *twins         // nil likewise
+	suspects  *suspects      // nil likewise
 	guarantor *guarantor     // nil: neither route nor the desk runs here
 	analysis  *analysis.Step // nil: it does not run here
 }
@@ -66,9 +68,16 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 		s.learner = newLearner(c.DB, "", s.classes, c.Log)
 	}
 	if slices.Contains(names, "lint") || slices.Contains(names, DeskStep) {
+		failures := prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "gleaner", Subsystem: "lint", Name: "evidence_failures_total", Help: "Questions to the database whose answer lint did without.",
+		}, []string{"evidence"})
+		metrics.MustRegister(failures)
 		s.judged, s.habits = newJudgedLearner(c.DB, c.Log), newHabits(c.DB, c.Log)
+		s.twins = newTwins(c.DB, c.Log, failures.WithLabelValues("twins"))
+		s.suspects = newSuspects(c.DB, c.Log, failures.WithLabelValues("losses"))
 		s.lint, err = lint.New(c.Config.Lint, lint.Deps{
-			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Maps: s.maps, Habits: s.habits, Learned: s.judged.book, Version: c.Version,
+			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Maps: s.maps, Habits: s.habits, Twins: s.twins, Losses: s.suspects,
+			Learned: s.judged.book, Version: c.Version,
 		})
 		if err != nil {
 			return nil, err

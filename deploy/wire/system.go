@@ -178,6 +178,8 @@ func (s *System) Run(ctx context.Context) error {
 	if s.shared.judged != nil {
 		beside.Go(func() { s.shared.judged.run(ctx) })
 		beside.Go(func() { s.shared.habits.run(ctx) })
+		beside.Go(func() { s.shared.twins.run(ctx) })
+		beside.Go(func() { s.shared.suspects.run(ctx) })
 	}
 	wait.Wait()
 	cancel()

@@ -57,7 +57,7 @@ func fixed(f schemas.Finding, now []schemas.Object, img schemas.ImageRef) bool {
 		return true
 	case f.Type == schemas.FindingDuplicate:
 		return nearby(doubted, now) < 2
-	case f.Type == schemas.FindingSpurious || f.Type == schemas.FindingSwap:
+	case f.Removes() || f.Type == schemas.FindingSwap || f.FixClass != "":
 		return false
 	}
 	return schemas.Moved(doubted, o.Box, same)

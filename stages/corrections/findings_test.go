@@ -15,6 +15,10 @@ func TestJudgeFindings(t *testing.T) {
 	}
 	location := about(schemas.FindingLoose)
 	location.Fix = &fix
+	renaming := about(schemas.FindingTwin)
+	renaming.FixClass = "cat"
+	moving := about(schemas.FindingTwin)
+	moving.Fix = &fix
 	missing := schemas.Finding{Type: schemas.FindingMissing, Class: "dog", Box: was, Fix: &was, Score: 0.75, Why: "A dog."}
 	overhanging := about(schemas.FindingSpurious)
 	overhanging.Box.X2 = 700
@@ -48,6 +52,11 @@ func TestJudgeFindings(t *testing.T) {
 		"swap, renamed":                         {about(schemas.FindingSwap), objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
 		"swap, made tighter":                    {about(schemas.FindingSwap), objects{label("o1", "dog", fix)}, nil, schemas.JudgedPassed},
 		"degenerate, moved":                     {about(schemas.FindingDegenerate), objects{label("o1", "dog", fix)}, nil, schemas.JudgedFixed},
+		"twin, renamed":                         {renaming, objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
+		"twin, moved but not renamed":           {renaming, objects{label("o1", "dog", fix)}, nil, schemas.JudgedPassed},
+		"twin, moved":                           {moving, objects{label("o1", "dog", box(104, 100, 200, 200))}, nil, schemas.JudgedFixed},
+		"twin, deleted":                         {about(schemas.FindingTwin), nil, nil, schemas.JudgedFixed},
+		"twin, moved but not deleted":           {about(schemas.FindingTwin), objects{label("o1", "dog", fix)}, nil, schemas.JudgedPassed},
 		"loss, renamed":                         {about(schemas.FindingLoss), objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
 		"loss, kept":                            {about(schemas.FindingLoss), objects{label("o1", "dog", was)}, []schemas.Override{about(schemas.FindingLoss).Settle("rare")}, schemas.JudgedKept},
 		"a rule":                                {about(schemas.FindingRule), nil, nil, ""},

@@ -32,6 +32,8 @@ var rules = []struct {
 	{[]schemas.FindingType{schemas.FindingDuplicate}, duplicate},
 	{fitted[:len(fitted)-1], boxes},
 	{[]schemas.FindingType{schemas.FindingMissing}, missing},
+	{[]schemas.FindingType{schemas.FindingTwin}, twins},
+	{[]schemas.FindingType{schemas.FindingLoss}, losses},
 	{[]schemas.FindingType{schemas.FindingRule}, broken},
 }
 
@@ -54,6 +56,8 @@ type view struct {
 	wanted     []schemas.Object    // proposals that the dataset wants labeled
 	violations []schemas.Violation // of the dataset's rules
 	scene      *evidence.Scene
+	twins      []evidence.Twin
+	losses     []evidence.Losses
 	weights    *Weights
 	ended      func() bool // nobody waits any more: rules ask before each label, and what they return then is not used
 
@@ -132,6 +136,8 @@ type Deps struct {
 	Images   Images           // nil: findings rest on what models say
 	Maps     *labelmap.Recent // nil: label maps are decoded
 	Habits   Habits           // nil: nothing is known of how datasets usually are
+	Twins    Twins            // nil: near-duplicate images are not compared
+	Losses   Losses           // nil: no training run has said anything
 	Learned  Learned          // nil: reviewers have taught nothing
 	Weights  *Weights         // nil: those of this version
 	Version  string           // the binary's, for provenance
@@ -241,6 +247,12 @@ func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error)
 	with := evidence.Context{Related: v.speaks, Maps: l.Maps}
 	if l.Habits != nil {
 		with.Habits = l.Habits.Habits(s.Dataset)
+	}
+	if l.Twins != nil && !slices.Contains(v.Off, schemas.FindingTwin) {
+		v.twins = l.Twins.Twins(ctx, s)
+	}
+	if l.Losses != nil {
+		v.losses = l.Losses.Losses(s.Dataset, s.ID)
 	}
 	if l.Images != nil {
 		img, err := l.Images.Image(ctx, s.Image)

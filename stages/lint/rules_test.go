@@ -14,6 +14,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
+	"gleaner/stages/lint/evidence"
 )
 
 type wanted struct {
@@ -284,7 +285,7 @@ func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 	in := schemas.Sample{
 		Stage: schemas.StageSegmented, Rank: schemas.RankHuman, Revision: 4, Image: schemas.ImageRef{W: 10, H: 10},
 		Objects:  []schemas.Object{{ID: "a", Class: "cat"}},
-		Findings: []schemas.Finding{{Type: schemas.FindingLoss, Score: 0.5, Why: "Its loss stays high."}, {Type: schemas.FindingMissing, Score: 0.9}},
+		Findings: []schemas.Finding{{Type: "foreign", Score: 0.5, Why: "Another step doubts it."}, {Type: schemas.FindingMissing, Score: 0.9}},
 	}
 	for range 2 {
 		out, err := l.Process(t.Context(), in)
@@ -293,7 +294,7 @@ func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 		}
 		in = out[0]
 	}
-	if len(in.Findings) != 2 || in.Findings[0].Type != schemas.FindingDegenerate || in.Findings[1].Type != schemas.FindingLoss {
+	if len(in.Findings) != 2 || in.Findings[0].Type != schemas.FindingDegenerate || in.Findings[1].Type != "foreign" {
 		t.Errorf("%+v", in.Findings)
 	}
 	if in.Stage != schemas.StageLinted || in.Rank != schemas.RankHuman || in.Revision != 4 || len(in.Stamps) != 2 {
@@ -306,6 +307,55 @@ func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 	}
 	if got := out[0].Findings; len(got) != 1 || got[0].Type != schemas.FindingDegenerate {
 		t.Errorf("what the person was shown is on the label: %+v", got)
+	}
+}
+
+// told is what the database says of every sample.
+type told struct {
+	twins  []evidence.Twin
+	losses []evidence.Losses
+}
+
+func (d told) Twins(context.Context, *schemas.Sample) []evidence.Twin { return d.twins }
+
+func (d told) Losses(string, schemas.SampleID) []evidence.Losses { return d.losses }
+
+// TestTold: findings by near duplicates and by losses point at their labels, say whose word it is, and have a fix where there is one. No
+// model has to have looked.
+func TestTold(t *testing.T) {
+	at := func(x float32) geometry.Box { return geometry.Box{X1: x, X2: x + 50, Y2: 50} }
+	d := told{
+		twins: []evidence.Twin{{Label: schemas.Label{UniqueID: "0001.jpg", Rank: schemas.RankReviewed, Image: schemas.ImageRef{W: 400, H: 100}, Objects: []schemas.Object{
+			{Class: "dog", Box: at(0)}, {Class: "cat", Box: geometry.Box{X1: 60, X2: 110, Y2: 15}}, {Class: "ape", Box: at(240)},
+		}}}},
+		losses: []evidence.Losses{
+			{RunID: "run7", ObjectID: "a", Class: "cat", Kind: evidence.LabelError, Presentations: 6, AUM: -1, TrendQ: 0.01},
+			{RunID: "run7", ObjectID: "b", Class: "cat", Kind: "edge", AUM: 0.1, TrendQ: 0.01},
+		},
+	}
+	l, err := New(sure(), Deps{Classes: of(), Taxonomy: tree{}, Demands: demands{}, Twins: d, Losses: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := l.Process(t.Context(), schemas.Sample{Rank: schemas.RankHuman, Image: schemas.ImageRef{W: 400, H: 100}, Objects: []schemas.Object{
+		{ID: "a", Class: "cat", Box: at(0)}, {ID: "b", Class: "cat", Box: at(60)}, {ID: "c", Class: "cat", Box: at(160)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range out[0].Findings {
+		got = append(got, fmt.Sprintf("%s %s %.2f %v %s removes %t: %s", f.Type, f.ObjectID, f.Score, f.Fix, f.FixClass, f.Removes(), f.Why))
+	}
+	want := []string{
+		"loss a 0.82 <nil>  removes false: Training run run7 argued with this cat in 6 epochs (mean margin -1.00), and the longer it trained the more.",
+		"twin a 0.62 <nil> dog removes false: The near-duplicate image 0001.jpg has a dog here, not a cat.",
+		"twin b 0.62 &{60 0 110 15}  removes false: The near-duplicate image 0001.jpg has this cat elsewhere (overlap 30 %).",
+		"twin c 0.62 <nil>  removes true: The near-duplicate image 0001.jpg has no label here.",
+		"twin  0.62 &{240 0 290 50} ape removes false: The near-duplicate image 0001.jpg has an ape here, and no label covers it.",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"gleaner/connectors/formats"
 	"gleaner/deploy/e2e/realdata"
 	lintfiles "gleaner/deploy/lint"
+	"gleaner/stages/ingest"
 	"gleaner/stages/lint"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
@@ -48,7 +49,7 @@ func TestLintAgreesWithVerdicts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := lintfiles.Options{Images: dir, Labels: labels, Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Jobs: 2}
+	o := lintfiles.Options{Images: dir, Labels: labels, Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.Thresholds{GroupBits: -1}, Jobs: 2}
 	o.Lint.Rules.MinScore = 0.01
 	for _, m := range models {
 		o.Models = append(o.Models, recognize(t, load(t, m.file), m.file))

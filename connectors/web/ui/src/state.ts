@@ -122,21 +122,28 @@ export function setAttribute(s: State, id: string, name: string, value: string):
   });
 }
 
+/** Whether a finding is about a label that is missing. */
+const lacking = (f: Finding): boolean => f.type === "missing" || (f.type === "twin" && !f.object_id);
+
+/** Whether what a finding suggests is to delete its label. */
+const removes = (f: Finding): boolean =>
+  f.type === "spurious" || f.type === "duplicate" || ((f.type === "degenerate" || f.type === "twin") && !f.fix && !f.fix_class);
+
 /** What a finding's Fix would do, for its button; null when it suggests nothing. */
 export function fixName(s: State, f: Finding): string | null {
-  if (f.type === "missing") return f.class ? `Add ${f.class}` : "Add box";
+  if (lacking(f)) return f.class ? `Add ${f.class}` : "Add box";
   if (!f.object_id || !find(s, f.object_id)) return null;
-  if (f.type === "spurious" || f.type === "duplicate" || (f.type === "degenerate" && !f.fix)) return "Delete box";
-  if (f.type === "swap") return f.fix_class ? `Make it ${f.fix_class}` : null;
+  if (removes(f)) return "Delete box";
+  if (f.fix_class) return `Make it ${f.fix_class}`;
   return f.fix ? "Use suggested box" : null;
 }
 
 export function applyFix(s: State, f: Finding, fallbackClass: string): State {
   if (fixName(s, f) === null) return s;
-  if (f.type === "missing") return add(s, f.fix ?? f.box, f.class || fallbackClass);
+  if (lacking(f)) return add(s, f.fix ?? f.box, f.class || fallbackClass);
   const id = f.object_id ?? "";
-  if (f.type === "swap") return setClass(s, id, f.fix_class ?? "");
-  return f.fix && f.type !== "spurious" && f.type !== "duplicate" ? setBox(s, id, f.fix) : remove(s, id);
+  if (removes(f)) return remove(s, id);
+  return f.fix_class ? setClass(s, id, f.fix_class) : setBox(s, id, f.fix ?? f.box);
 }
 
 const override = (f: Finding, reason: string): Override => ({
@@ -167,7 +174,7 @@ const doubted = (doc: Doc, f: Finding): Override[] => doc.overrides.filter((v) =
 export function standing(s: State, d: Doubt): "open" | "kept" | "fixed" {
   const f = d.finding;
   if (s.doc.overrides.some((v) => about(v, f))) return "kept";
-  if (f.type === "missing") {
+  if (lacking(f)) {
     const fresh = s.doc.objects.filter((o) => !d.about.objects.some((old) => old.id === o.id));
     return fresh.some((o) => iou(o.box, f.box) > 0.5) ? "fixed" : "open";
   }

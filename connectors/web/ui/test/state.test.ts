@@ -83,6 +83,10 @@ test("fixes do what their buttons say", () => {
     [finding({ type: "swap", object_id: "o1", class: "car" }), null, (s) => s.doc.objects[0]?.class, "car"],
     [finding({ type: "degenerate", object_id: "o1" }), "Delete box", (s) => s.doc.objects.length, 1],
     [finding({ type: "degenerate", object_id: "o1", fix }), "Use suggested box", (s) => s.doc.objects[0]?.box, fix],
+    [finding({ type: "twin", class: "dog", box: fix, fix, fix_class: "dog" }), "Add dog", (s) => s.doc.objects[2]?.class, "dog"],
+    [finding({ type: "twin", object_id: "o1", class: "car", fix_class: "truck" }), "Make it truck", (s) => s.doc.objects[0]?.class, "truck"],
+    [finding({ type: "twin", object_id: "o1", fix }), "Use suggested box", (s) => s.doc.objects[0]?.box, fix],
+    [finding({ type: "twin", object_id: "o1" }), "Delete box", (s) => s.doc.objects.length, 1],
     [finding({ type: "loss", object_id: "o1" }), null, (s) => s.doc.objects.length, 2],
     [finding({ type: "spurious", object_id: "gone" }), null, (s) => s.doc.objects.length, 2],
   ];

@@ -1,0 +1,85 @@
+package wire
+
+import (
+	"context"
+	"log/slog"
+	"math/bits"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gleaner/schemas"
+	"gleaner/stages/lint/evidence"
+)
+
+// twinStore has the labels of near duplicates.
+type twinStore interface {
+	// LabelTwins returns the labels of a group's other samples, the best first, with their perceptual hashes.
+	LabelTwins(ctx context.Context, dataset string, group, not schemas.SampleID, most int) ([]schemas.Label, []uint64, error)
+	// TwinGroups returns the groups that have labels of others than their first sample.
+	TwinGroups(ctx context.Context, dataset string, most int) ([]schemas.SampleID, error)
+}
+
+const (
+	// twinsWithin is how long a question for twins may take: people wait for lint's word.
+	twinsWithin = 100 * time.Millisecond
+	// twinsPause is for how long none is asked after one that failed.
+	twinsPause = time.Second
+
+	mostTwinGroups = 1_000_000 // of a dataset are kept, some 40 bytes each
+	// twinGroupsAnew is how often groups are read, at least, and twinGroupsShare the most of one core that it takes at the server.
+	twinGroupsAnew  = time.Minute
+	twinGroupsShare = 0.02
+)
+
+// twins asks for the labels of near-duplicate images, of those samples alone that can have any: a sample that is not the first of its
+// group, and the first of a group of which another is labeled. It is safe for concurrent use.
+type twins struct {
+	perDataset[map[schemas.SampleID]bool] // groups of which another sample than the first is labeled
+	from                                  twinStore
+	failures                              prometheus.Counter
+	until                                 atomic.Int64 // nothing is asked before, Unix nanoseconds
+}
+
+func newTwins(from twinStore, log *slog.Logger, failures prometheus.Counter) *twins {
+	t := &twins{from: from, failures: failures}
+	t.read, t.every, t.anew, t.share = t.groups, learnEvery, twinGroupsAnew, twinGroupsShare
+	t.failed = func(dataset string, err error) {
+		failures.Inc()
+		log.Warn("which samples have labeled near duplicates stays as it was known: labels cannot be read", "dataset", dataset, "error", err)
+	}
+	return t
+}
+
+func (t *twins) groups(ctx context.Context, dataset string, _ map[schemas.SampleID]bool) (map[schemas.SampleID]bool, error) {
+	ids, err := t.from.TwinGroups(ctx, dataset, mostTwinGroups)
+	groups := make(map[schemas.SampleID]bool, len(ids))
+	for _, id := range ids {
+		groups[id] = true
+	}
+	return groups, err
+}
+
+// Twins implements lint.Twins. What cannot be had soon is left out, and counted.
+func (t *twins) Twins(ctx context.Context, s *schemas.Sample) []evidence.Twin {
+	labeled := t.get(s.Dataset)
+	if s.Group == (schemas.SampleID{}) || s.Group == s.ID && !labeled[s.Group] || time.Now().UnixNano() < t.until.Load() {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(ctx, twinsWithin)
+	defer cancel()
+	labels, phashes, err := t.from.LabelTwins(asking, s.Dataset, s.Group, s.ID, evidence.MaxTwins)
+	if err != nil {
+		if ctx.Err() == nil {
+			t.failures.Inc()
+			t.until.Store(time.Now().Add(twinsPause).UnixNano())
+		}
+		return nil
+	}
+	out := make([]evidence.Twin, len(labels))
+	for i, l := range labels {
+		out[i] = evidence.Twin{Label: l, Distance: bits.OnesCount64(s.PHash ^ phashes[i])}
+	}
+	return out
+}
