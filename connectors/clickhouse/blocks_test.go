@@ -272,7 +272,13 @@ func TestScoresAreCut(t *testing.T) {
 			story(l, "two", 1, i, "", 0, letters[:5]+"c")
 		}
 	})
+	if at, err := db.Folded(t.Context(), "one"); err != nil || !at.IsZero() {
+		t.Errorf("folded at %v before it was: %v", at, err)
+	}
 	foldAll(t, db)
+	if at, err := db.Folded(t.Context(), "one"); err != nil || at.IsZero() {
+		t.Errorf("folded at %v: %v", at, err)
+	}
 	for name, c := range map[string]struct {
 		q    ScoreQuery
 		want []int

@@ -73,8 +73,8 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 		}, []string{"evidence"})
 		metrics.MustRegister(failures)
 		s.judged, s.habits = newJudgedLearner(c.DB, c.Log), newHabits(c.DB, c.Log)
-		s.twins = newTwins(c.DB, c.Log, failures.WithLabelValues("twins"))
-		s.suspects = newSuspects(c.DB, c.Log, failures.WithLabelValues("losses"))
+		s.twins = newTwins(c.DB, c.Log, failures.WithLabelValues("twins").Inc)
+		s.suspects = newSuspects(c.DB, c.Log, failures.WithLabelValues("losses").Inc)
 		s.lint, err = lint.New(c.Config.Lint, lint.Deps{
 			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Maps: s.maps, Habits: s.habits, Twins: s.twins, Losses: s.suspects,
 			Learned: s.judged.book, Version: c.Version,

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"gleaner/connectors/clickhouse"
 	"gleaner/schemas"
 	"gleaner/stages/lint/evidence"
@@ -46,11 +44,12 @@ type suspected struct {
 	labels  map[schemas.SampleID][]evidence.Losses
 }
 
-func newSuspects(from scoreStore, log *slog.Logger, failures prometheus.Counter) *suspects {
+// newSuspects knows nothing yet; count is called with every failure to read.
+func newSuspects(from scoreStore, log *slog.Logger, count func()) *suspects {
 	s := &suspects{from: from}
 	s.read, s.every, s.anew, s.share = s.learn, learnEvery, suspectsAnew, suspectsShare
 	s.failed = func(dataset string, err error) {
-		failures.Inc()
+		count()
 		log.Warn("what training runs say of labels stays as it was known: scores cannot be read", "dataset", dataset, "error", err)
 	}
 	return s

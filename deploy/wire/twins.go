@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"gleaner/schemas"
 	"gleaner/stages/lint/evidence"
 )
@@ -38,15 +36,15 @@ const (
 type twins struct {
 	perDataset[map[schemas.SampleID]bool] // groups of which another sample than the first is labeled
 	from                                  twinStore
-	failures                              prometheus.Counter
+	count                                 func()       // is called with every failure
 	until                                 atomic.Int64 // nothing is asked before, Unix nanoseconds
 }
 
-func newTwins(from twinStore, log *slog.Logger, failures prometheus.Counter) *twins {
-	t := &twins{from: from, failures: failures}
+func newTwins(from twinStore, log *slog.Logger, count func()) *twins {
+	t := &twins{from: from, count: count}
 	t.read, t.every, t.anew, t.share = t.groups, learnEvery, twinGroupsAnew, twinGroupsShare
 	t.failed = func(dataset string, err error) {
-		failures.Inc()
+		count()
 		log.Warn("which samples have labeled near duplicates stays as it was known: labels cannot be read", "dataset", dataset, "error", err)
 	}
 	return t
@@ -72,7 +70,7 @@ func (t *twins) Twins(ctx context.Context, s *schemas.Sample) []evidence.Twin {
 	labels, phashes, err := t.from.LabelTwins(asking, s.Dataset, s.Group, s.ID, evidence.MaxTwins)
 	if err != nil {
 		if ctx.Err() == nil {
-			t.failures.Inc()
+			t.count()
 			t.until.Store(time.Now().Add(twinsPause).UnixNano())
 		}
 		return nil
