@@ -20,8 +20,8 @@ type twinStore interface {
 }
 
 const (
-	// twinsWithin is how long a question for twins may take: people wait for lint's word.
-	twinsWithin = 100 * time.Millisecond
+	// twinsWithin is how long a question for twins may take, which takes some ten milliseconds: people wait for lint's word.
+	twinsWithin = 250 * time.Millisecond
 	// twinsPause is for how long none is asked after one that failed.
 	twinsPause = time.Second
 
