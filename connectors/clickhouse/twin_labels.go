@@ -28,7 +28,8 @@ func (db *DB) LabelTwins(ctx context.Context, dataset string, group, not schemas
 	}, fmt.Sprintf(`SELECT l.record, s.phash
 FROM (SELECT sample_id, record, position FROM labels WHERE %[1]s ORDER BY position DESC, sample_id LIMIT 1 BY sample_id LIMIT %[2]d) AS l
 ANY INNER JOIN (SELECT sample_id, phash FROM samples WHERE dataset = %[3]s AND sample_id IN (SELECT sample_id FROM labels WHERE %[1]s)) AS s USING (sample_id)
-ORDER BY l.position DESC, sample_id`, of, most, stringLiteral(dataset)))
+ORDER BY l.position DESC, sample_id
+SETTINGS max_threads = 1`, of, most, stringLiteral(dataset)))
 	return labels, phashes, err
 }
 
