@@ -90,6 +90,9 @@ func (db *DB) DecisionStates(ctx context.Context, dataset string) iter.Seq2[sche
 					return err
 				}
 				copy(s.SampleID[:], id)
+				if s.SinceAt.Equal(instant(time.Time{})) {
+					s.SinceAt = time.Time{}
+				}
 				for i, run := range runs {
 					s.Others = append(s.Others, schemas.RunSeen{RunID: run, Seen: seen[i]})
 				}

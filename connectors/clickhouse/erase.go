@@ -18,22 +18,29 @@ var tablesBySample = []string{"samples", "labels", "rejected", "losses", "loss_b
 func (db *DB) Erase(ctx context.Context, id schemas.SampleID) (map[string]uint64, error) {
 	removed := make(map[string]uint64, len(tablesBySample))
 	for _, table := range tablesBySample {
-		if table == "loss_blocks" { // a fold that has read the losses would bring the sample back
-			if err := db.awaitFolds(ctx); err != nil {
+		removed[table] = 0
+	}
+	for _, table := range tablesBySample {
+		for again := true; again; {
+			again = table == "loss_blocks" // of which a fold writes again what it has read before
+			if again {
+				if err := db.awaitFolds(ctx); err != nil {
+					return removed, err
+				}
+			}
+			where := " WHERE sample_id = " + idLiteral(id)
+			n, err := db.count(ctx, "SELECT count() FROM "+table+where)
+			if err != nil {
 				return removed, err
 			}
-		}
-		where := " WHERE sample_id = " + idLiteral(id)
-		n, err := db.count(ctx, "SELECT count() FROM "+table+where)
-		if err != nil {
-			return removed, err
-		}
-		if n > 0 {
+			if n == 0 {
+				break
+			}
 			if err := db.exec(ctx, "erase sample "+id.String(), "ALTER TABLE "+table+" DELETE"+where+" SETTINGS mutations_sync = 2"); err != nil {
 				return removed, err
 			}
+			removed[table] += n
 		}
-		removed[table] = n
 	}
 	return removed, nil
 }

@@ -88,7 +88,8 @@ func (q ScoreQuery) where(runs ...string) (condition string, args []any, err err
 	}
 	if len(q.Slice) > 0 {
 		within, values := inSlices(q.Slice)
-		condition, args = condition+" AND sample_id IN (SELECT sample_id FROM sample_latest WHERE "+within+")", append(args, values...)
+		condition, args = condition+" AND sample_id IN (SELECT sample_id FROM sample_latest WHERE sample_id IN (SELECT sample_id FROM loss_blocks WHERE run_id IN (?)) AND "+within+")",
+			append(append(args, runs), values...)
 	}
 	return condition, args, nil
 }

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -153,12 +154,15 @@ func (db *DB) PutDiscovered(ctx context.Context, dataset string, space Space, at
 	})
 }
 
-// RemoveDiscovered takes back a discovered slice, but for what the discovery at keep found; the zero time keeps nothing. It blocks until
-// that is done.
+// RemoveDiscovered takes back what was discovered of a slice before keep; the zero time keeps nothing. It blocks until that is done.
 func (db *DB) RemoveDiscovered(ctx context.Context, dataset, name string, keep time.Time) error {
+	before := int64(math.MaxInt64)
+	if !keep.IsZero() {
+		before = keep.UnixMicro()
+	}
 	return db.exec(ctx, "remove slice "+name+" of "+dataset,
-		"ALTER TABLE discovered_slices DELETE WHERE dataset = ? AND name = ? AND at != fromUnixTimestamp64Micro(?) SETTINGS mutations_sync = 2",
-		dataset, name, instant(keep).UnixMicro())
+		"ALTER TABLE discovered_slices DELETE WHERE dataset = ? AND name = ? AND toUnixTimestamp64Micro(at) < ? SETTINGS mutations_sync = 2",
+		dataset, name, before)
 }
 
 // RenameDiscovered gives a value of a discovered slice another name; where there is one of that name they are one from then on. It

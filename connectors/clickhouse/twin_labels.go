@@ -9,11 +9,11 @@ import (
 	"gleaner/schemas"
 )
 
-// LabelTwins returns the best labels of the samples of a near-duplicate group other than one, with the perceptual hash of each: at
-// most so many, those of the highest rank first.
-func (db *DB) LabelTwins(ctx context.Context, dataset string, group, not schemas.SampleID, most int) (labels []schemas.Label, phashes []uint64, err error) {
-	of := "dataset = " + stringLiteral(dataset) + " AND group_id = " + idLiteral(group) + " AND sample_id != " + idLiteral(not)
-	err = db.rows(ctx, "labels of near duplicates of "+not.String(), func() { labels, phashes = nil, nil }, func(rows driver.Rows) error {
+// LabelTwins returns the best labels of the other samples of a sample's near-duplicate group, with the perceptual hash of each: at most
+// so many, those of the highest rank first, and of one rank the most alike.
+func (db *DB) LabelTwins(ctx context.Context, of *schemas.Sample, most int) (labels []schemas.Label, phashes []uint64, err error) {
+	others := "dataset = " + stringLiteral(of.Dataset) + " AND group_id = " + idLiteral(of.Group) + " AND sample_id != " + idLiteral(of.ID)
+	err = db.rows(ctx, "labels of near duplicates of "+of.ID.String(), func() { labels, phashes = nil, nil }, func(rows driver.Rows) error {
 		var record []byte
 		var phash uint64
 		if err := rows.Scan(&record, &phash); err != nil {
@@ -21,15 +21,16 @@ func (db *DB) LabelTwins(ctx context.Context, dataset string, group, not schemas
 		}
 		l, err := schemas.DecodeLabel(record)
 		if err != nil {
-			return fmt.Errorf("label of a near duplicate of %s: %w", not, err)
+			return fmt.Errorf("label of a near duplicate of %s: %w", of.ID, err)
 		}
 		labels, phashes = append(labels, l), append(phashes, phash)
 		return nil
 	}, fmt.Sprintf(`SELECT l.record, s.phash
-FROM (SELECT sample_id, record, position FROM labels WHERE %[1]s ORDER BY position DESC, sample_id LIMIT 1 BY sample_id LIMIT %[2]d) AS l
+FROM (SELECT sample_id, record, rank FROM labels WHERE %[1]s ORDER BY position DESC LIMIT 1 BY sample_id) AS l
 ANY INNER JOIN (SELECT sample_id, phash FROM samples WHERE dataset = %[3]s AND sample_id IN (SELECT sample_id FROM labels WHERE %[1]s)) AS s USING (sample_id)
-ORDER BY l.position DESC, sample_id
-SETTINGS max_threads = 1`, of, most, stringLiteral(dataset)))
+ORDER BY l.rank DESC, bitCount(bitXor(s.phash, toUInt64(%[4]d))), sample_id
+LIMIT %[2]d
+SETTINGS max_threads = 1`, others, most, stringLiteral(of.Dataset), of.PHash))
 	return labels, phashes, err
 }
 

@@ -39,7 +39,7 @@ func TestLabelTwins(t *testing.T) {
 		group, not, most int
 		want             []int
 	}{{0, 0, 5, []int{3, 1}}, {0, 2, 5, []int{3, 0, 1}}, {0, 1, 1, []int{3}}, {4, 4, 5, nil}} {
-		got, phashes, err := db.LabelTwins(t.Context(), "test", sampleID(c.group), sampleID(c.not), c.most)
+		got, phashes, err := db.LabelTwins(t.Context(), &schemas.Sample{Dataset: "test", Group: sampleID(c.group), ID: sampleID(c.not), PHash: samples[0].PHash}, c.most)
 		if err != nil {
 			t.Fatal(err)
 		}

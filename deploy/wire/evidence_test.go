@@ -37,7 +37,7 @@ func (s *said) TwinGroups(context.Context, string, int) ([]schemas.SampleID, err
 	return s.groups, s.away
 }
 
-func (s *said) LabelTwins(ctx context.Context, _ string, _, _ schemas.SampleID, _ int) ([]schemas.Label, []uint64, error) {
+func (s *said) LabelTwins(ctx context.Context, _ *schemas.Sample, _ int) ([]schemas.Label, []uint64, error) {
 	s.asked++
 	if _, limited := ctx.Deadline(); !limited {
 		return nil, nil, errors.New("it may take forever")

@@ -14,7 +14,7 @@ type perDataset[T any] struct {
 	failed func(dataset string, err error)
 	every  time.Duration // it is read at most so often
 	anew   time.Duration // and at least
-	share  float64       // the most of one core that it takes
+	share  float64       // the most of one core that it takes, unless anew is too short for that
 
 	mu sync.Mutex
 	of map[string]*remembered[T]

@@ -22,8 +22,8 @@ type scoreStore interface {
 const (
 	mostSuspects = 100_000 // of a dataset are kept, some 300 bytes each
 	// suspectsAnew is how often it is looked for a new run, at least.
-	suspectsAnew = time.Minute
-	// suspectsShare is the most of one core that it takes, here and at the server.
+	suspectsAnew = time.Hour
+	// suspectsShare is the most of one core that it takes, here and at the server, unless suspectsAnew is too short for that.
 	suspectsShare = 0.02
 )
 

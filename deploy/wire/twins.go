@@ -13,8 +13,8 @@ import (
 
 // twinStore has the labels of near duplicates.
 type twinStore interface {
-	// LabelTwins returns the labels of a group's other samples, the best first, with their perceptual hashes.
-	LabelTwins(ctx context.Context, dataset string, group, not schemas.SampleID, most int) ([]schemas.Label, []uint64, error)
+	// LabelTwins returns the labels of the other samples of a sample's group, the best first, with their perceptual hashes.
+	LabelTwins(ctx context.Context, of *schemas.Sample, most int) ([]schemas.Label, []uint64, error)
 	// TwinGroups returns the groups that have labels of others than their first sample.
 	TwinGroups(ctx context.Context, dataset string, most int) ([]schemas.SampleID, error)
 }
@@ -26,8 +26,9 @@ const (
 	twinsPause = time.Second
 
 	mostTwinGroups = 1_000_000 // of a dataset are kept, some 40 bytes each
-	// twinGroupsAnew is how often groups are read, at least, and twinGroupsShare the most of one core that it takes at the server.
-	twinGroupsAnew  = time.Minute
+	// twinGroupsAnew is how often groups are read, at least, and twinGroupsShare the most of one core that it takes at the server, unless
+	// twinGroupsAnew is too short for that.
+	twinGroupsAnew  = time.Hour
 	twinGroupsShare = 0.02
 )
 
@@ -67,7 +68,7 @@ func (t *twins) Twins(ctx context.Context, s *schemas.Sample) []evidence.Twin {
 	}
 	asking, cancel := context.WithTimeout(ctx, twinsWithin)
 	defer cancel()
-	labels, phashes, err := t.from.LabelTwins(asking, s.Dataset, s.Group, s.ID, evidence.MaxTwins)
+	labels, phashes, err := t.from.LabelTwins(asking, s, evidence.MaxTwins)
 	if err != nil {
 		if ctx.Err() == nil {
 			t.count()
