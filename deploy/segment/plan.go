@@ -29,6 +29,7 @@ type Job struct {
 	Image    string
 	maps     [][]string // the names of each level's label map
 	overlays []string   // empty without Options.Overlay
+	stale    []string   // what a run with other options may have left of the image, which would belong to another map
 }
 
 // outputs are all files that come of a job.
@@ -42,7 +43,8 @@ func (j Job) outputs() []string { return slices.Concat(slices.Concat(j.maps...),
 //	OUT/<stem>.overlay.jpg      the overlay of the only level,
 //	OUT/<stem>.L<n>.overlay.jpg or those of several
 //
-// It touches nothing, and refuses two images that would write one file, to overwrite an image, whatever names and links lead to it,
+// Files of these names that a run with other levels or overlays left of the image are removed, but for images and what comes of others.
+// Plan touches nothing, and refuses two images that would write one file, to overwrite an image, whatever names and links lead to it,
 // and to write into a folder whose images are divided. What lies in OUT below such a folder are label maps, and no images.
 func Plan(paths []string, o Options) ([]Job, error) {
 	images, err := batch.List(paths)
@@ -77,6 +79,9 @@ func Plan(paths []string, o Options) ([]Job, error) {
 				return nil, fmt.Errorf("%s would be overwritten by the label map of %s: write to a folder that is not among the images", image, j.Image)
 			}
 		}
+	}
+	for i, j := range jobs {
+		jobs[i].stale = slices.DeleteFunc(j.stale, func(name string) bool { return from[name] != "" || known.Name(name) != "" })
 	}
 	return jobs, nil
 }
@@ -117,6 +122,11 @@ func (o Options) job(image, name string) Job {
 		for _, l := range levels {
 			j.overlays = append(j.overlays, l+".overlay.jpg")
 		}
+	}
+	j.stale = []string{stem + ".overlay.jpg"}
+	for n := 1; n <= superpixel.MaxLevels; n++ {
+		level := fmt.Sprintf("%s.L%d", stem, n)
+		j.stale = append(j.stale, level+".png", level+".overlay.jpg")
 	}
 	return j
 }

@@ -2,8 +2,10 @@ package segment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,7 +32,7 @@ type Result struct {
 // file appears whole or not at all. When ctx ends, Run finishes the images that it has begun and returns why ctx ended.
 func Run(ctx context.Context, jobs []Job, o Options, done func(Result)) error {
 	if err := os.MkdirAll(o.Out, 0o755); err != nil {
-		return err
+		return fmt.Errorf("folder of the label maps: %w", err)
 	}
 	var segmenter superpixel.Segmenter
 	return batch.Each(ctx, len(jobs), o.Jobs, func(i int) Result { return jobs[i].run(&segmenter, o) }, func(_ int, r Result) { done(r) })
@@ -82,6 +84,11 @@ func (j Job) write(img *pixels.Image, m *labelmap.Map) error {
 			return err
 		}
 		if err := create(name, data); err != nil {
+			return err
+		}
+	}
+	for _, name := range j.stale {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -114,6 +114,25 @@ func TestOneLevel(t *testing.T) {
 	}
 }
 
+// TestNothingStaleIsLeft: a run with fewer levels and no overlays leaves none of those before, and keeps what comes of other images.
+func TestNothingStaleIsLeft(t *testing.T) {
+	in, o := photos(t), options(t.TempDir())
+	data, err := os.ReadFile(filepath.Join(in, "scene_000000.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(in, "scene_000001.L9.jpg"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o.Params.Levels, o.Overlay = 3, true
+	runAll(t, []string{in}, o)
+	o.Params.Levels, o.Overlay = 1, false
+	runAll(t, []string{in}, o)
+	if want := []string{"scene_000000.png", "scene_000001.L9.png", "scene_000001.png", "scene_000002.png"}; !cmp.Equal(listing(t, o.Out), want) {
+		t.Errorf("files %v, want %v", listing(t, o.Out), want)
+	}
+}
+
 // TestLevelsAreNested checks that each region lies within one region of every coarser level, and that levels are coarser by
 // about four.
 func TestLevelsAreNested(t *testing.T) {

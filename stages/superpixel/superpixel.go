@@ -12,7 +12,7 @@ import (
 
 // Config sets how fine the regions are.
 type Config struct {
-	Regions     int     `yaml:"regions"`     // wanted in an image at the finest level, 2 to 65534; the result differs by some percent
+	Regions     int     `yaml:"regions"`     // wanted in an image at the finest level, 2 to 65534; fast comes within about a fifth
 	Quality     Quality `yaml:"quality"`     // fast, or fine: truer to edges, at about 2.5 times the work
 	Levels      int     `yaml:"levels"`      // of the hierarchy, 1 to MaxLevels: each has a quarter of the regions of the one before
 	Compactness float64 `yaml:"compactness"` // higher is rounder and less true to edges; 5 to 20 are usual. 0: the quality's own
