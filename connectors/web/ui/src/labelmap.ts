@@ -60,7 +60,7 @@ export const sample =
  * Decodes a sample in idle moments, as often as it takes until the browser has compiled the decoder: the first map of a page would
  * take some ten times as long as the others.
  */
-export function warmUp(times = 80): void {
+export function warmUp(times = 400): void {
   const bytes = Uint8Array.from(atob(sample), (c) => c.charCodeAt(0));
   const slice = 8; // ms, so that the page stays smooth
   const some = (): void => {
