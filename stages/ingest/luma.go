@@ -20,8 +20,9 @@ func (p plane) row(y int) []uint8 { return p.pix[y*p.w:][:p.w] }
 func newLuma(img *pixels.Image, maxSide int) plane {
 	w, h := img.W, img.H
 	if long := max(w, h); long > maxSide {
-		line := make([]uint8, img.W)
+		lines := make([]uint8, 2*img.W)
 		row := func(y int) []uint8 {
+			line := lines[y%2*img.W:][:img.W]
 			rows.Luma(line, img.Pix[3*y*img.W:][:3*img.W])
 			return line
 		}
@@ -34,25 +35,35 @@ func newLuma(img *pixels.Image, maxSide int) plane {
 
 // area returns the plane of w x h pixels each of which is the average, rounded, of the source area that it covers, whole
 // pixels and parts alike, of a source of sw x sh pixels. row gives the source's rows, which are asked for in order, each
-// once; what it gave before may be overwritten. Exact below 2^27 source pixels, and then within 1.
+// once; what it gave before the last one may be overwritten. Exact below 2^27 source pixels, and then within 1; w and h are
+// below 2^15.
 func area(sw, sh int, row func(y int) []uint8, w, h int) plane {
 	p := plane{w, h, make([]uint8, w*h)}
 	// All in integers: an output pixel is sh/h source pixels high, so weights of rows are in units of 1/h and add up to sh.
 	var (
 		spans = rows.NewSpans(sw, w, sh)
 		sum   = make([]uint32, sw+1) // of each column under the output row, and a last one that is empty
-		line  = row(0)
-		at    = 0
+		line  []uint8
+		at    = -1 // which row line is
+		lo    = 0  // how far down the output rows have come
 	)
+	next := func(hi int) (part []uint8, weight uint32) { // of the source row at lo, as far as it lies above hi
+		if j := lo / h; j != at {
+			line, at = row(j), j
+		}
+		from := lo
+		lo = min((at+1)*h, hi)
+		return line, uint32(lo - from)
+	}
 	for y := range h {
 		clear(sum)
-		for lo, hi := y*sh, (y+1)*sh; lo < hi; {
-			if j := lo / h; j != at {
-				line, at = row(j), j
+		for hi := (y + 1) * sh; lo < hi; {
+			above, upper := next(hi)
+			below, lower := above, uint32(0)
+			if lo < hi {
+				below, lower = next(hi)
 			}
-			end := min((at+1)*h, hi)
-			rows.AddWeighted(sum, line, uint32(end-lo))
-			lo = end
+			rows.AddWeighted(sum, above, below, upper, lower)
 		}
 		spans.Average(p.row(y), sum)
 	}

@@ -32,13 +32,14 @@ func Luma(dst, rgb []uint8) {
 	}
 }
 
-// AddWeighted adds weight times each element of row to sum, modulo 2^32.
-func AddWeighted(sum []uint32, row []uint8, weight uint32) {
-	done := addWeightedVectors(sum, row, weight)
-	row = row[done:]
-	sum = sum[done:][:len(row)]
-	for i, v := range row {
-		sum[i] += weight * uint32(v)
+// AddWeighted adds upper times each element of above and lower times each of below, a row as long, to sum, modulo 2^32. Weights
+// are below 2^15.
+func AddWeighted(sum []uint32, above, below []uint8, upper, lower uint32) {
+	done := addWeightedVectors(sum, above, below, upper, lower)
+	above = above[done:]
+	below, sum = below[done:][:len(above)], sum[done:][:len(above)]
+	for i, v := range above {
+		sum[i] += upper*uint32(v) + lower*uint32(below[i])
 	}
 }
 

@@ -16,9 +16,10 @@ type spanVectors struct {
 }
 
 type eight struct {
-	at     int          // the first of 16 columns
-	column [3][8]uint32 // the columns under each output pixel, from at
-	part   [3][8]uint32 // how much of them it covers
+	at      int          // the first of 16 columns
+	columns int          // under each output pixel, at most; those that it does not have are covered by nothing
+	column  [3][8]uint32 // the columns, from at
+	part    [3][8]uint32 // how much of them it covers, twice
 }
 
 func (s *Spans) newVectors(columns int) spanVectors {
@@ -28,14 +29,19 @@ func (s *Spans) newVectors(columns int) spanVectors {
 	}
 	v := spanVectors{shift: 30 + uint64(bits.Len64(2*s.covered-1))}
 	v.inverse = uint32(1<<v.shift/(2*s.covered) + 1)
+	v.eights = make([]eight, 0, len(s.ends)/8)
 	var left border
 	for x := 0; x+8 <= len(s.ends); x += 8 {
 		e := eight{at: min(left.column, columns+1-16)}
 		for i, right := range s.ends[x : x+8] {
-			if right.column-e.at >= 16 || right.column-left.column > 2 {
+			under := right.column - left.column
+			if right.part > 0 {
+				under++
+			}
+			if right.column-e.at >= 16 || under > 3 {
 				return v
 			}
-			for k := range right.column - left.column + 1 {
+			for k := range under {
 				column, from, to := left.column+k, uint64(0), s.whole
 				if k == 0 {
 					from = left.part
@@ -43,8 +49,9 @@ func (s *Spans) newVectors(columns int) spanVectors {
 				if column == right.column {
 					to = right.part
 				}
-				e.column[k][i], e.part[k][i] = uint32(column-e.at), uint32(to-from)
+				e.column[k][i], e.part[k][i] = uint32(column-e.at), uint32(2*(to-from))
 			}
+			e.columns = max(e.columns, under)
 			left = right
 		}
 		v.eights = append(v.eights, e)
@@ -71,8 +78,10 @@ func (s *Spans) averageVectors(dst []uint8, sum []uint32) int {
 			v := hi.Permute(column).Merge(lo.Permute(column), column.AsInt32x8().Greater(seven))
 			return v.Mul(archsimd.LoadUint32x8(&e.part[k]))
 		}
-		total := under(0).Add(under(1)).Add(under(2))
-		total = total.Add(total).Add(covered)
+		total := under(0).Add(under(1)).Add(covered)
+		if e.columns > 2 {
+			total = total.Add(under(2))
+		}
 		even := total.MulEvenWiden(inverse).ShiftAllRight(shift)
 		odd := total.AsUint64x4().ShiftAllRight(32).AsUint32x8().MulEvenWiden(inverse).ShiftAllRight(shift)
 		mean := even.Or(odd.ShiftAllLeft(8)).AsUint8x32().PermuteOrZeroGrouped(low)

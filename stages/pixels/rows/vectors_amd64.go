@@ -69,17 +69,18 @@ func lumaVectors(dst, rgb []uint8) int {
 	return i
 }
 
-func addWeightedVectors(sum []uint32, row []uint8, weight uint32) int {
+func addWeightedVectors(sum []uint32, above, below []uint8, upper, lower uint32) int {
 	if !vectors {
 		return 0
 	}
-	w := archsimd.BroadcastUint32x8(weight)
+	weights := archsimd.BroadcastUint32x8(lower<<16 | upper).AsInt16x16()
 	i := 0
-	for ; i+16 <= len(row); i += 16 {
-		v, s := archsimd.LoadUint8x16((*[16]uint8)(row[i:])), sum[i:][:16]
+	for ; i+16 <= len(above); i += 16 {
+		a, b, s := extend16(above[i:]), extend16(below[i:]), sum[i:][:16]
+		even, odd := a.InterleaveLoGrouped(b).DotProductPairs(weights), a.InterleaveHiGrouped(b).DotProductPairs(weights)
 		lo, hi := (*[8]uint32)(s), (*[8]uint32)(s[8:])
-		v.ExtendLo8ToUint32().Mul(w).Add(archsimd.LoadUint32x8(lo)).Store(lo)
-		v.ConcatShiftBytesRight(8, v).ExtendLo8ToUint32().Mul(w).Add(archsimd.LoadUint32x8(hi)).Store(hi)
+		even.Select128FromPair(0, 2, odd).AsUint32x8().Add(archsimd.LoadUint32x8(lo)).Store(lo)
+		even.Select128FromPair(1, 3, odd).AsUint32x8().Add(archsimd.LoadUint32x8(hi)).Store(hi)
 	}
 	archsimd.ClearAVXUpperBits()
 	return i

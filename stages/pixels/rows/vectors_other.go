@@ -6,7 +6,7 @@ package rows
 
 func lumaVectors(_, _ []uint8) int { return 0 }
 
-func addWeightedVectors(_ []uint32, _ []uint8, _ uint32) int { return 0 }
+func addWeightedVectors(_ []uint32, _, _ []uint8, _, _ uint32) int { return 0 }
 
 func laplacianVectors(_, _, _ []uint8) (done, sum, squares int) { return 0, 0, 0 }
 

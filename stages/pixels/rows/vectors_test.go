@@ -46,8 +46,7 @@ func all(pix []uint8, weight uint32, outputs int) (r results) {
 
 	height := int(weight%2000) + 2
 	r.Sum = make([]uint32, n+1)
-	AddWeighted(r.Sum, a, uint32(height-1))
-	AddWeighted(r.Sum, b, 1)
+	AddWeighted(r.Sum, a, b, uint32(height-1), 1)
 	r.Averages = make([]uint8, outputs)
 	NewSpans(n, outputs, height).Average(r.Averages, r.Sum)
 	return r
