@@ -6,6 +6,7 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,9 @@ type Store interface {
 	// PutNew writes a value unless the key exists, atomically: of racing callers one creates and the others get its value.
 	// A caller whose own write went through unnoticed (a retry after a lost answer) gets its own value as existing.
 	PutNew(ctx context.Context, key string, data []byte) (existing []byte, created bool, err error)
+	// PutNewEach writes one value under each of the keys in turn, as PutNew does, up to the first that has another value: n is how
+	// many have this one, and existing what the next has, nil where there is none. A folder writes the value once for all keys.
+	PutNewEach(ctx context.Context, data []byte, keys ...string) (n int, existing []byte, err error)
 	// Get reads a value; the error is fs.ErrNotExist where there is none.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Delete removes a value, if there is one.
@@ -103,6 +107,17 @@ func checkKey(key string) error {
 		return fmt.Errorf("blob: key %q: want slash-separated parts, none empty, \".\" or \"..\", no control characters", key)
 	}
 	return nil
+}
+
+// putNewEach is PutNewEach by putNew, which is PutNew of data.
+func putNewEach(data []byte, keys []string, putNew func(key string) ([]byte, bool, error)) (n int, existing []byte, err error) {
+	for n, key := range keys {
+		existing, created, err := putNew(key)
+		if err != nil || !created && !bytes.Equal(existing, data) {
+			return n, existing, err
+		}
+	}
+	return len(keys), nil, nil
 }
 
 var errContended = errors.New("created and deleted again and again by others")

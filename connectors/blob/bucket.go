@@ -93,6 +93,10 @@ func (s *bucket) PutNew(ctx context.Context, key string, data []byte) (existing 
 	return nil, false, fmt.Errorf("blob: create %s: %w", key, errContended)
 }
 
+func (s *bucket) PutNewEach(ctx context.Context, data []byte, keys ...string) (n int, existing []byte, err error) {
+	return putNewEach(data, keys, func(key string) ([]byte, bool, error) { return s.PutNew(ctx, key, data) })
+}
+
 func (s *bucket) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err

@@ -2,7 +2,8 @@ package blob
 
 // The local folder: one file a value at the key's path, nothing beside it. A value is written to a temporary file, synced,
 // and then renamed (Put) or linked (PutNew) to its name, and the folder synced, so that it is whole or absent after a power
-// cut, and linking makes exclusive creation atomic between processes.
+// cut, and linking makes exclusive creation atomic between processes. PutNewEach links one file to several names: each goes
+// its own way from there, since no file is written to once it has a name. Syncing is most of what a value costs.
 //
 // The umask decides who else may use the folder: processes of several users need one that leaves their group its rights, such
 // as 002, and a folder whose group is handed down (chmod g+s).
@@ -71,21 +72,44 @@ func (s *local) Put(ctx context.Context, key string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := s.stage(ctx, path, data)
+	tmp, err := s.stage(ctx, data)
 	if err != nil {
 		return fmt.Errorf("blob: put %s: %w", key, err)
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	folder := filepath.Dir(path)
+	if err = s.makeFolder(folder); err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
 		_ = os.Remove(tmp)
 		return fmt.Errorf("blob: put %s: %w", key, err)
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	if err := syncFolder(folder); err != nil {
 		return fmt.Errorf("blob: put %s: %w", key, err)
 	}
 	return nil
 }
 
 func (s *local) PutNew(ctx context.Context, key string, data []byte) (existing []byte, created bool, err error) {
+	tmp, err := s.stage(ctx, data)
+	if err != nil {
+		return nil, false, fmt.Errorf("blob: create %s: %w", key, err)
+	}
+	defer os.Remove(tmp)
+	return s.link(tmp, key)
+}
+
+func (s *local) PutNewEach(ctx context.Context, data []byte, keys ...string) (n int, existing []byte, err error) {
+	tmp, err := s.stage(ctx, data)
+	if err != nil {
+		return 0, nil, fmt.Errorf("blob: create %s: %w", strings.Join(keys, ", "), err)
+	}
+	defer os.Remove(tmp)
+	return putNewEach(data, keys, func(key string) ([]byte, bool, error) { return s.link(tmp, key) })
+}
+
+// link gives a staged file the name of a key, unless that exists.
+func (s *local) link(tmp, key string) (existing []byte, created bool, err error) {
 	path, err := s.path(key)
 	if err != nil {
 		return nil, false, err
@@ -95,26 +119,20 @@ func (s *local) PutNew(ctx context.Context, key string, data []byte) (existing [
 			err = fmt.Errorf("blob: create %s: %w", key, err)
 		}
 	}()
-	// A value that exists may still be on its way to the disk: whoever acts on it waits for that too.
-	if existing, err = os.ReadFile(path); err == nil {
-		return existing, false, syncFolder(filepath.Dir(path))
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	folder := filepath.Dir(path)
+	if err := s.makeFolder(folder); err != nil {
 		return nil, false, err
 	}
-	tmp, err := s.stage(ctx, path, data)
-	if err != nil {
-		return nil, false, err
-	}
-	defer os.Remove(tmp)
 	for range 100 {
 		if err = os.Link(tmp, path); err == nil {
-			return nil, true, syncFolder(filepath.Dir(path))
+			return nil, true, syncFolder(folder)
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, false, err
 		}
+		// A value that exists may still be on its way to the disk: whoever acts on it waits for that too.
 		if existing, err = os.ReadFile(path); err == nil {
-			return existing, false, syncFolder(filepath.Dir(path))
+			return existing, false, syncFolder(folder)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, false, err
 		}
@@ -214,12 +232,9 @@ func (s *local) walk(ctx context.Context, folder, prefix string, yield func(stri
 
 func (s *local) Close() error { return nil }
 
-// stage writes data to a synced temporary file and makes the folder that its final path needs.
-func (s *local) stage(ctx context.Context, path string, data []byte) (tmp string, err error) {
+// stage writes data to a synced temporary file.
+func (s *local) stage(ctx context.Context, data []byte) (tmp string, err error) {
 	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	if err := s.makeFolder(filepath.Dir(path)); err != nil {
 		return "", err
 	}
 	f, err := os.OpenFile(filepath.Join(s.root, pending, rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

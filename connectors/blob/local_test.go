@@ -112,21 +112,31 @@ func race(t *testing.T, dir, name string) {
 // that is there is whole.
 func TestKilledWhileWriting(t *testing.T) {
 	const size = 100_000
-	value := func(key string) []byte { return bytes.Repeat([]byte(key), size/len(key)) }
+	value := func(key string) []byte { // a key that ends in + has that of the one without
+		key = strings.TrimSuffix(key, "+")
+		return bytes.Repeat([]byte(key), size/len(key))
+	}
 	if dir := os.Getenv("BLOB_KILL_DIR"); dir != "" {
 		s := open(t, "file://"+dir)
 		for i := 0; ; i++ {
 			key := fmt.Sprintf("images/%02d/%08d", i%7, i)
+			keys := []string{key}
 			var err error
-			if i%2 == 0 {
+			switch i % 3 {
+			case 0:
 				err = s.Put(t.Context(), key, value(key))
-			} else {
+			case 1:
 				_, _, err = s.PutNew(t.Context(), key, value(key))
+			case 2:
+				keys = append(keys, key+"+")
+				_, _, err = s.PutNewEach(t.Context(), value(key), keys...)
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			fmt.Println("wrote", key)
+			for _, key := range keys {
+				fmt.Println("wrote", key)
+			}
 		}
 	}
 	exe, err := os.Executable()

@@ -37,6 +37,7 @@ type Log struct {
 type Blobs interface {
 	Put(ctx context.Context, key string, data []byte) error
 	PutNew(ctx context.Context, key string, data []byte) (existing []byte, created bool, err error)
+	PutNewEach(ctx context.Context, data []byte, keys ...string) (n int, existing []byte, err error)
 	Get(ctx context.Context, key string) ([]byte, error)
 	Delete(ctx context.Context, key string) error
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]

@@ -23,6 +23,7 @@ func Store(t *testing.T, open func(t *testing.T) Blobs) {
 		{"missing is fs.ErrNotExist", missing},
 		{"put-new keeps the first", putNew},
 		{"put-new has one winner", putNewRace},
+		{"put-new of several keys", putNewEach},
 		{"delete", deletion},
 		{"list by prefix", list},
 		{"keys of all shapes", keys},
@@ -108,6 +109,39 @@ func putNewRace(t *testing.T, s Blobs, root string) {
 			t.Fatalf("what is stored is not the winner's: %v", err)
 		}
 	}
+}
+
+func putNewEach(t *testing.T, s Blobs, root string) {
+	a, b, c := root+"a", root+"folder/b", root+"c"
+	put := func(value string, want int, other string, keys ...string) {
+		t.Helper()
+		if n, existing, err := s.PutNewEach(t.Context(), []byte(value), keys...); err != nil || n != want || string(existing) != other {
+			t.Errorf("put-new of %q under %q: %d have it, the next has %q, error %v, want %d and %q", value, keys, n, existing, err, want, other)
+		}
+	}
+	has := func(key, want string) {
+		t.Helper()
+		if got, err := s.Get(t.Context(), key); string(got) != want || (want == "") != errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s has %q, error %v, want %q", key, got, err, want)
+		}
+	}
+	put("one", 1, "", a)
+	put("one", 2, "", a, b) // as a retry does that had come to the first
+	put("two", 1, "one", c, b, a)
+	has(a, "one")
+	has(b, "one")
+	has(c, "two")
+	// Each key goes its own way from there.
+	if err := s.Put(t.Context(), a, []byte("three")); err != nil {
+		t.Fatal(err)
+	}
+	has(b, "one")
+	if err := s.Delete(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	has(a, "three")
+	put("one", 0, "three", a, b)
+	has(b, "")
 }
 
 func deletion(t *testing.T, s Blobs, root string) {
