@@ -7,13 +7,26 @@ import "net/url"
 // ImageKey is where an image's encoded bytes lie.
 func ImageKey(h Hash) string { s := h.String(); return "images/" + s[:2] + "/" + s }
 
-// OwnerKey holds the hex id of the sample that first brought these bytes into the dataset: created if absent, never overwritten.
+// OwnerKey holds the Claim of the sample that first brought these bytes into the dataset: created if absent, never overwritten.
 func OwnerKey(dataset string, h Hash) string {
 	return "owners/" + url.PathEscape(dataset) + "/" + h.String()
 }
 
-// ContentKey holds the hex digest of the bytes that first came under this sample id: created if absent, never overwritten.
+// ContentKey holds the Claim to the bytes that first came under this sample id: created if absent, never overwritten.
 func ContentKey(id SampleID) string { return "contents/" + id.String() }
+
+// Claim says whose some bytes are: their hex digest, then the sample's hex id. Older stores have the digest alone
+// under ContentKey and the id alone under OwnerKey.
+type Claim string
+
+// NewClaim is the claim of a sample to an image.
+func NewClaim(image Hash, id SampleID) Claim { return Claim(image.String() + id.String()) }
+
+// Image is the hex digest of the bytes that are claimed, of a claim under ContentKey.
+func (c Claim) Image() string { return string(c[:min(len(c), 2*len(Hash{}))]) }
+
+// Sample is the hex id of the sample that claims them, of a claim under OwnerKey; empty: nobody does.
+func (c Claim) Sample() string { return string(c[max(0, len(c)-2*len(SampleID{})):]) }
 
 // GroupKey holds the hex id of the sample's near-duplicate group, where it joined another's when it was let in: created if
 // absent, never overwritten.

@@ -213,7 +213,7 @@ func (c *Connections) eraseImages(ctx context.Context, id schemas.SampleID, tomb
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return 0, err
 		}
-		if string(owner) == id.String() {
+		if schemas.Claim(owner).Sample() == id.String() {
 			keys = append(keys, schemas.OwnerKey(tomb.Dataset, image))
 		}
 		users, err := c.DB.ImageUsers(ctx, image)

@@ -19,7 +19,7 @@ import (
 // since: it is in, and in the same group, since the split of the data hangs on it.
 func (s *Ingest) admit(ctx context.Context, in *incoming, t Thresholds) (*reject, error) {
 	sample := &in.sample
-	owner, err := s.get(ctx, schemas.OwnerKey(sample.Dataset, sample.Image.SHA256))
+	owner, err := s.owner(ctx, sample)
 	if err != nil {
 		return nil, err
 	}
@@ -98,21 +98,23 @@ func (s *Ingest) near(ctx context.Context, sample *schemas.Sample, within int) (
 // claim makes the unique id and the bytes this sample's, unless another took one of them just now.
 func (s *Ingest) claim(ctx context.Context, in *incoming) (*reject, error) {
 	sum, id := in.sample.Image.SHA256, in.sample.ID
-	if in.sample.UniqueID != "" { // else the id follows from the bytes
-		have, created, err := s.deps.Blobs.PutNew(ctx, schemas.ContentKey(id), []byte(sum.String()))
-		if err != nil {
+	keys := []string{schemas.ContentKey(id), schemas.OwnerKey(in.sample.Dataset, sum)}
+	if in.sample.UniqueID == "" { // the id follows from the bytes
+		keys = keys[1:]
+	}
+	for len(keys) > 0 {
+		n, existing, err := s.deps.Blobs.PutNewEach(ctx, []byte(schemas.NewClaim(sum, id)), keys...)
+		if err != nil || n == len(keys) {
 			return nil, err
 		}
-		if !created && string(have) != sum.String() {
-			return conflict(in.sample.UniqueID, string(have)), nil
+		have := schemas.Claim(existing)
+		if keys = keys[n+1:]; len(keys) > 0 { // it is the unique id's
+			if have.Image() != sum.String() {
+				return conflict(in.sample.UniqueID, have), nil
+			}
+		} else if have.Sample() != id.String() && !in.takenBack {
+			return duplicate(have.Sample()), nil
 		}
-	}
-	owner, created, err := s.deps.Blobs.PutNew(ctx, schemas.OwnerKey(in.sample.Dataset, sum), []byte(id.String()))
-	if err != nil {
-		return nil, err
-	}
-	if !created && string(owner) != id.String() && !in.takenBack {
-		return duplicate(string(owner)), nil
 	}
 	return nil, nil
 }
@@ -122,14 +124,20 @@ func (s *Ingest) conflictOr(ctx context.Context, in *incoming, why *reject) (*re
 	if in.sample.UniqueID == "" {
 		return why, nil
 	}
-	have, err := s.get(ctx, schemas.ContentKey(in.sample.ID))
+	value, err := s.get(ctx, schemas.ContentKey(in.sample.ID))
 	if err != nil {
 		return nil, err
 	}
-	if have != "" && have != in.sample.Image.SHA256.String() {
+	if have := schemas.Claim(value); have != "" && have.Image() != in.sample.Image.SHA256.String() {
 		return conflict(in.sample.UniqueID, have), nil
 	}
 	return why, nil
+}
+
+// owner returns the hex id of the sample of the dataset that owns the sample's bytes, empty where none does.
+func (s *Ingest) owner(ctx context.Context, sample *schemas.Sample) (string, error) {
+	value, err := s.get(ctx, schemas.OwnerKey(sample.Dataset, sample.Image.SHA256))
+	return schemas.Claim(value).Sample(), err
 }
 
 // get reads a small value, empty where there is none.
@@ -145,6 +153,6 @@ func duplicate(owner string) *reject {
 	return &reject{reason: Duplicate, detail: fmt.Sprintf("the same bytes as sample %s", owner)}
 }
 
-func conflict(uniqueID, have string) *reject {
-	return &reject{reason: Conflict, detail: fmt.Sprintf("unique id %q came before with other bytes, of SHA-256 %s", uniqueID, have)}
+func conflict(uniqueID string, have schemas.Claim) *reject {
+	return &reject{reason: Conflict, detail: fmt.Sprintf("unique id %q came before with other bytes, of SHA-256 %s", uniqueID, have.Image())}
 }

@@ -32,7 +32,7 @@ func (s *Ingest) undo(ctx context.Context, in *incoming) error {
 		s.deps.Twins.Remove(dataset, id)
 	}
 	keys := []string{schemas.ContentKey(id), schemas.GroupKey(id)}
-	owner, err := s.get(ctx, schemas.OwnerKey(dataset, image))
+	owner, err := s.owner(ctx, &in.sample)
 	if err != nil {
 		return err
 	}

@@ -20,12 +20,13 @@ import (
 	"gleaner/stages/pixels"
 )
 
-// Blobs is where images, and the objects that decide who was first, lie. Put and PutNew return when the value is durable;
-// PutNew creates atomically among all processes and else returns what exists; Get's error is fs.ErrNotExist for no value, and
-// Delete's nil.
+// Blobs is where images, and the objects that decide who was first, lie. Puts return when the value is durable. PutNew creates
+// atomically among all processes and else returns what exists; PutNewEach does so for one key after the other, up to the first,
+// the n-th, that has another value. Get's error is fs.ErrNotExist for no value, and Delete's nil.
 type Blobs interface {
 	Put(ctx context.Context, key string, data []byte) error
 	PutNew(ctx context.Context, key string, data []byte) (existing []byte, created bool, err error)
+	PutNewEach(ctx context.Context, data []byte, keys ...string) (n int, existing []byte, err error)
 	Get(ctx context.Context, key string) ([]byte, error)
 	Delete(ctx context.Context, key string) error
 }

@@ -172,6 +172,32 @@ func TestUniqueIDIsFreeUntilLetIn(t *testing.T) {
 	}
 }
 
+// TestOlderClaims has a store from when each claim held only what its key does not name, and a try that was cut short between
+// the two.
+func TestOlderClaims(t *testing.T) {
+	one, other := encodeJPEG(t, texture(160, 120, 1), 90), encodeJPEG(t, texture(160, 120, 2), 90)
+	sum, id := schemas.Hash(sha256.Sum256(one)), schemas.NewSampleID("d", "a", schemas.Hash{})
+	content, owner := schemas.ContentKey(id), schemas.OwnerKey("d", sum)
+	for name, blobs := range map[string]map[string][]byte{
+		"whole":     {content: []byte(sum.String()), owner: []byte(id.String())},
+		"cut short": {content: []byte(sum.String())},
+	} {
+		w := newWorld()
+		maps.Copy(w.blobs, blobs)
+		s := step(t, w, nil)
+		for _, c := range []struct {
+			id, reason string
+			data       []byte
+		}{{"a", "", one}, {"a", ingest.Conflict, other}, {"b", ingest.Duplicate, one}, {"a", "", one}} {
+			got := handle(t, s, w, raw(c.data, "dataset", "d", "unique-id", c.id))
+			if got.reason != c.reason || c.reason == ingest.Duplicate && !strings.Contains(got.reject.Detail, id.String()) ||
+				c.reason == ingest.Conflict && !strings.HasSuffix(got.reject.Detail, sum.String()) {
+				t.Errorf("%s: reason %q, %q, want %q", name, got.reason, got.reject.Detail, c.reason)
+			}
+		}
+	}
+}
+
 func TestNearDuplicates(t *testing.T) {
 	m := texture(320, 240, 1)
 	fine, coarse, other := encodeJPEG(t, m, 95), encodeJPEG(t, m, 40), encodeJPEG(t, texture(320, 240, 2), 95)

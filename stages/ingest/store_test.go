@@ -83,6 +83,16 @@ func (w *world) PutNew(_ context.Context, key string, data []byte) (existing []b
 	return existing, created, err
 }
 
+func (w *world) PutNewEach(ctx context.Context, data []byte, keys ...string) (n int, existing []byte, err error) {
+	for n, key := range keys {
+		existing, created, err := w.PutNew(ctx, key, data)
+		if err != nil || !created && !bytes.Equal(existing, data) {
+			return n, existing, err
+		}
+	}
+	return len(keys), nil, nil
+}
+
 func (w *world) Get(_ context.Context, key string) (data []byte, err error) {
 	if err := w.do(func() { data = w.blobs[key] }); err != nil {
 		return nil, err
