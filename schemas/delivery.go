@@ -9,7 +9,7 @@ type Delivery struct {
 	Ack     func(i int)     // marks record i done; idempotent, concurrent, never blocks, does nothing once Lost
 }
 
-// Emit is one record for one topic.
+// Emit is one record for one topic. One without a value takes the record of its key back, when all else that its input gave is durable.
 type Emit struct {
 	Topic  Topic
 	Record Record

@@ -48,7 +48,8 @@ func SelectionID(picks []Pick, question ...string) string {
 }
 
 // Key is the key of the selection's record on its topic, which is compacted. What is picked, removed or oversampled is a state, of which
-// the latest counts: dataset/kind. What people are to look at are requests, each of which is to be read: its id.
+// the latest counts: dataset/kind. What people are to look at are requests, each of which is to be read: its id. Route takes a request
+// back, by a record of its key without a value, when the tasks that it asks for are on the desk's log.
 func (s *Selection) Key() string {
 	if s.Kind == SelectionDoubtful || s.Kind == string(ActionReview) {
 		return s.ID

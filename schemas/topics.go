@@ -72,7 +72,7 @@ func TopicSpecs() []TopicSpec {
 		{Desk, "queue shard", "Command (JSON)", 1, Forever, Delete, 4 * mib},
 		{LossRows, "run id", "Losses (Arrow), or Run (JSON) with event=run-finished", 8, 4 * week, Delete, 4 * mib},
 		{Embedded, "sample id", "Embeddings (Arrow)", 8, 4 * week, Delete, 4 * mib},
-		{Selections, "dataset/kind, or the id of what people are to look at", "Selection (JSON)", 1, Forever, Compact, 5 * mib},
+		{Selections, "dataset/kind, or the id of what people are to look at, until it is asked of them", "Selection (JSON)", 1, Forever, Compact, 5 * mib},
 		{Triggers, "dataset", "Trigger (JSON)", 1, 4 * week, Delete, mib},
 		{Curated, "dataset/shard", "Manifest (Arrow)", 8, 3 * day, Delete, 4 * mib},
 		{Distilled, "dataset/class/version", "Distillate (Arrow)", 1, Forever, Compact, 32 * mib},

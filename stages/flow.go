@@ -49,8 +49,8 @@ func Flow() []Step {
 			About: "doubts every label, a person's too",
 		},
 		{
-			Name: "route", In: topics{schemas.Linted, schemas.Selections}, Out: topics{schemas.Labels, schemas.Desk}, Dead: schemas.Dead,
-			About: "accepts a label, or opens a task for people",
+			Name: "route", In: topics{schemas.Linted, schemas.Selections}, Out: topics{schemas.Labels, schemas.Desk, schemas.Selections}, Dead: schemas.Dead,
+			About: "accepts a label, or opens a task for people; takes back what analysis asked of people when it is asked",
 		},
 		{
 			Name: "desk", External: true, In: topics{schemas.Desk}, Out: topics{schemas.Desk},

@@ -51,10 +51,13 @@ func (s *System) Account(ctx context.Context, dataset string) (Account, error) {
 	return a, nil
 }
 
-// Selections returns the newest selection of every kind of a dataset.
+// Selections returns the newest selection of every kind of a dataset that the topic holds, be it taken back.
 func (c *Connections) Selections(ctx context.Context, dataset string) (map[string]schemas.Selection, error) {
 	found := map[string]schemas.Selection{}
 	err := c.Kafka.Scan(ctx, schemas.Selections, func(r schemas.Record) error {
+		if r.Value == nil {
+			return nil
+		}
 		var s schemas.Selection
 		if err := json.Unmarshal(r.Value, &s); err != nil {
 			return fmt.Errorf("%s offset %d: %w", r.Topic, r.Offset, err)

@@ -211,7 +211,7 @@ func (g *guarantor) send(ctx context.Context, dataset, id string, samples []sche
 	if err != nil {
 		return err
 	}
-	return g.recall(ctx, schemas.Record{Topic: schemas.Selections, Key: []byte(id + "/" + samples[0].String()), Value: value})
+	return g.recall(ctx, schemas.Record{Topic: schemas.Selections, Key: []byte(schemas.SelectionID(s.Picks, id)), Value: value})
 }
 
 // recalled is what was sent for one withdrawal.

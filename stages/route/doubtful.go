@@ -20,6 +20,9 @@ import (
 )
 
 func (r *Route) selection(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
+	if rec.Value == nil {
+		return nil, nil // taken back
+	}
 	var sel schemas.Selection
 	if err := json.Unmarshal(rec.Value, &sel); err != nil {
 		return nil, schemas.NewFault("undecodable", fmt.Errorf("route: selection: %w", err))
@@ -54,7 +57,8 @@ func (r *Route) selection(ctx context.Context, rec schemas.Record) ([]schemas.Em
 	}
 	r.logger.Info("route: labels go back to people", "dataset", sel.Dataset, "selection", sel.ID, "tasks", len(emits),
 		"erased", passed.erased, "unlabeled", passed.unlabeled, "relabeled", passed.relabeled, "settled", passed.settled)
-	return emits, nil
+	// What it asks for is on the desk's log from then on: the request leaves its topic, which would keep it forever.
+	return append(emits, schemas.Emit{Topic: schemas.Selections, Record: schemas.Record{Topic: schemas.Selections, Key: rec.Key}}), nil
 }
 
 // passedOver counts the samples of a selection that do not go back.

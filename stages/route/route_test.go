@@ -302,7 +302,20 @@ func TestDoubtful(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return handle(t, r, schemas.Record{Topic: schemas.Selections, Value: value, Headers: []schemas.Header{{Key: schemas.HeaderTrace, Value: []byte("trace-1")}}})
+		emits := handle(t, r, schemas.Record{
+			Topic: schemas.Selections, Key: []byte(sel.Key()), Value: value, Headers: []schemas.Header{{Key: schemas.HeaderTrace, Value: []byte("trace-1")}},
+		})
+		if sel.Kind == "coreset" {
+			return emits
+		}
+		last := len(emits) - 1
+		if last < 0 || emits[last].Topic != schemas.Selections || string(emits[last].Record.Key) != sel.Key() || emits[last].Record.Value != nil {
+			t.Fatalf("emitted %+v: want the request taken back at last", emits)
+		}
+		if again := handle(t, r, emits[last].Record); len(again) != 0 {
+			t.Fatalf("what is taken back emits %+v", again)
+		}
+		return emits[:last]
 	}
 	emits := send(sel)
 	if len(emits) != 2 {

@@ -70,6 +70,49 @@ func TestAcknowledgesOnlyWhatIsDurable(t *testing.T) {
 	})
 }
 
+// What takes a record back is written when all else of its input is durable, however writes fail. Caught: ready giving all emits; give
+// not sorting them.
+func TestTakesBackLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newSink()
+		rng := rand.New(rand.NewPCG(3, 4))
+		early := 0
+		sink.fail = func(records []schemas.Record) error {
+			failed := map[int]error{}
+			for i, r := range records {
+				if r.Value == nil && !sink.has(append([]byte("answer to "), r.Key...)) {
+					early++
+				}
+				if rng.IntN(2) == 0 {
+					failed[i] = errors.New("away")
+				}
+			}
+			if len(failed) == 0 {
+				return nil
+			}
+			return &schemas.WriteError{Failed: failed}
+		}
+		source := newSource(t, 100, sink)
+		handler := handlerFunc(func(_ context.Context, r schemas.Record) ([]schemas.Emit, error) {
+			return []schemas.Emit{
+				{Topic: schemas.Selections, Record: schemas.Record{Key: r.Key}},
+				{Topic: schemas.Desk, Record: schemas.Record{Key: append([]byte("answer to "), r.Key...), Value: r.Value}},
+			}, nil
+		})
+		r := start(t, testConfig(), Deps{Sources: []Source{source}, Sink: sink, Handler: handler})
+		if err := r.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		source.checkAll()
+		if early > 0 || len(sink.once(t, schemas.Selections)) != 100 || len(sink.once(t, schemas.Desk)) != 100 {
+			t.Errorf("%d of 100 records taken back before they were answered", early)
+		}
+		if s := r.Stats(); s.Out != 200 || s.InFlight != 0 || s.InFlightBytes != 0 {
+			t.Errorf("stats: %+v", s)
+		}
+	})
+}
+
 // checkedSource calls check with a record's key before it is acknowledged.
 type checkedSource struct {
 	*memorySource

@@ -21,7 +21,7 @@ type job struct {
 // unit is what is handled, written and acknowledged together: one record, or a batch handler's batch.
 type unit struct {
 	jobs    []job
-	emits   []schemas.Emit // not yet durable
+	emits   []schemas.Emit // not yet durable; those without a value come last
 	size    int64          // bytes of all its emits, counted in the budget
 	outcome outcome
 	out     int // emits by where they go, for the counters
@@ -46,6 +46,17 @@ func (u *unit) records() []schemas.Record {
 	return recs
 }
 
+// ready are the emits to write next. A record without a value takes another back that the unit has answered by its other outputs: it is
+// written when these are durable, or else a crash in between could leave neither.
+func (u *unit) ready() []schemas.Emit {
+	if n := slices.IndexFunc(u.emits, takesBack); n > 0 {
+		return u.emits[:n]
+	}
+	return u.emits
+}
+
+func takesBack(e schemas.Emit) bool { return e.Record.Value == nil }
+
 // give sets what the unit has to write, and passes the input's trace on where there is one input.
 func (r *Runner) give(u *unit, emits []schemas.Emit) {
 	trace := -1
@@ -53,6 +64,15 @@ func (r *Runner) give(u *unit, emits []schemas.Emit) {
 		in := u.jobs[0].rec.Headers
 		trace = slices.IndexFunc(in, func(h schemas.Header) bool { return h.Key == schemas.HeaderTrace })
 	}
+	slices.SortStableFunc(emits, func(a, b schemas.Emit) int {
+		switch {
+		case takesBack(a) == takesBack(b):
+			return 0
+		case takesBack(b):
+			return -1
+		}
+		return 1
+	})
 	var size int64
 	for i := range emits {
 		e := &emits[i]

@@ -77,12 +77,12 @@ func (r *Runner) gather(pending []*unit) []*unit {
 	return pending
 }
 
-// writeOnce writes the outputs of all units in one call and finishes those that are durable. It returns the others, in
-// the same array, and why they are to be tried again; with no error they are new dead letters, to be written at once.
+// writeOnce writes the outputs of all units that are ready in one call and finishes the units that are durable. It returns the others,
+// in the same array, and why they are to be tried again; with no error what is left is ready now, or new dead letters.
 func (r *Runner) writeOnce(ctx context.Context, units []*unit) ([]*unit, error) {
 	var records []schemas.Record
 	for _, u := range units {
-		for _, e := range u.emits {
+		for _, e := range u.ready() {
 			records = append(records, e.Record)
 		}
 	}
@@ -93,9 +93,10 @@ func (r *Runner) writeOnce(ctx context.Context, units []*unit) ([]*unit, error) 
 	left, first := units[:0], 0
 	var again error
 	for _, u := range units {
+		ready := u.ready()
 		var failed []schemas.Emit
 		var hard error
-		for i, e := range u.emits {
+		for i, e := range ready {
 			why := err
 			if partial {
 				why = some.Failed[first+i]
@@ -110,7 +111,8 @@ func (r *Runner) writeOnce(ctx context.Context, units []*unit) ([]*unit, error) 
 				again = why
 			}
 		}
-		first += len(u.emits)
+		first += len(ready)
+		failed = append(failed, u.emits[len(ready):]...)
 		switch {
 		case len(failed) == 0:
 			r.finish(u)
