@@ -398,7 +398,8 @@ func decisions(t *testing.T, list ...schemas.Decision) *decide.Set {
 	return set
 }
 
-// TestStatesAreOfThisClock: the state that is written last wins, whatever the trainer's clock says of the run's end.
+// TestStatesAreOfThisClock: the state that is written last wins, whatever the trainer's clock says of the run's end, or that of the process
+// that wrote the state before.
 func TestStatesAreOfThisClock(t *testing.T) {
 	store := &memory{set: decisions(t, schemas.Decision{Name: "useless", Action: schemas.ActionRemove, When: "aum < 0.0"})}
 	began := time.Now()
@@ -415,6 +416,19 @@ func TestStatesAreOfThisClock(t *testing.T) {
 	var sel schemas.Selection
 	if err := json.Unmarshal(emits[1].Record.Value, &sel); err != nil || !sel.At.Equal(time.Unix(9, 0)) || len(store.states) != 1 {
 		t.Errorf("%d states, the selection is of %s (%v), want the end of the run", len(store.states), sel.At, err)
+	}
+	ahead := time.Now().Add(time.Hour)
+	for key, state := range store.states {
+		state.At = ahead
+		store.states[key] = state
+	}
+	if _, err := step(t, store).HandleBatch(t.Context(), []schemas.Record{lossRecord(t, 2, "q", 1, 1), endRecord(t, 3, schemas.Run{RunID: "q", Dataset: "d"})}); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range store.states {
+		if state.Active || !state.At.After(ahead) || state.SinceAt != state.At {
+			t.Errorf("state %+v, want one that has left, later than the one of a clock that is ahead", state)
+		}
 	}
 }
 

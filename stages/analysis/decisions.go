@@ -60,11 +60,12 @@ func Decide(ctx context.Context, store DecisionStore, blobs Blobs, set *decide.S
 	}
 	run := of.Run.RunID
 	sum, err = set.Evaluate(ctx, run, store.Scored(ctx, of.Run.Dataset, run), store.DecisionStates(ctx, of.Run.Dataset), func(v decide.Verdict) error {
+		at := later(now, v.State.At.Add(time.Microsecond)) // it replaces what it comes of, even where that is by a clock that is ahead
 		if v.Changed {
-			v.State.At = now
+			v.State.At = at
 		}
 		if v.Change == decide.Enters || v.Change == decide.Leaves {
-			v.State.SinceAt = now
+			v.State.SinceAt = at
 		}
 		gathering.Add(v)
 		if said != nil {
