@@ -189,7 +189,7 @@ func TestCountsAndErase(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.PutDiscovered(t.Context(), "test", Space{Model: "m@1", Layer: "c5"}, at, []Discovered{{SampleID: sampleID(1), Name: "look", Value: "look-0"}}); err != nil {
+		if err := db.PutDiscovered(t.Context(), Discovery{Dataset: "test", Name: "look", Began: at}, []Discovered{{SampleID: sampleID(1), Value: "look-0"}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.PutRun(t.Context(), schemas.Run{RunID: "run", Attempt: 1, Epochs: 2, Metrics: map[string]float64{"val_accuracy": 0.5}, Finished: at}); err != nil {

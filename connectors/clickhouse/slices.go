@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"context"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -67,7 +66,7 @@ func (db *DB) Slices(ctx context.Context, dataset string) ([]SliceValue, error) 
     FROM samples FINAL ARRAY JOIN mapKeys(slices) AS key, mapValues(slices) AS text WHERE dataset = ? GROUP BY name, value
     UNION ALL
     SELECT d.name::String AS name, d.value::String AS value, count() AS samples, any(d.model)::String AS model, any(d.layer)::String AS layer
-    FROM discovered_slices AS d FINAL WHERE d.dataset = ? GROUP BY name, value
+    FROM slice_members AS d WHERE d.dataset = ? GROUP BY name, value
 )
 ORDER BY model != '', name, samples DESC, value LIMIT ? BY model != '', name`, dataset, dataset, MaxSliceValues)
 	return out, err
@@ -94,7 +93,7 @@ func (db *DB) SliceOverlaps(ctx context.Context, dataset string, atLeast uint64)
     (
         SELECT d.name::String AS name, d.value::String AS value, s.key::String AS of_name, s.text AS of_value, count() AS samples
         FROM (SELECT sample_id, key, text FROM samples FINAL ARRAY JOIN mapKeys(slices) AS key, mapValues(slices) AS text WHERE dataset = ?) AS s
-        INNER JOIN (SELECT sample_id, name, value FROM discovered_slices FINAL WHERE dataset = ?) AS d ON d.sample_id = s.sample_id
+        INNER JOIN (SELECT sample_id, name, value FROM slice_members WHERE dataset = ?) AS d ON d.sample_id = s.sample_id
         GROUP BY name, value, of_name, of_value
     )
 )
@@ -106,7 +105,7 @@ WHERE samples >= ? ORDER BY name, value, of_name, of_value`, dataset, dataset, a
 type Discovered struct {
 	SampleID schemas.SampleID
 	UniqueID string // as the catalog has it; not written
-	Name     string
+	Name     string // of the slice; not written
 	Value    string
 	Distance float64 // Euclidean, from the center of its cluster, of vectors of length 1: 0 to 2
 }
@@ -125,50 +124,73 @@ func (db *DB) NearestToCenters(ctx context.Context, dataset string, n int) ([]Di
 FROM (SELECT sample_id, unique_id FROM samples FINAL WHERE dataset = ?) AS s
 RIGHT JOIN
 (
-    SELECT sample_id, name, value, distance FROM discovered_slices FINAL WHERE dataset = ? ORDER BY distance, sample_id LIMIT ? BY name, value
+    SELECT sample_id, name, value, distance FROM slice_members WHERE dataset = ? ORDER BY distance, sample_id LIMIT ? BY name, value
 ) AS d ON d.sample_id = s.sample_id
 ORDER BY d.name, d.value, d.distance, d.sample_id`, dataset, dataset, n)
 	return out, err
 }
 
-// PutDiscovered records values that a discovery at a time found in a space; the latest of one sample and name replaces the others. It
-// blocks until they can be read.
-func (db *DB) PutDiscovered(ctx context.Context, dataset string, space Space, at time.Time, found []Discovered) error {
+// Discovery is one discovery of a slice. Nobody sees its rows before it is published.
+type Discovery struct {
+	Dataset, Name string
+	Space         Space     // whose embeddings it goes by; zero: it finds nothing, and so takes the slice back
+	Began         time.Time // by the server's clock; another of the same slice has another
+}
+
+// BeginDiscovery begins one. It writes nothing.
+func (db *DB) BeginDiscovery(ctx context.Context, dataset, name string, space Space) (Discovery, error) {
+	d := Discovery{Dataset: dataset, Name: name, Space: space}
+	err := db.rows(ctx, "begin to discover slice "+name+" of "+dataset, func() {}, func(rows driver.Rows) error { return rows.Scan(&d.Began) }, "SELECT now64(6, 'UTC')")
+	return d, err
+}
+
+// PutDiscovered adds rows to a discovery, each a sample's value. It blocks until they are durable; the same row twice is one.
+func (db *DB) PutDiscovered(ctx context.Context, d Discovery, found []Discovered) error {
 	n := len(found)
 	if n == 0 {
 		return nil
 	}
-	ids, names, values, distances := make([]schemas.SampleID, n), make([]string, n), make([]string, n), make([]float64, n)
-	for i, d := range found {
-		ids[i], names[i], values[i], distances[i] = d.SampleID, d.Name, d.Value, d.Distance
+	ids, values, distances := make([]schemas.SampleID, n), make([]string, n), make([]float64, n)
+	for i, f := range found {
+		ids[i], values[i], distances[i] = f.SampleID, f.Value, f.Distance
 	}
 	return db.insert(ctx, "discovered_slices", "", []column{
-		{"dataset", slices.Repeat([]string{dataset}, n)},
-		{"name", names},
+		{"dataset", slices.Repeat([]string{d.Dataset}, n)},
+		{"name", slices.Repeat([]string{d.Name}, n)},
 		{"sample_id", idBytes(ids)},
 		{"value", values},
 		{"distance", distances},
-		{"model", slices.Repeat([]string{space.Model}, n)},
-		{"layer", slices.Repeat([]string{space.Layer}, n)},
-		{"at", slices.Repeat([]time.Time{at}, n)},
+		{"model", slices.Repeat([]string{d.Space.Model}, n)},
+		{"layer", slices.Repeat([]string{d.Space.Layer}, n)},
+		{"at", slices.Repeat([]time.Time{d.Began}, n)},
+		{"discovery", slices.Repeat([]time.Time{d.Began}, n)},
 	})
 }
 
-// RemoveDiscovered takes back what was discovered of a slice before keep; the zero time keeps nothing. It blocks until that is done.
-func (db *DB) RemoveDiscovered(ctx context.Context, dataset, name string, keep time.Time) error {
-	before := int64(math.MaxInt64)
-	if !keep.IsZero() {
-		before = keep.UnixMicro()
+// PublishDiscovery makes the rows of a discovery the values of its slice, all at once, and removes those of earlier ones. Where one that
+// began later is published already, that one counts, stands is false, and the rows of this one are removed. It blocks until that is done.
+func (db *DB) PublishDiscovery(ctx context.Context, d Discovery) (stands bool, err error) {
+	if err := db.insert(ctx, "slice_discoveries", "", []column{
+		{"dataset", []string{d.Dataset}}, {"name", []string{d.Name}}, {"discovery", []time.Time{d.Began}},
+	}); err != nil {
+		return false, err
 	}
-	return db.exec(ctx, "remove slice "+name+" of "+dataset,
-		"ALTER TABLE discovered_slices DELETE WHERE dataset = ? AND name = ? AND toUnixTimestamp64Micro(at) < ? SETTINGS mutations_sync = 2",
-		dataset, name, before)
+	var counts time.Time
+	err = db.rows(ctx, "read which discovery of slice "+d.Name+" of "+d.Dataset+" counts", func() {}, func(rows driver.Rows) error { return rows.Scan(&counts) },
+		"SELECT max(discovery) FROM slice_discoveries WHERE dataset = ? AND name = ?", d.Dataset, d.Name)
+	if err != nil {
+		return false, err
+	}
+	return counts.Equal(d.Began), db.exec(ctx, "remove earlier discoveries of slice "+d.Name+" of "+d.Dataset,
+		"ALTER TABLE discovered_slices DELETE WHERE dataset = ? AND name = ? AND toUnixTimestamp64Micro(discovery) < ? SETTINGS mutations_sync = 2",
+		d.Dataset, d.Name, counts.UnixMicro())
 }
 
 // RenameDiscovered gives a value of a discovered slice another name; where there is one of that name they are one from then on. It
 // blocks until that is done.
 func (db *DB) RenameDiscovered(ctx context.Context, dataset, name, from, to string) error {
 	return db.exec(ctx, "rename "+from+" of slice "+name+" of "+dataset,
-		"ALTER TABLE discovered_slices UPDATE value = ? WHERE dataset = ? AND name = ? AND value = ? SETTINGS mutations_sync = 2",
-		to, dataset, name, from)
+		"ALTER TABLE discovered_slices UPDATE value = ? WHERE dataset = ? AND name = ? AND value = ?"+
+			" AND discovery = (SELECT max(discovery) FROM slice_discoveries WHERE dataset = ? AND name = ?) SETTINGS mutations_sync = 2",
+		to, dataset, name, from, dataset, name)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // TestDiscoveredSlices: views have them beside the producer's, whose own count where both have one of a name; a later discovery
-// replaces an earlier one, and what it did not find goes.
+// replaces an earlier one as a whole, whichever is done first, and what it did not find goes.
 func TestDiscoveredSlices(t *testing.T) {
 	db := open(t)
 	var samples []schemas.Sample
@@ -33,23 +32,52 @@ func TestDiscoveredSlices(t *testing.T) {
 		t.Fatal(err)
 	}
 	space := Space{Model: "m@1", Layer: "c5"}
-	discover := func(at time.Time, of int, value func(n int) string) {
+	begin := func(space Space) Discovery {
 		t.Helper()
-		var found []Discovered
-		for n := range of {
-			found = append(found, Discovered{SampleID: sampleID(n), Name: "look", Value: value(n), Distance: float64(n) / 10})
-		}
-		if err := db.PutDiscovered(t.Context(), "test", space, at, found); err != nil {
+		d, err := db.BeginDiscovery(t.Context(), "test", "look", space)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := db.RemoveDiscovered(t.Context(), "test", "look", at); err != nil {
+		return d
+	}
+	put := func(d Discovery, first, end int, value func(n int) string) {
+		t.Helper()
+		var found []Discovered
+		for n := first; n < end; n++ {
+			found = append(found, Discovered{SampleID: sampleID(n), Value: value(n), Distance: float64(n) / 10})
+		}
+		if err := db.PutDiscovered(t.Context(), d, found); err != nil {
 			t.Fatal(err)
 		}
 	}
-	at := time.Now().UTC().Truncate(time.Microsecond)
-	discover(at, 20, func(n int) string { return "look-9" })
-	discover(at.Add(time.Microsecond), 20, func(n int) string { return fmt.Sprint("look-", n/12) })
-	discover(at.Add(time.Second), 20, func(n int) string { return fmt.Sprint("look-", n/12) })
+	publish := func(d Discovery, want bool) {
+		t.Helper()
+		if stands, err := db.PublishDiscovery(t.Context(), d); err != nil || stands != want {
+			t.Fatalf("published: stands %v, %v", stands, err)
+		}
+	}
+	has := func(want string) {
+		t.Helper()
+		if got := ask(t, db, "SELECT value, count() FROM slice_members GROUP BY value ORDER BY value"); got != want {
+			t.Fatalf("the slice has\n%s\nwant\n%s", got, want)
+		}
+	}
+	nine := func(int) string { return "look-9" }
+	before := begin(space)
+	put(before, 0, 20, nine)
+	publish(before, true)
+	early, late := begin(space), begin(space)
+	put(early, 0, 10, nine)
+	put(late, 0, 20, func(n int) string { return fmt.Sprint("look-", n/12) })
+	has("('look-9',20)")
+	publish(late, true)
+	has("('look-0',12)\n('look-1',8)")
+	put(early, 10, 20, nine)
+	publish(early, false)
+	has("('look-0',12)\n('look-1',8)")
+	if got := ask(t, db, "SELECT count() FROM discovered_slices"); got != "(20)" {
+		t.Errorf("%s rows, want those of the discovery that counts", got)
+	}
 
 	want := []SliceValue{
 		{Name: "look", Value: "mine", Samples: 1},
@@ -97,15 +125,20 @@ func TestDiscoveredSlices(t *testing.T) {
 		t.Errorf("slices %s, want %s", got, want)
 	}
 
+	killed := begin(space)
+	put(killed, 0, 20, func(int) string { return "look-1" })
 	if err := db.RenameDiscovered(t.Context(), "test", "look", "look-1", "night's"); err != nil {
 		t.Fatal(err)
 	}
 	if got := sliced(false, map[string]string{"look": "night's"}); len(got) != 7 {
 		t.Errorf("samples of the renamed value: %v", got)
 	}
-	if err := db.RemoveDiscovered(t.Context(), "test", "look", time.Time{}); err != nil {
-		t.Fatal(err)
+	if got := ask(t, db, "SELECT countIf(value = 'look-1') FROM discovered_slices"); got != "(20)" {
+		t.Errorf("%s rows of a discovery that goes on have the name of before", got)
 	}
+	publish(begin(Space{}), true)
+	publish(killed, false)
+	has("")
 	if got := ask(t, db, "SELECT count() FROM discovered_slices"); got != "(0)" {
 		t.Errorf("%s rows after the removal", got)
 	}

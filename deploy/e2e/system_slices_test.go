@@ -152,11 +152,27 @@ func TestDiscoveredSlices(t *testing.T) {
 		t.Errorf("%s values of the erased sample", n[0])
 	}
 
+	// Nor by one that has read its embedding when it is erased.
+	gone := schemas.NewSampleID("street", "00009.jpg", schemas.Hash{})
+	err = c.DiscoverSlice(t.Context(), wire.Discovery{Dataset: "street", Name: "look", Clusters: 2}, func(done, _ int, what string) {
+		if what == "embeddings" && done == 62 {
+			if err := c.Erase(t.Context(), gone, "ana", "asked to", func(wire.Erased) {}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.sql(t, "SELECT count(), countIf(sample_id = unhex('"+gone.String()+"')) FROM slice_members"); n[0] != "61\t0" {
+		t.Errorf("members, and rows of the erased sample: %s", n[0])
+	}
+
 	for want, args := range map[string][]string{
 		"its producer has a slice of that name":         {"street", "--clusters", "2", "--name", "light"},
 		"no image has an embedding":                     {"nowhere", "--clusters", "2"},
 		"model other has embedded no image":             {"street", "--clusters", "2", "--model", "other"},
-		"100 clusters of 63 images":                     {"street", "--clusters", "100"},
+		"100 clusters of 61 images":                     {"street", "--clusters", "100"},
 		"has no value look-7, but look-0, look-1":       {"street", "--rename", "look-7=dusk"},
 		"has no discovered slice light: there are look": {"street", "--remove", "light"},
 		"no discovered slice to draw":                   {"street", "--name", "light", "--sheet", sheet},

@@ -9,7 +9,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"gleaner/connectors/clickhouse"
@@ -26,8 +25,8 @@ const (
 	// standingDeviations.
 	standingSamples    = 5
 	standingDeviations = 3
-	// slicesAtOnce is how many samples are looked up and stored at a time: few enough that an erasure which comes in between waits for it.
-	slicesAtOnce = 2000
+	// slicesAtOnce is how many samples are stored at a time.
+	slicesAtOnce = 100_000
 )
 
 // Slice is one value of a slice, the producer's or discovered; only discovered ones have what stands out and what is nearest.
@@ -77,9 +76,9 @@ func checkSliceText(what, text string) error {
 }
 
 // DiscoverSlice groups the images of a dataset by their embeddings, by k-means, and stores the group of each as its value of a slice:
-// name-0 is the largest. What an earlier discovery of the name found is replaced; images that have no embedding yet have no value. The same
-// embeddings and seed give the same values. A crash leaves values of both until it is run again. Memory: 8 bytes a number of the vectors.
-// show may be nil.
+// name-0 is the largest. What an earlier discovery of the name found is replaced, all at once; images that have no embedding yet have no
+// value. Of discoveries of one name that go on at the same time the one that began last counts, and the others fail. The same embeddings
+// and seed give the same values. Memory: 8 bytes a number of the vectors. show may be nil.
 func (c *Connections) DiscoverSlice(ctx context.Context, d Discovery, show func(done, total int, what string)) error {
 	if err := d.Validate(); err != nil {
 		return err
@@ -116,27 +115,45 @@ func (c *Connections) discover(ctx context.Context, d Discovery, show func(done,
 	if err != nil {
 		return err
 	}
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	began, err := c.DB.BeginDiscovery(ctx, d.Dataset, d.Name, space)
+	if err != nil {
+		return err
+	}
 	for first := 0; first < len(ids); first += slicesAtOnce {
 		end := min(len(ids), first+slicesAtOnce)
-		erased, err := stages.ErasedOf(ctx, c.Blobs, ids[first:end])
-		if err != nil {
-			return err
-		}
 		found := make([]clickhouse.Discovered, 0, end-first)
 		for i := first; i < end; i++ {
-			if !erased[ids[i]] {
-				found = append(found, clickhouse.Discovered{
-					SampleID: ids[i], Name: d.Name, Value: fmt.Sprintf("%s-%d", d.Name, clusters.Of[i]), Distance: math.Sqrt(clusters.Distance[i]),
-				})
-			}
+			found = append(found, clickhouse.Discovered{
+				SampleID: ids[i], Value: fmt.Sprintf("%s-%d", d.Name, clusters.Of[i]), Distance: math.Sqrt(clusters.Distance[i]),
+			})
 		}
-		if err := c.DB.PutDiscovered(ctx, d.Dataset, space, at, found); err != nil {
+		if err := c.DB.PutDiscovered(ctx, began, found); err != nil {
 			return err
 		}
 		show(end, len(ids), "slices")
 	}
-	return c.DB.RemoveDiscovered(ctx, d.Dataset, d.Name, at)
+	// An erasure that comes from here on finds the rows; one that came before has left a tombstone.
+	erased, err := stages.Tombstones(ctx, c.Blobs)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if erased[id] {
+			if _, err := c.DB.Erase(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	return c.publish(ctx, began)
+}
+
+// publish makes a discovery count, and fails where a later one does.
+func (c *Connections) publish(ctx context.Context, d clickhouse.Discovery) error {
+	stands, err := c.DB.PublishDiscovery(ctx, d)
+	if err == nil && !stands {
+		err = errors.New("a discovery of it that began later is done: its values stand")
+	}
+	return err
 }
 
 // embedded reads the vectors of a dataset's images, scaled to length 1, in the order of sample ids.
@@ -251,7 +268,11 @@ func (c *Connections) RemoveSlice(ctx context.Context, dataset, name string) err
 	if _, err := c.discovered(ctx, dataset, name); err != nil {
 		return err
 	}
-	return c.DB.RemoveDiscovered(ctx, dataset, name, time.Time{})
+	none, err := c.DB.BeginDiscovery(ctx, dataset, name, clickhouse.Space{})
+	if err != nil {
+		return err
+	}
+	return c.publish(ctx, none)
 }
 
 // discovered lists the values of a discovered slice; where there is none of that name the error says what there is.
