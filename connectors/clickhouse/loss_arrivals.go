@@ -36,6 +36,17 @@ func (db *DB) PutArrivals(ctx context.Context, batch string, arrivals []schemas.
 	})
 }
 
+// RebuildArrivals counts the rows of a run that nobody noted as they came, such as those from before arrivals were noted or out of a
+// backup, as one batch. It must not be called while rows of the run come: a batch that is not noted yet would count twice.
+func (db *DB) RebuildArrivals(ctx context.Context, runID string) error {
+	const unnoted = "before arrivals were noted" // as the migration that has counted whole runs calls it
+	return db.exec(ctx, "count losses of run "+runID+" that were not noted", `INSERT INTO loss_arrivals (run_id, batch, dataset, attempt, epoch, loss_rows, late, nan, at)
+WITH (SELECT (sum(a.loss_rows), sum(a.nan), sumIf(a.loss_rows, batch = ?), sumIf(a.nan, batch = ?)) FROM loss_arrivals AS a FINAL WHERE run_id = ?) AS noted
+SELECT run_id, ?, any(dataset), max((attempt, epoch)).1, max((attempt, epoch)).2, count() - noted.1 + noted.3, 0,
+	noted.4 + greatest(countIf(NOT isFinite(loss)), noted.2) - noted.2, min(arrived)
+FROM losses WHERE run_id = ? GROUP BY run_id HAVING count() > noted.1`, unnoted, unnoted, runID, unnoted, runID)
+}
+
 // Progress returns the highest attempt of a run that losses have come of, its highest epoch, and when the first came; zeros when none have.
 func (db *DB) Progress(ctx context.Context, runID string) (attempt, epoch uint32, first time.Time, err error) {
 	err = db.rows(ctx, "progress of run "+runID, func() {}, func(rows driver.Rows) error {

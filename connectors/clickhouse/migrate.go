@@ -25,7 +25,8 @@ type migration struct {
 }
 
 // Migrate brings the database to this binary's schema, one migration after the other, and records each. It refuses a database
-// whose record differs from this binary's files, or that a newer binary has migrated. Then it sees to Config.Losses.
+// whose record differs from this binary's files, or that a newer binary has migrated. Then it sees to Config.Losses. Before all that it
+// refuses a user who may not see what others insert.
 //
 // Two processes may migrate at once without a lock, which ClickHouse does not offer: every statement of a migration may be
 // repeated (IF NOT EXISTS, OR REPLACE), so both run the same statements to the same end, and their records fold into one. The
@@ -35,10 +36,28 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := db.seesInserts(ctx); err != nil {
+		return err
+	}
 	if err := db.migrate(ctx, known); err != nil {
 		return err
 	}
 	return db.storeLosses(ctx)
+}
+
+// seesInserts fails where the user may not read system.processes, of which folds and erasures learn what inserts go on. It shows the
+// queries of all users to whoever may read it.
+func (db *DB) seesInserts(ctx context.Context) error {
+	_, err := db.count(ctx, "SELECT count() FROM system.processes WHERE false")
+	return withGrant(err, db.cfg.Username)
+}
+
+// withGrant says what the user lacks where that is why the server refused to show what goes on.
+func withGrant(err error, user string) error {
+	if code, ok := exception(err); ok && code == accessDenied {
+		return fmt.Errorf("user %[1]s may not see which inserts go on, for which folds of losses and erasures wait: GRANT SELECT ON system.processes TO %[1]s: %[2]w", user, err)
+	}
+	return err
 }
 
 func (db *DB) migrate(ctx context.Context, known []migration) error {

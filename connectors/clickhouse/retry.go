@@ -64,6 +64,9 @@ var passing = map[int32]bool{
 	999: true, // KEEPER_EXCEPTION
 }
 
+// accessDenied is the server's code for a user who lacks a right.
+const accessDenied = 497
+
 // transient tells a fault that passes from one that is for good.
 func transient(err error) bool {
 	if code, ok := exception(err); ok {

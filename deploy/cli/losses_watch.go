@@ -239,9 +239,10 @@ func (a *app) lossesRebuild() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rebuild",
 		Short: "Compute what is derived from loss rows anew",
-		Long: `Compute the summaries of epochs, and what scores are made of, anew from the rows that stand. The analysis step does so within seconds
-of new rows; this is for rows that were changed behind its back, restored from a backup, say. What rows gave that
-clickhouse.losses.keep_days has removed stays as it was.`,
+		Long: `Compute the summaries of epochs, and what scores are made of, anew from the rows that stand, and count the rows that nobody noted as
+they came for gleaner losses stats. The analysis step does so within seconds of new rows; this is for rows that were changed behind its
+back, restored from a backup, say, and for runs that went on during the update to the first version that noted arrivals. Losses of
+these runs must not come meanwhile. What rows gave that clickhouse.losses.keep_days has removed stays as it was.`,
 		Example: "  gleaner losses rebuild --run street-7\n  gleaner losses rebuild --all",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -255,7 +256,7 @@ clickhouse.losses.keep_days has removed stays as it was.`,
 				}
 				b := bar(int64(len(ids)), "runs")
 				for _, id := range ids {
-					if err := errors.Join(conn.DB.RebuildEpochs(ctx, id), conn.DB.RebuildBlocks(ctx, id)); err != nil {
+					if err := errors.Join(conn.DB.RebuildArrivals(ctx, id), conn.DB.RebuildEpochs(ctx, id), conn.DB.RebuildBlocks(ctx, id)); err != nil {
 						b.End()
 						return err
 					}
