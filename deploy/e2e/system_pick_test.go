@@ -168,14 +168,19 @@ func TestPick(t *testing.T) {
 	if err := c.DB.PutLabels(t.Context(), "", []schemas.Label{l}); err != nil {
 		t.Fatal(err)
 	}
+	decode[wire.Picked](t, i, "pick", "-d", "street", "--unlabeled", "--count", "10")
+	versions, err := c.Versions(t.Context(), "street")
+	if err != nil || len(versions) != 2 || versions[0].Note != "picked from" || !strings.HasPrefix(versions[1].Note, "the labels there were") {
+		t.Errorf("versions %+v, %v", versions, err)
+	}
 	if old := decode[wire.Picked](t, i, append(args, "--version", sel.DatasetVersion, "--dry-run")...); old.Samples != 299 || old.Selection.ID == sel.ID {
 		t.Errorf("of the old version: %d samples, selection %s", old.Samples, old.Selection.ID)
 	}
 	if out := i.ok(t, append(args, "--dry-run")...); !strings.Contains(out, "nothing was written") || !strings.Contains(out, "balanced") {
 		t.Errorf("a dry run prints\n%s", out)
 	}
-	if rows := s.sql(t, "SELECT count() FROM selections FINAL"); rows[0] != "5" {
-		t.Errorf("%s selections, want 5: dry runs write none", rows[0])
+	if rows := s.sql(t, "SELECT count() FROM selections FINAL"); rows[0] != "6" {
+		t.Errorf("%s selections, want 6: dry runs write none", rows[0])
 	}
 	for want, args := range map[string][]string{
 		"goes by a score: name it":          {"--method", "hardest", "--count", "3"},

@@ -119,7 +119,7 @@ func (p *pool) why() string {
 
 // labeled reads the members of a version whose labels still stand.
 func (c *Connections) labeled(ctx context.Context, q *PickQuery, p *pool, dry bool) error {
-	version, members, err := c.version(ctx, q, dry)
+	version, members, err := c.version(ctx, q, dry, "picked from")
 	if err != nil {
 		return err
 	}
@@ -196,13 +196,13 @@ func rarest(objects [][]string) (names []string, of []int) {
 	return names, of
 }
 
-// version finds the one that is named, or makes one of the labels as they stand, and registers it unless dry.
-func (c *Connections) version(ctx context.Context, q *PickQuery, dry bool) (v schemas.DatasetVersion, members []byte, err error) {
+// version finds the one that is named, or makes one of the labels as they stand, and registers it unless dry with a note of why.
+func (c *Connections) version(ctx context.Context, q *PickQuery, dry bool, note string) (v schemas.DatasetVersion, members []byte, err error) {
 	if q.Version == "" {
 		var known bool
 		v, members, known, err = c.buildVersion(ctx, q.Dataset)
 		if err == nil && !known && !dry {
-			err = c.registerVersion(ctx, &v, members, "picked from")
+			err = c.registerVersion(ctx, &v, members, note)
 		}
 		return v, members, err
 	}
@@ -232,7 +232,7 @@ func (c *Connections) sliced(ctx context.Context, q *PickQuery) (func(schemas.Sa
 
 // waiting reads the samples that have no label, with the models' uncertainty about them.
 func (c *Connections) waiting(ctx context.Context, q *PickQuery, p *pool, dry bool) error {
-	v, _, err := c.version(ctx, q, dry)
+	v, _, err := c.version(ctx, q, dry, "the labels there were when samples to label next were picked")
 	switch {
 	case err == nil:
 		q.Version = v.ID
