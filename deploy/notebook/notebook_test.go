@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestNotebook runs every ready query, and the notebook where GLEANER_NOTEBOOK_PYTHON names a Python that has marimo.
+// TestNotebook runs every ready query and those of the notebook, and the notebook itself where GLEANER_NOTEBOOK_PYTHON names a Python that has marimo.
 func TestNotebook(t *testing.T) {
 	cfg := engine.DefaultClickHouseConfig()
 	cfg.Dir = t.TempDir()
@@ -95,6 +96,21 @@ func TestNotebook(t *testing.T) {
 				t.Errorf("columns %v: one has no name of its own", names)
 			}
 		})
+	}
+
+	source, err := os.ReadFile("runs.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := regexp.MustCompile(`ask\(\s*(?:"""(?s:(.*?))"""|"([^"\n]+)")`).FindAllStringSubmatch(string(source), -1)
+	if len(own) != 2 {
+		t.Errorf("%d queries in the notebook, want 2", len(own))
+	}
+	for _, m := range own {
+		rows := 0
+		if err := db.Query(t.Context(), m[1]+m[2], map[string]string{"run": "shades-1"}, func([]clickhouse.Column) error { return nil }, func([]any) error { rows++; return nil }); err != nil || rows == 0 {
+			t.Errorf("%d rows of %s: %v", rows, m[1]+m[2], err)
+		}
 	}
 
 	python := os.Getenv("GLEANER_NOTEBOOK_PYTHON")

@@ -58,7 +58,7 @@ def _(Path, json, os, urllib):
 
 @app.cell
 def _(ask, mo):
-    runs = [row["run_id"] for row in ask("SELECT run_id FROM losses GROUP BY run_id ORDER BY max(written) DESC, run_id")]
+    runs = [row["run_id"] for row in ask("SELECT run_id FROM losses GROUP BY run_id ORDER BY max(arrived) DESC, run_id")]
     mo.stop(not runs, mo.md("No run has sent losses yet: `gleaner train` or `gleaner losses push` bring some."))
     choice = mo.ui.dropdown(runs, value=runs[0], label="Run")
     choice
