@@ -24,7 +24,7 @@ type pickFlags struct {
 }
 
 func (a *app) pickCommand() *cobra.Command {
-	q := wire.PickQuery{Query: coreset.Query{Options: coreset.DefaultOptions()}}
+	q := wire.PickQuery{Slices: map[string]string{}, Query: coreset.Query{Options: coreset.DefaultOptions()}}
 	var f pickFlags
 	var dry bool
 	c := &cobra.Command{
@@ -77,7 +77,7 @@ Methods:
 	flags.StringVar(&q.Model, "model", "", "model whose embeddings count, NAME or NAME@VERSION (default: the one that embedded last)")
 	flags.StringVar(&f.keep, "keep", "", "file with samples to pick in any case, a sample id or unique id a line; they count towards the budget")
 	flags.StringVar(&f.drop, "drop", "", "file with samples never to pick")
-	flags.StringToStringVar(&q.Slices, "slice", nil, "pick only of samples with this slice, the producer's or discovered: weather=rain; again for more")
+	flags.Var(pairs(q.Slices), "slice", "pick only of samples of this slice, the producer's or discovered; may be repeated, and all must hold")
 	flags.StringVar(&f.split, "split", string(schemas.SplitTrain), "part of the version to pick from: train, val, test or all")
 	flags.Int64Var(&q.Seed, "seed", 0, "seed of what is drawn")
 	flags.IntVar(&q.Options.Clusters, "clusters", 0, "centers of k-means, for closest and farthest (default: one a class)")

@@ -17,8 +17,7 @@ import (
 )
 
 func (a *app) pushCommand() *cobra.Command {
-	var o wire.PushOptions
-	var slices []string
+	o := wire.PushOptions{Slices: map[string]string{}}
 	c := &cobra.Command{
 		Use:   "push DIR|FILE…|-",
 		Short: "Push images to the raw topic",
@@ -38,14 +37,6 @@ that cannot be pushed are named at the end and make the command fail; the others
 			}
 			if err := schemas.CheckDataset(o.Dataset); err != nil {
 				return usageError{fmt.Errorf("push: --dataset: %w", err)}
-			}
-			o.Slices = map[string]string{}
-			for _, s := range slices {
-				k, v, ok := strings.Cut(s, "=")
-				if !ok || k == "" {
-					return usageError{fmt.Errorf("push: --slice %q: want name=value", s)}
-				}
-				o.Slices[k] = v
 			}
 			files, err := pushFiles(args, c.InOrStdin())
 			if err != nil {
@@ -79,7 +70,7 @@ that cannot be pushed are named at the end and make the command fail; the others
 	}
 	c.Flags().StringVarP(&o.Dataset, "dataset", "d", "", "dataset that the images belong to (required)")
 	c.Flags().StringVar(&o.Task, "task", "", "what is asked of labelers (default \"detect\")")
-	c.Flags().StringArrayVar(&slices, "slice", nil, "name=value that quality figures can be cut by; may be repeated")
+	c.Flags().Var(pairs(o.Slices), "slice", "metadata that quality figures can be cut by; may be repeated")
 	c.Flags().BoolVar(&o.Again, "again", false, "push files that were pushed before, too")
 	a.jsonFlag(c)
 	return c

@@ -25,7 +25,7 @@ import (
 
 func (a *app) queryCommand() *cobra.Command {
 	var list, show bool
-	var given map[string]string
+	given := map[string]string{}
 	var file, out string
 	c := &cobra.Command{
 		Use: "query [NAME]", Short: "Ask ClickHouse: ready queries about runs, scores and decisions, or your own",
@@ -49,6 +49,7 @@ label_latest, correction_latest, judgment_all, loss_latest, scores, forgetting a
 				return usageError{errors.New("query: name a ready query (--list has them), or a file by --sql")}
 			}
 			var q query.Query
+			params := given
 			if file != "" {
 				text, err := os.ReadFile(file)
 				if err != nil {
@@ -64,19 +65,19 @@ label_latest, correction_latest, judgment_all, loss_latest, scores, forgetting a
 					_, err := io.WriteString(w, q.SQL)
 					return err
 				}
-				if given, err = q.Bind(given); err != nil {
+				if params, err = q.Bind(given); err != nil {
 					return usageError{err}
 				}
 			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				if out != "" {
-					return writeParquet(ctx, conn.DB, q.SQL, given, out)
+					return writeParquet(ctx, conn.DB, q.SQL, params, out)
 				}
 				var err error
 				if a.asJSON {
-					err = printLines(ctx, conn.DB, q.SQL, given, w)
+					err = printLines(ctx, conn.DB, q.SQL, params, w)
 				} else {
-					err = printTable(ctx, conn.DB, q.SQL, given, w)
+					err = printTable(ctx, conn.DB, q.SQL, params, w)
 				}
 				if err != nil {
 					return fmt.Errorf("query %s: %w", q.Name, err)
@@ -87,9 +88,11 @@ label_latest, correction_latest, judgment_all, loss_latest, scores, forgetting a
 	}
 	c.Flags().BoolVar(&list, "list", false, "list the ready queries and their parameters")
 	c.Flags().BoolVar(&show, "show", false, "print the SQL of a ready query instead of running it")
-	c.Flags().StringToStringVar(&given, "param", nil, "value of a parameter, name=value; may be repeated")
+	c.Flags().Var(pairs(given), "param", "value of a parameter; may be repeated")
 	c.Flags().StringVar(&file, "sql", "", "file with a query of your own")
 	c.Flags().StringVarP(&out, "out", "o", "", "write the answer to this file of Parquet, which appears when it is whole")
+	c.MarkFlagsMutuallyExclusive("list", "show", "out")
+	c.MarkFlagsMutuallyExclusive("list", "show", "sql")
 	a.jsonFlag(c)
 	return c
 }

@@ -18,8 +18,7 @@ import (
 )
 
 func (a *app) scoresCommand() *cobra.Command {
-	var q clickhouse.ScoreQuery
-	var slice []string
+	q := clickhouse.ScoreQuery{Slice: map[string]string{}}
 	c := &cobra.Command{
 		Use: "scores RUN…", Short: "Show what the losses of training runs say of each sample: forgetting, cartography, AUM, trend, kind",
 		Long: `Show the samples and objects of a training run by one score, the largest first: what its losses, which may still be coming in, say
@@ -53,14 +52,6 @@ Of several runs, such as seeds, the mean and the spread of the score are shown.`
 			if q.Top < 0 {
 				return usageError{fmt.Errorf("--top %d: want at least 1, or 0 for all", q.Top)}
 			}
-			q.Slice = map[string]string{}
-			for _, s := range slice {
-				key, value, ok := strings.Cut(s, "=")
-				if !ok {
-					return usageError{fmt.Errorf("--slice %s: want key=value", s)}
-				}
-				q.Slice[key] = value
-			}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
 				for _, run := range runs {
 					if last, err := conn.DB.LastAttempt(ctx, run); err != nil {
@@ -89,7 +80,7 @@ Of several runs, such as seeds, the mean and the spread of the score are shown.`
 	c.Flags().IntVar(&q.Top, "top", 20, "how many to show; 0: all")
 	c.Flags().StringVar(&q.Kind, "kind", "", "only this kind: "+strings.Join(kinds, ", "))
 	c.Flags().StringVar(&q.Class, "class", "", "only labels of this class")
-	c.Flags().StringArrayVar(&slice, "slice", nil, "only samples of this slice, key=value; may be repeated, and all must hold")
+	c.Flags().Var(pairs(q.Slice), "slice", "only samples of this slice, the producer's or discovered; may be repeated, and all must hold")
 	a.jsonFlag(c)
 	return c
 }

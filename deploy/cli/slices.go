@@ -24,7 +24,7 @@ const (
 func (a *app) slicesCommand() *cobra.Command {
 	d := wire.Discovery{}
 	var remove, sheetPath string
-	var rename map[string]string
+	rename := map[string]string{}
 	c := &cobra.Command{
 		Use: "slices DATASET", Short: "List a dataset's slices, or discover one by what its images look like",
 		Long: `List the values of a dataset's slices, with how many samples have each. With --clusters a slice is discovered first: images are grouped
@@ -92,7 +92,7 @@ producer's alone.`,
 	flags.StringVar(&d.Name, "name", "look", "the slice to discover, to rename values of, or to list alone")
 	flags.StringVar(&d.Model, "model", "", "discover by this model's embeddings, NAME or NAME@VERSION (default: the one that embedded last)")
 	flags.Int64Var(&d.Seed, "seed", 0, "seed of k-means")
-	flags.StringToStringVar(&rename, "rename", nil, "give a discovered value a name: look-3=night; again for more, and the same name makes one value of two")
+	flags.Var(pairs(rename), "rename", "give a discovered value a name, look-3=night; may be repeated, and the same name makes one value of two")
 	flags.StringVar(&remove, "remove", "", "take this discovered slice back")
 	flags.StringVar(&sheetPath, "sheet", "", "also draw the samples nearest to each discovered value's center to this PNG file")
 	c.MarkFlagsMutuallyExclusive("clusters", "rename", "remove")
