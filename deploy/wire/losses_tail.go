@@ -1,11 +1,14 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -81,7 +84,7 @@ func (t LossTail) shows(run, dataset string) bool {
 
 // EpochTail sums up rows by epoch as they come. Rows that were sent twice count twice: it looks at the topic, not at the table.
 type EpochTail struct {
-	open map[string]*TailedEpoch // by run
+	open map[string][]*TailedEpoch // by run, in the order of attempts and epochs
 }
 
 // TailedEpoch is what has come of one epoch of a run.
@@ -99,48 +102,66 @@ type TailedEpoch struct {
 	correct uint64
 }
 
-// Add takes rows and returns the epochs that they close: those that rows of another epoch, or attempt, of the run follow.
+// Add takes rows, in any order, and returns the epochs that they close: all but each run's last, so rows of an epoch that is closed make
+// another one of it.
 func (t *EpochTail) Add(rows *schemas.Losses) (closed []TailedEpoch) {
 	if t.open == nil {
-		t.open = map[string]*TailedEpoch{}
+		t.open = map[string][]*TailedEpoch{}
 	}
+	var runs []string
 	for i := range rows.Len() {
-		e := t.open[rows.RunID[i]]
-		if e == nil || e.Epoch != rows.Epoch[i] || e.Attempt != rows.Attempt[i] {
-			if e != nil {
-				closed = append(closed, e.close())
-			}
-			e = &TailedEpoch{RunID: rows.RunID[i], Dataset: rows.Dataset[i], Attempt: rows.Attempt[i], Epoch: rows.Epoch[i]}
-			t.open[e.RunID] = e
+		run := rows.RunID[i]
+		if !slices.Contains(runs, run) {
+			runs = append(runs, run)
 		}
-		e.Rows++
-		if rows.Correct[i] {
-			e.correct++
+		e := TailedEpoch{RunID: run, Dataset: rows.Dataset[i], Attempt: rows.Attempt[i], Epoch: rows.Epoch[i]}
+		at, known := slices.BinarySearchFunc(t.open[run], &e, func(a, b *TailedEpoch) int {
+			return cmp.Or(cmp.Compare(a.Attempt, b.Attempt), cmp.Compare(a.Epoch, b.Epoch))
+		})
+		if !known {
+			t.open[run] = slices.Insert(t.open[run], at, &e)
 		}
-		if loss := float64(rows.Loss[i]); math.IsNaN(loss) || math.IsInf(loss, 0) {
-			e.NaN++
-		} else {
-			e.loss += loss
-		}
+		t.open[run][at].add(float64(rows.Loss[i]), rows.Correct[i])
+	}
+	for _, run := range runs {
+		closed = append(closed, t.close(run, 1)...)
 	}
 	return closed
 }
 
 // End closes what is open of a run.
-func (t *EpochTail) End(run string) (closed []TailedEpoch) {
-	if e := t.open[run]; e != nil {
-		delete(t.open, run)
+func (t *EpochTail) End(run string) []TailedEpoch { return t.close(run, 0) }
+
+// close closes all epochs of a run but the last few.
+func (t *EpochTail) close(run string, keep int) (closed []TailedEpoch) {
+	last := len(t.open[run]) - keep
+	for _, e := range t.open[run][:max(last, 0)] {
 		closed = append(closed, e.close())
+	}
+	if t.open[run] = t.open[run][max(last, 0):]; keep == 0 {
+		delete(t.open, run)
 	}
 	return closed
 }
 
 // Rest closes all that is open.
 func (t *EpochTail) Rest() (closed []TailedEpoch) {
-	for run := range t.open {
+	for _, run := range slices.Sorted(maps.Keys(t.open)) {
 		closed = append(closed, t.End(run)...)
 	}
 	return closed
+}
+
+func (e *TailedEpoch) add(loss float64, correct bool) {
+	e.Rows++
+	if correct {
+		e.correct++
+	}
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		e.NaN++
+	} else {
+		e.loss += loss
+	}
 }
 
 func (e *TailedEpoch) close() TailedEpoch {

@@ -35,4 +35,12 @@ func TestEpochsAreSummedAsTheyCome(t *testing.T) {
 	same("closed by the end of the run", tail.End("a"), TailedEpoch{RunID: "a", Attempt: 2, Epoch: 1, Rows: 1, MeanLoss: mean(8), Accuracy: 1})
 	same("left open", tail.Rest(), TailedEpoch{RunID: "b", Attempt: 1, Epoch: 5, Rows: 1, NaN: 1})
 	same("nothing more", tail.Rest())
+
+	// A table in the order of samples.
+	var bySample schemas.Losses
+	for _, epoch := range []uint32{0, 1, 0, 1} {
+		bySample.Append(schemas.LossRow{RunID: "c", Attempt: 1, Epoch: epoch, Loss: float32(epoch)})
+	}
+	same("in any order", tail.Add(&bySample), TailedEpoch{RunID: "c", Attempt: 1, Epoch: 0, Rows: 2, MeanLoss: mean(0)})
+	same("the last", tail.End("c"), TailedEpoch{RunID: "c", Attempt: 1, Epoch: 1, Rows: 2, MeanLoss: mean(1)})
 }
