@@ -299,7 +299,7 @@ func TestDistill(t *testing.T) {
 // TestFaults: what cannot be evaluated is counted and leaves all as it was.
 func TestFaults(t *testing.T) {
 	b := book{}
-	evaluate(t, compiled(t, schemas.Decision{Name: "x", Action: schemas.ActionOversample, When: "aum < 0.0", Factor: "2.0"}), b, "r", scored(1, 0, "aum", -1.))
+	evaluate(t, compiled(t, schemas.Decision{Name: "x", Action: schemas.ActionOversample, When: "aum < 0.0", Factor: "2"}), b, "r", scored(1, 0, "aum", -1.))
 	for name, c := range map[string]struct{ when, factor, want string }{
 		"no such slice":  {`slices["night"] == "yes"`, "2.0", "no such key: night"},
 		"unknown figure": {"true", "trend_p", "not a number"},
@@ -312,8 +312,8 @@ func TestFaults(t *testing.T) {
 			if f := sum.Faults["x"]; f.Count != 2 || !strings.Contains(f.First, c.want) {
 				t.Errorf("faults %+v, want 2: %s", sum.Faults, c.want)
 			}
-			if !slices.Equal(got, []string{"x:1 stays"}) || len(g.Selections()[0].Picks) != 1 {
-				t.Errorf("got %q", got)
+			if !slices.Equal(got, []string{"x:1 stays"}) || len(g.Selections()[0].Picks) != 1 || g.Selections()[0].Picks[0].Weight != 2 {
+				t.Errorf("got %q, %+v", got, g.Selections())
 			}
 		})
 	}
@@ -330,7 +330,7 @@ func TestBadDecisions(t *testing.T) {
 		"nothing":        {schemas.Decision{Name: "x", Action: "remove"}, "[0].when", "no expression"},
 		"misspelled":     {schemas.Decision{Name: "x", Action: "remove", When: "amu < 0.0"}, "[0].when", `decision "x": line 1, column 1 of the expression: undeclared reference to 'amu'`},
 		"type":           {schemas.Decision{Name: "x", Action: "remove", When: "aum"}, "[0].when", "want a condition"},
-		"number":         {schemas.Decision{Name: "x", Action: "remove", When: "true", By: "3"}, "[0].by", "with a point"},
+		"number":         {schemas.Decision{Name: "x", Action: "remove", When: "true", By: "class"}, "[0].by", "want a number"},
 		"class's figure": {schemas.Decision{Name: "x", Action: "remove", When: "stability > 0.5"}, "[0].when", "undeclared"},
 		"object's":       {schemas.Decision{Name: "x", Action: "distill", When: "aum > 0.5", By: "aum"}, "[0].when", "undeclared"},
 		"no order":       {schemas.Decision{Name: "x", Action: "distill", When: "true"}, "[0].by", "no expression"},

@@ -46,12 +46,14 @@ func Compile[T bool | float64](env *cel.Env, text string, cost uint64) (*Express
 	if err := issues.Err(); err != nil {
 		return nil, located(text, issues.Errors())
 	}
-	want, called := cel.BoolType, "a condition, true or false"
+	is, called := tree.OutputType(), "a condition, true or false"
+	ok := is == cel.BoolType
 	if _, number := any(*new(T)).(float64); number {
-		want, called = cel.DoubleType, "a number with a point, such as 2.0"
+		called = "a number"
+		ok = is == cel.DoubleType || is == cel.IntType // YAML turns 2.0 into 2
 	}
-	if tree.OutputType() != want {
-		return nil, fmt.Errorf("the expression is a %s: want %s", tree.OutputType(), called)
+	if !ok {
+		return nil, fmt.Errorf("the expression is a %s: want %s", is, called)
 	}
 	p, err := env.Program(tree, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(cost), cel.MemoryLimit(maxElements), cel.InterruptCheckFrequency(checkEvery))
 	if err != nil {
@@ -91,7 +93,11 @@ func (e *Expression[T]) Eval(ctx context.Context, vars any) (value T, cost uint6
 	if err != nil {
 		return value, cost, plainly(err), nil
 	}
-	value, ok := out.Value().(T)
+	result := out.Value()
+	if whole, ok := result.(int64); ok {
+		result = float64(whole)
+	}
+	value, ok := result.(T)
 	if !ok {
 		return value, cost, fmt.Sprintf("it is no %T", value), nil
 	}
