@@ -106,6 +106,8 @@ func (f *pickFlags) fill(q *wire.PickQuery) error {
 		return fmt.Errorf("--method is required: `gleaner pick --help` lists them")
 	case q.Unlabeled && (q.Version != "" || q.Run != "" || q.By != "" || q.PerClass != "" || q.Method == coreset.Balanced):
 		return fmt.Errorf("--unlabeled: samples that wait have no version, scores or classes yet: leave out --version, --run, --by, --per-class and the method balanced")
+	case q.Run != "" && q.By == "":
+		return fmt.Errorf("--run %s: name the score of it that counts (--by aum)", q.Run)
 	case q.Unlabeled && q.Method == "":
 		q.Method = coreset.Uncertain
 	}

@@ -28,6 +28,7 @@ func TestPickRefusesWhatMeansNothing(t *testing.T) {
 		"bytes":     {func(_ *wire.PickQuery, f *pickFlags) { f.bytes = "many" }, "--bytes"},
 		"absent":    {func(_ *wire.PickQuery, f *pickFlags) { f.keep = "absent.txt" }, "--keep: open absent.txt"},
 		"long line": {func(_ *wire.PickQuery, f *pickFlags) { f.drop = bad }, "line 2"},
+		"run":       {func(q *wire.PickQuery, _ *pickFlags) { q.Run = "r" }, "name the score"},
 		"waiting":   {func(q *wire.PickQuery, _ *pickFlags) { q.Unlabeled, q.By = true, "aum" }, "leave out"},
 	} {
 		q := wire.PickQuery{Dataset: "d", Query: coreset.Query{Method: "kcenter", Count: 3, Options: coreset.DefaultOptions()}}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +18,7 @@ import (
 const decisionRules = `dataset: street
 decisions:
   - {name: wrong, action: review, when: aum < 0.0, persist: 2, by: -aum, message: The trainer argues with it}
-  - {name: twice, action: oversample, when: class == "car" && aum > 0.0, factor: '2.0'}
+  - {name: twice, action: oversample, when: class == "car" && aum > 0.0, factor: 2.0}
   - {name: small, action: distill, when: stability > 0.9 && replay_bytes > 100.0, by: aum, top: 3}
 `
 
@@ -106,8 +107,17 @@ func TestDecisions(t *testing.T) {
 	if got := s.sql(t, "SELECT kind, picks FROM selections FINAL WHERE run_id = 'run7' AND selection_id LIKE '%/run7/2/%' ORDER BY kind"); !slices.Equal(got, []string{fmt.Sprintf("oversample\t%d", len(tasks)-1), "review\t1"}) {
 		t.Errorf("selections %q", got)
 	}
+	conn := s.connect(t)
+	eventually(t, patience, "what people were asked is taken back, and what is in force stands", func() bool {
+		stands := map[string]bool{}
+		for _, r := range all(t, conn.Kafka, schemas.Selections) {
+			stands[string(r.Key)] = r.Value != nil
+		}
+		maps.DeleteFunc(stands, func(_ string, stands bool) bool { return !stands })
+		return len(stands) == 1 && stands["street/oversample"]
+	})
 	var triggers []schemas.Trigger
-	for _, r := range all(t, s.connect(t).Kafka, schemas.Triggers) {
+	for _, r := range all(t, conn.Kafka, schemas.Triggers) {
 		var x schemas.Trigger
 		if err := json.Unmarshal(r.Value, &x); err != nil {
 			t.Fatal(err)
@@ -124,6 +134,11 @@ func TestDecisions(t *testing.T) {
 	i.ok(t, "export", "--scores", "run7", "--out", scores)
 	if info, err := os.Stat(scores); err != nil || info.Size() < 1000 {
 		t.Errorf("exported %v, %v", info, err)
+	}
+	exported := filepath.Join(t.TempDir(), "losses.parquet")
+	i.ok(t, "export", "--losses", "run7", "--out", exported)
+	if again := decode[schemas.Run](t, i, "losses", "push", exported, "--open"); again.RunID != "run7" || again.Rows != uint64(2*len(tasks)) || again.Dataset != "street" {
+		t.Errorf("pushed what was exported: %+v", again)
 	}
 	if text := i.ok(t, "query", "decisions", "--param", "dataset=street"); !strings.Contains(text, "oversample") {
 		t.Errorf("query:\n%s", text)
