@@ -165,3 +165,10 @@ func (db *DB) PutDecisionStates(ctx context.Context, states []schemas.DecisionSt
 		{"at", at},
 	})
 }
+
+// LastDecided is the latest time of a dataset's states but those of the time but, superseded ones included; the zero time: there are none.
+func (db *DB) LastDecided(ctx context.Context, dataset string, but time.Time) (at time.Time, err error) {
+	err = db.rows(ctx, "when was decided about "+dataset, func() { at = time.Time{} }, func(rows driver.Rows) error { return rows.Scan(&at) },
+		"SELECT max(at) FROM decisions WHERE dataset = ? AND toUnixTimestamp64Micro(at) != ? HAVING count() > 0", dataset, instant(but).UnixMicro())
+	return at, err
+}

@@ -55,6 +55,14 @@ func TestDecisionStates(t *testing.T) {
 	if got := ask(t, db, "SELECT count(), countIf(active) FROM decision_latest WHERE dataset = 'roads'"); got != "(4,3)" {
 		t.Errorf("the view has %s, want (4,3)", got)
 	}
+	for _, c := range []struct {
+		dataset   string
+		but, want time.Time
+	}{{"roads", time.Time{}, later.At}, {"roads", later.At, class.At}, {"meadows", time.Time{}, time.Time{}}} {
+		if at, err := db.LastDecided(t.Context(), c.dataset, c.but); err != nil || !at.Equal(c.want) {
+			t.Errorf("last decided about %s but at %s: %s (%v), want %s", c.dataset, c.but, at, err, c.want)
+		}
+	}
 	if removed, err := db.Erase(t.Context(), sampleID(1)); err != nil || removed["decisions"] == 0 {
 		t.Errorf("erased %v: %v", removed, err)
 	}

@@ -39,6 +39,7 @@ type memory struct {
 	unscored   map[string]error // by run: why its scores cannot be read
 	unfolded   error
 	unselected error // why the next selections of doubts cannot be stored
+	meanwhile  func() // what others do when it is asked when was decided
 }
 
 func (m *memory) Decisions(string) (*decide.Set, string) { return m.set, "d@1" + m.edit }
@@ -92,6 +93,18 @@ func (m *memory) PutDecisionStates(_ context.Context, states []schemas.DecisionS
 		}
 	}
 	return nil
+}
+
+func (m *memory) LastDecided(_ context.Context, _ string, but time.Time) (at time.Time, err error) {
+	if m.meanwhile != nil {
+		m.meanwhile()
+	}
+	for _, s := range m.states {
+		if !s.At.Equal(but) {
+			at = later(at, s.At)
+		}
+	}
+	return at, nil
 }
 
 func (m *memory) PutArrivals(_ context.Context, batch string, arrivals []schemas.LossArrival) error {
@@ -367,6 +380,38 @@ func TestDecisionsSpeakOfTheRunsLabels(t *testing.T) {
 	}
 	if !since(told[2], 1).Equal(since(told[0], 1)) || !since(told[2], 2).Equal(since(told[1], 2)) || !since(told[2], 1).Before(since(told[2], 3)) {
 		t.Errorf("told again with other times: %+v", told)
+	}
+}
+
+// TestDecidedMeanwhile: two processes that decide at once count what both runs have shown, whoever is first to write.
+func TestDecidedMeanwhile(t *testing.T) {
+	store := &memory{set: decisions(t, schemas.Decision{Name: "useless", Action: schemas.ActionRemove, When: "aum < 0.0", Persist: 2})}
+	asked := 0
+	store.meanwhile = func() {
+		if asked++; asked == 2 { // the first has evaluated, and is about to write
+			if _, err := step(t, store).HandleBatch(t.Context(), []schemas.Record{lossRecord(t, 0, "q", 1, -1), endRecord(t, 1, schemas.Run{RunID: "q", Dataset: "d"})}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	emits, err := step(t, store).HandleBatch(t.Context(), []schemas.Record{lossRecord(t, 2, "r", 1, -1), endRecord(t, 3, schemas.Run{RunID: "r", Dataset: "d"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string][]byte{"doubtful": {}, "remove": {1}}, selected(t, emits)); d != "" {
+		t.Errorf("told: -want +got\n%s", d)
+	}
+	for _, s := range store.states {
+		if !s.Active || s.RunID != "r" || len(s.Others) != 1 || s.Others[0].RunID != "q" {
+			t.Errorf("state %+v, want one that both runs have brought into force", s)
+		}
+	}
+	store.meanwhile = func() { // whatever is written, another is later
+		store.states["other"] = schemas.DecisionState{SampleID: schemas.SampleID{9}, At: time.Now().Add(time.Duration(asked) * time.Hour)}
+		asked++
+	}
+	if _, _, err := Decide(t.Context(), store, store, store.set, decide.Evaluated{Run: schemas.Run{RunID: "r", Dataset: "d"}}, false, nil); !errors.Is(err, ErrMeanwhile) {
+		t.Errorf("%v, want %v", err, ErrMeanwhile)
 	}
 }
 

@@ -5,6 +5,7 @@ package analysis
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -28,6 +29,8 @@ type DecisionStore interface {
 	Scored(ctx context.Context, dataset, runID string) iter.Seq2[schemas.Scored, error]
 	DecisionStates(ctx context.Context, dataset string) iter.Seq2[schemas.DecisionState, error]
 	PutDecisionStates(ctx context.Context, states []schemas.DecisionState) error
+	// LastDecided is the latest time of a dataset's states but those of the time but; zero: there are none.
+	LastDecided(ctx context.Context, dataset string, but time.Time) (time.Time, error)
 	PutSelection(ctx context.Context, s schemas.Selection) error
 }
 
@@ -39,33 +42,47 @@ type SelectionBlobs interface {
 // statesPerPut bounds how many states wait to be stored: some 500 bytes each.
 const statesPerPut = 10_000
 
+// ErrMeanwhile says that another process has decided about the dataset in the course of an evaluation, which wrote nothing from there on:
+// it is to be evaluated again, with Evaluated.Again.
+var ErrMeanwhile = errors.New("another process has decided about the dataset meanwhile: decide again")
+
 // Decide evaluates the decisions of a dataset on a run, all of whose losses are folded into scores first. Verdicts are handed to said,
 // which may be nil, as they come. Unless dry, states and selections are stored, but of samples that were erased meanwhile, and what the
-// world is told is returned to be emitted; a run whose outputs were lost is decided about again with of.Again, and says the same.
+// world is told is returned to be emitted; a run whose outputs were lost is decided about again with of.Again, and says the same. It fails
+// with ErrMeanwhile rather than replace what another process has decided since it began, but within some milliseconds.
 func Decide(ctx context.Context, store DecisionStore, blobs Blobs, set *decide.Set, of decide.Evaluated, dry bool, said func(decide.Verdict) error) (emits []schemas.Emit, sum decide.Summary, err error) {
-	gathering := set.Gather(of)
+	gathering, dataset := set.Gather(of), of.Run.Dataset
+	last, err := store.LastDecided(ctx, dataset, time.Time{})
+	if err != nil {
+		return nil, sum, err
+	}
+	// of.At may be the trainer's clock, and last that of another process which is ahead: what is written replaces what it comes of.
+	now := later(time.Now().UTC().Truncate(time.Microsecond), last.Add(time.Microsecond))
 	var changed []schemas.DecisionState
 	put := func() error {
 		erased, err := stages.Tombstones(ctx, blobs)
 		if err != nil {
 			return err
 		}
+		if at, err := store.LastDecided(ctx, dataset, now); err != nil {
+			return err
+		} else if at.After(last) {
+			return ErrMeanwhile
+		}
 		err = store.PutDecisionStates(ctx, slices.DeleteFunc(changed, func(s schemas.DecisionState) bool { return erased[s.SampleID] }))
 		changed = changed[:0]
 		return err
 	}
-	now := time.Now().UTC().Truncate(time.Microsecond) // of.At may be the trainer's clock
 	if _, err := store.FoldLosses(ctx); err != nil {
 		return nil, sum, err
 	}
 	run := of.Run.RunID
-	sum, err = set.Evaluate(ctx, run, store.Scored(ctx, of.Run.Dataset, run), store.DecisionStates(ctx, of.Run.Dataset), func(v decide.Verdict) error {
-		at := later(now, v.State.At.Add(time.Microsecond)) // it replaces what it comes of, even where that is by a clock that is ahead
+	sum, err = set.Evaluate(ctx, run, store.Scored(ctx, dataset, run), store.DecisionStates(ctx, dataset), func(v decide.Verdict) error {
 		if v.Changed {
-			v.State.At = at
+			v.State.At = now
 		}
 		if v.Change == decide.Enters || v.Change == decide.Leaves {
-			v.State.SinceAt = at
+			v.State.SinceAt = now
 		}
 		gathering.Add(v)
 		if said != nil {
@@ -81,7 +98,7 @@ func Decide(ctx context.Context, store DecisionStore, blobs Blobs, set *decide.S
 		}
 		return nil
 	})
-	if err == nil {
+	if err == nil && !dry {
 		err = put()
 	}
 	if err != nil || dry {
@@ -199,6 +216,9 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
+// mostRounds is how often a run is evaluated where other processes decide about its dataset at the same time.
+const mostRounds = 5
+
 // decide decides about a run, if the rules of its dataset have decisions, or had some that hold something yet.
 func (s *Step) decide(ctx context.Context, run schemas.Run, at time.Time, again bool) ([]schemas.Emit, error) {
 	set, id := s.decisions.Decisions(run.Dataset)
@@ -218,7 +238,15 @@ func (s *Step) decide(ctx context.Context, run schemas.Run, at time.Time, again 
 			return nil, nil
 		}
 	}
-	emits, sum, err := Decide(ctx, s.store, s.blobs, set, decide.Evaluated{Run: run, Rules: id, At: at, Again: again}, false, nil)
+	var emits []schemas.Emit
+	var sum decide.Summary
+	err := ErrMeanwhile
+	for range mostRounds {
+		emits, sum, err = Decide(ctx, s.store, s.blobs, set, decide.Evaluated{Run: run, Rules: id, At: at, Again: again}, false, nil)
+		if again = true; !errors.Is(err, ErrMeanwhile) {
+			break
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("analysis: decisions about run %s: %w", run.RunID, err)
 	}

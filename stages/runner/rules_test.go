@@ -105,7 +105,7 @@ func TestTakesBackLast(t *testing.T) {
 		}
 		source.checkAll()
 		if early > 0 || len(sink.once(t, schemas.Selections)) != 100 || len(sink.once(t, schemas.Desk)) != 100 {
-			t.Errorf("%d of 100 records taken back before they were answered", early)
+			t.Errorf("%d times a record was taken back before it was answered", early)
 		}
 		if s := r.Stats(); s.Out != 200 || s.InFlight != 0 || s.InFlightBytes != 0 {
 			t.Errorf("stats: %+v", s)
