@@ -73,7 +73,7 @@ Methods:
 	flags.StringVar(&q.PerClass, "per-class", "", "pick within each class: proportional to its size, or equal")
 	flags.Lookup("per-class").NoOptDefVal = coreset.Proportional
 	flags.StringVar(&q.Run, "run", "", "training run whose scores count")
-	flags.StringVar(&q.By, "by", "", "score that methods by scores go by: aum, forgetting, el2n, …")
+	flags.StringVar(&q.By, "by", "", "score that methods by scores go by: aum, forgetting, el2n, … (default of forgetting and forgettable: forgetting)")
 	flags.StringVar(&q.Model, "model", "", "model whose embeddings count, NAME or NAME@VERSION (default: the one that embedded last)")
 	flags.StringVar(&f.keep, "keep", "", "file with samples to pick in any case, a sample id or unique id a line; they count towards the budget")
 	flags.StringVar(&f.drop, "drop", "", "file with samples never to pick")
@@ -99,6 +99,10 @@ func describeMethods() string {
 
 // fill reads the flags that are text, and refuses what could not be picked before anything is connected.
 func (f *pickFlags) fill(q *wire.PickQuery) error {
+	forgets := q.Method == "forgetting" || q.Method == "forgettable"
+	if forgets && q.By == "" {
+		q.By = "forgetting"
+	}
 	switch {
 	case q.Dataset == "":
 		return fmt.Errorf("--dataset is required")
@@ -106,6 +110,8 @@ func (f *pickFlags) fill(q *wire.PickQuery) error {
 		return fmt.Errorf("--method is required: `gleaner pick --help` lists them")
 	case q.Unlabeled && (q.Version != "" || q.Run != "" || q.By != "" || q.PerClass != "" || q.Method == coreset.Balanced):
 		return fmt.Errorf("--unlabeled: samples that wait have no version, scores or classes yet: leave out --version, --run, --by, --per-class and the method balanced")
+	case forgets && q.By != "forgetting":
+		return fmt.Errorf("--by %s: the method %s goes by the score forgetting: leave it out, or take hardest", q.By, q.Method)
 	case q.Run != "" && q.By == "":
 		return fmt.Errorf("--run %s: name the score of it that counts (--by aum)", q.Run)
 	case q.Unlabeled && q.Method == "":
