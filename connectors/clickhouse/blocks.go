@@ -71,7 +71,7 @@ func (db *DB) foldSpan(ctx context.Context) (s foldSpan, err error) {
 	err = db.rows(ctx, "read how far losses are folded", func() {}, func(rows driver.Rows) error { return rows.Scan(&s.since, &s.upto, &s.now) },
 		`SELECT (SELECT max(upto) FROM loss_folds), now64(6, 'UTC') - toIntervalMicrosecond(
 	(SELECT toUInt64(max(elapsed) * 1e6) + 1000 FROM system.processes WHERE query_kind = 'Insert' AND NOT startsWith(query, '`+foldPrefix+`'))), now64(6, 'UTC')`)
-	return s, err
+	return s, withGrant(err, db.cfg.Username)
 }
 
 // unfolded is a run with rows that have not been folded.

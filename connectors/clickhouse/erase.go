@@ -66,5 +66,5 @@ func (db *DB) awaitFolds(ctx context.Context) error {
 		case <-time.After(firstPause):
 		}
 	}
-	return err
+	return withGrant(err, db.cfg.Username)
 }

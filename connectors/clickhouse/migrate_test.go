@@ -102,11 +102,7 @@ func TestLossesFromBeforeHaveArrived(t *testing.T) {
 	}
 	at := slices.IndexFunc(known, func(m migration) bool { return strings.HasSuffix(m.name, "_arrivals_before") })
 	for range 2 {
-		for _, statement := range known[at].statements {
-			if err := db.exec(t.Context(), "again", statement); err != nil {
-				t.Fatal(err)
-			}
-		}
+		runAgain(t, db, known[at])
 	}
 	if got := ask(t, db, "SELECT run_id, loss_rows, attempt, epoch FROM loss_arrivals FINAL ORDER BY run_id"); got != "('before',5,2,2)\n('noted',1,1,0)" {
 		t.Errorf("arrivals %s", got)
@@ -131,21 +127,7 @@ func TestLossesFromBeforeHaveArrived(t *testing.T) {
 // TestRowsFromBeforeAreOld: rows that were there before the catalog noted when it writes them are never taken for new ones, and
 // those that come after are, also when a migration that was cut short is run again.
 func TestRowsFromBeforeAreOld(t *testing.T) {
-	cfg := DefaultConfig()
-	cfg.Addrs, cfg.Database = []string{address}, "migrate_written"
-	db, err := Open(t.Context(), cfg, logger(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	known, err := migrations(ddl.Migrations)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := slices.IndexFunc(known, func(m migration) bool { return m.name == "0005_written" })
-	if err := db.migrate(t.Context(), known[:at]); err != nil {
-		t.Fatal(err)
-	}
+	db, known, at := migratedBefore(t, "0005_written")
 	put := func(n int) {
 		t.Helper()
 		if err := db.exec(t.Context(), "insert", fmt.Sprintf("INSERT INTO samples (dataset, sample_id, position) SELECT 'd', unhex('%s'), 1", sampleID(n))); err != nil {
@@ -161,14 +143,72 @@ func TestRowsFromBeforeAreOld(t *testing.T) {
 	if got := ask(t, db, ages); got != "(2,1,1)" {
 		t.Errorf("rows, old ones and new ones are %s, want (2,1,1)", got)
 	}
-	for _, statement := range known[at].statements {
-		if err := db.exec(t.Context(), "again", statement); err != nil {
-			t.Error(err)
-		}
-	}
+	runAgain(t, db, known[at])
 	put(3)
 	if got := ask(t, db, ages); got != "(3,1,2)" {
 		t.Errorf("after a second run rows, old ones and new ones are %s, want (3,1,2)", got)
+	}
+}
+
+// TestSlicesFromBeforeStand: values that were discovered before discoveries were published count until the next one, also when the
+// migration is run again.
+func TestSlicesFromBeforeStand(t *testing.T) {
+	db, known, at := migratedBefore(t, "0021_slice_discoveries")
+	for n := range 2 {
+		if err := db.exec(t.Context(), "insert", fmt.Sprintf("INSERT INTO discovered_slices (dataset, name, sample_id, value, at) SELECT 'd', 'look', unhex('%s'), 'look-%d', %d", sampleID(1), n, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.migrate(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	const values = "SELECT slices FROM discovered_latest"
+	if got := ask(t, db, values); got != "({'look':'look-1'})" {
+		t.Errorf("slices %s, want the value of before", got)
+	}
+	d, err := db.BeginDiscovery(t.Context(), "d", "look", Space{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.PutDiscovered(t.Context(), d, []Discovered{{SampleID: sampleID(2), Value: "night"}}); err != nil {
+		t.Fatal(err)
+	}
+	if stands, err := db.PublishDiscovery(t.Context(), d); err != nil || !stands {
+		t.Fatalf("stands %v, %v", stands, err)
+	}
+	runAgain(t, db, known[at])
+	if got := ask(t, db, values); got != "({'look':'night'})" {
+		t.Errorf("slices %s, want those of the discovery since", got)
+	}
+}
+
+// migratedBefore opens a database that has been through the migrations before one, which is at known[at].
+func migratedBefore(t *testing.T, name string) (db *DB, known []migration, at int) {
+	t.Helper()
+	cfg := DefaultConfig()
+	cfg.Addrs, cfg.Database = []string{address}, "migrate_"+name
+	db, err := Open(t.Context(), cfg, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if known, err = migrations(ddl.Migrations); err != nil {
+		t.Fatal(err)
+	}
+	at = slices.IndexFunc(known, func(m migration) bool { return m.name == name })
+	if err := db.migrate(t.Context(), known[:at]); err != nil {
+		t.Fatal(err)
+	}
+	return db, known, at
+}
+
+// runAgain runs the statements of a migration as a process does that another has been faster than.
+func runAgain(t *testing.T, db *DB, m migration) {
+	t.Helper()
+	for _, statement := range m.statements {
+		if err := db.exec(t.Context(), "again", statement); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
