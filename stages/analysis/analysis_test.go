@@ -38,7 +38,7 @@ type memory struct {
 	fullAfter  int              // states that are put before the store fails; 0: any number
 	unscored   map[string]error // by run: why its scores cannot be read
 	unfolded   error
-	unselected error // why the next selections of doubts cannot be stored
+	unselected error  // why the next selections of doubts cannot be stored
 	meanwhile  func() // what others do when it is asked when was decided
 }
 
