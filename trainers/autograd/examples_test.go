@@ -93,7 +93,8 @@ var examples = map[string]func(r *rand.Rand) example{
 		if axis == 1 {
 			tail = d[1:]
 		}
-		return example{operator: "LayerNormalization", attributes: []*onnxpb.AttributeProto{floatAttr("epsilon", 1e-2), intAttr("axis", axis)}, inputs: []operand{{dims: d}, {dims: tail}, {dims: tail}}}
+		inputs := []operand{{dims: d}, {dims: tail}, {dims: tail}}
+		return example{operator: "LayerNormalization", attributes: []*onnxpb.AttributeProto{floatAttr("epsilon", 1e-2), intAttr("axis", axis)}, inputs: inputs[:2+r.IntN(2)]}
 	},
 	"MaxPool": func(r *rand.Rand) example { return beyond(r, tiled(r, pool(r, "MaxPool", distinct))) },
 	"AveragePool": func(r *rand.Rand) example {
@@ -106,6 +107,12 @@ var examples = map[string]func(r *rand.Rand) example{
 	"ReduceSum": reduction("ReduceSum", nil), "ReduceMean": reduction("ReduceMean", nil), "ReduceSumSquare": reduction("ReduceSumSquare", nil),
 	"ReduceL1": reduction("ReduceL1", nil), "ReduceL2": reduction("ReduceL2", nil), "ReduceLogSum": reduction("ReduceLogSum", positive),
 	"ReduceLogSumExp": reduction("ReduceLogSumExp", nil), "ReduceMax": reduction("ReduceMax", distinct), "ReduceMin": reduction("ReduceMin", distinct),
+	"ReduceProd": reduction("ReduceProd", func(r *rand.Rand, i int) float64 {
+		if r.IntN(20) == 0 {
+			return 0
+		}
+		return away(r, i)
+	}),
 	"Reshape": func(r *rand.Rand) example {
 		d := dims(r, 3, 4)
 		return example{operator: "Reshape", inputs: []operand{{dims: d}, list(d[1], -1)}}
@@ -161,10 +168,14 @@ var examples = map[string]func(r *rand.Rand) example{
 	},
 	"Split": func(r *rand.Rand) example {
 		a, b := between(r, 1, 3), between(r, 1, 3)
-		return example{
+		e := example{
 			operator: "Split", outputs: 2, inputs: []operand{{dims: []int64{between(r, 1, 3), a + b, 2}}, list(a, b)},
 			attributes: []*onnxpb.AttributeProto{intAttr("axis", 1)},
 		}
+		if r.IntN(2) == 0 {
+			e.inputs, e.attributes = e.inputs[:1], append(e.attributes, intAttr("num_outputs", 2))
+		}
+		return e
 	},
 	"Slice": func(r *rand.Rand) example {
 		d := []int64{between(r, 2, 5), between(r, 2, 6), between(r, 2, 6)}
@@ -177,6 +188,9 @@ var examples = map[string]func(r *rand.Rand) example{
 	"Pad": func(r *rand.Rand) example {
 		d := dims(r, 3, 4)
 		d[1]++
+		if r.IntN(2) == 0 {
+			return example{operator: "Pad", inputs: []operand{{dims: d}, list(between(r, 0, 2), -1, 1, 0), {absent: true}, list(-1, 1)}}
+		}
 		return example{operator: "Pad", inputs: []operand{{dims: d}, list(between(r, 0, 2), 0, 1, between(r, 0, 2), -1, 0)}}
 	},
 	"Gather": func(r *rand.Rand) example {
@@ -335,10 +349,12 @@ func convTranspose(r *rand.Rand) example {
 }
 
 func pool(r *rand.Rand, operator string, draw func(*rand.Rand, int) float64) example {
-	kernel, strides, _, pads, size := windows(r, 2)
+	kernel, strides, dilations, pads, size := windows(r, 2)
 	return example{
 		operator: operator, inputs: []operand{{dims: append([]int64{between(r, 1, 2), between(r, 1, 3)}, size...), draw: draw}},
-		attributes: []*onnxpb.AttributeProto{intsAttr("kernel_shape", kernel...), intsAttr("strides", strides...), intsAttr("pads", pads...)},
+		attributes: []*onnxpb.AttributeProto{
+			intsAttr("kernel_shape", kernel...), intsAttr("strides", strides...), intsAttr("dilations", dilations...), intsAttr("pads", pads...),
+		},
 	}
 }
 

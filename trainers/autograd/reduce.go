@@ -40,3 +40,11 @@ func logSumExpSlope(t *tape, x, y, d value, _ []int64) value {
 }
 
 func extremeSlope(t *tape, x, y, d value, axes []int64) value { return t.shared(x, y, d, axes) }
+
+// prodSlope is the product of the others, which is zero where another element is.
+func prodSlope(t *tape, x, _, d value, axes []int64) value {
+	zero := t.compare("Equal", x, t.scalar(x.kind, 0))
+	factors := t.add(x, zero)
+	others := t.div(t.reduce("ReduceProd", factors, true, axes...), factors)
+	return t.mul(t.mul(d, t.compare("Equal", t.sum(zero, true, axes...), zero)), others)
+}

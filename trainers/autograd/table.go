@@ -45,6 +45,7 @@ var operators = map[string]operator{
 	"ReduceSum": {backward: reduced(sumSlope)}, "ReduceMean": {backward: reduced(meanSlope)}, "ReduceSumSquare": {backward: reduced(sumSquareSlope)},
 	"ReduceL1": {backward: reduced(l1Slope)}, "ReduceL2": {backward: reduced(l2Slope)}, "ReduceLogSum": {backward: reduced(logSumSlope)},
 	"ReduceLogSumExp": {backward: reduced(logSumExpSlope)}, "ReduceMax": {backward: reduced(extremeSlope)}, "ReduceMin": {backward: reduced(extremeSlope)},
+	"ReduceProd": {backward: reduced(prodSlope)},
 	// layout.go
 	"Reshape": {backward: reshapeGrad}, "Flatten": {backward: reshapeGrad}, "Squeeze": {backward: reshapeGrad}, "Unsqueeze": {backward: reshapeGrad},
 	"Transpose": {backward: transposeGrad}, "Expand": {backward: expandGrad}, "Tile": {backward: tileGrad},

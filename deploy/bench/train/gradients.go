@@ -33,7 +33,7 @@ var families = []family{
 	{"normalizations", []string{"BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization"}},
 	{"pooling", []string{"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"}},
 	{"resizing", []string{"Resize"}},
-	{"reductions", []string{"ReduceSum", "ReduceMean", "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMin"}},
+	{"reductions", []string{"ReduceSum", "ReduceMean", "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMin", "ReduceProd"}},
 	{"shapes", []string{"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile", "DepthToSpace", "SpaceToDepth"}},
 	{"pieces", []string{"Concat", "Split", "Slice", "Pad", "Gather"}},
 }
