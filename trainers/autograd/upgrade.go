@@ -88,16 +88,26 @@ func (u *upgrader) node(n *onnxpb.NodeProto) {
 		if axis == -1 {
 			break
 		}
-		shape, rows, soft := u.fresh(), u.fresh(), u.fresh()
-		x, y := n.Input[0], n.Output[0]
-		u.nodes = append(u.nodes,
-			&onnxpb.NodeProto{OpType: proto.String("Shape"), Input: []string{x}, Output: []string{shape}},
-			&onnxpb.NodeProto{OpType: proto.String("Flatten"), Input: []string{x}, Output: []string{rows}, Attribute: []*onnxpb.AttributeProto{intAttr("axis", axis)}})
-		n.Input, n.Output = []string{rows}, []string{soft}
-		u.nodes = append(u.nodes, n, &onnxpb.NodeProto{OpType: proto.String("Reshape"), Input: []string{soft, shape}, Output: []string{y}})
+		u.reshaped(n, &onnxpb.NodeProto{OpType: proto.String("Flatten"), Input: n.Input[:1], Attribute: []*onnxpb.AttributeProto{intAttr("axis", axis)}})
+		return
+	case op == "GroupNormalization" && u.from < opset: // by a scale and a bias for each group, as of instances
+		groups := u.take(n, "num_groups").GetI()
+		n.OpType = proto.String("InstanceNormalization")
+		u.reshaped(n, &onnxpb.NodeProto{OpType: proto.String("Reshape"), Input: []string{n.Input[0], u.ints([]int64{0, groups, -1})}})
 		return
 	}
 	u.nodes = append(u.nodes, n)
+}
+
+// reshaped adds a node that sees its first input as form makes it, and whose output is of the input's shape again.
+func (u *upgrader) reshaped(n, form *onnxpb.NodeProto) {
+	shape, seen, made := u.fresh(), u.fresh(), u.fresh()
+	whole, out := n.Input[0], n.Output[0]
+	form.Output = []string{seen}
+	n.Input, n.Output = slices.Concat([]string{seen}, n.Input[1:]), []string{made}
+	u.nodes = append(u.nodes,
+		&onnxpb.NodeProto{OpType: proto.String("Shape"), Input: []string{whole}, Output: []string{shape}}, form, n,
+		&onnxpb.NodeProto{OpType: proto.String("Reshape"), Input: []string{made, shape}, Output: []string{out}})
 }
 
 func isReduction(operator string) bool { return len(operator) > 6 && operator[:6] == "Reduce" }
