@@ -9,23 +9,31 @@ import (
 	"testing"
 )
 
-// quadratic is y = x·w + b of one row, whose squares are learned: its gradient is simple enough to write down.
-func quadratic(t *testing.T) []byte {
+// quadratic is y = x·w + b of one row, whose squares are learned: its gradient is simple enough to write down. As a convolution, its w
+// is [2, 3, 1, 1], in place of [3, 2].
+func quadratic(t *testing.T, convolution bool) []byte {
 	t.Helper()
 	b := newBuilder()
 	r := rand.New(rand.NewPCG(3, 3))
+	if convolution {
+		x := b.input("x", float32s, 1, 3, 1, 1)
+		w, bias := weight(b, r, "w", 0, 1, 2, 3, 1, 1), weight(b, r, "bias", 0, 1, 2)
+		b.output("y", b.op("Conv", x.kind, []int64{1, 2, 1, 1}, []value{x, w, bias}))
+		return file(t, b)
+	}
 	x := b.input("x", float32s, 1, 3)
 	w, bias := weight(b, r, "w", 0, 1, 3, 2), weight(b, r, "bias", 0, 1, 2)
 	b.output("y", b.op("Gemm", x.kind, []int64{1, 2}, []value{x, w, bias}))
 	return file(t, b)
 }
 
-// follower repeats what a trainer does in float64.
+// follower repeats what a trainer does in float64, on w [3, 2] and then bias [2].
 type follower struct {
 	w, first, second, slow, average []float64
+	convolution                     bool // w is its transpose
 }
 
-// gradient of the half mean square of y - target, for w [3, 2] and then bias [2].
+// gradient of the half mean square of y - target.
 func (f *follower) gradient(x, target []float32) []float64 {
 	g := make([]float64, 8)
 	for j := range 2 {
@@ -74,9 +82,6 @@ func orthogonal(m []float64, steps int) []float64 {
 		}
 		x = next
 	}
-	for i := range x {
-		x[i] *= math.Sqrt(1.5)
-	}
 	return x
 }
 
@@ -123,16 +128,19 @@ func (f *follower) update(cfg Config, g []float64, rate float64, number int) {
 			f.first[i] = o.Momentum*f.first[i] + g[i]
 			direction[i] = g[i] + o.Momentum*f.first[i]
 		}
-		scale := 1.0
+		scale, rows, cols := 1.0, 3.0, 2.0
+		if f.convolution {
+			rows, cols = cols, rows
+		}
 		if o.Unit {
 			norm := 0.0
 			for _, w := range before[:6] {
 				norm += w * w
 			}
-			scale = math.Sqrt(3 / norm)
+			scale = math.Sqrt(rows / norm)
 		}
 		for i, v := range orthogonal(direction, o.Steps) {
-			f.w[i] = scale*before[i] - rate*(v+decay(i)*scale*before[i])
+			f.w[i] = scale*before[i] - rate*(v*math.Sqrt(max(1, rows/cols))+decay(i)*scale*before[i])
 		}
 		adam(6, o.Others.(AdamW))
 		adam(7, o.Others.(AdamW))
@@ -146,47 +154,51 @@ func (f *follower) update(cfg Config, g []float64, rate float64, number int) {
 	}
 }
 
-func weights(t *testing.T, tr *Trainer) []float64 {
-	t.Helper()
-	var out []float64
-	for _, name := range []string{"w", "bias"} {
-		for _, x := range tr.Parameter(name) {
-			out = append(out, float64(x))
+// weights are w, as [3, 2], and bias.
+func weights(tr *Trainer, convolution bool) []float32 {
+	w := slices.Clone(tr.Parameter("w"))
+	if convolution {
+		for i := range w {
+			w[i] = tr.Parameter("w")[i%2*3+i/2]
 		}
 	}
-	return out
+	return append(w, tr.Parameter("bias")...)
 }
 
 // TestOptimizers repeats updates of every kind in float64.
 func TestOptimizers(t *testing.T) {
+	unit := DefaultMuon()
+	unit.Unit = true
 	for name, alter := range map[string]func(*Config){
-		"sgd":      func(c *Config) { c.Optimizer = SGD{} },
-		"momentum": func(c *Config) { c.Optimizer = SGD{Momentum: 0.8} },
-		"nesterov": func(c *Config) { c.Optimizer = SGD{Momentum: 0.8, Nesterov: true} },
-		"adamw":    func(c *Config) { c.Optimizer = DefaultAdamW() },
-		"muon":     func(c *Config) { c.Optimizer = DefaultMuon() },
-		"unit muon": func(c *Config) {
-			m := DefaultMuon()
-			m.Unit = true
-			c.Optimizer = m
-		},
-		"clip":       func(c *Config) { c.Clip = 0.1 },
-		"average":    func(c *Config) { c.Average = 0.7 },
-		"lookahead":  func(c *Config) { c.Lookahead = Lookahead{Steps: 3, Rate: 0.4} },
-		"accumulate": func(c *Config) { c.Accumulate = 3 },
-		"parts":      func(c *Config) { c.Parts = 3 },
+		"sgd":                        func(c *Config) { c.Optimizer = SGD{} },
+		"momentum":                   func(c *Config) { c.Optimizer = SGD{Momentum: 0.8} },
+		"nesterov":                   func(c *Config) { c.Optimizer = SGD{Momentum: 0.8, Nesterov: true} },
+		"adamw":                      func(c *Config) { c.Optimizer = DefaultAdamW() },
+		"muon":                       func(c *Config) { c.Optimizer = DefaultMuon() },
+		"muon of a convolution":      func(c *Config) { c.Optimizer = DefaultMuon() },
+		"unit muon":                  func(c *Config) { c.Optimizer = unit },
+		"unit muon of a convolution": func(c *Config) { c.Optimizer = unit },
+		"clip":                       func(c *Config) { c.Clip = 0.1 },
+		"average":                    func(c *Config) { c.Average = 0.7 },
+		"lookahead":                  func(c *Config) { c.Lookahead = Lookahead{Steps: 3, Rate: 0.4} },
+		"accumulate":                 func(c *Config) { c.Accumulate = 3 },
+		"parts":                      func(c *Config) { c.Parts = 3 },
 		"all": func(c *Config) {
 			c.Optimizer, c.Clip, c.Average, c.Accumulate, c.Parts, c.Lookahead = DefaultMuon(), 0.3, 0.9, 2, 2, Lookahead{Steps: 2, Rate: 0.5}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rt, model := open(t), quadratic(t)
+			convolution := strings.HasSuffix(name, "of a convolution")
+			rt, model := open(t), quadratic(t, convolution)
 			cfg := DefaultConfig()
 			cfg.Loss, cfg.Decay = Squares{}, 0.05
 			alter(&cfg)
 			tr := trainer(t, rt, model, cfg)
-			start := weights(t, tr)
-			f := &follower{slices.Clone(start), make([]float64, 8), make([]float64, 8), slices.Clone(start), slices.Clone(start)}
+			var start []float64
+			for _, x := range weights(tr, convolution) {
+				start = append(start, float64(x))
+			}
+			f := &follower{slices.Clone(start), make([]float64, 8), make([]float64, 8), slices.Clone(start), slices.Clone(start), convolution}
 			r := rand.New(rand.NewPCG(1, 9))
 			for step := range 12 {
 				rate := Cosine(0.1, 0, 12).Warmup(2)(step)
@@ -209,8 +221,7 @@ func TestOptimizers(t *testing.T) {
 					}
 				}
 				f.update(cfg, sum, rate, step+1)
-				got := append(slices.Clone(tr.Parameter("w")), tr.Parameter("bias")...)
-				near(t, "weights", got, f.w, 2e-5)
+				near(t, "weights", weights(tr, convolution), f.w, 2e-5)
 			}
 			if tr.Updates() != 12 {
 				t.Errorf("%d updates", tr.Updates())
@@ -235,13 +246,13 @@ func TestOptimizers(t *testing.T) {
 	}
 }
 
-// TestGroups freezes, and sets rate and decay apart.
+// TestGroups freezes, and sets rate, decay and optimizer apart.
 func TestGroups(t *testing.T) {
-	rt, model := open(t), quadratic(t)
+	rt, model := open(t), quadratic(t, false)
 	cfg := DefaultConfig()
-	cfg.Loss, cfg.Optimizer = Squares{}, SGD{}
+	cfg.Loss, cfg.Optimizer = Squares{}, DefaultAdamW()
 	none := 0.0
-	cfg.Groups = []Group{{Match: "^bias$", Frozen: true}, {Match: "w", Rate: 3, Decay: &none}}
+	cfg.Groups = []Group{{Match: "^bias$", Frozen: true}, {Match: "w", Rate: 3, Decay: &none, Optimizer: SGD{}}}
 	cfg.Decay = 0.5
 	tr := trainer(t, rt, model, cfg)
 	if got := tr.Parameters(); !slices.Equal(got, []string{"w"}) || tr.Parameter("bias") != nil {

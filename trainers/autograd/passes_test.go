@@ -98,7 +98,7 @@ func TestUnreached(t *testing.T) {
 func TestState(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Loss, cfg.Accumulate, cfg.Parts = Squares{}, 2, 2
-	tr := trainer(t, open(t), quadratic(t), cfg)
+	tr := trainer(t, open(t), quadratic(t, false), cfg)
 	for step, want := range []int{0, 2*2 + 2, 0, 2*2 + 2} { // of two parameters and of weights, in two parts
 		saved, err := tr.Save()
 		if err != nil {
