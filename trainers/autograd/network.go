@@ -12,6 +12,9 @@ import (
 	"gleaner/connectors/onnx/onnxpb"
 )
 
+// ErrShapes is in the chain of New's error where the model does not run on inputs of the shapes that it was given or declares.
+var ErrShapes = errors.New("it does not run on inputs of these shapes")
+
 // network is a model with all that can be known before it trains: the shape of every tensor, and the value of every tensor that
 // neither the inputs nor what is learned can change.
 type network struct {
@@ -147,12 +150,14 @@ func (net *network) trace(rt *onnx.Runtime, graph *onnxpb.ModelProto, live map[s
 		}
 	}
 	traced, err := rt.Trace(graph, names, func(name string) bool { return !live[name] })
-	if err != nil {
-		return err
-	}
 	values := map[string]value{}
+	var shapes []string
 	for _, in := range net.inputs {
 		values[in.name] = in
+		shapes = append(shapes, fmt.Sprintf("%s %v", in.name, in.dims))
+	}
+	if err != nil {
+		return fmt.Errorf("%w, %s: %w", ErrShapes, strings.Join(shapes, ", "), err)
 	}
 	for _, t := range slices.Concat(g.GetInitializer(), traced) {
 		values[t.GetName()] = value{t.GetName(), kind(t.GetDataType()), t.GetDims()}

@@ -78,6 +78,7 @@ func (g importedGraph) adopt(side, classes int, r *rand.Rand) (e ends, err error
 		return e, fmt.Errorf("the weights %q of its last layer are of %v, with %d numbers", weight.GetName(), d, n)
 	}
 	e.embedding = layer.GetInput()[0]
+	g.ValueInfo = nil // shapes within the graph, of the batch and the classes that it had
 	g.Output = []*onnxpb.ValueInfoProto{declared(e.logits, classes)}
 	at := 1 // the dimension of the classes
 	if slices.ContainsFunc(layer.GetAttribute(), func(a *onnxpb.AttributeProto) bool { return a.GetName() == "transB" && a.GetI() != 0 }) {

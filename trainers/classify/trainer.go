@@ -130,6 +130,9 @@ func (t *Trainer) load() error {
 	cfg.Loss = autograd.CrossEntropy{Logits: t.logits, Smoothing: t.cfg.Smoothing}
 	cfg.Blocked = autograd.CanBlock(t.rt)
 	t.model, err = autograd.New(t.rt, file, cfg)
+	if len(t.cfg.ONNX) > 0 && errors.Is(err, autograd.ErrShapes) {
+		return fmt.Errorf("imported classifier: %w; one that takes a single image has to be exported anew, with an open batch", err)
+	}
 	return err
 }
 
