@@ -4,10 +4,12 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"gleaner/connectors/onnx"
 	"gleaner/schemas"
+	"gleaner/trainers/measure"
 )
 
 func open(tb testing.TB) *onnx.Runtime {
@@ -94,6 +96,76 @@ func TestNetworks(t *testing.T) {
 				t.Errorf("held-out accuracy %g", held)
 			}
 		})
+	}
+}
+
+// TestRows compares what the first step says of its images, by smoothed labels, with the graph's outputs before it, and what was forgotten
+// with the presentations before.
+func TestRows(t *testing.T) {
+	rt := open(t)
+	cfg := small("convnet3")
+	cfg.Epochs, cfg.Batch, cfg.Rate, cfg.Smoothing, cfg.Augment = 6, 8, 0.2, 0.2, Augment{Flip: "none"}
+	train := stripes(24, 16, 1)
+	r := rand.New(rand.NewPCG(3, 3))
+	r.Shuffle(len(train.Labels), func(i, j int) { train.Labels[i], train.Labels[j] = train.Labels[j], train.Labels[i] }) // hard to learn
+	tr := newTrainer(t, rt, cfg, train, Images{})
+	file, err := tr.model.Export(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := rt.LoadBytes("before", file, onnx.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	at, was, forgotten := map[schemas.SampleID]int{}, map[schemas.SampleID]bool{}, 0
+	for i, id := range train.Samples {
+		at[id] = i
+	}
+	rows := run(t, tr, 0).rows
+	for i, id := range rows.SampleID {
+		if want := was[id] && !rows.Correct[i]; rows.Forgot[i] != want {
+			t.Fatalf("row %d: forgotten %t, want %t", i, rows.Forgot[i], want)
+		} else if want {
+			forgotten++
+		}
+		was[id] = rows.Correct[i]
+		if i >= cfg.Batch {
+			continue
+		}
+		k, outputs := at[id], map[string][]float32{}
+		fill := func(in [][]float32) error {
+			cfg.Augment.render(in[0], train.image(k), train.Side, view{}, tr.levels)
+			return nil
+		}
+		if err := s.Run(t.Context(), fill, func(out [][]float32) error {
+			for j, spec := range s.Outputs() {
+				outputs[spec.Name] = slices.Clone(out[j])
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		norm := 0.0
+		for _, x := range outputs[embeddingName] {
+			norm += float64(x) * float64(x)
+		}
+		want := measure.Of(outputs[logitsName], train.Labels[k])
+		for name, pair := range map[string][2]float64{
+			"loss": {float64(rows.Loss[i]), float64(want.Loss)}, "margin": {float64(rows.Margin[i]), float64(want.Margin)},
+			"p_true": {float64(rows.PTrue[i]), float64(want.PTrue)}, "el2n": {float64(rows.EL2N[i]), float64(want.EL2N)},
+			"emb_norm": {float64(rows.EmbNorm[i]), math.Sqrt(norm)},
+		} {
+			if math.Abs(pair[0]-pair[1]) > 1e-4*max(1, math.Abs(pair[1])) {
+				t.Errorf("row %d: %s %g, want %g", i, name, pair[0], pair[1])
+			}
+		}
+		if rows.Correct[i] != want.Correct {
+			t.Errorf("row %d: correct %t, want %t", i, rows.Correct[i], want.Correct)
+		}
+	}
+	if forgotten == 0 {
+		t.Error("nothing was forgotten")
 	}
 }
 
