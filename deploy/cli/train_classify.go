@@ -114,7 +114,7 @@ func (f *classifyFlags) check() error {
 	case f.held < 0 || f.held >= 1:
 		return fmt.Errorf("--held %g: want a share from 0 to below 1", f.held)
 	}
-	if err := f.checkName(); err != nil {
+	if err := errors.Join(f.checkName(), train.CheckPaths(f.Out, f.Checkpoint, f.losses)); err != nil {
 		return err
 	}
 	return f.configure()

@@ -41,6 +41,8 @@ func TestBadClassifyFlags(t *testing.T) {
 		"--data photos --augment zoom=2":    "--augment",
 		"--data photos --epochs 0":          "epochs: 0",
 		"--data photos --threads 0":         "threads: 0",
+		"--data photos --out no/x.onnx":     "no/x.onnx cannot be written: stat no",
+		"--data photos -o x --losses ./x":   "./x is to be two files",
 		"--data photos --model none":        "neither a file nor a network",
 		"--data photos":                     "photos: no such file",
 		"--data photos --dataset street":    "leave --dataset out",

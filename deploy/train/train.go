@@ -81,10 +81,8 @@ func RunOf(cfg classify.Config, data Data) (schemas.Run, error) {
 // weights bit for bit. open says where the losses go of the run as it stands: of which attempt, and from where on. An error of a
 // training that can be gone on with is a *Stopped; that of one whose model and losses are written and of no use is a *Diverged.
 func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(run schemas.Run, from Start) (Losses, error)) (result classify.Result, err error) {
-	for _, path := range []string{o.Out, o.Checkpoint} {
-		if err := writable(path); err != nil {
-			return result, err
-		}
+	if err := CheckPaths(o.Out, o.Checkpoint); err != nil {
+		return result, err
 	}
 	o.Config.Run.Attempt = o.LastAttempt + 1
 	t, err := classify.New(rt, o.Config, data.Train, data.Held)
@@ -165,7 +163,7 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 // again at once, so that what is killed before the next one is counted too.
 func (o Options) restore(t *classify.Trainer) (fresh bool, err error) {
 	data, err := os.ReadFile(o.Checkpoint)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !o.Resume {
+	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
 	if err != nil {
@@ -173,6 +171,10 @@ func (o Options) restore(t *classify.Trainer) (fresh bool, err error) {
 	}
 	run, err := classify.CheckpointRun(data)
 	switch {
+	case errors.Is(err, classify.ErrNoCheckpoint):
+		return false, fmt.Errorf("%s: %w, and would be lost: name another --checkpoint", o.Checkpoint, err)
+	case !o.Resume:
+		return true, nil
 	case err != nil:
 		return false, fmt.Errorf("%s: %w; --resume=false begins anew", o.Checkpoint, err)
 	case run.RunID != t.Run().RunID:
@@ -195,13 +197,27 @@ func (o Options) save(checkpoint []byte) error {
 	})
 }
 
-// writable refuses, before hours of work, a path where nothing can be written.
-func writable(path string) error {
-	if err := batch.NoFolder(path); err != nil {
-		return err
-	}
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return err
+// CheckPaths refuses, before hours of work, files where nothing can be written, and two that are one. An empty path is passed over.
+func CheckPaths(paths ...string) error {
+	seen := map[string]bool{}
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if err := batch.NoFolder(path); err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			return fmt.Errorf("%s cannot be written: %w", path, err)
+		}
+		whole, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
+		if seen[whole] {
+			return fmt.Errorf("%s is to be two files: name another for one of them", path)
+		}
+		seen[whole] = true
 	}
 	return nil
 }

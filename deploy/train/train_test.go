@@ -215,6 +215,15 @@ func TestRun(t *testing.T) {
 	if _, err := train.Run(t.Context(), rt, data, other, open); err == nil || !strings.Contains(err.Error(), "it is of run classify/stripes@") {
 		t.Errorf("%v, want that the checkpoint is another's", err)
 	}
+	other = o
+	other.Checkpoint = out
+	if _, err := train.Run(t.Context(), rt, data, other, open); err == nil || !strings.Contains(err.Error(), "is to be two files") {
+		t.Errorf("%v, want that the model would be removed as a checkpoint", err)
+	}
+	other.Checkpoint, other.Resume = filepath.Join(dir, "down", "none.png"), false
+	if _, err := train.Run(t.Context(), rt, data, other, open); err == nil || !strings.Contains(err.Error(), "no checkpoint, and would be lost") {
+		t.Errorf("%v, want that a file that is no checkpoint stays", err)
+	}
 	o.LastAttempt, o.Epoch = 8, nil
 	began := 0
 	o.Resumed = func(_ schemas.Run, step, _ int) { began = step }

@@ -15,7 +15,13 @@ import (
 // A checkpoint is these bytes, the SHA-256 of all that follows, then four parts, each after its length as a big-endian uint64:
 // a header in JSON, a bit for each training image (whether its last presentation was correct), the state of the steps
 // (autograd.Trainer.Save), and with Patience that of the best epoch, else nothing.
-const checkpointMagic = "gleaner classify checkpoint 2\n"
+const (
+	checkpointKind  = "gleaner classify checkpoint "
+	checkpointMagic = checkpointKind + "2\n"
+)
+
+// ErrNoCheckpoint is in the chain of the errors of Restore and CheckpointRun where the bytes are something else altogether.
+var ErrNoCheckpoint = errors.New("it is no checkpoint")
 
 // header is the first part of a checkpoint.
 type header struct {
@@ -157,9 +163,12 @@ func CheckpointRun(checkpoint []byte) (schemas.Run, error) {
 
 // decodeCheckpoint takes a checkpoint apart; best is nil where there is none.
 func decodeCheckpoint(data []byte) (h header, bits, state, best []byte, err error) {
+	if !bytes.HasPrefix(data, []byte(checkpointKind)) {
+		return h, nil, nil, nil, ErrNoCheckpoint
+	}
 	rest, ok := bytes.CutPrefix(data, []byte(checkpointMagic))
 	if !ok {
-		return h, nil, nil, nil, errors.New("it is none, or of another version")
+		return h, nil, nil, nil, errors.New("it is of another version of this program")
 	}
 	if len(rest) < sha256.Size || sha256.Sum256(rest[sha256.Size:]) != [sha256.Size]byte(rest[:sha256.Size]) {
 		return h, nil, nil, nil, errors.New("corrupt, or cut off: go back to an earlier one")

@@ -134,11 +134,12 @@ func TestRestoreRefuses(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"configuration": {other, checkpoint, "another configuration"},
-		"images":        {newTrainer(t, rt, small("convnet3"), stripes(32, 16, 5), Images{}), checkpoint, "other images"},
-		"damage":        {tr, damaged, "corrupt"},
-		"cut off":       {tr, checkpoint[:len(checkpoint)-1], "cut off"},
-		"another file":  {tr, []byte("hello"), "none"},
+		"configuration":   {other, checkpoint, "another configuration"},
+		"images":          {newTrainer(t, rt, small("convnet3"), stripes(32, 16, 5), Images{}), checkpoint, "other images"},
+		"damage":          {tr, damaged, "corrupt"},
+		"cut off":         {tr, checkpoint[:len(checkpoint)-1], "cut off"},
+		"another file":    {tr, []byte("hello"), "no checkpoint"},
+		"another version": {tr, []byte(checkpointKind + "1\n{}"), "another version"},
 	} {
 		if err := c.tr.Restore(c.data); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
