@@ -84,8 +84,12 @@ func Folder(ctx context.Context, root string, o FolderOptions, progress func(don
 		splits = append(splits, o.Rule.Of(schemas.SampleID(kept[i].digest[:])))
 	}
 	d.divide(kept, arranged, splits, o.Side)
-	if d.Train.Len() == 0 {
-		return d, fmt.Errorf("%s: all of its %d images are held out: more are needed", root, len(kept))
+	learned := make([]bool, len(arranged.Classes))
+	for _, class := range d.Train.Labels {
+		learned[class] = true
+	}
+	if class := slices.Index(learned, false); class >= 0 {
+		return d, fmt.Errorf("%s: all images of class %s are held out: more are needed, or a smaller share held out", root, arranged.Classes[class])
 	}
 	h := sha256.New()
 	for i, f := range kept {

@@ -3,6 +3,7 @@ package train_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -144,6 +145,18 @@ func TestFolder(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+	write(t, striped(t, false, 1), alone, "down", "1.png")
+	o := options()
+	split := func(down bool) schemas.Split {
+		digest := sha256.Sum256(striped(t, down, 1))
+		return o.Rule.Of(schemas.SampleID(digest[:]))
+	}
+	for salt := 0; split(true) != schemas.SplitTrain || split(false) != schemas.SplitVal; salt++ {
+		o.Rule.Salt = fmt.Sprint(salt)
+	}
+	if _, err := train.Folder(t.Context(), alone, o, func(int) {}); err == nil || !strings.Contains(err.Error(), "all images of class down are held out") {
+		t.Errorf("%v, want that a class is left without images to train on", err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
