@@ -29,6 +29,7 @@ func bar(total int64, what string) *progress {
 		p.bar = progressbar.NewOptions64(
 			total, progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowCount(),
 			progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetSpinnerChangeInterval(0), // of one without an end, which would else be drawn for as long as the process lives
 		)
 	}
 	return p

@@ -216,14 +216,16 @@ func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config
 	}
 	f.describe(data, conn != nil)
 	var b *progress
+	began := 0 // the steps of earlier attempts, which would make the time that is left look shorter
 	f.Resumed = func(run schemas.Run, step, steps int) {
+		began = step
 		fmt.Fprintf(os.Stderr, "going on from step %d of %d, as attempt %d\n", step, steps, run.Attempt)
 	}
 	f.Progress = func(p classify.Progress) {
 		if b == nil {
-			b = bar(int64(p.Steps), "steps")
+			b = bar(int64(p.Steps-began), "steps")
 		}
-		b.Set(p.Step)
+		b.Set(p.Step - began)
 	}
 	f.Epoch = func(e classify.Epoch) { b.Say(epochText(e, f.Config.Epochs)) }
 	result, err := train.Run(ctx, rt, data, f.Options, func(run schemas.Run, from train.Start) (train.Losses, error) {
