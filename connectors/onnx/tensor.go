@@ -9,6 +9,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"gleaner/connectors/onnx/onnxpb"
 	"gleaner/schemas"
 )
 
@@ -24,6 +25,18 @@ func typeName(t ort.TensorElementDataType) string {
 		return name
 	}
 	return strings.ToLower(strings.TrimPrefix(t.String(), "ONNX_TENSOR_ELEMENT_DATA_TYPE_"))
+}
+
+// Integers are the elements of an int64 tensor of a file.
+func Integers(t *onnxpb.TensorProto) []int64 {
+	if len(t.GetRawData()) == 0 {
+		return t.GetInt64Data()
+	}
+	out := make([]int64, len(t.GetRawData())/8)
+	for i := range out {
+		out[i] = int64(binary.LittleEndian.Uint64(t.GetRawData()[8*i:]))
+	}
+	return out
 }
 
 // newTensor allocates a tensor whose dimensions are all known.

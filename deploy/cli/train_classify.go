@@ -47,9 +47,10 @@ gleaner model add take it as it is, and so does any ONNX Runtime.
 are the objects in the labels of a running system as they stand, cut out, with the splits of the dataset's version; --data is then the
 data folder of that system, as for every other command. What cannot be decoded is named and skipped.
 
-The network is convnet3, resnet9 or airbench, or an ONNX classifier to go on from, whose last layer is replaced where it has another
-number of classes; normalization and order of channels stay those that the file says. Each network has settings that are meant for tens of thousands of images of about 32 pixels; fewer images want
-more epochs, and those whose mirror image means something else --augment flip=none.
+The network is convnet3, resnet9 or airbench, or an ONNX classifier to go on from, whose last layer, a Gemm or a MatMul, is replaced
+where it has another number of classes; normalization and order of channels stay those that the file says. Each network has settings
+that are meant for tens of thousands of images of about 32 pixels; fewer images want more epochs, and those whose mirror image means
+something else --augment flip=none.
 
 A loss for every image and epoch goes to the Parquet file that --losses names, else to the losses topic of the system that runs,
 found as by other commands, else nowhere. A run is named after the images, their labels and every option that changes its weights.

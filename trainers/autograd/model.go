@@ -100,18 +100,6 @@ func constantOf(n *onnxpb.NodeProto) (*onnxpb.TensorProto, error) {
 	return nil, errors.New("a constant without numbers")
 }
 
-// integers are the elements of an int64 tensor.
-func integers(t *onnxpb.TensorProto) []int64 {
-	if len(t.GetRawData()) == 0 {
-		return t.GetInt64Data()
-	}
-	out := make([]int64, len(t.GetRawData())/8)
-	for i := range out {
-		out[i] = int64(binary.LittleEndian.Uint64(t.GetRawData()[8*i:]))
-	}
-	return out
-}
-
 // reals are the elements of a float32 or float64 tensor.
 func reals(t *onnxpb.TensorProto) []float64 {
 	raw := t.GetRawData()

@@ -234,7 +234,7 @@ func FuzzParse(f *testing.F) {
 			net.classify(upgraded(m).GetGraph(), func(string) bool { return true }, true)
 		}
 		for _, w := range m.GetGraph().GetInitializer() {
-			integers(w)
+			onnx.Integers(w)
 			reals(w)
 		}
 	})

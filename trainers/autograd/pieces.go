@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"gleaner/connectors/onnx"
 )
 
 // Operators that join, cut and pick elements.
@@ -133,7 +135,7 @@ func gatherGrad(t *tape, n node, dy []value) ([]value, error) {
 	lead, size, tail := product(x.dims[:axis]), x.dims[axis], product(x.dims[axis+1:])
 	d := t.reshape(dy[0], lead, index.size(), tail)
 	if c, ok := t.constants[index.name]; ok && index.kind == int64s {
-		if first, step, ok := progression(integers(c), size); ok {
+		if first, step, ok := progression(onnx.Integers(c), size); ok {
 			d = t.stretched(d, 1, step)
 			d = t.pad(d, []int64{0, first, 0}, []int64{0, size - first - d.dims[1], 0})
 			return []value{t.reshape(d, x.dims...)}, nil

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"gleaner/connectors/onnx"
 )
 
 // tape records a forward pass and writes the backward one (reverse-mode differentiation, Griewank and Walther 2008).
@@ -100,7 +102,7 @@ func (t *tape) fixed(n node, i int) ([]int64, error) {
 	if !ok {
 		return nil, fmt.Errorf("input %s differs from run to run", n.in[i].name)
 	}
-	return integers(c), nil
+	return onnx.Integers(c), nil
 }
 
 // axes are those of input i, counted from the front and sorted; all where there are none.

@@ -126,21 +126,23 @@ func TestImported(t *testing.T) {
 	if served := serves(t, rt, newTrainer(t, rt, cfg, more, Images{}))(make([]float32, 3*16*16)); len(served) != 5 {
 		t.Errorf("%d logits", len(served))
 	}
-	cfg.ONNX = ofOne(t, file, true)
-	one := newTrainer(t, rt, cfg, train, Images{})
-	same, err = one.Logits(t.Context(), train, Views{})
-	if err != nil || !slices.Equal(logits, same) {
-		t.Errorf("a classifier that was exported for one image gives other logits: %v", err)
+	for _, row := range [][]int64{nil, {1, -1}, {1, 64}} {
+		cfg.ONNX = ofOne(t, file, row...)
+		one := newTrainer(t, rt, cfg, train, Images{})
+		same, err = one.Logits(t.Context(), train, Views{})
+		if err != nil || !slices.Equal(logits, same) {
+			t.Errorf("a classifier that was exported for one image, reshaped to %v, gives other logits: %v", row, err)
+		}
+		exported, err := one.Export()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m onnxpb.ModelProto
+		if err := proto.Unmarshal(exported, &m); err != nil || len(m.GetGraph().GetValueInfo()) > 0 {
+			t.Errorf("the exported file still says shapes of one image: %v, %v", m.GetGraph().GetValueInfo(), err)
+		}
 	}
-	exported, err := one.Export()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m onnxpb.ModelProto
-	if err := proto.Unmarshal(exported, &m); err != nil || len(m.GetGraph().GetValueInfo()) > 0 {
-		t.Errorf("the exported file still says shapes of one image: %v, %v", m.GetGraph().GetValueInfo(), err)
-	}
-	cfg.ONNX = ofOne(t, file, false)
+	cfg.ONNX = ofOne(t, file, 2, -1)
 	if _, err := New(rt, cfg, train, Images{}); err == nil || !strings.Contains(err.Error(), "images [16 3 16 16]") || !strings.Contains(err.Error(), "open batch") {
 		t.Errorf("a classifier that takes one image alone: %v", err)
 	}
@@ -152,7 +154,7 @@ func TestImported(t *testing.T) {
 
 // ofOne is a ResNet-9 as it is exported for one image: every shape says so, and it makes a row of the pooled maps by what the graph sees
 // of the batch, as PyTorch writes x.view(x.size(0), -1), or by a constant.
-func ofOne(t *testing.T, file []byte, sees bool) []byte {
+func ofOne(t *testing.T, file []byte, constant ...int64) []byte {
 	t.Helper()
 	var m onnxpb.ModelProto
 	if err := proto.Unmarshal(file, &m); err != nil {
@@ -167,11 +169,11 @@ func ofOne(t *testing.T, file []byte, sees bool) []byte {
 	concat := node("Concat", "to", "samples", "rest")
 	concat.Attribute = []*onnxpb.AttributeProto{integer("axis", 0)}
 	view := []*onnxpb.NodeProto{node("Shape", "shape", pooled), node("Gather", "samples", "shape", "first"), concat, node("Reshape", row, pooled, "to")}
-	if !sees {
+	if constant != nil {
 		view = []*onnxpb.NodeProto{node("Reshape", row, pooled, "row")}
 	}
 	g.Node = slices.Replace(g.Node, at, at+1, view...)
-	for name, x := range map[string][]int64{"first": {0}, "rest": {-1}, "row": {1, -1}} {
+	for name, x := range map[string][]int64{"first": {0}, "rest": {-1}, "row": constant} {
 		g.Initializer = append(g.Initializer, &onnxpb.TensorProto{
 			Name: proto.String(name), DataType: proto.Int32(int32(onnxpb.TensorProto_INT64)), Dims: []int64{int64(len(x))}, Int64Data: x,
 		})

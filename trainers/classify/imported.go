@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"gleaner/connectors/onnx"
 	"gleaner/connectors/onnx/onnxpb"
 )
 
@@ -20,8 +21,8 @@ type ends struct {
 }
 
 // adopt makes a classifier of any origin one of these classes: an ONNX file whose only input is images and whose last layer is a
-// Gemm or a MatMul, perhaps with a bias and a softmax after it. The softmax goes, the batch becomes open, and a last layer for
-// another number of classes is replaced by one drawn by seed.
+// Gemm or a MatMul, perhaps with a bias and a softmax after it. The softmax goes, the batch becomes open where it is fixed, and a last
+// layer for another number of classes is replaced by one drawn by seed.
 func adopt(file []byte, side, classes int, seed int64) ([]byte, ends, error) {
 	m := &onnxpb.ModelProto{}
 	if err := proto.Unmarshal(file, m); err != nil {
@@ -130,8 +131,46 @@ func (g importedGraph) open(side int) (string, error) {
 			return "", fmt.Errorf("its input %q is of %d where the images [N, 3, %d, %d] have %d: resize these", in.GetName(), v, side, side, want[i+1])
 		}
 	}
+	if batch := dims[0].GetDimValue(); batch > 0 {
+		g.unbind(in.GetName(), batch)
+	}
 	become(in, declared(in.GetName(), 3, side, side))
 	return in.GetName(), nil
+}
+
+// unbind has reshapes of what comes of the images keep their number, where they say the one that the file was exported for.
+func (g importedGraph) unbind(input string, batch int64) {
+	shapes, images := map[string][]int64{}, map[string]bool{input: true}
+	constant := func(name string, t *onnxpb.TensorProto) {
+		if t.GetDataType() == int32(onnxpb.TensorProto_INT64) {
+			shapes[name] = onnx.Integers(t)
+		}
+	}
+	for _, t := range g.GetInitializer() {
+		constant(t.GetName(), t)
+	}
+	for _, n := range g.GetNode() {
+		in, out := n.GetInput(), n.GetOutput()
+		switch op := n.GetOpType(); {
+		case op == "Constant" && len(out) == 1:
+			for _, a := range n.GetAttribute() {
+				constant(out[0], a.GetT())
+			}
+		case op == "Shape" || op == "Size" || !slices.ContainsFunc(in, func(name string) bool { return images[name] }):
+		default:
+			for _, name := range out {
+				images[name] = true
+			}
+			if op != "Reshape" || len(in) != 2 || len(out) != 1 || !images[in[0]] || len(shapes[in[1]]) < 2 || shapes[in[1]][0] != batch {
+				continue
+			}
+			to := slices.Concat([]int64{0}, shapes[in[1]][1:]) // 0 is as it was
+			n.Input[1] = "gleaner.shape/" + out[0]
+			g.Initializer = append(g.Initializer, &onnxpb.TensorProto{
+				Name: proto.String(n.Input[1]), DataType: proto.Int32(int32(onnxpb.TensorProto_INT64)), Dims: []int64{int64(len(to))}, Int64Data: to,
+			})
+		}
+	}
 }
 
 // elements is how many float32 a tensor has within the file.
