@@ -102,11 +102,9 @@ Exit codes:  0 done, 1 failed, 2 wrong command line, 3 no system runs on the dat
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		a.upCommand(), a.runCommand(), a.demoCommand(), a.pushCommand(), a.statusCommand(), a.traceCommand(), a.similarCommand(), a.flowCommand(),
-		a.exportCommand(), a.scenesCommand(), a.configCommand(), a.datasetCommand(), a.modelCommand(), a.eraseCommand(), a.replayCommand(),
-		a.lossesCommand(), a.trainCommand(), a.pickCommand(), a.superpixelCommand(), a.prelabelCommand(), a.lintCommand(), a.taxonomyCommand(), a.versionCommand(),
-		a.lossesCommand(), a.scoresCommand(), a.trainCommand(), a.superpixelCommand(), a.prelabelCommand(), a.lintCommand(), a.taxonomyCommand(), a.versionCommand(),
 		a.exportCommand(), a.queryCommand(), a.scenesCommand(), a.configCommand(), a.datasetCommand(), a.modelCommand(), a.eraseCommand(), a.replayCommand(),
-		a.lossesCommand(), a.scoresCommand(), a.trainCommand(), a.decideCommand(), a.superpixelCommand(), a.prelabelCommand(), a.lintCommand(), a.taxonomyCommand(), a.versionCommand(),
+		a.lossesCommand(), a.scoresCommand(), a.trainCommand(), a.pickCommand(), a.decideCommand(), a.superpixelCommand(), a.prelabelCommand(), a.lintCommand(),
+		a.taxonomyCommand(), a.versionCommand(),
 	)
 	wrapArgs(root)
 	return root
@@ -173,12 +171,14 @@ func (a *app) connected(ctx context.Context, fn func(context.Context, *wire.Conn
 		return err
 	}
 	connecting, connected := context.WithTimeout(ctx, answerWithin)
+	defer connected()
 	c, err := wire.Connect(connecting, cfg, at, a.version, log)
-	connected()
 	if err != nil {
 		return err
 	}
-	err = fn(ctx, c)
+	if _, err = c.Kafka.ClusterID(connecting); err == nil { // a client of Kafka connects when it is asked something
+		err = fn(ctx, c)
+	}
 	closing, stop := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopWithin)
 	defer stop()
 	return errors.Join(err, c.Close(closing))
