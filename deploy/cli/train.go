@@ -56,11 +56,14 @@ Features are what the model makes of a crop, if one is given, else the crop's co
 				if follow {
 					return conn.FollowProbe(ctx, dataset, quiet, show, func(run schemas.Run, err error) {
 						end()
-						if err != nil {
+						switch {
+						case err != nil:
 							fmt.Fprintln(c.ErrOrStderr(), "not trained:", err)
-							return
+						case a.asJSON:
+							_ = printJSON(c.OutOrStdout(), run)
+						default:
+							printRun(c.OutOrStdout(), run)
 						}
-						printRun(c.OutOrStdout(), run)
 					})
 				}
 				run, err := conn.TrainProbe(ctx, dataset, show)
