@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -26,12 +27,16 @@ Kafka cannot remove single records: what the topics hold until their retention e
 				if err != nil {
 					return usageError{err}
 				}
-				var all []wire.Erased
-				if err := conn.Erase(ctx, id, operator(), reason, func(e wire.Erased) { all = append(all, e) }); err != nil {
-					return err
+				all := []wire.Erased{}
+				failed := conn.Erase(ctx, id, operator(), reason, func(e wire.Erased) { all = append(all, e) })
+				if failed != nil && len(all) == 0 {
+					return failed
+				}
+				if failed != nil {
+					failed = fmt.Errorf("%w: what is listed is done, and the same command erases the rest", failed)
 				}
 				if a.asJSON {
-					return printJSON(c.OutOrStdout(), all)
+					return errors.Join(failed, printJSON(c.OutOrStdout(), all))
 				}
 				t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 				fmt.Fprintf(t, "sample %s\n", id)
@@ -42,7 +47,7 @@ Kafka cannot remove single records: what the topics hold until their retention e
 					}
 					fmt.Fprintf(t, "%s\t%s\t%d\t%s\n", verb, e.Where, e.Count, e.What)
 				}
-				return t.Flush()
+				return errors.Join(failed, t.Flush())
 			})
 		},
 	}

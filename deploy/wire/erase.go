@@ -67,45 +67,60 @@ func (c *Connections) Erase(ctx context.Context, id schemas.SampleID, actor, rea
 		return fmt.Errorf("erase %s: desk: %w", id, err)
 	}
 	report(Erased{Where: "desk", What: "task removed, by a command on its log", Count: tasks.standing})
-	var bodies, files uint64
-	removed := map[string]uint64{}
-	shared := map[schemas.Hash]schemas.SampleID{}
-	for i := range 2 { // the second time for what was in flight
+	done := swept{rows: map[string]uint64{}, shared: map[schemas.Hash]schemas.SampleID{}}
+	err = c.sweep(ctx, id, tomb, &done)
+	report(Erased{Where: "blob store", What: "bodies of the task: what labelers saw, drafts and submissions", Count: done.bodies})
+	report(Erased{Where: "blob store", What: "the image and what names its owner", Count: done.files})
+	for _, other := range done.shared {
+		report(Erased{Where: "blob store", What: fmt.Sprintf("an image whose bytes are other samples' too, such as %s's: erase them as well", other), Count: 1, Remain: true})
+	}
+	for _, table := range slices.Sorted(maps.Keys(done.rows)) {
+		report(Erased{Where: "ClickHouse", What: "rows of " + table, Count: done.rows[table]})
+	}
+	if err != nil {
+		return fmt.Errorf("erase %s: %w", id, err)
+	}
+	return c.remains(ctx, id, report)
+}
+
+// swept is what was removed of a sample.
+type swept struct {
+	bodies, files uint64
+	rows          map[string]uint64 // by table
+	shared        map[schemas.Hash]schemas.SampleID
+}
+
+// sweep removes the sample's blobs and rows, twice: the second time for what was in flight. done has what is removed, also when not all is.
+func (c *Connections) sweep(ctx context.Context, id schemas.SampleID, tomb schemas.Tombstone, done *swept) error {
+	for i := range 2 {
 		if i > 0 {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
 			case <-time.After(settle):
 			}
-			if tasks, err = c.desk(ctx, id); err != nil {
-				return fmt.Errorf("erase %s: desk: %w", id, err)
-			}
+		}
+		tasks, err := c.desk(ctx, id)
+		if err != nil {
+			return fmt.Errorf("desk: %w", err)
 		}
 		n, err := c.remove(ctx, slices.Collect(maps.Keys(tasks.bodies)))
-		if bodies += n; err != nil {
-			return fmt.Errorf("erase %s: desk: %w", id, err)
+		if done.bodies += n; err != nil {
+			return fmt.Errorf("desk: %w", err)
 		}
-		if n, err = c.eraseImages(ctx, id, tomb, shared); err != nil {
-			return fmt.Errorf("erase %s: image: %w", id, err)
+		n, err = c.eraseImages(ctx, id, tomb, done.shared)
+		if done.files += n; err != nil {
+			return fmt.Errorf("image: %w", err)
 		}
-		files += n
 		rows, err := c.DB.Erase(ctx, id)
-		if err != nil {
-			return fmt.Errorf("erase %s: %w", id, err)
-		}
 		for table, n := range rows {
-			removed[table] += n
+			done.rows[table] += n
+		}
+		if err != nil {
+			return err
 		}
 	}
-	report(Erased{Where: "blob store", What: "bodies of the task: what labelers saw, drafts and submissions", Count: bodies})
-	report(Erased{Where: "blob store", What: "the image and what names its owner", Count: files})
-	for _, other := range shared {
-		report(Erased{Where: "blob store", What: fmt.Sprintf("an image whose bytes are other samples' too, such as %s's: erase them as well", other), Count: 1, Remain: true})
-	}
-	for _, table := range slices.Sorted(maps.Keys(removed)) {
-		report(Erased{Where: "ClickHouse", What: "rows of " + table, Count: removed[table]})
-	}
-	return c.remains(ctx, id, report)
+	return nil
 }
 
 func (c *Connections) tombstone(ctx context.Context, id schemas.SampleID) (t schemas.Tombstone, ok bool, err error) {
