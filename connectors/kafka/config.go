@@ -128,8 +128,14 @@ func (c Config) Validate() error {
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		bad("tls: cert_file and key_file come together")
 	}
+	if !c.TLS.Enabled && c.TLS != (TLS{}) {
+		bad("tls has settings but is not enabled")
+	}
 	switch c.SASL.Mechanism {
 	case "":
+		if c.SASL != (SASL{}) {
+			bad("sasl has settings but no mechanism")
+		}
 	case "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512":
 		if c.SASL.Username == "" {
 			bad("sasl: %s needs a username", c.SASL.Mechanism)

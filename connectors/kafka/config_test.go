@@ -37,6 +37,8 @@ func TestConfig(t *testing.T) {
 		`brokers: "kafka" is not host:port`:               func(c *Config) { c.Brokers = []string{"kafka"} },
 		"replication_factor: 0":                           func(c *Config) { c.ReplicationFactor = 0 },
 		"tls: cert_file and key_file come together":       func(c *Config) { c.TLS.CertFile = "x" },
+		"tls has settings but is not enabled":             func(c *Config) { c.TLS.CAFile = "x" },
+		"sasl has settings but no mechanism":              func(c *Config) { c.SASL.Username = "ann" },
 		`sasl.mechanism: "GSSAPI"`:                        func(c *Config) { c.SASL.Mechanism = "GSSAPI" },
 		"sasl: PLAIN needs a username":                    func(c *Config) { c.SASL.Mechanism = "PLAIN"; c.SASL.Password = "x" },
 		"needs either password or password_file":          func(c *Config) { c.SASL = SASL{Mechanism: "PLAIN", Username: "a", Password: "x", PasswordFile: "y"} },
