@@ -174,7 +174,6 @@ func TestCrashLoopGuard(t *testing.T) {
 	}
 }
 
-// Processes that share a folder take a place each, and a place is free again once its process closed it.
 // A record that several steps were busy with at one death has been in flight at one death.
 func TestGuardCountsDeaths(t *testing.T) {
 	dir := t.TempDir()
@@ -209,6 +208,7 @@ func TestGuardCountsDeaths(t *testing.T) {
 	}
 }
 
+// Processes that share a folder take a place each, and a place is free again once its process closed it.
 func TestGuardPlaces(t *testing.T) {
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
 	a, err := OpenGuard(dir, log)
