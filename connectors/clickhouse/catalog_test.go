@@ -150,8 +150,9 @@ func TestCountsAndErase(t *testing.T) {
 	reject := func(n int, reason string) schemas.Rejected {
 		return schemas.Rejected{Sample: sample(n, schemas.StageSamples, 0, schemas.RankNone), Reason: reason, Measure: 1, Threshold: 2}
 	}
-	conflict := reject(1, "conflict")
-	conflict.Sample.Image.SHA256 = schemas.Hash{99}
+	conflict, later := reject(1, "conflict"), reject(3, "conflict")
+	conflict.Sample.Image.SHA256, later.Sample.Image.SHA256 = schemas.Hash{99}, schemas.Hash{98}
+	later.Sample.Received = at.Add(time.Second)
 	for _, token := range []string{"first", "again"} {
 		if err := db.PutSamples(t.Context(), token, []schemas.Sample{
 			sample(1, schemas.StageSamples, 0, 0), sample(1, schemas.StageLinted, 0, 0), sample(2, schemas.StageSamples, 0, 0), sample(5, schemas.StageLinted, 0, 0),
@@ -163,8 +164,8 @@ func TestCountsAndErase(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		// Sample 5 was rejected and then taken back.
-		if err := db.PutRejected(t.Context(), token, []schemas.Rejected{reject(3, "blurred"), reject(4, "blurred"), reject(5, "too-small"), conflict}); err != nil {
+		// Sample 5 was rejected and then taken back, and of 1 and 3 other images came later.
+		if err := db.PutRejected(t.Context(), token, []schemas.Rejected{reject(3, "blurred"), reject(4, "blurred"), reject(5, "too-small"), conflict, later}); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.PutEmbeddings(t.Context(), token, []schemas.Embeddings{table(1, vectors(2, 8))}); err != nil {
@@ -208,7 +209,7 @@ func TestCountsAndErase(t *testing.T) {
 		Samples:  3,
 		Stages:   map[schemas.Stage]uint64{schemas.StageSamples: 1, schemas.StageLinted: 2},
 		Labels:   map[schemas.Rank]uint64{schemas.RankHuman: 1, schemas.RankAutomatic: 1},
-		Rejected: map[string]uint64{"blurred": 2, "conflict": 1},
+		Rejected: map[string]uint64{"blurred": 2},
 	}
 	if diff := cmp.Diff(want, counts()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)

@@ -13,7 +13,7 @@ type Counts struct {
 	Samples  uint64                   `json:"samples"`  // that ingest accepted
 	Stages   map[schemas.Stage]uint64 `json:"stages"`   // samples by the stage of their latest record
 	Labels   map[schemas.Rank]uint64  `json:"labels"`   // samples by the rank of their best label
-	Rejected map[string]uint64        `json:"rejected"` // images by reason, without those taken back since
+	Rejected map[string]uint64        `json:"rejected"` // samples of which ingest accepted no image, by the first reason
 }
 
 // Counts counts a dataset's samples, labels and rejects.
@@ -41,8 +41,9 @@ func (db *DB) Counts(ctx context.Context, dataset string) (Counts, error) {
 		return nil
 	}, `SELECT 'stage', stage, '', count() FROM samples FINAL WHERE dataset = ? GROUP BY stage
 UNION ALL SELECT 'rank', rank, '', count() FROM labels FINAL WHERE dataset = ? GROUP BY rank
-UNION ALL SELECT 'reason', toUInt8(0), toString(reason), count() FROM rejected FINAL
-	WHERE dataset = ? AND (sample_id, image_sha256) NOT IN (SELECT sample_id, image_sha256 FROM samples WHERE dataset = ?) GROUP BY reason`,
+UNION ALL SELECT 'reason', toUInt8(0), first, count() FROM (
+	SELECT sample_id, argMin(toString(reason), (received, reason)) AS first FROM rejected
+	WHERE dataset = ? AND sample_id NOT IN (SELECT sample_id FROM samples WHERE dataset = ?) GROUP BY sample_id) GROUP BY first`,
 		dataset, dataset, dataset, dataset)
 	return c, err
 }

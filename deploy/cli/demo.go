@@ -15,6 +15,7 @@ import (
 	"gleaner/deploy/demo"
 	"gleaner/deploy/scenes"
 	"gleaner/deploy/wire"
+	"gleaner/schemas"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -53,6 +54,9 @@ Without --images, the images are those of GLEANER_DATA or ../shared/data, if the
 			}
 			if dataset == "" {
 				dataset = datasetName(images)
+			}
+			if err := schemas.CheckDataset(dataset); err != nil {
+				return usageError{fmt.Errorf("demo: --dataset, by default the folder's name: %w", err)}
 			}
 			if model != "" {
 				if err := cfg.UseModel(model); err != nil {

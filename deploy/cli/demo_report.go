@@ -44,11 +44,21 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 
 	a := r.Account
 	fmt.Fprintf(w, "\nWhere they are\n  %4d accepted automatically\n  %4d labeled on the desk, %d of them now by the simulated labeler %q\n  %4d wait for people on the desk\n  %4d rejected%s\n", a.Automatic, a.Human, r.Simulated, demo.Simulated, a.Waiting, a.Rejects(), reasons(a.Rejected))
-	verdict := "all accounted for"
-	if a.Total() != uint64(r.Images) {
-		verdict = "NOT all accounted for"
+	if r.Erased > 0 {
+		fmt.Fprintf(w, "  %4d erased\n", r.Erased)
 	}
-	fmt.Fprintf(w, "  %4d in, %d out: %s; %d labels are back on the desk because losses doubt them\n", r.Images, a.Total(), verdict, a.Returned)
+	if r.Dead > 0 {
+		fmt.Fprintf(w, "  %4d set aside, since a step cannot handle them: gleaner replay --dry-run --data %s lists them\n", r.Dead, c.Config.DataDir)
+	}
+	total := int(a.Total() + r.Erased + r.Dead)
+	verdict := "all accounted for"
+	switch {
+	case total < r.Images:
+		verdict = "NOT all accounted for"
+	case total > r.Images:
+		verdict = fmt.Sprintf("%d more are in the dataset than in the folder", total-r.Images)
+	}
+	fmt.Fprintf(w, "  %4d in, %d out: %s; %d labels are back on the desk because losses doubt them\n", r.Images, total, verdict, a.Returned)
 	if r.Labels == nil {
 		fmt.Fprintln(w, "  No labels lie beside the images: the desk waits for people.")
 	} else {
@@ -107,7 +117,7 @@ func printLoop(ctx context.Context, w io.Writer, c *wire.Connections, r demo.Rep
 				names[id] = s.UniqueID
 			}
 		}
-		fmt.Fprintf(w, "  %6.2f  %-30s %-5s %s\n", p.Score, names[id], p.ObjectID, p.Reason)
+		fmt.Fprintf(w, "  %6.2f  %-30s %-10s %s\n", p.Score, names[id], p.ObjectID, p.Reason)
 	}
 	return nil
 }

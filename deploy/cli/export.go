@@ -48,8 +48,12 @@ func (a *app) exportCommand() *cobra.Command {
 				b := bar(-1, "export")
 				var images, annotations int64
 				write := func(w io.Writer) (err error) {
-					if n, err := conn.DB.Counts(ctx, dataset); err != nil || len(n.Labels) == 0 {
-						return errors.Join(err, fmt.Errorf("dataset %q has no labels", dataset))
+					n, err := conn.DB.Counts(ctx, dataset)
+					if err == nil && len(n.Labels) == 0 {
+						err = fmt.Errorf("dataset %q has no labels", dataset)
+					}
+					if err != nil {
+						return err
 					}
 					buffered := bufio.NewWriter(w)
 					images, annotations, err = coco.Write(buffered, counted(conn.DB.Labels(ctx, dataset), func() { b.Add(1) }))
@@ -93,8 +97,12 @@ func (a *app) exportRun(ctx context.Context, scores, losses, out string) error {
 		return err
 	}
 	return a.connected(ctx, func(ctx context.Context, conn *wire.Connections) error {
-		if last, err := conn.DB.LastAttempt(ctx, run); err != nil || last == 0 {
-			return errors.Join(err, fmt.Errorf("export: run %q has no losses: `gleaner query runs --param dataset=…` lists runs", run))
+		last, err := conn.DB.LastAttempt(ctx, run)
+		if err == nil && last == 0 {
+			err = fmt.Errorf("run %q has no losses: `gleaner query runs --param dataset=…` lists runs", run)
+		}
+		if err != nil {
+			return fmt.Errorf("export: %w", err)
 		}
 		return writeParquet(ctx, conn.DB, q.SQL, map[string]string{"run": run}, out)
 	})

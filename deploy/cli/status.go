@@ -24,7 +24,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show each step's rate, lag, in flight, rejects and last error",
 		Long: `Show every step of the flow. Counts are those of the process that serves the page, and of the others that --at names by the
-address of their metrics; steps that run in neither are shown by their lag alone.`,
+address of their metrics; steps that run in neither are shown by their lag alone. Lag, the records that are not read yet, is as it was
+when a step last measured it, every runner.lag_every (10 s).`,
 		Example: `  gleaner status
   gleaner status --watch
   gleaner status --at http://worker-1:9100 --at http://worker-2:9100 --json`,

@@ -50,7 +50,9 @@ type Report struct {
 	NotRun    string       // why, then
 	Selection *schemas.Selection
 	Account   wire.Account
-	Sheet     bool // a contact sheet was written: some images got past ingest
+	Erased    uint64 // of the images, by `gleaner erase`
+	Dead      uint64 // of the images, among the dead letters and nowhere else
+	Sheet     bool   // a contact sheet was written: some images got past ingest
 	Doubtful  []Doubtful
 }
 
@@ -79,7 +81,7 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 		return r, err
 	}
 	r.Images -= len(r.Push.Failed)
-	if err := await(ctx, s, o, "through the flow", r.Images, func(a wire.Account) int {
+	if err := await(ctx, c, s, o, "through the flow", r.Images, func(a wire.Account) int {
 		return int(min(a.Total(), a.Linted+a.Rejects())) // the contact sheet reads the catalog
 	}); err != nil {
 		return r, err
@@ -118,7 +120,11 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 			return r, err
 		}
 	}
-	r.Account, err = s.Account(ctx, o.Dataset)
+	if r.Account, err = s.Account(ctx, o.Dataset); err != nil {
+		return r, err
+	}
+	r.Erased, r.Dead, err = c.Elsewhere(ctx, ids)
+	r.Dead = min(r.Dead, uint64(max(0, r.Images-int(r.Account.Total()+r.Erased))))
 	return r, err
 }
 
@@ -139,10 +145,15 @@ func imagesOf(o Options) ([]wire.PushFile, []schemas.SampleID, error) {
 	return files, ids, nil
 }
 
-// await polls until as many samples are counted as asked for.
-func await(ctx context.Context, s *wire.System, o Options, what string, want int, count func(wire.Account) int) error {
+// still is how long nothing may have been counted before await asks whether anything is left to be done.
+const still = 5 * time.Second
+
+// await polls until as many samples are counted as asked for, or until the flow is at rest: then the others were erased, are dead letters,
+// or are with people, and will not come.
+func await(ctx context.Context, c *wire.Connections, s *wire.System, o Options, what string, want int, count func(wire.Account) int) error {
 	bar := o.Progress(int64(want), what)
 	defer bar.End()
+	last, since := -1, time.Now()
 	for {
 		if err := s.Failed(); err != nil {
 			return err
@@ -155,6 +166,15 @@ func await(ctx context.Context, s *wire.System, o Options, what string, want int
 		bar.Set(n)
 		if n == want {
 			return nil
+		}
+		if n != last {
+			last, since = n, time.Now()
+		}
+		if time.Since(since) > still {
+			if idle, err := c.Idle(ctx); idle || err != nil {
+				return err
+			}
+			since = time.Now()
 		}
 		select {
 		case <-ctx.Done():
@@ -181,7 +201,7 @@ func simulate(ctx context.Context, c *wire.Connections, s *wire.System, o Option
 	if err != nil {
 		return err
 	}
-	return await(ctx, s, o, "labels accepted", int(a.Human)+r.Simulated, func(a wire.Account) int { return int(a.Human) })
+	return await(ctx, c, s, o, "labels accepted", int(a.Human)+r.Simulated, func(a wire.Account) int { return int(a.Human) })
 }
 
 // train trains, unless a run on these very labels has finished, and waits for what analysis makes of it.
@@ -241,7 +261,7 @@ func train(ctx context.Context, c *wire.Connections, s *wire.System, o Options, 
 	if !contest.Fresh {
 		return nil // they are back already, and some may be done
 	}
-	return await(ctx, s, o, "doubted labels back on the desk", len(samples), func(a wire.Account) int { return int(a.Returned) })
+	return await(ctx, c, s, o, "doubted labels back on the desk", len(samples), func(a wire.Account) int { return int(a.Returned) })
 }
 
 // Doubtful is one label that lint doubts.

@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"gleaner/schemas"
 )
 
 // TestDemo runs the demo twice on one data folder: once around, and then on from there.
@@ -85,6 +88,50 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 	out := i.ok(t, "demo", "--once", "--images", images)
 	for _, want := range []string{"16 in, 16 out: all accounted for", "0 of them now by the simulated labeler", "loss rows in"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the demo does not say %q:\n%s", want, out)
+		}
+	}
+}
+
+// TestDemoWithoutLabels runs the demo on images that nobody labeled, one of them under an id that ingest cannot take, and stays up for
+// people; one image is erased then. The next demo says where each of them is, and waits for none that will not come.
+func TestDemoWithoutLabels(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	drawings, images := drawn(t, 12, 5), filepath.Join(t.TempDir(), "photos")
+	long := filepath.Join(images, strings.Repeat(strings.Repeat("x", 250)+"/", 5))
+	if err := os.MkdirAll(long, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for n, name := range names(t, drawings) {
+		dir := images
+		if n == 0 {
+			dir = long
+		}
+		if err := os.Rename(filepath.Join(drawings, name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := i.start(t, "demo", "--images", images)
+	waiting := func() []schemas.Task { return must(s.tasks("photos", schemas.TaskOpen))(t) }
+	eventually(t, patience, "all but the one with the long id are through", func() bool {
+		return s.sql(t, "SELECT countIf(stage = 'linted') + (SELECT uniq(sample_id) FROM rejected) FROM sample_latest")[0] == "11"
+	})
+	if out := i.ok(t, "replay", "--dry-run"); !strings.Contains(out, "bad-header") || !strings.Contains(out, "1 records would be sent back") {
+		t.Errorf("the dead letters:\n%s", out)
+	}
+	i.ok(t, "erase", waiting()[0].UniqueID, "--dataset", "photos")
+	left := len(waiting())
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-s.ended
+	out := i.ok(t, "demo", "--once", "--images", images)
+	for _, want := range []string{
+		fmt.Sprintf("%4d wait for people", left), "   1 erased", "   1 set aside, since a step cannot handle them: gleaner replay --dry-run --data " + i.dir,
+		"12 in, 12 out: all accounted for", "the desk waits for people", "Nothing was trained",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the demo does not say %q:\n%s", want, out)
 		}

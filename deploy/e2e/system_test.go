@@ -423,15 +423,13 @@ func labeled(t *testing.T, s *instance, dataset string, n int) {
 	})
 }
 
-// idle waits until every step has handled all that was there, and what came of it. The log of the desk never rests, since its
-// clock ticks there.
+// idle waits until every step has handled all that was there, and what came of it.
 func idle(t *testing.T, c *wire.Connections) {
 	t.Helper()
 	quiet := 0
 	eventually(t, patience, "the system is idle", func() bool {
-		steps := must(c.Lags(t.Context()))(t).Steps // in the order of the flow
 		quiet++
-		if slices.ContainsFunc(steps, func(r web.StepStatus) bool { return r.Step != "publish" && r.Lag > 0 }) {
+		if !must(c.Idle(t.Context()))(t) {
 			quiet = 0
 		}
 		return quiet == 2 // twice around, since the flow has loops

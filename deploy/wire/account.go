@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
+	"gleaner/connectors/web"
 	"gleaner/schemas"
+	"gleaner/stages"
 )
 
 // Account says where the samples of a dataset are. A sample is counted once: with a label, or else rejected, or else
@@ -49,6 +52,40 @@ func (s *System) Account(ctx context.Context, dataset string) (Account, error) {
 		}
 	}
 	return a, nil
+}
+
+// Elsewhere counts those of the samples that no account has: the erased ones, and those of which a step left a dead letter. A sample
+// that was replayed since, or whose record died beside its way, is among the dead and has a place all the same.
+func (c *Connections) Elsewhere(ctx context.Context, ids []schemas.SampleID) (erased, dead uint64, err error) {
+	tombstones, err := stages.Tombstones(ctx, c.Blobs)
+	if err != nil {
+		return 0, 0, err
+	}
+	letters := map[schemas.SampleID]bool{}
+	err = c.Kafka.Scan(ctx, schemas.Dead, func(r schemas.Record) error {
+		id, err := schemas.ParseSampleID(string(r.Key))
+		if err != nil {
+			id = rawID(r)
+		}
+		letters[id] = true
+		return nil
+	})
+	for _, id := range ids {
+		switch {
+		case tombstones[id]:
+			erased++
+		case letters[id]:
+			dead++
+		}
+	}
+	return erased, dead, err
+}
+
+// Idle tells whether every step has handled all that its topics hold, for the moment. Publish is left out: the desk's clock ticks on its
+// topic for ever.
+func (c *Connections) Idle(ctx context.Context) (bool, error) {
+	s, err := c.Lags(ctx) // in the order of the flow, so that what moves on meanwhile is seen
+	return err == nil && !slices.ContainsFunc(s.Steps, func(r web.StepStatus) bool { return r.Step != "publish" && r.Lag > 0 }), err
 }
 
 // Selections returns the newest selection of every kind of a dataset that the topic holds, be it taken back.

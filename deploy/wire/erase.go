@@ -45,7 +45,7 @@ func (c *Connections) Erase(ctx context.Context, id schemas.SampleID, actor, rea
 			return fmt.Errorf("erase %s: %w", id, err)
 		}
 		if !known {
-			return fmt.Errorf("erase %s: neither the catalog nor the rejects know this sample", id)
+			return fmt.Errorf("erase %s: neither the catalog nor the rejects know this sample: of one that has just come the catalog knows within seconds", id)
 		}
 		tomb.Dataset, tomb.Image = sample.Dataset, sample.Image.SHA256
 	}

@@ -16,7 +16,7 @@ import (
 // it does is part of the run, and when it returns false the system stops.
 func Up(ctx context.Context, cfg config.Config, version string, log *slog.Logger, started func(context.Context, *Connections, *System) (stay bool, err error)) error {
 	if err := canListen(ctx, cfg.Web.Address); err != nil { // before anything is made in the data folder
-		return fmt.Errorf("web.address: %w: does another system run?", err)
+		return fmt.Errorf("web.address: %w: stop what listens there, another system perhaps, or set another address in a configuration file (--config)", err)
 	}
 	engines, err := StartEngines(ctx, cfg, log)
 	if err != nil {
