@@ -288,8 +288,14 @@ func (c Config) Step(name string) runner.Config {
 func (c Config) Validate() error {
 	var errs []error
 	check := func(part string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", part, err))
+		each := []error{err}
+		if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // joined ones; what wraps them says where they are
+			each = several.Unwrap()
+		}
+		for _, err := range each {
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", part, err))
+			}
 		}
 	}
 	if c.DataDir == "" {

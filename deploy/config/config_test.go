@@ -45,6 +45,7 @@ func TestBadFiles(t *testing.T) {
 		"threshold out of range": {"ingest: {thresholds: {max_dark: 2}}\n", []string{"ingest", "max_dark", "2"}},
 		"concurrency":            {"runner: {concurrency: 0}\n", []string{"runner: concurrency must be above zero"}},
 		"broker without a port":  {"kafka: {brokers: [kafka1]}\n", []string{"kafka", "kafka1"}},
+		"in the clear after all": {"kafka: {brokers: ['k:9092'], tls: {ca_file: ca.pem}, sasl: {username: ann}}\n", []string{"kafka: tls has settings", "kafka: sasl has settings"}},
 		"negative time":          {"stop_within: -1s\n", []string{"stop_within"}},
 		"unknown step":           {"steps: {prelable: {concurrency: 2}}\n", []string{"steps.prelable", "no such step", "gleaner flow"}},
 		"a step that is outside": {"steps: {train: {concurrency: 2}}\n", []string{"steps.train", "no such step"}},
