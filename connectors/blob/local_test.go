@@ -239,29 +239,6 @@ func TestFolderHoldsNothingElse(t *testing.T) {
 	}
 }
 
-// TestListOrder has names whose order as paths is not their order as strings.
-func TestListOrder(t *testing.T) {
-	s := open(t, "file://"+t.TempDir())
-	want := []string{"a-b", "a.b", "a/b", "a/c/d", "a0"}
-	for _, key := range want {
-		if err := s.Put(t.Context(), key, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for prefix, n := range map[string]int{"": 5, "a": 5, "a/": 2, "a/c": 1, "a/c/d": 1, "a/c/d/": 0, "b": 0, "a.": 1} {
-		var got []string
-		for key, err := range s.List(t.Context(), prefix) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, key)
-		}
-		if len(got) != n || !slices.IsSorted(got) {
-			t.Errorf("prefix %q: %v, want %d keys in order", prefix, got, n)
-		}
-	}
-}
-
 func TestKeysStayInside(t *testing.T) {
 	outer := t.TempDir()
 	s := open(t, "file://"+filepath.Join(outer, "store"))
