@@ -234,20 +234,21 @@ func OpenAs(format, path string, images, names []string) (*Beside, error) {
 	return nil, fmt.Errorf("format %q: want %s", format, strings.Join(Formats(), ", "))
 }
 
-// Images lists the image files of a folder and the folders below it, by their path relative to it, sorted. Images are told
-// by their extension.
+// Images lists the image files of a folder, which may be a link to one, and of the folders below it, by their slash-separated path
+// relative to it, sorted. Images are told by their extension; links to folders below are not followed.
 func Images(dir string) ([]string, error) {
 	var found []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !IsImage(path) {
-			return err
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && IsImage(name) {
+			found = append(found, name)
 		}
-		rel, err := filepath.Rel(dir, path)
-		found = append(found, filepath.ToSlash(rel))
 		return err
 	})
+	if err != nil {
+		return nil, fmt.Errorf("images of %s: %w", dir, err)
+	}
 	slices.Sort(found)
-	return found, err
+	return found, nil
 }
 
 // IsImage reports whether a file's extension is that of an image format that ingest decodes.

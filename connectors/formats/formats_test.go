@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,26 @@ func put(t *testing.T, dir, name, content string) {
 	}
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestImagesThroughALink lists a folder by a link to it: images at any depth, and nothing else.
+func TestImagesThroughALink(t *testing.T) {
+	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "photos")
+	for _, name := range []string{"b.png", "a/x.JPG", "a/deep/y.tiff", "notes.txt"} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Images(link); err != nil || !slices.Equal(got, []string{"a/deep/y.tiff", "a/x.JPG", "b.png"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := Images(filepath.Join(dir, "nowhere")); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("of a folder that is not there: %v, want its name", err)
 	}
 }
 

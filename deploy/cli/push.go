@@ -21,7 +21,8 @@ func (a *app) pushCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "push DIR|FILE…|-",
 		Short: "Push images to the raw topic",
-		Long: `Push image files, or every image below a folder, or the files listed on standard input (-, one path a line).
+		Long: `Push image files, or every image below a folder, or the files listed on standard input (-, one path a line). Links to folders
+below the folder are not followed.
 
 An image's unique id is its path within the folder, or its name for a single file: pushing it again is harmless, and the
 same id with other bytes is rejected as a conflict. Of a file that is listed on standard input the id is the path as listed:
