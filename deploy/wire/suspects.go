@@ -82,7 +82,8 @@ func (s *suspects) learn(ctx context.Context, dataset string, known suspected) (
 			return suspected{}, err
 		}
 		now.labels[id] = append(now.labels[id], evidence.Losses{
-			RunID: c.RunID, ObjectID: c.ObjectID, Class: c.Class, Kind: c.Kind, Presentations: c.Presentations, AUM: float64(c.AUM), TrendQ: float64(c.TrendQ),
+			RunID: c.RunID, ObjectID: c.ObjectID, Class: c.Class, Kind: c.Kind, Presentations: c.Presentations, AUM: float64(c.AUM), Outlier: float64(c.ClassOutlier),
+			TrendQ: float64(c.TrendQ),
 		})
 	}
 	return now, nil

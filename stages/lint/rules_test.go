@@ -329,8 +329,8 @@ func TestTold(t *testing.T) {
 			{Class: "dog", Box: at(0)}, {Class: "cat", Box: geometry.Box{X1: 60, X2: 110, Y2: 15}}, {Class: "ape", Box: at(240)},
 		}}}},
 		losses: []evidence.Losses{
-			{RunID: "run7", ObjectID: "a", Class: "cat", Kind: evidence.LabelError, Presentations: 6, AUM: -1, TrendQ: 0.01},
-			{RunID: "run7", ObjectID: "b", Class: "cat", Kind: "edge", AUM: 0.1, TrendQ: 0.01},
+			{RunID: "run7", ObjectID: "a", Class: "cat", Kind: evidence.LabelError, Presentations: 6, AUM: -1, Outlier: 2, TrendQ: 0.01},
+			{RunID: "run7", ObjectID: "b", Class: "cat", Kind: "edge", AUM: 0.1, Outlier: 1, TrendQ: 0.01},
 		},
 	}
 	l, err := New(sure(), Deps{Classes: of(), Taxonomy: tree{}, Demands: demands{}, Twins: d, Losses: d})
@@ -348,7 +348,7 @@ func TestTold(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s %.2f %v %s removes %t: %s", f.Type, f.ObjectID, f.Score, f.Fix, f.FixClass, f.Removes(), f.Why))
 	}
 	want := []string{
-		"loss a 0.82 <nil>  removes false: Training run run7 argued with this cat in 6 epochs (mean margin -1.00), and the longer it trained the more.",
+		"loss a 0.88 <nil>  removes false: Training run run7 argued with this cat in 6 epochs (mean margin -1.00), and the longer it trained the more.",
 		"twin a 0.62 <nil> dog removes false: The near-duplicate image 0001.jpg has a dog here, not a cat.",
 		"twin b 0.62 &{60 0 110 15}  removes false: The near-duplicate image 0001.jpg has this cat elsewhere (overlap 30 %).",
 		"twin c 0.62 <nil>  removes true: The near-duplicate image 0001.jpg has no label here.",

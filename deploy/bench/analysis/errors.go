@@ -14,6 +14,8 @@ import (
 	"gleaner/deploy/bench/cifar"
 	"gleaner/schemas"
 	"gleaner/stages/analysis/score"
+	"gleaner/stages/lint/evidence"
+	"gleaner/stages/prelabel/logistic"
 	"gleaner/trainers/classify"
 )
 
@@ -122,6 +124,7 @@ func evenReport(out io.Writer, studies []*study) {
 		over(studies, func(s *study) float64 {
 			return s.share(s.wrong, func(i int) bool { return s.verdicts[i].Kind == score.LabelError })
 		}))
+	chanceReport(out, studies)
 }
 
 func tailReport(out io.Writer, studies []*study) {
@@ -140,6 +143,69 @@ func tailReport(out io.Writer, studies []*study) {
 	}
 	fmt.Fprintf(out, "\nA rising loss, at a false discovery rate of %.2f: %s of the curves as they are, and %s of the same curves with their epochs permuted, each in an order of its own, where at most %.2f may be.\n",
 		score.MaxEdgeRate, over(studies, flagged), over(studies, func(s *study) float64 { return flagged(s.permuted()) }), score.MaxEdgeRate)
+	chanceReport(out, studies)
+}
+
+// chanceReport says how well the chances hold that lint gives labels of kind label_error of being wrong, beside one chance for all of
+// them, and what chances the study itself would give.
+func chanceReport(out io.Writer, studies []*study) {
+	said := func(s *study, i int) float64 {
+		return evidence.Losses{Kind: evidence.LabelError, Outlier: s.verdicts[i].Outlier}.Doubt()
+	}
+	loss := func(chance func(s *study, i int) float64) string {
+		return over(studies, func(s *study) float64 {
+			return s.suspected(func(i int) float64 {
+				p := chance(s, i)
+				if !s.wrong(i) {
+					p = 1 - p
+				}
+				return -math.Log(p)
+			})
+		})
+	}
+	shares := map[*study]float64{}
+	for _, s := range studies {
+		shares[s] = s.suspected(func(i int) float64 { return truth(s.wrong(i)) })
+	}
+	share := func(s *study, _ int) float64 { return shares[s] }
+	fitted := func(of int) string {
+		return over(studies, func(s *study) float64 { return s.odds().Coefficients[of] })
+	}
+	fmt.Fprintf(out, "\nOf being wrong lint gives the labels of kind `label_error` a mean chance of %s, and %s of them are. The log loss of these chances is %s nats, that of one chance for all, their own share, %s. "+
+		"Fitted to the study itself, the log-odds are %s, and more by %s for each standard deviation of `class_outlier`.\n",
+		over(studies, func(s *study) float64 { return s.suspected(func(i int) float64 { return said(s, i) }) }), over(studies, func(s *study) float64 { return shares[s] }),
+		loss(said), loss(share), fitted(0), fitted(1))
+}
+
+// suspected is the mean of a figure over the labels of kind label_error.
+func (s *study) suspected(of func(i int) float64) float64 {
+	sum, n := 0.0, 0.0
+	for i, v := range s.verdicts {
+		if v.Kind == score.LabelError {
+			sum, n = sum+of(i), n+1
+		}
+	}
+	return sum / n
+}
+
+// odds are the log-odds that a label of kind label_error is wrong, by 1 and its outlier.
+func (s *study) odds() logistic.Regression {
+	var x [][]float64
+	var y []bool
+	for i, v := range s.verdicts {
+		if v.Kind == score.LabelError {
+			x, y = append(x, []float64{1, v.Outlier}), append(y, s.wrong(i))
+		}
+	}
+	free := math.Inf(-1)
+	return logistic.Fit(x, y, logistic.Prior{Mean: []float64{0, 0}, Deviation: []float64{100, 100}, Lower: []float64{free, free}})
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (s *study) right(i int) bool { return !s.wrong(i) }

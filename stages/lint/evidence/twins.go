@@ -71,7 +71,8 @@ type twinView struct {
 // Disagreements compares the labels of an image with those of its twins, of which MaxTwins count. Boxes are brought to the image's
 // size. Twins vote, the more the nearer they are and the higher the rank of their labels, and so does the label that the image has;
 // of a twin that no person has labeled, silence says nothing. There is at most one disagreement a label, in the order of the labels, and
-// then those about what is missing. Related tells whether two classes may name one thing.
+// then those about what is missing. Votes are set by hand, as no data here tell what people make of them: judgments correct the scores by
+// type and dataset. Related tells whether two classes may name one thing.
 func Disagreements(s *schemas.Sample, twins []Twin, related func(a, b string) bool) []Disagreement {
 	var views []*twinView
 	for _, t := range twins {
