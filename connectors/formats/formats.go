@@ -26,6 +26,7 @@ type Beside struct {
 	From   string   // the file or folder they come from
 	Files  []string // all label files, and that of the class names
 	find   func(image string, w, h int) ([]schemas.Object, bool, error)
+	origin func(image string) (coco.Exported, bool) // nil: no labels here say where they were exported from
 }
 
 // Errors of labels and images that do not go together.
@@ -76,6 +77,15 @@ func (b *Beside) Objects(image string, w, h int) ([]schemas.Object, bool, error)
 	return objects, ok, nil
 }
 
+// Exported returns which sample an image is, and which of its objects are which of those that Objects gives, where `gleaner export` wrote
+// the labels.
+func (b *Beside) Exported(image string) (coco.Exported, bool) {
+	if b.origin == nil {
+		return coco.Exported{}, false
+	}
+	return b.origin(image)
+}
+
 // Place is where an object with one of the ids that Objects gives is in its file, from 0; false for other ids.
 func Place(id string) (int, bool) {
 	digits, ok := strings.CutPrefix(id, "o")
@@ -117,6 +127,9 @@ func cocoFile(path string, images []string) (*Beside, error) {
 	return &Beside{Format: "coco", From: path, Files: []string{path}, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
 		name, ok := of[image]
 		return file.Objects[name], ok, nil
+	}, origin: func(image string) (coco.Exported, bool) {
+		e, ok := file.Exported[of[image]]
+		return e, ok
 	}}, nil
 }
 

@@ -28,8 +28,8 @@ import (
 // lintFlags are what the command line says.
 type lintFlags struct {
 	images, labels, format, classes string
+	scores, out, html               string
 	models                          []string
-	out, html                       string
 	minScore                        float32
 	jobs                            int
 }
@@ -49,8 +49,9 @@ system, but for models that are named by the registry's name@version.
 box_index is the label's place among all that the label file has of the image, in its order and from 0: lines of YOLO that are not
 empty, objects of VOC, annotations of COCO with this image_id, crowd regions counted although they are not judged.
 
-Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap, duplicate, degenerate and twin: a near-duplicate
-image of the folder is labeled differently, or has a label that is missing here (box_index is null). The score is the chance that a
+Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap, duplicate, degenerate, twin: a near-duplicate
+image of the folder is labeled differently, or has a label that is missing here (box_index is null), and, with --scores, loss: a
+training run argued with the label's class. The score is the chance that a
 reviewer would change the label, [0,1]; findings below --min-score are left out. A fix is {box}, {class}, both for what is
 missing, or {remove: true}. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.
 
@@ -61,13 +62,19 @@ An image has the labels at its own path, photos/a/x.jpg those of labels/a/x.txt,
 labels/x.txt; when these could be of several images, nothing is linted. Images without a label file (of COCO: which the file does not
 name) are passed over: nobody labeled them.
 
+--scores are those of a training run, as ` + "`gleaner export --scores`" + ` writes them: a file of Parquet, Arrow or CSV with its columns. They count
+where their class is still the label's. Labels that ` + "`gleaner export`" + ` wrote as COCO know which sample and object they are; else an image is the
+sample that was pushed by its path below --images, or by its content alone, and o1, o2, … are its labels in the order of the file, which
+then must be as it was. How many of the labels that the run doubts are among these is printed at the end.
+
 Class names are compared as they are written. What a model does not know the names of is judged by its box alone.
 
 --classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have none within
 and no *.names beside them: a text file, one a line, or YAML with the key names.`,
 		Example: `  gleaner lint --images photos/ --labels labels/ --format yolo --classes coco.names --model yolox_nano.onnx --out findings.jsonl
   gleaner lint --images photos/ --labels annotations/ --format voc --model yolox_nano.onnx,nanodet.onnx --out findings.jsonl --html report.html
-  gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --out findings.jsonl`,
+  gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --out findings.jsonl
+  gleaner lint --images photos/ --labels street.json --format coco --model yolox_nano.onnx --scores scores.parquet --out findings.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, log, err := a.load()
@@ -90,6 +97,7 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 	f.StringVar(&l.labels, "labels", "", "folder of label files or, for COCO, the file (required)")
 	f.StringVar(&l.format, "format", "", strings.Join(formats.Formats(), ", ")+" (required)")
 	f.StringVar(&l.classes, "classes", "", "file with class names")
+	f.StringVar(&l.scores, "scores", "", "file with the scores of a training run, as export --scores writes it")
 	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
 	f.Float32Var(&l.minScore, "min-score", 0.5, "findings score at least this, (0,1]")
 	f.StringVarP(&l.out, "out", "o", "", "file to write (required)")
@@ -139,6 +147,11 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 	if o.Labels, err = formats.OpenAs(l.format, l.labels, images, names); err != nil {
 		return err
 	}
+	if l.scores != "" {
+		if o.Losses, err = lint.ReadLosses(ctx, l.scores); err != nil {
+			return err
+		}
+	}
 	known := batch.FilesOf(l.reads(images, o.Labels, a.configFile))
 	for _, path := range []string{l.out, l.html} {
 		if file := known.Name(path); file != "" {
@@ -154,6 +167,9 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 		return err
 	}
 	sum := lintSummary{Images: len(images), Findings: map[string]int{}, Out: l.out}
+	if o.Losses != nil {
+		sum.Argued = &argued{Run: o.Losses.Run, Labels: o.Losses.Labels}
+	}
 	page := lint.NewReport(l.images, cfg.Pixels.Limits, reportedFindings)
 	findings := func(w io.Writer) error {
 		lines := bufio.NewWriter(w)
@@ -189,7 +205,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 
 // reads are the files that a run reads.
 func (l *lintFlags) reads(images []string, labels *formats.Beside, config string) []string {
-	files := slices.Concat(labels.Files, l.models, []string{l.classes, config})
+	files := slices.Concat(labels.Files, l.models, []string{l.classes, l.scores, config})
 	for _, name := range images {
 		files = append(files, filepath.Join(l.images, filepath.FromSlash(name)))
 	}
@@ -235,9 +251,17 @@ type lintSummary struct {
 	Images    int            `json:"images"`
 	Unlabeled int            `json:"unlabeled"` // images that no label file is about
 	Labels    int            `json:"labels"`
-	Findings  map[string]int `json:"findings"` // by type
+	Findings  map[string]int `json:"findings"`         // by type
+	Argued    *argued        `json:"argued,omitempty"` // nil: no run was asked
 	Failed    []string       `json:"failed,omitempty"`
 	Out       string         `json:"out"`
+}
+
+// argued is how many labels a training run argues with.
+type argued struct {
+	Run    string `json:"run"`
+	Labels int    `json:"labels"`
+	Here   int    `json:"here"` // of them, those among the labels that were linted
 }
 
 func (s *lintSummary) add(r lint.Result) {
@@ -248,6 +272,9 @@ func (s *lintSummary) add(r lint.Result) {
 		s.Unlabeled++
 	}
 	s.Labels += r.Labels
+	if s.Argued != nil {
+		s.Argued.Here += r.Argued
+	}
 	for _, f := range r.Findings {
 		s.Findings[string(f.Type)]++
 	}
@@ -276,6 +303,9 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		fmt.Fprintf(out, "%d images, %d of them without labels; %d labels; %d findings in %s\n", s.Images, s.Unlabeled, s.Labels, total, s.Out)
 		if total > 0 {
 			fmt.Fprintln(out, strings.Join(parts, ", "))
+		}
+		if a := s.Argued; a != nil {
+			fmt.Fprintf(out, "run %s argues with %d labels, of which %d are here\n", a.Run, a.Labels, a.Here)
 		}
 		for _, f := range s.Failed {
 			fmt.Fprintln(out, "failed:", f)

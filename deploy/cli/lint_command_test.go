@@ -6,15 +6,19 @@ import (
 	"encoding/json"
 	"errors"
 	"html"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"gleaner/connectors/formats/parquet"
 	"gleaner/connectors/native"
 	"gleaner/deploy/e2e/realdata"
 	"gleaner/deploy/lint"
+	"gleaner/schemas"
 )
 
 // lintFolder is the current folder, which lint is let loose on.
@@ -146,6 +150,11 @@ func TestLintRefuses(t *testing.T) {
 	d.write("two/a/x.jpg", d.photo)
 	d.write("two/b/x.jpg", d.photo)
 	d.write("one/x.txt", d.labels)
+	const header = "run_id,dataset,sample,object_id,class,kind,presentations,aum,trend_q,class_outlier\n"
+	row := ",street," + street.String() + ",o1,bowl,label_error,9,-3,nan,2\n"
+	d.write("scores.csv", header+"run7"+row)
+	d.write("two.csv", header+"run7"+row+"run8"+row)
+	d.write("losses.csv", "run_id,dataset,unique_id,epoch,loss\nrun7,street,a.jpg,0,1\n")
 	if err := os.Symlink("labels/a.txt", "link.txt"); err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +181,9 @@ func TestLintRefuses(t *testing.T) {
 		{"lint --images empty --labels labels --format yolo --out o.jsonl" + lintModel, "no images in empty"},
 		{"lint --images images --labels labels --format coco --out o.jsonl" + lintModel, "coco labels are a file"},
 		{lintYOLO + "--out o.jsonl extra", "unknown command"},
+		{lintYOLO + "--scores scores.csv --out scores.csv", "scores.csv would be overwritten"},
+		{lintYOLO + "--scores losses.csv --out o.jsonl", "losses.csv: these are losses, not the scores that they come to: `gleaner export --scores RUN --out FILE.parquet`"},
+		{lintYOLO + "--scores two.csv --out o.jsonl", "two.csv: there are those of run run7 of dataset street and of run run8 of dataset street"},
 	} {
 		if _, err := gleaner(t.Context(), c.line); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.line, err, c.want)
@@ -325,6 +337,32 @@ func TestLintCommand(t *testing.T) {
 	}
 }
 
+// street is the sample that a.jpg is in the dataset of that name.
+var street = schemas.NewSampleID("street", "a.jpg", schemas.Hash{})
+
+// writeScores makes a file as export --scores does, by which run7 argues with a bowl of a.jpg.
+func (d lintFolder) writeScores(path, object string) {
+	d.t.Helper()
+	row := map[string]any{
+		"run_id": "run7", "dataset": "street", "sample": street.String(), "object_id": object, "class": "bowl", "kind": "label_error",
+		"presentations": uint64(9), "confidence": 0.1, "aum": -3.0, "trend_q": math.NaN(), "class_outlier": 2.0,
+	}
+	var columns []parquet.Column
+	var values []any
+	for name, value := range row {
+		columns, values = append(columns, parquet.Column{Name: name, Type: reflect.TypeOf(value)}), append(values, value)
+	}
+	var file bytes.Buffer
+	w, err := parquet.NewWriter(&file, columns)
+	if err == nil {
+		err = errors.Join(w.Write(values), w.Close())
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.write(path, file.String())
+}
+
 // TestLintExamples runs the command lines of the help and of README as they are pasted, in a folder that has what they name.
 func TestLintExamples(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
@@ -345,12 +383,15 @@ func TestLintExamples(t *testing.T) {
 	} {
 		d.write(name, text)
 	}
+	d.write("street.json", `{"images":[{"id":1,"file_name":"a.jpg","gleaner_sample_id":"`+street.String()+`"}],"categories":[{"id":3,"name":"bowl"}],
+		"annotations":[{"id":1,"image_id":1,"category_id":3,"bbox":[1,190,600,280],"gleaner_object_id":"h7"}]}`)
+	d.writeScores("scores.parquet", "h7")
 	var names strings.Builder
 	for name := range strings.Lines(d.read("coco.names")) {
 		names.WriteString("- " + name)
 	}
 	d.write("data.yaml", "names:\n"+names.String())
-	run := 0
+	run, argued := 0, false
 	for line := range strings.Lines((&app{}).lintCommand().Example + "\n" + string(readme)) {
 		line, _, _ = strings.Cut(line, " #")
 		line, ok := strings.CutPrefix(strings.TrimSpace(line), "gleaner lint")
@@ -358,11 +399,13 @@ func TestLintExamples(t *testing.T) {
 			continue
 		}
 		run++
-		if _, err := gleaner(t.Context(), "lint"+line); err != nil {
+		out, err := gleaner(t.Context(), "lint"+line)
+		if err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
+		argued = argued || strings.Contains(out, "run run7 argues with 1 labels, of which 1 are here")
 	}
-	if run != 6 || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
+	if run != 8 || !argued || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
 		t.Errorf("%d examples were run", run)
 	}
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Lint     lint.Config
 	Limits   pixels.Limits     // of each image
 	Twins    ingest.Thresholds // which images are near duplicates
+	Losses   *Losses           // nil: no training run has said anything
 	Jobs     int               // images at a time, at least 1
 	Version  string
 }
@@ -39,6 +40,7 @@ type Result struct {
 	Image    string // path below the folder
 	Labels   int
 	Labeled  bool // there is a word about the image: without one nothing is missing
+	Argued   int  // of the labels, those that the training run argues with
 	Findings []Finding
 	Err      error // why there are none
 }
@@ -140,9 +142,14 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		return r
 	}
 	r.Labels = len(s.Objects)
+	var said sampleLosses
+	if l.Losses != nil {
+		said = l.Losses.about(name, s.Image.SHA256, l.Labels, s.Objects)
+		r.Argued = said.here(s.Objects)
+	}
 	cache := pixels.NewCache(schemas.ByteSize(len(img.Pix)), func(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist })
 	cache.Put(ctx, s.Image.SHA256, img)
-	found, err := l.steps(ctx, s, cache)
+	found, err := l.steps(ctx, s, cache, said)
 	if err != nil {
 		r.Err = fmt.Errorf("%s: %w", path, err)
 		return r
@@ -153,15 +160,15 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 	return r
 }
 
-// steps lets the models and then lint look at a sample.
-func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache) ([]schemas.Finding, error) {
+// steps lets the models and then lint look at a sample, with what a training run said of it.
+func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache, said sampleLosses) ([]schemas.Finding, error) {
 	look, err := prelabel.New(l.Prelabel, prelabel.Deps{Models: prelabel.Fixed(l.Models), Images: images, Version: l.Version})
 	if err != nil {
 		return nil, err
 	}
 	doubt, err := lint.New(l.Lint, lint.Deps{
 		Classes: func(*schemas.Sample) []string { return l.classes }, Taxonomy: &taxonomy.Registry{}, Demands: &rules.Registry{},
-		Images: images, Habits: l, Twins: l.twins, Version: l.Version,
+		Images: images, Habits: l, Twins: l.twins, Losses: said, Version: l.Version,
 	})
 	if err != nil {
 		return nil, err

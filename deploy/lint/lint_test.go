@@ -192,3 +192,61 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("%v: %v", err, got)
 	}
 }
+
+// TestLosses: what a run argues with is doubted where the label is still there with its class, whether the file says which sample and object
+// it is or the path does.
+func TestLosses(t *testing.T) {
+	images, labels := folder(t, map[string][][5]float64{"a": {{1, 100, 100, 100, 100}, {0, 40, 40, 30, 30}}})
+	exported := filepath.Join(t.TempDir(), "street.json")
+	sample := schemas.NewSampleID("street", "camera/1.jpg", schemas.Hash{})
+	if err := os.WriteFile(exported, []byte(`{"images":[{"id":1,"file_name":"a.jpg","gleaner_sample_id":"`+sample.String()+`"}],"categories":[{"id":1,"name":"dog"},{"id":2,"name":"cat"}],
+		"annotations":[{"id":1,"image_id":1,"category_id":1,"bbox":[50,50,100,100],"gleaner_object_id":"h7"},{"id":2,"image_id":1,"category_id":2,"bbox":[25,25,30,30]}]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	coco, err := formats.OpenAs("coco", exported, []string{"a.jpg"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := schemas.NewSampleID("street", "a.jpg", schemas.Hash{})
+	for name, c := range map[string]struct {
+		labels *formats.Beside
+		scores string // sample, object, class and kind
+		argued int
+	}{
+		"by the path":             {labels, at.String() + ",o1,dog,label_error", 1},
+		"of an edge case":         {labels, at.String() + ",o1,dog,edge", 0},
+		"of another class":        {labels, at.String() + ",o1,cat,label_error", 0},
+		"of another sample":       {labels, sample.String() + ",o1,dog,label_error", 0},
+		"by the export":           {coco, sample.String() + ",h7,dog,label_error", 1},
+		"by a place of an export": {coco, sample.String() + ",o1,dog,label_error", 0},
+		"exported from elsewhere": {coco, at.String() + ",o1,dog,label_error", 0},
+	} {
+		path := filepath.Join(t.TempDir(), "scores.csv")
+		if err := os.WriteFile(path, []byte("run_id,dataset,sample,object_id,class,kind,presentations,aum,trend_q,class_outlier\nrun7,street,"+c.scores+",9,-3,nan,2\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		o := Options{
+			Images: images, Labels: c.labels, Models: []prelabel.Detector{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}},
+			Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.DefaultConfig().Thresholds, Jobs: 1,
+		}
+		if o.Losses, err = ReadLosses(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		var found []Finding
+		if err := Run(t.Context(), []string{"a.jpg"}, o, func(r Result) {
+			if r.Err != nil || r.Argued != c.argued {
+				t.Errorf("%s: argues with %d labels, %v", name, r.Argued, r.Err)
+			}
+			for _, f := range r.Findings {
+				if f.Type == schemas.FindingLoss {
+					found = append(found, f)
+				}
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if len(found) != c.argued || c.argued > 0 && (*found[0].Index != 0 || found[0].Class != "dog" || !strings.Contains(found[0].Why, "run7")) {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}

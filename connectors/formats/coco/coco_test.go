@@ -56,7 +56,12 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		if d := cmp.Diff(want, file.Objects); d != "" {
 			t.Errorf("%d labels: %s", n, d)
 		}
-		if int(images) != n || int(annotations) != boxes {
+		for name, of := range file.Exported {
+			if len(of.Objects) != len(want[name]) || len(of.Objects) > 0 && of.Objects[0] != "o1" {
+				t.Errorf("%s was exported with objects %v", name, of.Objects)
+			}
+		}
+		if len(file.Exported) != n || int(images) != n || int(annotations) != boxes {
 			t.Errorf("%d labels: counted %d images and %d annotations, want %d and %d", n, images, annotations, n, boxes)
 		}
 	}

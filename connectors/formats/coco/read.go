@@ -13,8 +13,15 @@ import (
 // File is what a COCO file says.
 type File struct {
 	Objects    map[string][]schemas.Object // of each image, by file name
+	Exported   map[string]Exported         // of images that Write wrote, likewise
 	Images     map[int64]string            // file names by id
 	Categories map[int64]string            // names by id
+}
+
+// Exported is what Write says of an image beside COCO's own fields.
+type Exported struct {
+	Sample  schemas.SampleID
+	Objects []string // ids of File.Objects where they were exported from; empty for what was added since
 }
 
 // Read decodes a COCO file. It streams over the lists and holds the boxes, about 150 bytes each, not the masks. Objects get
@@ -28,6 +35,7 @@ func Read(r io.Reader) (*File, error) {
 		names   = map[int64]string{}
 		files   = map[int64]string{}
 		pending []located
+		origins map[string]Exported
 	)
 	d := json.NewDecoder(r)
 	if err := expect(d, json.Delim('{')); err != nil {
@@ -48,6 +56,16 @@ func Read(r io.Reader) (*File, error) {
 					err = fmt.Errorf("image %d has no file_name", i.ID)
 				}
 				files[i.ID] = i.FileName
+				if i.SampleID != "" && err == nil {
+					var of Exported
+					if of.Sample, err = schemas.ParseSampleID(i.SampleID); err != nil {
+						err = fmt.Errorf("image %d: gleaner_sample_id: %w", i.ID, err)
+					}
+					if origins == nil {
+						origins = map[string]Exported{}
+					}
+					origins[i.FileName] = of
+				}
 				return err
 			})
 		case "categories":
@@ -73,7 +91,7 @@ func Read(r io.Reader) (*File, error) {
 			return nil, fmt.Errorf("not COCO JSON: %v: %w", key, err)
 		}
 	}
-	f := &File{Objects: make(map[string][]schemas.Object, len(files)), Images: files, Categories: names}
+	f := &File{Objects: make(map[string][]schemas.Object, len(files)), Exported: origins, Images: files, Categories: names}
 	for _, name := range files {
 		f.Objects[name] = nil
 	}
@@ -96,6 +114,10 @@ func Read(r io.Reader) (*File, error) {
 			ID: fmt.Sprintf("o%d", counts[file]), Class: class,
 			Box: geometry.Box{X1: float32(b[0]), Y1: float32(b[1]), X2: float32(b[0] + b[2]), Y2: float32(b[1] + b[3])},
 		})
+		if of, ok := origins[file]; ok {
+			of.Objects = append(of.Objects, a.ObjectID)
+			origins[file] = of
+		}
 	}
 	return f, nil
 }

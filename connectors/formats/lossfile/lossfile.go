@@ -1,6 +1,6 @@
-// Package lossfile reads tables of losses that people have already: Parquet, Arrow (file or stream) or CSV with a header.
-// Columns go by the names of schemas.Losses in snake case (run_id, epoch, loss, …) and may have any numeric or text type
-// that can hold the value.
+// Package lossfile reads tables of losses that people have already, and of the scores that a run's losses came to: Parquet, Arrow (file
+// or stream) or CSV with a header. Columns of losses go by the names of schemas.Losses in snake case (run_id, epoch, loss, …), those of
+// scores by the names of the view scores; they may have any numeric or text type that can hold the value.
 package lossfile
 
 import (
@@ -48,7 +48,13 @@ const exact = 1 << 53
 // names the column and the row.
 func Read(ctx context.Context, path string, defaults Defaults) iter.Seq2[schemas.Losses, error] {
 	return func(yield func(schemas.Losses, error) bool) {
-		err := read(ctx, path, defaults, func(l schemas.Losses) bool { return yield(l, nil) })
+		err := read(ctx, path, checkColumns, func(rec arrow.Record, row int) (bool, error) {
+			if unknown := unknownColumns(names(rec.Schema())); row == 0 && len(unknown) > 0 && defaults.Ignored != nil {
+				defaults.Ignored(path, unknown)
+			}
+			table, err := convert(rec, defaults, row)
+			return err == nil && yield(table, nil), err
+		})
 		if err != nil {
 			yield(schemas.Losses{}, fmt.Errorf("losses of %s: %w", path, err))
 		}
@@ -57,13 +63,16 @@ func Read(ctx context.Context, path string, defaults Defaults) iter.Seq2[schemas
 
 // reader is what the three formats have in common.
 type reader interface {
+	Schema() *arrow.Schema
 	Next() bool
 	Record() arrow.Record
 	Err() error
 	Release()
 }
 
-func read(ctx context.Context, path string, defaults Defaults, yield func(schemas.Losses) bool) (err error) {
+// read gives the file's batches to take, each with the number of rows before it, until it says no or fails. check is asked about the
+// columns first.
+func read(ctx context.Context, path string, check func(columns []string) error, take func(rec arrow.Record, row int) (more bool, err error)) (err error) {
 	defer func() { // the libraries panic on some corrupt files
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the file is corrupt: %v", p)
@@ -79,22 +88,18 @@ func read(ctx context.Context, path string, defaults Defaults, yield func(schema
 		return err
 	}
 	defer r.Release()
+	if err := check(names(r.Schema())); err != nil {
+		return err
+	}
 	row := 0
 	for r.Next() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if unknown := unknownColumns(names(r.Record())); row == 0 && len(unknown) > 0 && defaults.Ignored != nil {
-			defaults.Ignored(path, unknown)
-		}
-		table, err := convert(r.Record(), defaults, row)
-		if err != nil {
+		if more, err := take(r.Record(), row); err != nil || !more {
 			return err
 		}
-		row += table.Len()
-		if !yield(table) {
-			return nil
-		}
+		row += int(r.Record().NumRows())
 	}
 	if err := r.Err(); err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -147,9 +152,6 @@ func openCSV(f *os.File) (reader, error) {
 		return nil, err
 	}
 	fields := make([]arrow.Field, len(header))
-	if err := checkColumns(header); err != nil { // also of a file without rows
-		return nil, err
-	}
 	for i, name := range header {
 		fields[i] = arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true}
 	}
@@ -163,6 +165,8 @@ type fileRecords struct {
 	rec  arrow.Record
 	err  error
 }
+
+func (r *fileRecords) Schema() *arrow.Schema { return r.file.Schema() }
 
 func (r *fileRecords) Next() bool {
 	if r.err != nil || r.next >= r.file.NumRecords() {
@@ -203,13 +207,7 @@ func unknownColumns(names []string) []string {
 
 // convert makes a table of a batch whose first row is number row of the file.
 func convert(rec arrow.Record, defaults Defaults, row int) (schemas.Losses, error) {
-	columns := map[string]arrow.Array{}
-	for i, f := range rec.Schema().Fields() {
-		columns[f.Name] = rec.Column(i)
-	}
-	if err := checkColumns(names(rec)); err != nil {
-		return schemas.Losses{}, err
-	}
+	columns := byName(rec)
 	var out schemas.Losses
 	nan := float32(math.NaN()) // unknown
 	for i := range int(rec.NumRows()) {
@@ -249,12 +247,20 @@ func convert(rec arrow.Record, defaults Defaults, row int) (schemas.Losses, erro
 	return out, nil
 }
 
-func names(rec arrow.Record) []string {
+func names(schema *arrow.Schema) []string {
 	var out []string
-	for _, f := range rec.Schema().Fields() {
+	for _, f := range schema.Fields() {
 		out = append(out, f.Name)
 	}
 	return out
+}
+
+func byName(rec arrow.Record) map[string]arrow.Array {
+	columns := make(map[string]arrow.Array, rec.NumCols())
+	for i, f := range rec.Schema().Fields() {
+		columns[f.Name] = rec.Column(i)
+	}
+	return columns
 }
 
 // cells reads one row by column names and keeps the first error. A column that is absent, or null here, has its default.
