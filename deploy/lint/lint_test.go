@@ -88,6 +88,7 @@ func folder(t *testing.T, labels map[string][][5]float64) (images string, beside
 
 func TestRun(t *testing.T) {
 	images, labels := folder(t, map[string][][5]float64{
+		"edge":    {{1, 112.5, 100, 125, 100}},
 		"loose":   {{1, 100, 100, 140, 140}},
 		"missing": {},
 		"none":    nil,
@@ -113,11 +114,11 @@ func TestRun(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Join(order, " ") != "loose.jpg missing.jpg none.jpg right.jpg swap.jpg" {
+	if strings.Join(order, " ") != "edge.jpg loose.jpg missing.jpg none.jpg right.jpg swap.jpg" {
 		t.Errorf("order %v", order)
 	}
 	for name, want := range map[string]schemas.FindingType{
-		"loose.jpg": schemas.FindingLoose, "missing.jpg": schemas.FindingMissing, "none.jpg": "", "right.jpg": "", "swap.jpg": schemas.FindingSwap,
+		"edge.jpg": schemas.FindingEdge, "loose.jpg": schemas.FindingLoose, "missing.jpg": schemas.FindingMissing, "none.jpg": "", "right.jpg": "", "swap.jpg": schemas.FindingSwap,
 	} {
 		r := got[name]
 		switch {
@@ -143,7 +144,7 @@ func TestRun(t *testing.T) {
 	if err := report.Write(&page); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"loose.jpg, box 0", "data:image/jpeg;base64,", "5 images, 3 labels, 3 findings", "cat → dog"} {
+	for _, want := range []string{"loose.jpg, box 0", "data:image/jpeg;base64,", "6 images, 4 labels, 4 findings", "cat → dog"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page does not say %q", want)
 		}

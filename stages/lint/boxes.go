@@ -28,6 +28,7 @@ func boxes(v *view) []schemas.Finding {
 		}
 		x := v.scene.Box(i)
 		fit, fits := v.scene.Fit(i)
+		edge, whole := 0, 1.0 // which edge is surest to be wrong, and the chance that not several are
 		for _, t := range fitted {
 			f := schemas.Finding{Type: t, ObjectID: o.ID, Class: o.Class, Box: o.Box}
 			switch t {
@@ -38,8 +39,18 @@ func boxes(v *view) []schemas.Finding {
 					continue
 				}
 			}
-			if f.Score = float32(v.weights.score(t, x)); t == schemas.FindingSpurious {
-				f.Score = max(f.Score, v.unsure(o))
+			switch t {
+			case schemas.FindingEdge:
+				var score float64
+				edge, score = v.weights.edge(v.scene.Edges(i))
+				f.Score = float32(score * whole)
+			case schemas.FindingLoose, schemas.FindingTight, schemas.FindingShift:
+				score := v.weights.score(t, x)
+				f.Score, whole = float32(score), whole*(1-score)
+			case schemas.FindingSpurious:
+				f.Score = max(float32(v.weights.score(t, x)), v.unsure(o))
+			default:
+				f.Score = float32(v.weights.score(t, x))
 			}
 			if f.Score < v.MinScore/hopeless {
 				continue
@@ -64,9 +75,12 @@ func boxes(v *view) []schemas.Finding {
 					f.Why = "The model sees nothing that the box fits."
 					break
 				}
-				box := v.scene.Fix(i, fit, t == schemas.FindingEdge).Clip(v.Image.W, v.Image.H)
-				f.Why = v.location(t, o.Box, fit, i)
-				if f.Score >= offerFrom {
+				box := fit.Box
+				if t == schemas.FindingEdge {
+					box = evidence.Moved(o.Box, fit.Box, edge)
+				}
+				f.Why = location(t, o.Box, fit, edge)
+				if box = box.Clip(v.Image.W, v.Image.H); f.Score >= offerFrom {
 					f.Fix = &box
 				}
 			}
@@ -93,12 +107,11 @@ func (v *view) unsure(o schemas.Object) float32 {
 
 var edgeNames = [4]string{"left", "top", "right", "bottom"}
 
-// location says how a box lies to where the models put it.
-func (v *view) location(t schemas.FindingType, b geometry.Box, fit evidence.Fit, i int) string {
+// location says how a box, of which one edge or several are wrong, lies to where the models put it.
+func location(t schemas.FindingType, b geometry.Box, fit evidence.Fit, e int) string {
 	r := fit.Residuals(b)
 	switch t {
 	case schemas.FindingEdge:
-		e := v.scene.Farthest(i)
 		side := [2]float64{float64(fit.Box.W()), float64(fit.Box.H())}[e%2]
 		return fmt.Sprintf("The %s edge lies %.0f pixels (%.0f %% of the box) %s where the models put it.",
 			edgeNames[e], math.Abs(r[e])*side, 100*math.Abs(r[e]), beyond(r[e], "outside of", "inside of"))

@@ -38,10 +38,26 @@ func (w *Weights) score(t schemas.FindingType, x []float32) float64 {
 	return 1 / (1 + math.Exp(-w.of[t].Score(x)))
 }
 
+// edge is which of the four edges of a label evidence speaks against most, and the chance, (0,1), that any is wrong where not several are.
+func (w *Weights) edge(of [4][]float32) (worst int, chance float64) {
+	top, right := 0.0, 1.0
+	for e, x := range of {
+		p := w.score(schemas.FindingEdge, x)
+		if p > top {
+			worst, top = e, p
+		}
+		right *= 1 - p
+	}
+	return worst, 1 - right
+}
+
 // names are those of the numbers that a type's forest asks for.
 func names(t schemas.FindingType) []string {
-	if t == schemas.FindingMissing {
+	switch t {
+	case schemas.FindingMissing:
 		return evidence.AbsentNames()
+	case schemas.FindingEdge:
+		return evidence.EdgeNames()
 	}
 	return evidence.BoxNames()
 }

@@ -62,10 +62,15 @@ func (r *rows) hide(part string) {
 	if part == "" {
 		return
 	}
-	for i, name := range evidence.BoxNames() {
-		if strings.Contains(name, part) {
-			for _, row := range r.box {
-				row[i] = float32(math.NaN())
+	for _, of := range []struct {
+		names []string
+		rows  [][]float32
+	}{{evidence.BoxNames(), r.box}, {evidence.EdgeNames(), r.edge}} {
+		for i, name := range of.names {
+			if strings.Contains(name, part) {
+				for _, row := range of.rows {
+					row[i] = float32(math.NaN())
+				}
 			}
 		}
 	}

@@ -14,6 +14,8 @@ import (
 type rows struct {
 	box    [][]float32
 	wrong  []schemas.FindingType
+	edge   [][]float32 // of single edges, where not several are wrong
+	moved  []bool
 	absent [][]float32
 	gone   []bool
 }
@@ -64,6 +66,13 @@ func (b *bench) collect(r *rows, set []*picture, draws int, views [][]int, missi
 			scene := evidence.New(s, with)
 			for k, wrong := range drawn[i].wrong {
 				r.box, r.wrong = append(r.box, scene.Box(k)), append(r.wrong, wrong)
+				switch wrong {
+				case schemas.FindingLoose, schemas.FindingTight, schemas.FindingShift:
+				default:
+					for e, x := range scene.Edges(k) {
+						r.edge, r.moved = append(r.edge, x), append(r.moved, wrong == schemas.FindingEdge && drawn[i].moved[k] == e)
+					}
+				}
 			}
 			if !missing {
 				continue
@@ -95,9 +104,13 @@ func (r *rows) fit() *lint.Weights {
 	of := map[schemas.FindingType]*forest.Forest{}
 	for i, t := range lint.Fitted() {
 		o := forest.Options{Trees: 120, Leaves: 12, Rate: 0.08, MinRows: 60, Ridge: 2, Features: 0.4, Rows: 0.7, Seed: uint64(i)} //nolint:gosec // not below 0
-		if t == schemas.FindingMissing {
+		switch t {
+		case schemas.FindingMissing:
 			o = forest.Options{Trees: 60, Leaves: 4, Rate: 0.06, MinRows: 200, Ridge: 5, Features: 0.6, Rows: 0.5, Seed: 99}
 			of[t] = forest.Fit(r.absent, r.gone, o)
+			continue
+		case schemas.FindingEdge:
+			of[t] = forest.Fit(r.edge, r.moved, o)
 			continue
 		}
 		yes := make([]bool, len(r.wrong))

@@ -13,6 +13,7 @@ import (
 type noisy struct {
 	labels  []schemas.Object
 	wrong   []schemas.FindingType // [labels]: what is wrong with each; empty: nothing
+	moved   []int                 // [labels]: of edge errors the edge, 0 left, 1 top, 2 right, 3 bottom
 	deleted []schemas.Object
 }
 
@@ -44,7 +45,7 @@ func (n *noise) put(labels []schemas.Object, w, h int) noisy {
 			out.deleted = append(out.deleted, o)
 			continue
 		}
-		kind := schemas.FindingType("")
+		kind, moved := schemas.FindingType(""), 0
 		if k := int(n.random.Float64() / n.rate); k < len(mistakes) {
 			kind = mistakes[k]
 		}
@@ -63,9 +64,10 @@ func (n *noise) put(labels []schemas.Object, w, h int) noisy {
 				kind = ""
 				break
 			}
+			moved = side(b.X1-o.Box.X1, b.Y1-o.Box.Y1, b.X2-o.Box.X2, b.Y2-o.Box.Y2)
 			o.Box = b
 		}
-		out.labels, out.wrong = append(out.labels, o), append(out.wrong, kind)
+		out.labels, out.wrong, out.moved = append(out.labels, o), append(out.wrong, kind), append(out.moved, moved)
 	}
 	for range labels {
 		if n.random.Float64() < n.rate {
@@ -120,7 +122,7 @@ func (n *noise) invent(out *noisy, labels []schemas.Object, w, h int) {
 			continue
 		}
 		o.ID = "new"
-		out.labels, out.wrong = append(out.labels, o), append(out.wrong, schemas.FindingSpurious)
+		out.labels, out.wrong, out.moved = append(out.labels, o), append(out.wrong, schemas.FindingSpurious), append(out.moved, 0)
 		return
 	}
 }

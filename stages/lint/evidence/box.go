@@ -14,30 +14,29 @@ func BoxNames() []string { return boxNames }
 
 var boxNames = func() []string {
 	v := &vector{named: true}
-	one := &schemas.Sample{Image: schemas.ImageRef{W: 1, H: 1}, Objects: []schemas.Object{{}}}
-	s := New(one, Context{Related: func(schemas.Object, string) bool { return false }})
-	s.box(v, 0)
+	blank().box(v, 0)
 	return v.names
 }()
+
+// blank is a scene with one label, of which there is no evidence.
+func blank() *Scene {
+	one := &schemas.Sample{Image: schemas.ImageRef{W: 1, H: 1}, Objects: []schemas.Object{{}}}
+	return New(one, Context{Related: func(schemas.Object, string) bool { return false }})
+}
 
 func (s *Scene) box(v *vector, i int) {
 	s.support(v, i)
 	s.class(v, i)
-	var fits [len(weightings)]Fit
-	any := false
 	for w, by := range weightings {
-		var ok bool
-		fits[w], ok = s.fit(i, by)
-		any = any || ok
 		v.prefix = by.prefix
-		s.edges(v, i, fits[w], ok)
+		s.edges(v, i, &s.fits[i][w])
 	}
 	v.prefix = ""
-	likelihood := s.nll(v, i)
+	s.nll(v, i)
 	v.prefix = "pixels."
 	s.pixels(v, i)
 	v.prefix = "worst."
-	s.worst(v, i, &fits, any, likelihood)
+	s.worst(v, i)
 	v.prefix = ""
 	s.crowd(v, i)
 	v.prefix = "habit."

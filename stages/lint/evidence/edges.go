@@ -13,7 +13,7 @@ type Fit struct {
 	Sure  float64      // [0,1]: the best of their scores
 	mean  [4]float64
 	sd    [4]float64 // of each edge, weighted, in shares of the fit's side
-	cells float64    // effective number (Kish)
+	cells float64    // effective number (Kish); 0: there are none
 }
 
 // weighting says which cells explain a label and how much each counts: IoU^overlap * score^score.
@@ -38,9 +38,23 @@ var weightings = [...]weighting{
 const free = 4
 
 // Fit is what the model makes of the object that label i is about; false where no cell explains it.
-func (s *Scene) Fit(i int) (Fit, bool) { return s.fit(i, weightings[free]) }
+func (s *Scene) Fit(i int) (Fit, bool) {
+	f := s.fits[i][free]
+	return f, f.cells > 0
+}
 
-func (s *Scene) fit(i int, by weighting) (Fit, bool) {
+// best is the fit of label i that trusts it least, or else any; nil where no cell explains it.
+func (s *Scene) best(i int) *Fit {
+	for _, w := range [...]int{free, 0} {
+		if f := &s.fits[i][w]; f.cells > 0 {
+			return f
+		}
+	}
+	return nil
+}
+
+// fit is the zero value where no cell explains the label.
+func (s *Scene) fit(i int, by weighting) Fit {
 	type cell struct {
 		k      int
 		weight float64
@@ -67,7 +81,7 @@ func (s *Scene) fit(i int, by weighting) (Fit, bool) {
 		}
 	}
 	if lead < 0 {
-		return Fit{}, false
+		return Fit{}
 	}
 	f := Fit{}
 	var sum, squares float64
@@ -96,7 +110,7 @@ func (s *Scene) fit(i int, by weighting) (Fit, bool) {
 		f.sd[e] = math.Sqrt(max(second[e]/sum-f.mean[e]*f.mean[e], 0)) / length[e%2]
 	}
 	f.cells = sum * sum / squares
-	return f, true
+	return f
 }
 
 // power is x^p for the small whole p of weightings.
@@ -139,8 +153,8 @@ var edgeNames = []string{
 
 // edges is how the labeled edges lie to where the cells put them, by one weighting. What does not depend on which side of the image
 // is which is sorted, so that it is learned once.
-func (s *Scene) edges(v *vector, i int, f Fit, ok bool) {
-	if !ok {
+func (s *Scene) edges(v *vector, i int, f *Fit) {
+	if f.cells == 0 {
 		v.addAll(edgeNames)
 		return
 	}

@@ -10,10 +10,14 @@ import (
 
 var nllNames = []string{"nll.mean", "nll.max", "nll.second", "nll.excess", "nll.excessmax"}
 
-// nll is the literal likelihood of the labeled edges under the distributions that a model gives (schemas.Sides): the mean negative
-// logarithm over the cells that explain label i, and how far that is above the one of the likeliest distance.
-func (s *Scene) nll(v *vector, i int) [4]float64 {
-	var total, excess [4]float64
+// likelihood is that of each edge of a label under the distributions that a model gives (schemas.Sides): the mean negative logarithm over
+// the cells that explain the label, and how far that is above the one of the likeliest distance.
+type likelihood struct {
+	total, excess [4]float64
+	known         bool
+}
+
+func (s *Scene) likelihood(i int) (l likelihood) {
 	sum := 0.0
 	for k := range s.seen.Cells {
 		c := &s.seen.Cells[k]
@@ -26,21 +30,30 @@ func (s *Scene) nll(v *vector, i int) [4]float64 {
 		for e, d := range distances(c.Sides, s.Labels[i].Box) {
 			p := c.Sides.P[e*bins:][:bins]
 			n := -math.Log(density(p, d))
-			total[e] += w * n
-			excess[e] += w * (n + math.Log(float64(max(slices.Max(p), 1))/255))
+			l.total[e] += w * n
+			l.excess[e] += w * (n + math.Log(float64(max(slices.Max(p), 1))/255))
 		}
 	}
 	if sum == 0 {
+		return likelihood{}
+	}
+	for e := range l.total {
+		l.total[e], l.excess[e] = l.total[e]/sum, l.excess[e]/sum
+	}
+	l.known = true
+	return l
+}
+
+// nll is the literal likelihood of the labeled edges.
+func (s *Scene) nll(v *vector, i int) {
+	l := &s.likely[i]
+	if !l.known {
 		v.addAll(nllNames)
-		return [4]float64{}
+		return
 	}
-	for e := range total {
-		total[e], excess[e] = total[e]/sum, excess[e]/sum
-	}
-	sorted := total
+	sorted := l.total
 	slices.Sort(sorted[:])
-	v.addAll(nllNames, (total[0]+total[1]+total[2]+total[3])/4, sorted[3], sorted[2], (excess[0]+excess[1]+excess[2]+excess[3])/4, slices.Max(excess[:]))
-	return total
+	v.addAll(nllNames, mean(l.total), sorted[3], sorted[2], mean(l.excess), slices.Max(l.excess[:]))
 }
 
 // distances are those of a box's edges from a cell's center, in bins.

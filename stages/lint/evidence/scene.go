@@ -23,6 +23,8 @@ type Scene struct {
 	borders *borders      // nil: there are no superpixels, or no labels to look at
 	habits  *Habits       // nil: nothing is known of the dataset
 	looks   []*look       // [labels]: what the pixels say of each edge; nil without pixels
+	fits    [][len(weightings)]Fit
+	likely  []likelihood // [labels]
 }
 
 // seen is what detectors say of the scene: the cells of all of them, pooled. Several that agree make a narrower distribution of each
@@ -56,8 +58,13 @@ func New(s *schemas.Sample, with Context) *Scene {
 	}
 	sc.seen = see(s, with.Related)
 	sc.looks = make([]*look, len(sc.Labels))
+	sc.fits, sc.likely = make([][len(weightings)]Fit, len(sc.Labels)), make([]likelihood, len(sc.Labels))
 	for i, l := range sc.Labels {
 		sc.looks[i] = sc.look(l.Box)
+		for w, by := range weightings {
+			sc.fits[i][w] = sc.fit(i, by)
+		}
+		sc.likely[i] = sc.likelihood(i)
 	}
 	return sc
 }

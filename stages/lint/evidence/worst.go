@@ -3,8 +3,6 @@ package evidence
 import (
 	"math"
 	"slices"
-
-	"gleaner/schemas/geometry"
 )
 
 var worstNames = []string{
@@ -14,17 +12,14 @@ var worstNames = []string{
 
 // worst is the edge that lies farthest from where the cells put it, by the mean of all weightings, and what speaks for and against it
 // beside the other three.
-func (s *Scene) worst(v *vector, i int, fits *[len(weightings)]Fit, ok bool, nll [4]float64) {
-	if !ok {
+func (s *Scene) worst(v *vector, i int) {
+	f := s.best(i)
+	if f == nil {
 		v.addAll(worstNames)
 		return
 	}
 	box := s.Labels[i].Box
-	e, r, all := s.farthest(box, fits)
-	f := &fits[free]
-	if f.cells == 0 {
-		f = &fits[0]
-	}
+	e, r, all := s.farthest(i)
 	length := [2]float64{float64(max(box.W(), 1e-3)), float64(max(box.H(), 1e-3))}
 	beside := []float64{math.Abs(r[(e+1)%4]), math.Abs(r[(e+3)%4])}
 	slices.Sort(beside)
@@ -43,18 +38,19 @@ func (s *Scene) worst(v *vector, i int, fits *[len(weightings)]Fit, ok bool, nll
 	v.addAll(worstNames,
 		r[e], math.Abs(r[e]), all[0][e], all[1][e], all[2][e], all[3][e], all[free][e], f.sd[e], f.z(r)[e],
 		r[(e+2)%4], beside[1], beside[0], max(beside[1], math.Abs(r[(e+2)%4])),
-		here, fit, gain, peak, border, math.Log1p(math.Abs(r[e])*length[e%2]), nll[e], flag(margin < 2))
+		here, fit, gain, peak, border, math.Log1p(math.Abs(r[e])*length[e%2]), s.likely[i].total[e], flag(margin < 2))
 }
 
-// farthest is the edge whose mean residual over the fits is greatest, those means, and the residuals by each fit.
-func (s *Scene) farthest(box geometry.Box, fits *[len(weightings)]Fit) (e int, r [4]float64, all [len(weightings)][4]float64) {
+// farthest is the edge of a label that is explained whose mean residual over the fits is greatest, those means, and the residuals by each fit.
+func (s *Scene) farthest(i int) (e int, r [4]float64, all [len(weightings)][4]float64) {
 	n := 0.0
-	for w := range fits {
-		if fits[w].cells == 0 {
+	for w := range s.fits[i] {
+		f := &s.fits[i][w]
+		if f.cells == 0 {
 			continue
 		}
 		n++
-		all[w] = fits[w].Residuals(box)
+		all[w] = f.Residuals(s.Labels[i].Box)
 		for e, x := range all[w] {
 			r[e] += x
 		}
@@ -66,45 +62,4 @@ func (s *Scene) farthest(box geometry.Box, fits *[len(weightings)]Fit) (e int, r
 		}
 	}
 	return e, r, all
-}
-
-// Farthest is the edge of label i that is surest to be wrong: 0 left, 1 top, 2 right, 3 bottom. It lies most standard deviations from
-// where the cells put it, by the mean of all weightings.
-func (s *Scene) Farthest(i int) int {
-	var sum [4]float64
-	for _, by := range weightings {
-		f, ok := s.fit(i, by)
-		if !ok {
-			continue
-		}
-		for e, z := range f.z(f.Residuals(s.Labels[i].Box)) {
-			sum[e] += z
-		}
-	}
-	e := 0
-	for i, z := range sum {
-		if math.Abs(z) > math.Abs(sum[e]) {
-			e = i
-		}
-	}
-	return e
-}
-
-// Fix is a better box for label i, by a fit of it: the fit's own or, where one edge alone is wrong, the label's with that edge moved.
-func (s *Scene) Fix(i int, f Fit, edge bool) geometry.Box {
-	if !edge {
-		return f.Box
-	}
-	b := s.Labels[i].Box
-	switch s.Farthest(i) {
-	case 0:
-		b.X1 = f.Box.X1
-	case 1:
-		b.Y1 = f.Box.Y1
-	case 2:
-		b.X2 = f.Box.X2
-	default:
-		b.Y2 = f.Box.Y2
-	}
-	return b
 }
