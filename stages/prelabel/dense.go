@@ -2,6 +2,7 @@ package prelabel
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 
 	"gleaner/schemas"
@@ -16,21 +17,34 @@ type Dense struct {
 // maxClassScores is how many classes of a cell are kept.
 const maxClassScores = 5
 
-// manifold is a decoder of cells that say something of several classes.
+// manifold is a decoder of cells that say something of several classes, by numbers that order these as scores do. It is a rowed or a
+// planar one.
 type manifold interface {
-	// classes are a cell's numbers of all classes, which order them as scores do; it may use space, [classes].
-	classes(out [][]float32, cell int, space []float32) []float32
-	// score makes of such a number, v, what decode would.
+	// score makes of a class's number in a cell, v, what decode would.
 	score(out [][]float32, cell int, v float32) float32
 	// least is a number whose score is, but for rounding, at most low, which is above 0.
 	least(out [][]float32, cell int, low float32) float32
+}
+
+// rowed is a manifold that has the classes of a cell beside each other.
+type rowed interface {
+	manifold
+	// classes are a cell's numbers, [C].
+	classes(out [][]float32, cell int) []float32
+}
+
+// planar is a manifold that has the cells of a class beside each other.
+type planar interface {
+	manifold
+	// classPlanes are the numbers of all cells, [C, cells].
+	classPlanes(out [][]float32) (numbers []float32, cells int)
 }
 
 // distributor is a decoder of models that say how sure they are of each edge.
 type distributor interface {
 	// distances is how many bins a distribution has.
 	distances() int
-	// sides are the distributions of a cell, in pixels of the input; their bytes go into p, [4 * distances]. It uses space, [distances].
+	// sides are the distributions of a cell, in pixels of the input; their bytes go into p, [4 * distances]. It uses space, of as many.
 	sides(out [][]float32, cell int, p []byte, space []float64) schemas.Sides
 }
 
@@ -45,23 +59,33 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 		n, c.Floor = d.Max, found[d.Max].score
 	}
 	classes, several := a.decoder.(manifold)
+	rows, _ := a.decoder.(rowed)
+	var ranked ranks
+	if planes, ok := a.decoder.(planar); ok {
+		ranked = rankByCell(planes.classPlanes(out))
+	}
 	sides, distributes := a.decoder.(distributor)
 	c.Cells = make([]schemas.Candidate, n)
-	space, all := make([]float32, len(c.Classes)), make([]schemas.ClassScore, 0, n*maxClassScores)
+	all := make([]schemas.ClassScore, 0, n*maxClassScores)
 	var edges []schemas.Sides // which the cells point into, as they do into all and p
 	var p []byte
 	var bins []float64
 	if distributes {
-		bins = make([]float64, sides.distances())
-		edges, p = make([]schemas.Sides, n), make([]byte, n*4*len(bins))
+		bins = make([]float64, 4*sides.distances())
+		edges, p = make([]schemas.Sides, n), make([]byte, n*len(bins))
 	}
 	for i, f := range found[:n] {
 		first := len(all)
 		if several {
-			all = appendBest(all, classes.classes(out, f.cell, space), hairBelow(classes.least(out, f.cell, d.Floor/10)))
+			if least := hairBelow(classes.least(out, f.cell, d.Floor/10)); rows != nil {
+				all = appendBest(all, rows.classes(out, f.cell), least)
+			} else {
+				all = ranked.appendBest(all, f.cell, least)
+			}
 			for j := first; j < len(all); j++ {
-				all[j].Score = min(classes.score(out, f.cell, all[j].Score), 1)
-				if !(all[j].Score >= d.Floor/10) {
+				if s := &all[j]; int(s.Class) == f.class {
+					s.Score = f.score
+				} else if s.Score = min(classes.score(out, f.cell, s.Score), 1); !(s.Score >= d.Floor/10) {
 					all = all[:j]
 				}
 			}
@@ -71,7 +95,7 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 		c.Cells[i] = schemas.Candidate{Box: f.box, Score: f.score, Scores: all[first:len(all):len(all)]}
 		if distributes {
 			s := &edges[i]
-			*s = sides.sides(out, f.cell, p[i*4*len(bins):][:4*len(bins):4*len(bins)], bins)
+			*s = sides.sides(out, f.cell, p[i*len(bins):][:len(bins):len(bins)], bins)
 			s.X, s.Y = (s.X-float32(at.left))*at.perX, (s.Y-float32(at.top))*at.perY
 			s.StepX, s.StepY = s.StepX*at.perX, s.StepY*at.perY
 			c.Cells[i].Sides = s
@@ -83,25 +107,38 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 // hairBelow is less than x by more than rounding makes of it.
 func hairBelow(x float32) float32 { return x - 1e-4*max(x, -x, 1e-3) }
 
-// appendBest appends the classes of the greatest numbers above least, at most maxClassScores, the greatest first. NaN is never
-// among them.
+// appendBest appends the classes of the greatest numbers above least, at most maxClassScores, the greatest first. Of equals the
+// first is ahead; NaN is never among them.
 func appendBest(all []schemas.ClassScore, numbers []float32, least float32) []schemas.ClassScore {
 	first := len(all)
-	for c, v := range numbers {
-		if !(v > least) {
-			continue
+	for from := 0; from < len(numbers); from += 64 {
+		some := numbers[from:min(from+64, len(numbers))]
+		for set := bitsAbove(some, least); set != 0; set &= set - 1 {
+			c := bits.TrailingZeros64(set)
+			v := some[c]
+			if !(v > least) { // which one of these has raised
+				continue
+			}
+			if len(all)-first < maxClassScores {
+				all = append(all, schemas.ClassScore{})
+			}
+			i := len(all) - 1
+			for ; i > first && all[i-1].Score < v; i-- {
+				all[i] = all[i-1]
+			}
+			all[i] = schemas.ClassScore{Class: uint16(from + c), Score: v} //nolint:gosec // models have fewer than 65536 classes
+			if len(all)-first == maxClassScores {
+				least = all[len(all)-1].Score
+			}
 		}
-		if len(all)-first < maxClassScores {
-			all = append(all, schemas.ClassScore{})
-		}
-		i := len(all) - 1
-		for ; i > first && all[i-1].Score < v; i-- {
-			all[i] = all[i-1]
-		}
-		all[i] = schemas.ClassScore{Class: uint16(c), Score: v} //nolint:gosec // models have fewer than 65536 classes
-		if len(all)-first == maxClassScores {
-			least = all[len(all)-1].Score
-		}
+	}
+	return all
+}
+
+// appendBest is that of a row with a cell's numbers.
+func (r *ranks) appendBest(all []schemas.ClassScore, cell int, least float32) []schemas.ClassScore {
+	for i := cell; i < len(r.number) && r.number[i] > least; i += r.cells {
+		all = append(all, schemas.ClassScore{Class: uint16(r.class[i]), Score: r.number[i]}) //nolint:gosec // models have fewer than 65536 classes
 	}
 	return all
 }

@@ -89,6 +89,18 @@ func TestTranslatedCandidates(t *testing.T) {
 	}
 }
 
+// row are a cell's class numbers.
+func row(d manifold, out [][]float32, cell int) []float32 {
+	if d, ok := d.(rowed); ok {
+		return d.classes(out, cell)
+	}
+	var row []float32
+	for numbers, cells := d.(planar).classPlanes(out); cell < len(numbers); cell += cells {
+		row = append(row, numbers[cell])
+	}
+	return row
+}
+
 // TestLeast: classes that are passed over unscored are those that score below what is asked for.
 func TestLeast(t *testing.T) {
 	const cells, named = 6, 40
@@ -107,7 +119,7 @@ func TestLeast(t *testing.T) {
 	}{
 		"yolox":      {&yolox{0, 5 + named, nil}, shares},
 		"yolov5":     {&yolov5{row: 5 + named}, shares},
-		"yolov8":     {&yolov8{planes: 4 + named}, shares[:cells*(4+named)]},
+		"yolov8":     {&yolov8{planes: 4 + named, named: named}, shares[:cells*(4+named)]},
 		"FastestDet": {&fastestDet{0, grid{16, cells, 1}, 96, 16}, shares},
 		"NanoDet":    {&nanoDet{levels: line, named: named, scorer: scorer{schemas.ActivationSigmoid, schemas.BackgroundNone}}, logits},
 		"DETR":       {&detr{scores: view{0, 0, named}, row: named, scorer: scorer{schemas.ActivationSoftmax, schemas.BackgroundLast}}, logits},
@@ -116,7 +128,7 @@ func TestLeast(t *testing.T) {
 		for cell := range cells {
 			for _, low := range []float32{1e-3, 0.02, 0.3} {
 				least := hairBelow(c.d.least(out, cell, low))
-				for class, v := range c.d.classes(out, cell, make([]float32, named)) {
+				for class, v := range row(c.d, out, cell) {
 					score := c.d.score(out, cell, v)
 					if v <= least {
 						passed++

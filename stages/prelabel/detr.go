@@ -94,7 +94,7 @@ func (d *detr) decode(outs [][]float32, low float32) ([]candidate, error) {
 	return found, nil
 }
 
-func (d *detr) classes(outs [][]float32, cell int, _ []float32) []float32 {
+func (d *detr) classes(outs [][]float32, cell int) []float32 {
 	return d.scorer.named(d.scores.at(outs, cell, d.row))
 }
 

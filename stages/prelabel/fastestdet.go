@@ -36,8 +36,9 @@ func fitFastestDet(g *graph) (*match, error) {
 // first.
 func (d *fastestDet) decode(outs [][]float32, low float32) ([]candidate, error) {
 	least := math.Pow(float64(low), 5) * 0.999 // a hair lower, for the rounding of the power
-	out, cells := outs[d.output], d.grid.cols*d.grid.rows
-	class, top := bestByCell(out[5*cells:], cells)
+	numbers, cells := d.classPlanes(outs)
+	out := outs[d.output]
+	class, top := bestByCell(numbers, cells)
 	found := make([]candidate, 0, cells)
 	for i, obj := range out[:cells] {
 		if !(obj >= 0 && top[i] >= 0 && fifth(obj, top[i]) >= least) {
@@ -55,12 +56,9 @@ func (d *fastestDet) decode(outs [][]float32, low float32) ([]candidate, error) 
 	return found, nil
 }
 
-func (d *fastestDet) classes(outs [][]float32, cell int, into []float32) []float32 {
-	out, cells := outs[d.output], d.grid.cols*d.grid.rows
-	for c := range into {
-		into[c] = out[(5+c)*cells+cell]
-	}
-	return into
+func (d *fastestDet) classPlanes(outs [][]float32) (numbers []float32, cells int) {
+	cells = d.grid.cols * d.grid.rows
+	return outs[d.output][5*cells:], cells
 }
 
 func (d *fastestDet) score(outs [][]float32, cell int, v float32) float32 {

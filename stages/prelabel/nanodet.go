@@ -129,6 +129,7 @@ func (d *nanoDet) apart(g *graph, grids []grid) bool {
 // decode: a detection's score is the best class's.
 func (d *nanoDet) decode(outs [][]float32, low float32) ([]candidate, error) {
 	var found []candidate
+	spread := make([]float64, 4*d.bins)
 	first, least := 0, float32(math.Inf(-1))
 	if d.scorer.activation != schemas.ActivationSoftmax { // of which a row's numbers have a bound of their own
 		least = hairBelow(d.scorer.number(nil, low))
@@ -145,9 +146,14 @@ func (d *nanoDet) decode(outs [][]float32, low float32) ([]candidate, error) {
 			}
 			s := float32(l.stride)
 			cx, cy := (float32(i%l.cols)+d.center)*s, (float32(i/l.cols)+d.center)*s
+			sums := d.spread(spread, l.sides.at(outs, i, 4*d.bins))
 			var far [4]float32
 			for side := range far {
-				far[side] = mean(l.sides.at(outs, i, 4*d.bins)[side*d.bins:][:d.bins]) * s
+				moment := 0.0
+				for b, v := range spread[side*d.bins:][:d.bins] {
+					moment += v * float64(b)
+				}
+				far[side] = float32(moment/sums[side]) * s
 			}
 			found = append(found, candidate{geometry.Box{X1: cx - far[0], Y1: cy - far[1], X2: cx + far[2], Y2: cy + far[3]}, class, score, first + i})
 		}
@@ -168,17 +174,17 @@ func (d *nanoDet) locate(cell int) (l nanoLevel, i int) {
 	return l, cell
 }
 
-func (d *nanoDet) classes(outs [][]float32, cell int, _ []float32) []float32 {
+func (d *nanoDet) classes(outs [][]float32, cell int) []float32 {
 	l, i := d.locate(cell)
 	return l.scores.at(outs, i, d.named)
 }
 
 func (d *nanoDet) score(outs [][]float32, cell int, v float32) float32 {
-	return d.scorer.probability(d.classes(outs, cell, nil), v)
+	return d.scorer.probability(d.classes(outs, cell), v)
 }
 
 func (d *nanoDet) least(outs [][]float32, cell int, low float32) float32 {
-	return d.scorer.number(d.classes(outs, cell, nil), low)
+	return d.scorer.number(d.classes(outs, cell), low)
 }
 
 func (d *nanoDet) distances() int { return d.bins }
@@ -187,30 +193,31 @@ func (d *nanoDet) sides(outs [][]float32, cell int, p []byte, space []float64) s
 	l, i := d.locate(cell)
 	s := float32(l.stride)
 	out := schemas.Sides{X: (float32(i%l.cols) + d.center) * s, Y: (float32(i/l.cols) + d.center) * s, StepX: s, StepY: s, P: p}
-	for row := l.sides.at(outs, i, 4*d.bins); len(p) > 0; row, p = row[d.bins:], p[d.bins:] {
-		top, sum := slices.Max(row[:d.bins]), 0.0
-		for b, v := range row[:d.bins] {
-			space[b] = math.Exp(float64(v - top))
-			sum += space[b]
-		}
+	for side, sum := range d.spread(space, l.sides.at(outs, i, 4*d.bins)) {
 		scale := 255 / sum
-		for b, v := range space {
-			p[b] = byte(scale*v + 0.5)
+		for b, v := range space[side*d.bins:][:d.bins] {
+			p[side*d.bins+b] = byte(scale*v + 0.5)
 		}
 	}
 	return out
 }
 
-// mean is the mean index under the distribution whose logits are given.
-func mean(logits []float32) float32 {
-	top := slices.Max(logits)
-	sum, moment := 0.0, 0.0
-	for i, v := range logits {
-		p := math.Exp(float64(v - top))
-		sum += p
-		moment += p * float64(i)
+// spread makes of the logits of each side's bins, [4, bins], numbers in proportion to the probabilities, and their sums by side.
+func (d *nanoDet) spread(p []float64, logits []float32) (sums [4]float64) {
+	for side := range sums {
+		of, to := logits[side*d.bins:][:d.bins], p[side*d.bins:][:d.bins]
+		top := slices.Max(of)
+		for b, v := range of {
+			to[b] = float64(v - top)
+		}
 	}
-	return float32(moment / sum)
+	exponentials(p)
+	for side := range sums {
+		for _, v := range p[side*d.bins:][:d.bins] {
+			sums[side] += v
+		}
+	}
+	return sums
 }
 
 func (d *nanoDet) features(outs [][]float32) (cells, channels int, at func(cell, channel int) float32) {

@@ -74,10 +74,10 @@ func (s scorer) label(v float32) (int, bool) {
 
 // best is the index and value of the greatest of p. NaN never wins; of equals the first does.
 func best(p []float32) (int, float32) {
-	at, top := 0, float32(math.Inf(-1))
-	for i, v := range p {
+	done, at, top := bestOfVectors(p)
+	for i, v := range p[done:] {
 		if v > top {
-			at, top = i, v
+			at, top = done+i, v
 		}
 	}
 	return at, top
@@ -85,11 +85,23 @@ func best(p []float32) (int, float32) {
 
 // above tells whether any of p is greater than least.
 func above(p []float32, least float32) bool {
-	done, any := aboveVectors(p, least)
-	for _, v := range p[done:] {
-		any = any || v > least
+	for ; len(p) > 64; p = p[64:] {
+		if bitsAbove(p[:64], least) != 0 {
+			return true
+		}
 	}
-	return any
+	return bitsAbove(p, least) != 0
+}
+
+// bitsAbove has a bit for each of p, of which there are at most 64: it is set where that is greater than least.
+func bitsAbove(p []float32, least float32) uint64 {
+	done, set := aboveVectors(p, least)
+	for i, v := range p[done:] {
+		if v > least {
+			set |= 1 << (done + i)
+		}
+	}
+	return set
 }
 
 // bestByCell finds the greatest class score of every cell in planes, [C, cells], going along the memory.
@@ -104,6 +116,43 @@ func bestByCell(planes []float32, cells int) (class []int, top []float32) {
 		}
 	}
 	return class, top
+}
+
+// ranks are the classes of the greatest numbers of each cell and these numbers, [maxClassScores, cells], the greatest first. Of equals the
+// first class is ahead; NaN has no rank. Where there are fewer classes, numbers are -Inf.
+type ranks struct {
+	cells  int
+	class  []int32
+	number []float32
+}
+
+// rankByCell ranks the classes of every cell in planes, [C, cells], going along the memory.
+func rankByCell(planes []float32, cells int) ranks {
+	r := ranks{cells, make([]int32, maxClassScores*cells), make([]float32, maxClassScores*cells)}
+	set(r.number, float32(math.Inf(-1)))
+	done := rankVectors(&r, planes)
+	for c := 0; c*cells < len(planes); c++ {
+		for i, v := range planes[c*cells:][:cells][done:] {
+			at := done + i + maxClassScores*cells
+			for ; at >= cells && v > r.number[at-cells]; at -= cells {
+				if at < len(r.number) {
+					r.class[at], r.number[at] = r.class[at-cells], r.number[at-cells]
+				}
+			}
+			if at < len(r.number) {
+				r.class[at], r.number[at] = int32(c), v //nolint:gosec // models have fewer than 65536 classes
+			}
+		}
+	}
+	return r
+}
+
+// exponentials replaces each x by e^x.
+func exponentials(x []float64) {
+	x = x[exponentialVectors(x):]
+	for i, v := range x {
+		x[i] = math.Exp(v)
+	}
 }
 
 func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }

@@ -5,8 +5,11 @@ package prelabel
 import (
 	"math"
 	"math/rand/v2"
+	"simd/archsimd"
 	"slices"
 	"testing"
+
+	"gleaner/schemas"
 )
 
 // TestBestVectors: vectors find what plain Go does, of numbers with many equals and some that are none.
@@ -32,26 +35,89 @@ func TestBestVectors(t *testing.T) {
 	}
 }
 
-// TestAboveVectors: vectors answer what plain Go does.
-func TestAboveVectors(t *testing.T) {
+// TestVectorsOfRows: vectors answer what plain Go does of a row.
+func TestVectorsOfRows(t *testing.T) {
 	defer func(v bool) { vectors = v }(vectors)
 	rng := rand.New(rand.NewPCG(1, 3))
-	for n := range 40 {
+	for n := range 150 {
 		for range 30 {
 			p := make([]float32, n)
 			for i := range p {
-				p[i] = float32(rng.IntN(30))
+				p[i] = float32(rng.IntN(30)) - 4
 				if rng.IntN(20) == 0 {
-					p[i] = float32(math.NaN())
+					p[i] = []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1))}[rng.IntN(4)]
 				}
 			}
-			least := []float32{25, 28, 29, float32(math.Inf(-1)), float32(math.NaN())}[rng.IntN(5)]
-			vectors = true
-			got := above(p, least)
-			vectors = false
-			if want := above(p, least); got != want {
-				t.Fatalf("any of %v above %g: %t, want %t", p, least, got, want)
+			least := []float32{21, 24, 25, float32(math.Inf(-1)), float32(math.NaN())}[rng.IntN(5)]
+			answers := func(v bool) (any bool, at int, top uint32, all []schemas.ClassScore) {
+				vectors = v
+				at, best := best(p)
+				return above(p, least), at, math.Float32bits(best), appendBest(nil, p, least)
+			}
+			gotAny, gotAt, gotTop, gotAll := answers(true)
+			any, at, top, all := answers(false)
+			if gotAny != any || gotAt != at || gotTop != top || !slices.Equal(gotAll, all) {
+				t.Fatalf("of %v, any above %g: %t, want %t; best %d, want %d; all %v, want %v", p, least, gotAny, any, gotAt, at, gotAll, all)
 			}
 		}
+	}
+}
+
+// TestRankVectors: vectors and plain Go rank the classes of planes as rows are ranked.
+func TestRankVectors(t *testing.T) {
+	defer func(v bool) { vectors = v }(vectors)
+	rng := rand.New(rand.NewPCG(1, 4))
+	for cells := range 30 {
+		planes, row := make([]float32, cells*(1+rng.IntN(90))), []float32(nil)
+		for i := range planes {
+			planes[i] = float32(rng.IntN(50)) - 25
+			if rng.IntN(20) == 0 {
+				planes[i] = []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}[rng.IntN(3)]
+			}
+		}
+		vectors = true
+		got := rankByCell(planes, cells)
+		vectors = false
+		plain := rankByCell(planes, cells)
+		for cell := range cells {
+			row = row[:0]
+			for i := cell; i < len(planes); i += cells {
+				row = append(row, planes[i])
+			}
+			for _, least := range []float32{5, float32(math.Inf(-1)), float32(math.NaN())} {
+				want := appendBest(nil, row, least)
+				if by, without := got.appendBest(nil, cell, least), plain.appendBest(nil, cell, least); !slices.Equal(by, want) || !slices.Equal(without, want) {
+					t.Fatalf("of %v above %g: %v and %v, want %v", row, least, by, without, want)
+				}
+			}
+		}
+	}
+}
+
+// TestExponentialVectors: vectors make the bits of math.Exp.
+func TestExponentialVectors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 5))
+	for _, size := range []float64{1e-300, 1e-9, 1, 20, 800} {
+		x := make([]float64, 1000+rng.IntN(4))
+		for i := range x {
+			x[i] = size * (2*rng.Float64() - 1)
+		}
+		for _, end := range []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), -1e300} {
+			x = append(x, end, rng.NormFloat64(), rng.NormFloat64(), rng.NormFloat64())
+		}
+		got := slices.Clone(x)
+		exponentials(got)
+		for i, v := range x {
+			if want := math.Exp(v); math.Float64bits(got[i]) != math.Float64bits(want) {
+				t.Fatalf("e^%v is %v, want %v", v, got[i], want)
+			}
+		}
+	}
+	x := make([]float64, 1000)
+	for i := range x {
+		x[i] = rng.NormFloat64()
+	}
+	if done := exponentialVectors(x); vectors && archsimd.X86.FMA() && done != len(x) {
+		t.Errorf("vectors did %d of %d", done, len(x))
 	}
 }

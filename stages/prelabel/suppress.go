@@ -22,9 +22,11 @@ func sortByScore(objects []schemas.Object) {
 // Suppress is greedy non-maximum suppression within each class: of objects, best first, it keeps those whose IoU with
 // every kept one of their class is at most iou, and at most limit of them. It returns a new slice, best first.
 func Suppress(objects []schemas.Object, iou float64, limit int) []schemas.Object {
+	const hair = 1e-9 // for the rounding of an IoU, which is at most the smaller area over the larger
 	type place struct {
 		box        geometry.Box // of the object, which is large
-		at, before int          // in objects, and of the one of its class before it among those kept
+		area       float64
+		at, before int // in objects, and of the one of its class before it among those kept
 	}
 	kept := make([]place, 0, min(len(objects), limit))
 	last := map[string]int{} // by class, the number of those kept up to its last one; 0: none
@@ -33,13 +35,17 @@ next:
 		if len(kept) == limit {
 			break
 		}
-		before := last[objects[i].Class]
-		for k := before; k > 0; k = kept[k-1].before {
-			if kept[k-1].box.IoU(objects[i].Box) > iou {
+		before, box := last[objects[i].Class], objects[i].Box
+		area := box.Area()
+		least, most := area*iou*(1-hair), area/iou*(1+hair)
+		for k := before; k > 0; {
+			other := &kept[k-1]
+			if least <= other.area && other.area <= most && other.box.IoU(box) > iou {
 				continue next
 			}
+			k = other.before
 		}
-		kept = append(kept, place{objects[i].Box, i, before})
+		kept = append(kept, place{box, area, i, before})
 		last[objects[i].Class] = len(kept)
 	}
 	out := slices.Grow([]schemas.Object(nil), len(kept)) // nil for none

@@ -35,11 +35,12 @@ func fitYOLOv8(g *graph) (*match, error) {
 
 // decode: a detection's score is the best class's.
 func (d *yolov8) decode(outs [][]float32, low float32) ([]candidate, error) {
-	out, n := outs[d.output], len(outs[d.output])/d.planes
+	numbers, n := d.classPlanes(outs)
 	if n == 0 {
 		return nil, nil
 	}
-	class, top := bestByCell(out[4*n:(4+d.named)*n], n)
+	out := outs[d.output]
+	class, top := bestByCell(numbers, n)
 	var found []candidate
 	for i, score := range top {
 		if score >= low {
@@ -49,12 +50,9 @@ func (d *yolov8) decode(outs [][]float32, low float32) ([]candidate, error) {
 	return found, nil
 }
 
-func (d *yolov8) classes(outs [][]float32, cell int, into []float32) []float32 {
+func (d *yolov8) classPlanes(outs [][]float32) (numbers []float32, cells int) {
 	n := len(outs[d.output]) / d.planes
-	for c := range into {
-		into[c] = outs[d.output][(4+c)*n+cell]
-	}
-	return into
+	return outs[d.output][4*n : (4+d.named)*n], n
 }
 
 func (d *yolov8) score(_ [][]float32, _ int, v float32) float32 { return v }

@@ -58,7 +58,7 @@ func (d *yolox) decode(outs [][]float32, low float32) ([]candidate, error) {
 	return found, nil
 }
 
-func (d *yolox) classes(outs [][]float32, cell int, _ []float32) []float32 {
+func (d *yolox) classes(outs [][]float32, cell int) []float32 {
 	return outs[d.output][cell*d.row:][5:d.row]
 }
 
