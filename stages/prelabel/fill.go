@@ -1,8 +1,6 @@
 package prelabel
 
 import (
-	"encoding/binary"
-
 	"gleaner/stages/pixels"
 	"gleaner/stages/pixels/rows"
 )
@@ -18,28 +16,21 @@ type channel struct {
 //
 // Each output row is first mixed of two source rows, then resized sideways.
 func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channels [3]channel) {
-	xs, ys := taps(at.w, img.W), taps(at.h, img.H)
+	columns, down := rows.NewColumns(at.w, taps(at.w, img.W)), taps(at.h, img.H)
 	stride, plane := 3*img.W, dstW*dstH
-	mixed := make([]uint8, stride+8) // 8 more, so that a pixel and the next can be read at once anywhere
-	pairs, offsets, weights := make([]uint64, at.w), make([]int, at.w), make([]uint32, at.w)
-	for x, t := range xs {
-		offsets[x], weights[x] = 3*t.at, rows.Weights(t.weight)
-	}
+	mixed := make([]uint8, stride+rows.Slack)
 	var gain, bias [3]float32 // by color
 	for _, c := range channels {
 		gain[c.from], bias[c.from] = c.gain/rows.One, c.bias
 	}
-	for y, t := range ys {
-		upper := img.Pix[stride*t.at:][:stride]
+	for y := range at.h {
+		first, second := down(y)
+		upper := img.Pix[stride*first:][:stride]
 		lower := upper
-		if t.at+1 < img.H {
-			lower = img.Pix[stride*(t.at+1):][:stride]
+		if first+1 < img.H {
+			lower = img.Pix[stride*(first+1):][:stride]
 		}
-		rows.Mix(mixed, upper, lower, t.weight)
-		pairs = pairs[:len(offsets)]
-		for x, o := range offsets {
-			pairs[x] = binary.LittleEndian.Uint64(mixed[o : o+8 : o+8]) // cut so, one comparison is left to check
-		}
+		rows.Mix(mixed, upper, lower, second)
 		var colors [3][]float32
 		for i, c := range channels {
 			row := dst[i*plane+(at.top+y)*dstW:][:dstW]
@@ -47,7 +38,7 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channe
 			set(row[:at.left], c.pad)
 			set(row[at.left+at.w:], c.pad)
 		}
-		rows.Blend(colors[0], colors[1], colors[2], pairs, weights, gain, bias)
+		columns.Blend(colors[0], colors[1], colors[2], mixed, gain, bias)
 	}
 	for i, c := range channels {
 		set(dst[i*plane:][:at.top*dstW], c.pad)
@@ -55,23 +46,15 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channe
 	}
 }
 
-// tap says that an output pixel is rows.One-weight parts of source pixel at and weight parts of the next; at the end of a line,
-// where there is none, weight is 0.
-type tap struct {
-	at     int
-	weight uint16
-}
-
-// taps places n output pixels over size source pixels.
-func taps(n, size int) []tap {
-	out := make([]tap, n)
+// taps places n output pixels over size source pixels: each is rows.One-second parts of pixel at and second parts of the next; at the
+// end of a line, where there is none, second is 0.
+func taps(n, size int) func(i int) (at int, second uint16) {
 	step := float64(size) / float64(n)
-	for i := range out {
+	return func(i int) (int, uint16) {
 		x := min(max((float64(i)+0.5)*step-0.5, 0), float64(size-1))
 		at := int(x)
-		out[i] = tap{at, uint16((x-float64(at))*rows.One + 0.5)}
+		return at, uint16((x-float64(at))*rows.One + 0.5)
 	}
-	return out
 }
 
 func set(s []float32, v float32) {

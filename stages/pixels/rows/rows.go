@@ -107,28 +107,6 @@ func Mix(dst, upper, lower []uint8, weight uint16) {
 	}
 }
 
-// Weights are those of two pixels as Blend takes them: that of the second, up to One, in the upper 16 bits, and what is left of
-// One in the lower.
-func Weights(second uint16) uint32 { return uint32(second)<<16 | One - uint32(second) }
-
-// Blend mixes two RGB pixels, the six low bytes of each of pairs, by their Weights, and writes each channel, times its gain*One
-// and plus its bias, both in the order red, green, blue, to a row of its own.
-func Blend(red, green, blue []float32, pairs []uint64, weights []uint32, gain, bias [3]float32) {
-	n := len(pairs)
-	red, green, blue, weights = red[:n], green[:n], blue[:n], weights[:n]
-	for i := blendVectors(red, green, blue, pairs, weights, gain, bias); i < n; i++ {
-		p := spread(pairs[i])
-		p = p<<8 + (spread(pairs[i]>>24)-p)*uint64(weights[i]>>16) // lanes as in Mix
-		// Converted again, so that the product is rounded before the sum everywhere.
-		red[i] = float32(float32(int32(p&0xffff))*gain[0]) + bias[0]
-		green[i] = float32(float32(int32(p>>32))*gain[1]) + bias[1]
-		blue[i] = float32(float32(int32(p>>16&0xffff))*gain[2]) + bias[2]
-	}
-}
-
-// spread sets the three low bytes of v, red, green and blue, 16 bits apart: red, blue, green.
-func spread(v uint64) uint64 { return v&0xff00ff | v&0xff00<<24 }
-
 // Double widens a row by 2 after weighing it three to one with its farther neighbor row: libjpeg's triangle filter, with its
 // rounding. sum is memory for len(near) elements; dst has twice as many.
 func Double(dst, near, far []uint8, sum []uint16) {

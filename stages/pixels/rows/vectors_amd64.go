@@ -151,50 +151,16 @@ func mixVectors(dst, upper, lower []uint8, weight uint16) int {
 	}
 	w := archsimd.BroadcastUint16x16(weight)
 	even, half := archsimd.BroadcastUint16x16(0x00ff), archsimd.BroadcastUint16x16(One/2)
-	mix := func(u, l archsimd.Uint16x16) archsimd.Uint16x16 { // in units of 1/One
-		return u.ShiftAllLeft(8).Add(l.Sub(u).Mul(w)).Add(half)
+	more := func(u, l archsimd.Uint16x16) archsimd.Uint16x16 { // than u, in units of 1/One and modulo One, as are sums of bytes
+		return l.Sub(u).Mul(w).Add(half)
 	}
 	i := 0
 	for ; i+32 <= len(upper); i += 32 {
-		u := archsimd.LoadUint8x32((*[32]uint8)(upper[i:])).AsUint16x16()
-		l := archsimd.LoadUint8x32((*[32]uint8)(lower[i:])).AsUint16x16()
-		sum0 := mix(u.And(even), l.And(even))
-		sum1 := mix(u.ShiftAllRight(8), l.ShiftAllRight(8))
-		sum0.ShiftAllRight(8).Or(sum1.AndNot(even)).AsUint8x32().Store((*[32]uint8)(dst[i:]))
-	}
-	archsimd.ClearAVXUpperBits()
-	return i
-}
-
-var (
-	// Of two pairs of RGB pixels in a lane, 16 bits each: red of both of the first pair, then of the second, then green; and blue.
-	pairsRedGreen = bothLanes([16]int8{0, zero, 3, zero, 8, zero, 11, zero, 1, zero, 4, zero, 9, zero, 12, zero})
-	pairsBlue     = bothLanes([16]int8{2, zero, 5, zero, 10, zero, 13, zero, zero, zero, zero, zero, zero, zero, zero, zero})
-)
-
-func blendVectors(red, green, blue []float32, pairs []uint64, weights []uint32, gain, bias [3]float32) int {
-	if !vectors {
-		return 0
-	}
-	rg, b := archsimd.LoadInt8x32(&pairsRedGreen), archsimd.LoadInt8x32(&pairsBlue)
-	var gains, biases [3]archsimd.Float32x8
-	for c := range gains {
-		gains[c], biases[c] = archsimd.BroadcastFloat32x8(gain[c]), archsimd.BroadcastFloat32x8(bias[c])
-	}
-	i := 0
-	for ; i+8 <= len(pairs); i += 8 {
-		p := pairs[i:][:8]
-		v, w := archsimd.LoadUint64x4((*[4]uint64)(p)), archsimd.LoadUint64x4((*[4]uint64)(p[4:]))
-		v0, v1 := v.Select128FromPair(0, 2, w).AsUint8x32(), v.Select128FromPair(1, 3, w).AsUint8x32() // 0 1 4 5, 2 3 6 7
-		rg0, rg1 := v0.PermuteOrZeroGrouped(rg).AsUint64x4(), v1.PermuteOrZeroGrouped(rg).AsUint64x4()
-		b0, b1 := v0.PermuteOrZeroGrouped(b).AsUint64x4(), v1.PermuteOrZeroGrouped(b).AsUint64x4()
-		two := archsimd.LoadUint32x8((*[8]uint32)(weights[i:])).AsInt16x16()
-		mix := func(v archsimd.Uint64x4, c int) archsimd.Float32x8 {
-			return v.AsInt16x16().DotProductPairs(two).ConvertToFloat32().Mul(gains[c]).Add(biases[c])
-		}
-		mix(rg0.InterleaveLoGrouped(rg1), 0).Store((*[8]float32)(red[i:]))
-		mix(rg0.InterleaveHiGrouped(rg1), 1).Store((*[8]float32)(green[i:]))
-		mix(b0.InterleaveLoGrouped(b1), 2).Store((*[8]float32)(blue[i:]))
+		bytes := archsimd.LoadUint8x32((*[32]uint8)(upper[i:]))
+		u, l := bytes.AsUint16x16(), archsimd.LoadUint8x32((*[32]uint8)(lower[i:])).AsUint16x16()
+		more0 := more(u.And(even), l.And(even)).ShiftAllRight(8)
+		more1 := more(u.ShiftAllRight(8), l.ShiftAllRight(8)).AndNot(even)
+		bytes.Add(more0.Or(more1).AsUint8x32()).Store((*[32]uint8)(dst[i:]))
 	}
 	archsimd.ClearAVXUpperBits()
 	return i

@@ -14,13 +14,17 @@ func (*Levels) addVectors(_ []uint8, _, _ uint8) int { return 0 }
 
 func mixVectors(_, _, _ []uint8, _ uint16) int { return 0 }
 
-func blendVectors(_, _, _ []float32, _ []uint64, _ []uint32, _, _ [3]float32) int { return 0 }
-
 func weighVectors(_ []uint16, _, _ []uint8) int { return 0 }
 
 func doubleVectors(_ []uint8, _ []uint16) int { return 0 }
 
 func rgbVectors(_, _, _, _ []uint8) int { return 0 }
+
+type columnVectors struct{}
+
+func (*Columns) newVectors() columnVectors { return columnVectors{} }
+
+func (*Columns) blendVectors(_, _, _ []float32, _ []uint8, _, _ [3]float32) int { return 0 }
 
 type spanVectors struct{}
 

@@ -32,17 +32,11 @@ func all(pix []uint8, weight uint32, outputs int) (r results) {
 	r.Levels.Add(a, 16, 250)
 	r.Levels.Add(b, a[0], c[0])
 
-	pairs, weights := make([]uint64, n), make([]uint32, n)
-	for i := range pairs {
-		for j := range 8 {
-			pairs[i] = pairs[i]<<8 | uint64(pix[(8*i+j)%len(pix)])
-		}
-		weights[i] = Weights(uint16(pix[i]) + second%2)
-	}
 	for i := range r.Planes {
-		r.Planes[i] = make([]float32, n)
+		r.Planes[i] = make([]float32, outputs)
 	}
-	Blend(r.Planes[0], r.Planes[1], r.Planes[2], pairs, weights, [3]float32{1.0 / 255, 0.017, 1}, [3]float32{0, -2.1, 3})
+	columns := NewColumns(outputs, func(i int) (int, uint16) { return i * n / outputs, uint16(pix[i%n]) + second%2 })
+	columns.Blend(r.Planes[0], r.Planes[1], r.Planes[2], append(pix[:3*n:3*n], make([]uint8, Slack)...), [3]float32{1.0 / 255, 0.017, 1}, [3]float32{0, -2.1, 3})
 
 	height := int(weight%2000) + 2
 	r.Sum = make([]uint32, n+1)
