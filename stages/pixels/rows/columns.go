@@ -12,7 +12,8 @@ type Columns struct {
 	vectors columnVectors
 }
 
-// NewColumns places n output pixels: each is mixed of the pixel at and the one after it, which has the weight second, 0..One.
+// NewColumns places n output pixels: each is mixed of the pixel at, which is not before that of the one before, and the one after it, which
+// has the weight second, 0..One.
 func NewColumns(n int, place func(i int) (at int, second uint16)) *Columns {
 	c := &Columns{at: make([]int, n), weights: make([]uint32, n)}
 	for i := range n {

@@ -5,6 +5,7 @@ package rows
 import (
 	"encoding/binary"
 	"simd/archsimd"
+	"unsafe"
 )
 
 // columnVectors are the output pixels by eights.
@@ -63,27 +64,29 @@ func (c *Columns) blendVectors(red, green, blue []float32, row []uint8, gain, bi
 		}
 		row = apart
 	}
-	var gains, biases [3]archsimd.Float32x8
-	for c := range gains {
-		gains[c], biases[c] = archsimd.BroadcastFloat32x8(gain[c]), archsimd.BroadcastFloat32x8(bias[c])
-	}
+	last := &eights[len(eights)-1]
+	first := unsafe.Pointer(&row[:last.at[3]+Slack][0]) // all that is read is before that end
 	load := func(lower, upper int) archsimd.Uint8x32 {
-		return archsimd.LoadUint8x32((*[32]uint8)(row[lower:])).SetHi(archsimd.LoadUint8x16((*[16]uint8)(row[upper:])))
+		return archsimd.LoadUint8x32((*[32]uint8)(unsafe.Add(first, lower))).SetHi(archsimd.LoadUint8x16((*[16]uint8)(unsafe.Add(first, upper))))
 	}
+	mix := func(v archsimd.Uint64x4, two archsimd.Int16x16, gain, bias archsimd.Float32x8) archsimd.Float32x8 {
+		return v.AsInt16x16().DotProductPairs(two).ConvertToFloat32().Mul(gain).Add(bias)
+	}
+	redGain, greenGain, blueGain := archsimd.BroadcastFloat32x8(gain[0]), archsimd.BroadcastFloat32x8(gain[1]), archsimd.BroadcastFloat32x8(gain[2])
+	redBias, greenBias, blueBias := archsimd.BroadcastFloat32x8(bias[0]), archsimd.BroadcastFloat32x8(bias[1]), archsimd.BroadcastFloat32x8(bias[2])
+	weights := blocks[[8]uint32](c.weights)[:len(eights)]
+	reds, greens, blues := blocks[[8]float32](red)[:len(eights)], blocks[[8]float32](green)[:len(eights)], blocks[[8]float32](blue)[:len(eights)]
 	for i := range eights {
-		e, x := &eights[i], 8*i
+		e := &eights[i]
 		v0, v1 := load(e.at[0], e.at[2]), load(e.at[1], e.at[3])
 		rg0 := v0.PermuteOrZeroGrouped(archsimd.LoadInt8x32(&e.redGreen[0])).AsUint64x4()
 		rg1 := v1.PermuteOrZeroGrouped(archsimd.LoadInt8x32(&e.redGreen[1])).AsUint64x4()
 		b0 := v0.PermuteOrZeroGrouped(archsimd.LoadInt8x32(&e.blue[0])).AsUint64x4()
 		b1 := v1.PermuteOrZeroGrouped(archsimd.LoadInt8x32(&e.blue[1])).AsUint64x4()
-		two := archsimd.LoadUint32x8((*[8]uint32)(c.weights[x:])).AsInt16x16()
-		mix := func(v archsimd.Uint64x4, c int) archsimd.Float32x8 {
-			return v.AsInt16x16().DotProductPairs(two).ConvertToFloat32().Mul(gains[c]).Add(biases[c])
-		}
-		mix(rg0.InterleaveLoGrouped(rg1), 0).Store((*[8]float32)(red[x:]))
-		mix(rg0.InterleaveHiGrouped(rg1), 1).Store((*[8]float32)(green[x:]))
-		mix(b0.InterleaveLoGrouped(b1), 2).Store((*[8]float32)(blue[x:]))
+		two := archsimd.LoadUint32x8(&weights[i]).AsInt16x16()
+		mix(rg0.InterleaveLoGrouped(rg1), two, redGain, redBias).Store(&reds[i])
+		mix(rg0.InterleaveHiGrouped(rg1), two, greenGain, greenBias).Store(&greens[i])
+		mix(b0.InterleaveLoGrouped(b1), two, blueGain, blueBias).Store(&blues[i])
 	}
 	archsimd.ClearAVXUpperBits()
 	return 8 * len(eights)

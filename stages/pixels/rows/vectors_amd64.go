@@ -5,12 +5,19 @@ package rows
 import (
 	"math/bits"
 	"simd/archsimd"
+	"unsafe"
 )
 
 // vectors says whether this processor has those of AVX2. Tests turn them off.
 var vectors = archsimd.X86.AVX2()
 
 // Each function does whole blocks from the row's beginning, as many as there are, and returns how many pixels that were.
+
+// blocks are the whole blocks, arrays B of T, from the beginning of s: their bounds are checked once, not at each.
+func blocks[B, T any](s []T) []B {
+	var b B
+	return unsafe.Slice((*B)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(*new(T)))/int(unsafe.Sizeof(b)))
+}
 
 // Bytes of a 128-bit lane in the places of others; zero stands for none.
 const zero = -1
@@ -154,16 +161,17 @@ func mixVectors(dst, upper, lower []uint8, weight uint16) int {
 	more := func(u, l archsimd.Uint16x16) archsimd.Uint16x16 { // than u, in units of 1/One and modulo One, as are sums of bytes
 		return l.Sub(u).Mul(w).Add(half)
 	}
-	i := 0
-	for ; i+32 <= len(upper); i += 32 {
-		bytes := archsimd.LoadUint8x32((*[32]uint8)(upper[i:]))
-		u, l := bytes.AsUint16x16(), archsimd.LoadUint8x32((*[32]uint8)(lower[i:])).AsUint16x16()
+	uppers := blocks[[32]uint8](upper)
+	lowers, to := blocks[[32]uint8](lower)[:len(uppers)], blocks[[32]uint8](dst)[:len(uppers)]
+	for i := range uppers {
+		bytes := archsimd.LoadUint8x32(&uppers[i])
+		u, l := bytes.AsUint16x16(), archsimd.LoadUint8x32(&lowers[i]).AsUint16x16()
 		more0 := more(u.And(even), l.And(even)).ShiftAllRight(8)
 		more1 := more(u.ShiftAllRight(8), l.ShiftAllRight(8)).AndNot(even)
-		bytes.Add(more0.Or(more1).AsUint8x32()).Store((*[32]uint8)(dst[i:]))
+		bytes.Add(more0.Or(more1).AsUint8x32()).Store(&to[i])
 	}
 	archsimd.ClearAVXUpperBits()
-	return i
+	return 32 * len(uppers)
 }
 
 func weighVectors(sum []uint16, near, far []uint8) int {
