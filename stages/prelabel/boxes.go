@@ -64,10 +64,9 @@ func fitBoxes(g *graph) (*match, error) {
 }
 
 // decode: a detection's score is the one beside its label, or the best class's.
-func (d *boxes) decode(outs [][]float32, low float32) ([]candidate, error) {
+func (d *boxes) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	_, row, _ := d.boxes.matrix()
 	box := outs[d.boxes.index]
-	var found []candidate
 	for i := range d.rows(outs, row) {
 		class, score, ok := d.at(outs, i, row)
 		if !ok || !(score >= low) {

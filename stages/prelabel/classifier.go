@@ -63,8 +63,7 @@ func fitClassifier(g *graph) (*match, error) {
 	return m, nil
 }
 
-func (d *classifier) decode(outs [][]float32, low float32) ([]candidate, error) {
-	var found []candidate
+func (d *classifier) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	row := outs[d.output]
 	for class, v := range d.scorer.named(row) {
 		if score := d.scorer.probability(row, v); score >= low {

@@ -48,8 +48,8 @@ type distributor interface {
 	sides(out [][]float32, cell int, p []byte, space []float64) schemas.Sides
 }
 
-// dense makes candidates of what scores at least d.Floor: found, as onImage leaves it.
-func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dense) schemas.Candidates {
+// dense makes candidates of what scores at least d.Floor: found, as onImage leaves it. Planar decoders use ranked.
+func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dense, ranked *ranks) schemas.Candidates {
 	c := schemas.Candidates{Model: a.model.ID, Floor: d.Floor, Classes: a.model.Classes}
 	n := 0
 	for n < len(found) && found[n].score >= d.Floor {
@@ -60,9 +60,8 @@ func (a *adapter) dense(out [][]float32, found []candidate, at placement, d Dens
 	}
 	classes, several := a.decoder.(manifold)
 	rows, _ := a.decoder.(rowed)
-	var ranked ranks
 	if planes, ok := a.decoder.(planar); ok {
-		ranked = rankByCell(planes.classPlanes(out))
+		ranked.rank(planes.classPlanes(out))
 	}
 	sides, distributes := a.decoder.(distributor)
 	c.Cells = make([]schemas.Candidate, n)

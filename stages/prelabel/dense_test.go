@@ -46,11 +46,13 @@ func TestDense(t *testing.T) {
 	a := &adapter{model: schemas.Model{ID: "m@1", Classes: []string{"cat", "dog", "eel"}}, decoder: nano}
 	at := placement{perX: 2, perY: 4, left: 1}
 	out := [][]float32{scores, sides}
-	found, err := nano.decode(out, 0.01)
+	var m memory
+	var err error
+	m.found, err = nano.decode(nil, out, 0.01)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := a.dense(out, onImage(found, at, 100, 100), at, Dense{Floor: 0.01, Max: 10})
+	c := a.dense(out, m.onImage(at, 100, 100), at, Dense{Floor: 0.01, Max: 10}, nil)
 	sound(t, c, 100, 100)
 	if len(c.Cells) != 3 || c.Floor != 0.01 || c.Model != "m@1" {
 		t.Fatalf("%+v", c)
@@ -65,7 +67,7 @@ func TestDense(t *testing.T) {
 	if p := c.Cells[1].Sides.P; p[1] != 106 || p[2] != 149 {
 		t.Errorf("%v", p)
 	}
-	if few := a.dense(out, onImage(found, placement{perX: 1, perY: 1}, 100, 100), at, Dense{Floor: 0.01, Max: 2}); len(few.Cells) != 2 || few.Floor != 0.02 {
+	if few := a.dense(out, m.onImage(placement{perX: 1, perY: 1}, 100, 100), at, Dense{Floor: 0.01, Max: 2}, nil); len(few.Cells) != 2 || few.Floor != 0.02 {
 		t.Errorf("%+v", few)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -37,8 +38,8 @@ type Session interface {
 // decoder reads the outputs of a family of graphs. Outputs that do not vary have the lengths that they had when the graph was
 // recognized; their numbers may be anything.
 type decoder interface {
-	// decode returns what scores at least low, in pixels of the input.
-	decode(out [][]float32, low float32) ([]candidate, error)
+	// decode appends what scores at least low to found, in pixels of the input.
+	decode(found []candidate, out [][]float32, low float32) ([]candidate, error)
 	// features are the scores of channels in cells, for Embed.
 	features(out [][]float32) (cells, channels int, at func(cell, channel int) float32)
 }
@@ -57,7 +58,15 @@ type adapter struct {
 	model   schemas.Model
 	input   input
 	decoder decoder
-	lengths []int // of the outputs in numbers; nil where the decoder takes any
+	lengths []int     // of the outputs in numbers; nil where the decoder takes any
+	idle    sync.Pool // of *memory
+}
+
+// memory is what looking at an image takes besides what comes of it; the next image uses it again.
+type memory struct {
+	found, sorted []candidate
+	order         []uint64
+	ranks         ranks
 }
 
 func (a *adapter) Model() schemas.Model { return a.model }
@@ -74,14 +83,19 @@ func (a *adapter) DetectDense(ctx context.Context, img *pixels.Image, low float3
 	}
 	at := a.input.place(img.W, img.H)
 	err = a.run(ctx, img, at, func(out [][]float32) error {
-		found, err := a.decoder.decode(out, least)
-		if err != nil {
+		m, ok := a.idle.Get().(*memory)
+		if !ok {
+			m = &memory{}
+		}
+		defer a.idle.Put(m)
+		var err error
+		if m.found, err = a.decoder.decode(m.found[:0], out, least); err != nil {
 			return err
 		}
-		found = onImage(found, at, img.W, img.H)
+		found := m.onImage(at, img.W, img.H)
 		objects = a.objects(found, low)
 		if d.Max > 0 {
-			dense = a.dense(out, found, at, d)
+			dense = a.dense(out, found, at, d, &m.ranks)
 		}
 		return nil
 	})
@@ -113,11 +127,11 @@ func (a *adapter) run(ctx context.Context, img *pixels.Image, at placement, use 
 	})
 }
 
-// onImage takes candidates to pixels of a w by h image, best first and equals in the order given. What is not finite or lies outside
+// onImage takes what was found to pixels of a w by h image, best first and equals in the order given. What is not finite or lies outside
 // it is dropped.
-func onImage(found []candidate, at placement, w, h int) []candidate {
-	kept := found[:0]
-	for _, c := range found {
+func (m *memory) onImage(at placement, w, h int) []candidate {
+	kept := m.found[:0]
+	for _, c := range m.found {
 		if c.box = at.back(c.box); !finite(c.box) || math.IsNaN(float64(c.score)) {
 			continue
 		}
@@ -127,16 +141,16 @@ func onImage(found []candidate, at placement, w, h int) []candidate {
 		}
 	}
 	// Scores are not negative, so their bits are in their order; numbers sort several times as fast as candidates.
-	order := make([]uint64, len(kept))
+	m.order = m.order[:0]
 	for i, c := range kept {
-		order[i] = uint64(^math.Float32bits(c.score))<<32 | uint64(i) //nolint:gosec // there are fewer cells than 2^32
+		m.order = append(m.order, uint64(^math.Float32bits(c.score))<<32|uint64(i)) //nolint:gosec // there are fewer cells than 2^32
 	}
-	slices.Sort(order)
-	sorted := make([]candidate, len(kept))
-	for i, o := range order {
-		sorted[i] = kept[uint32(o)] //nolint:gosec // its lower half
+	slices.Sort(m.order)
+	m.sorted = m.sorted[:0]
+	for _, o := range m.order {
+		m.sorted = append(m.sorted, kept[uint32(o)]) //nolint:gosec // its lower half
 	}
-	return sorted
+	return m.sorted
 }
 
 // objects makes detections of candidates that score at least low.

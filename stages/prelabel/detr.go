@@ -82,8 +82,7 @@ func (d *detr) pair(g *graph, m *match) bool {
 }
 
 // decode: a detection's score is the best class's.
-func (d *detr) decode(outs [][]float32, low float32) ([]candidate, error) {
-	var found []candidate
+func (d *detr) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	for i := range d.queries {
 		class, score := d.scorer.best(d.scores.at(outs, i, d.row))
 		if score >= low {

@@ -34,12 +34,11 @@ func fitFastestDet(g *graph) (*match, error) {
 
 // decode: a detection's score is objectness^0.6 times the best class's score^0.4. Its fifth power is a product, which is compared
 // first.
-func (d *fastestDet) decode(outs [][]float32, low float32) ([]candidate, error) {
+func (d *fastestDet) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	least := math.Pow(float64(low), 5) * 0.999 // a hair lower, for the rounding of the power
 	numbers, cells := d.classPlanes(outs)
 	out := outs[d.output]
 	class, top := bestByCell(numbers, cells)
-	found := make([]candidate, 0, cells)
 	for i, obj := range out[:cells] {
 		if !(obj >= 0 && top[i] >= 0 && fifth(obj, top[i]) >= least) {
 			continue

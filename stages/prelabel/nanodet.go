@@ -127,8 +127,7 @@ func (d *nanoDet) apart(g *graph, grids []grid) bool {
 }
 
 // decode: a detection's score is the best class's.
-func (d *nanoDet) decode(outs [][]float32, low float32) ([]candidate, error) {
-	var found []candidate
+func (d *nanoDet) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	spread := make([]float64, 4*d.bins)
 	first, least := 0, float32(math.Inf(-1))
 	if d.scorer.activation != schemas.ActivationSoftmax { // of which a row's numbers have a bound of their own

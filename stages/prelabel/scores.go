@@ -126,11 +126,12 @@ type ranks struct {
 	number []float32
 }
 
-// rankByCell ranks the classes of every cell in planes, [C, cells], going along the memory.
-func rankByCell(planes []float32, cells int) ranks {
-	r := ranks{cells, make([]int32, maxClassScores*cells), make([]float32, maxClassScores*cells)}
+// rank ranks the classes of every cell in planes, [C, cells], going along the memory.
+func (r *ranks) rank(planes []float32, cells int) {
+	n := maxClassScores * cells
+	r.cells, r.class, r.number = cells, slices.Grow(r.class[:0], n)[:n], slices.Grow(r.number[:0], n)[:n]
 	set(r.number, float32(math.Inf(-1)))
-	done := rankVectors(&r, planes)
+	done := rankVectors(r, planes)
 	for c := 0; c*cells < len(planes); c++ {
 		for i, v := range planes[c*cells:][:cells][done:] {
 			at := done + i + maxClassScores*cells
@@ -144,7 +145,6 @@ func rankByCell(planes []float32, cells int) ranks {
 			}
 		}
 	}
-	return r
 }
 
 // exponentials replaces each x by e^x.

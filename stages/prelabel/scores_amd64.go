@@ -89,7 +89,7 @@ func aboveVectors(p []float32, least float32) (done int, set uint64) {
 	return done, set
 }
 
-// rankVectors is rankByCell of whole blocks of cells from the first on, with the same results; it returns how many cells that were.
+// rankVectors is rank of whole blocks of cells from the first on, with the same results; it returns how many cells that were.
 func rankVectors(r *ranks, planes []float32) int {
 	if !vectors {
 		return 0

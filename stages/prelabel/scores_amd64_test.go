@@ -67,6 +67,7 @@ func TestVectorsOfRows(t *testing.T) {
 func TestRankVectors(t *testing.T) {
 	defer func(v bool) { vectors = v }(vectors)
 	rng := rand.New(rand.NewPCG(1, 4))
+	var got, plain ranks
 	for cells := range 30 {
 		planes, row := make([]float32, cells*(1+rng.IntN(90))), []float32(nil)
 		for i := range planes {
@@ -76,9 +77,9 @@ func TestRankVectors(t *testing.T) {
 			}
 		}
 		vectors = true
-		got := rankByCell(planes, cells)
+		got.rank(planes, cells)
 		vectors = false
-		plain := rankByCell(planes, cells)
+		plain.rank(planes, cells)
 		for cell := range cells {
 			row = row[:0]
 			for i := cell; i < len(planes); i += cells {

@@ -70,13 +70,12 @@ func fitSegmenter(g *graph) (*match, error) {
 	return m, nil
 }
 
-func (d *segmenter) decode(outs [][]float32, _ float32) ([]candidate, error) {
+func (d *segmenter) decode(found []candidate, outs [][]float32, _ float32) ([]candidate, error) {
 	out, cells := outs[d.output], d.cols*d.rows
 	classes, top, err := d.classesOf(out)
 	if err != nil {
 		return nil, err
 	}
-	var found []candidate
 	for _, r := range regions(classes, d.cols) {
 		if 1000*len(r) < cells {
 			continue

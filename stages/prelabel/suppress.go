@@ -28,7 +28,7 @@ func Suppress(objects []schemas.Object, iou float64, limit int) []schemas.Object
 		area       float64
 		at, before int // in objects, and of the one of its class before it among those kept
 	}
-	kept := make([]place, 0, min(len(objects), limit))
+	kept := make([]place, 0, 256) // so many are on the stack
 	last := map[string]int{} // by class, the number of those kept up to its last one; 0: none
 next:
 	for i := range objects {
@@ -49,8 +49,8 @@ next:
 		last[objects[i].Class] = len(kept)
 	}
 	out := slices.Grow([]schemas.Object(nil), len(kept)) // nil for none
-	for _, k := range kept {
-		out = append(out, objects[k.at])
+	for i := range kept {
+		out = append(out, objects[kept[i].at])
 	}
 	return out
 }

@@ -40,8 +40,7 @@ func fitYOLOv5(g *graph) (*match, error) {
 }
 
 // decode: a detection's score is objectness times the best class's score.
-func (d *yolov5) decode(outs [][]float32, low float32) ([]candidate, error) {
-	var found []candidate
+func (d *yolov5) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	out := outs[d.output]
 	for i := range len(out) / d.row {
 		p := out[i*d.row:][:d.row]

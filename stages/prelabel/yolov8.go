@@ -34,14 +34,13 @@ func fitYOLOv8(g *graph) (*match, error) {
 }
 
 // decode: a detection's score is the best class's.
-func (d *yolov8) decode(outs [][]float32, low float32) ([]candidate, error) {
+func (d *yolov8) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	numbers, n := d.classPlanes(outs)
 	if n == 0 {
-		return nil, nil
+		return found, nil
 	}
 	out := outs[d.output]
 	class, top := bestByCell(numbers, n)
-	var found []candidate
 	for i, score := range top {
 		if score >= low {
 			found = append(found, candidate{d.boxes.box(out[i], out[n+i], out[2*n+i], out[3*n+i]), class[i], score, i})
@@ -103,8 +102,7 @@ func fitSuppressed(g *graph) (*match, error) {
 	return m, nil
 }
 
-func (d *suppressed) decode(outs [][]float32, low float32) ([]candidate, error) {
-	var found []candidate
+func (d *suppressed) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	for out := outs[d.output]; len(out) >= 6; out = out[6:] {
 		if !(out[4] >= low) {
 			continue

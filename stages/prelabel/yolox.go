@@ -34,9 +34,8 @@ func fitYOLOX(g *graph) (*match, error) {
 
 // decode: a detection's score is objectness times the best class's score. Most cells end at the first comparison, since no
 // score exceeds the objectness.
-func (d *yolox) decode(outs [][]float32, low float32) ([]candidate, error) {
+func (d *yolox) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	out, n := outs[d.output], d.row
-	var found []candidate
 	first := 0
 	for _, g := range d.grids {
 		s := float32(g.stride)
