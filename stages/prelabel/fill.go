@@ -30,6 +30,8 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channe
 		if first+1 < img.H {
 			lower = img.Pix[stride*(first+1):][:stride]
 		}
+		next, _ := down(y + 1)
+		rows.Prefetch(img.Pix[stride*next : min(stride*(next+2), len(img.Pix))])
 		rows.Mix(mixed, upper, lower, second)
 		var colors [3][]float32
 		for i, c := range channels {

@@ -90,17 +90,18 @@ func aboveVectors(p []float32, least float32) (done int, set uint64) {
 }
 
 // rankVectors is rank of whole blocks of cells from the first on, with the same results; it returns how many cells that were.
+// It needs more registers than AVX2 has.
 func rankVectors(r *ranks, planes []float32) int {
-	if !vectors {
+	if !vectors || !archsimd.X86.AVX512() {
 		return 0
 	}
 	i := 0
-	for ; i+8 <= r.cells; i += 8 {
-		none := archsimd.BroadcastFloat32x8(float32(math.Inf(-1)))
+	for ; i+16 <= r.cells; i += 16 {
+		none := archsimd.BroadcastFloat32x16(float32(math.Inf(-1)))
 		v0, v1, v2, v3, v4 := none, none, none, none, none
-		var c0, c1, c2, c3, c4 archsimd.Int32x8
+		var c0, c1, c2, c3, c4 archsimd.Int32x16
 		for c := 0; c*r.cells < len(planes); c++ {
-			this, v := archsimd.BroadcastInt32x8(int32(c)), archsimd.LoadFloat32x8((*[8]float32)(planes[c*r.cells+i:]))
+			this, v := archsimd.BroadcastInt32x16(int32(c)), archsimd.LoadFloat32x16((*[16]float32)(planes[c*r.cells+i:]))
 			// From the last rank up: what v is not above stays, what it is above moves down by one, and v takes the place between.
 			above4, above3 := v.Greater(v4), v.Greater(v3)
 			v4, c4 = v3.Merge(v.Merge(v4, above4), above3), c3.Merge(this.Merge(c4, above4), above3)
@@ -112,11 +113,11 @@ func rankVectors(r *ranks, planes []float32) int {
 			v1, c1 = v0.Merge(v.Merge(v1, above1), above0), c0.Merge(this.Merge(c1, above1), above0)
 			v0, c0 = v.Merge(v0, above0), this.Merge(c0, above0)
 		}
-		for rank, v := range [maxClassScores]archsimd.Float32x8{v0, v1, v2, v3, v4} {
-			v.Store((*[8]float32)(r.number[rank*r.cells+i:]))
+		for rank, v := range [maxClassScores]archsimd.Float32x16{v0, v1, v2, v3, v4} {
+			v.Store((*[16]float32)(r.number[rank*r.cells+i:]))
 		}
-		for rank, c := range [maxClassScores]archsimd.Int32x8{c0, c1, c2, c3, c4} {
-			c.Store((*[8]int32)(r.class[rank*r.cells+i:]))
+		for rank, c := range [maxClassScores]archsimd.Int32x16{c0, c1, c2, c3, c4} {
+			c.Store((*[16]int32)(r.class[rank*r.cells+i:]))
 		}
 	}
 	archsimd.ClearAVXUpperBits()

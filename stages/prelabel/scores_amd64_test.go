@@ -68,7 +68,7 @@ func TestRankVectors(t *testing.T) {
 	defer func(v bool) { vectors = v }(vectors)
 	rng := rand.New(rand.NewPCG(1, 4))
 	var got, plain ranks
-	for cells := range 30 {
+	for cells := range 50 {
 		planes, row := make([]float32, cells*(1+rng.IntN(90))), []float32(nil)
 		for i := range planes {
 			planes[i] = float32(rng.IntN(50)) - 25

@@ -29,7 +29,7 @@ func Suppress(objects []schemas.Object, iou float64, limit int) []schemas.Object
 		at, before int // in objects, and of the one of its class before it among those kept
 	}
 	kept := make([]place, 0, 256) // so many are on the stack
-	last := map[string]int{} // by class, the number of those kept up to its last one; 0: none
+	last := map[string]int{}      // by class, the number of those kept up to its last one; 0: none
 next:
 	for i := range objects {
 		if len(kept) == limit {
