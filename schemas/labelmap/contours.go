@@ -11,17 +11,19 @@ import (
 // crack ends alone at a corner of pixels: what comes there from above and from the left nearly says what goes on.
 type contours struct {
 	*coder
-	w, h   int
-	labels []uint16 // [h*w] when writing
+	w, h     int
+	labels   []uint16 // [h*w] when writing
+	uprights []uint64 // the upright cracks, when writing: bit i says that there is one on the left of pixel i+1, in row-major order
+	levels   []uint64 // the level cracks, when writing: bit i says that there is one between pixel i and the one below
 
-	row, up     []uint16 // of labels, and the row above it, when writing
-	runs        []run    // of all rows so far
+	runs        []run // of all rows so far
 	pieces      []piece
 	contacts    []contact
 	above, here []stretch // the runs of the row above, and of this row so far
 	first       int32     // where above begins among all runs
-	piece, born int32     // of the run that is being made; none, and the row, when it has touched none above
-	quarters    []uint8   // how old a run is, by rows
+	y           int32     // the row
+	piece, born int32     // of the run that is being made; none, and y, when it has touched none above
+	quarters    []uint8   // the age of a run, by the rows since it was born
 }
 
 // run is a stretch of a row from one upright crack to the next.
@@ -35,6 +37,7 @@ type stretch struct {
 	run
 	born int32 // row
 	lean uint8 // of the crack at its end
+	age  uint8 // in the row below
 }
 
 // piece is a set of runs that hang together. Those that turn out to be parts of one component are linked to its first.
@@ -56,21 +59,29 @@ func newContours(c *coder, w, h int, labels []uint16) *contours {
 	walk := walks.Get().(*contours)
 	*walk = contours{
 		coder: c, w: w, h: h, labels: labels,
+		uprights: walk.uprights[:0], levels: walk.levels[:0],
 		runs: walk.runs[:0], pieces: walk.pieces[:0], contacts: walk.contacts[:0], above: walk.above[:0], here: walk.here[:0],
+	}
+	if c.writing {
+		k := kernels()[0]
+		walk.uprights = k.set(walk.uprights, labels[1:], labels)
+		walk.levels = k.set(walk.levels, labels[w:], labels)
 	}
 	return walk
 }
 
 // free gives back the memory of a walk that nothing of is in use.
 func (c *contours) free() {
-	*c = contours{runs: c.runs, pieces: c.pieces, contacts: c.contacts, above: c.above, here: c.here}
+	*c = contours{
+		uprights: c.uprights, levels: c.levels,
+		runs: c.runs, pieces: c.pieces, contacts: c.contacts, above: c.above, here: c.here,
+	}
 	walks.Put(c)
 }
 
 // walk goes over all rows.
 func (c *contours) walk() error {
-	models := trained
-	c.use(models[:])
+	c.use(trained[:])
 	for y := range c.h {
 		if err := c.next(y); err != nil {
 			return err
@@ -82,18 +93,17 @@ func (c *contours) walk() error {
 
 // next goes over row y.
 func (c *contours) next(y int) error {
-	if c.writing {
-		c.up, c.row = c.row, c.labels[y*c.w:(y+1)*c.w]
-	}
-	c.piece, c.born = none, int32(y)
+	c.y, c.piece, c.born = int32(y), none, int32(y)
 	c.above, c.here = c.here, c.above[:0]
 	c.first = int32(len(c.runs) - len(c.above))
+	walk := c.follow
 	if y == 0 {
-		c.top()
-	} else if err := c.follow(y); err != nil {
+		walk = c.top
+	}
+	if err := walk(); err != nil {
 		return err
 	}
-	c.close(y, c.w, border)
+	c.close(c.w, border)
 	if y == 0 {
 		c.quarters = quarters(c.w / len(c.here))
 	}
@@ -114,94 +124,110 @@ func quarters(width int) []uint8 {
 }
 
 // top walks along the first row, above which there is nothing.
-func (c *contours) top() {
-	for x, start := 1, 0; x < c.w && !c.overrun(); x++ {
+func (c *contours) top() error {
+	for x, start := 1, 0; x < c.w; x++ {
+		if c.overrun() {
+			return errTruncated
+		}
 		if c.bit(askTop+span(x-start), c.upright(x)) {
-			c.close(0, x, 0)
+			c.close(x, 0)
 			start = x
 		}
-	}
-}
-
-// follow walks along a row, from corner to corner of the pixels between it and the row above.
-func (c *contours) follow(y int) error {
-	i := 0 // the run above the last pixel; at is where it ends, and after where the next one does
-	at, after := c.crack(y, 0), c.crack(y, 1)
-	level := c.bit(askSide+min(at.x, 3)-1, c.level(0))
-	c.pass(i, level)
-	from, start := 0, 0 // how and where the level cracks began
-	for x := 1; x < c.w && !c.overrun(); x++ {
-		if x < at.x && !level { // no crack comes: the next corner of a contour, if it is before that above
-			p := c.find(x, at.x)
-			if !c.bit(askCorner+8*at.lean+2*(at.age>>1)+min(at.x-x, 2)-1, p < at.x) {
-				x = at.x - 1
-				continue
-			}
-			d, err := c.distance(at.x-p, at.x-x, at.lean)
-			if err != nil {
-				return err
-			}
-			x = at.x - d
-			c.bend(y, x, leaning(at.lean, -d))
-			level, from, start = true, corner, x
-			continue
-		}
-		length := min(x-start, 4) - 1
-		if x < at.x { // one comes from the left
-			fresh := int(number(c.piece == none))
-			if !c.bit(askDown+72*near(from)+18*length+6*min(at.x-x, 3)-6+3*fresh+sign(at.lean), c.upright(x)) {
-				continue
-			}
-			level = c.bit(askOnward+3*span(at.x-x)+sign(at.lean), c.level(x))
-			c.bend(y, x, leaning(from, x-start))
-			from = 0
-		} else { // one comes from above
-			down, right, came := c.upright(x), c.level(x), level
-			if came { // and one from the left
-				age := oldest
-				if c.piece != none {
-					age = c.age(y, c.born)
-				}
-				level = false
-				if c.bit(askLeave+96*age+12*after.age+4*sign(at.lean)+length, down || right) {
-					down = c.bit(askCross+age>>1, down)
-					level = !down || c.bit(askBoth+after.age>>1, right)
-				}
-			} else {
-				level = c.bit(askTurn+96*near(at.lean)+32*(at.lean>>leanBits)+8*(at.age>>1)+2*(after.age>>1)+min(after.x-x, 2)-1, right)
-				down = !level || c.bit(askFork+12*sign(at.lean)+3*(after.age>>1)+min(after.x-x, 3)-1, down)
-			}
-			switch {
-			case !down:
-			case came || level:
-				c.bend(y, x, leaning(at.lean, 0))
-			default:
-				c.close(y, x, leaning(at.lean, 0))
-			}
-			from = at.lean
-			i++
-			at, after = after, c.crack(y, i+1)
-		}
-		start = x
-		c.pass(i, level)
 	}
 	return nil
 }
 
-// crack is the end of a run above: its column, its lean, and how old the run is.
-type crack struct{ x, lean, age int }
-
-// crack is the end of run i above; beyond the last run, the border of the image.
-func (c *contours) crack(y, i int) crack {
-	if i >= len(c.above) {
-		return crack{c.w, border, 0}
+// follow walks along another row, from corner to corner of the pixels between it and the row above.
+func (c *contours) follow() error {
+	above := c.above
+	for i := range above {
+		above[i].age = c.age(above[i].born)
 	}
-	s := &c.above[i]
-	return crack{int(s.end), int(s.lean), c.age(y, s.born)}
+	row := int(c.y) * c.w // its first pixel
+	level := c.bit(askSide+min(int(above[0].end), 3)-1, c.level(row))
+	if level {
+		c.meet(0)
+	} else {
+		c.touch(0)
+	}
+	x, from, start := 1, 0, 0 // the corner, how the level cracks began, and where
+	for i := range above {
+		at := &above[i]
+		e, lean := int(at.end), int(at.lean)
+		for ; x < e; x++ {
+			if c.overrun() {
+				return errTruncated
+			}
+			if !level { // no crack comes: the next corner of a contour, if it is before that above
+				p := c.find(row+x, row+e) - row
+				if !c.bit(askCorner+8*lean+2*int(at.age>>1)+min(e-x, 2)-1, p < e) {
+					x = e
+					break
+				}
+				d, err := c.distance(e-p, e-x, lean)
+				if err != nil {
+					return err
+				}
+				x = e - d
+				c.bend(x, leaning(lean, -d))
+				level, from, start = true, corner, x
+				continue
+			}
+			// one comes from the left
+			fresh := int(number(c.piece == none))
+			if c.bit(askDown+72*near(from)+18*min(x-start, 4)+6*min(e-x, 3)+3*fresh+sign(lean)-24, c.upright(row+x)) {
+				level = c.bit(askOnward+3*span(e-x)+sign(lean), c.level(row+x))
+				c.bend(x, leaning(from, x-start))
+				from, start = 0, x
+				if level {
+					c.meet(i)
+				} else {
+					c.touch(i)
+				}
+			}
+		}
+		if x == c.w {
+			break
+		}
+		// one comes from above
+		after := &above[i+1]
+		down, right, came := c.upright(row+x), c.level(row+x), level
+		if came { // and one from the left
+			age := oldest
+			if c.piece != none {
+				age = int(c.age(c.born))
+			}
+			level = false
+			if c.bit(askLeave+96*age+12*int(after.age)+4*sign(lean)+min(x-start, 4)-1, down || right) {
+				down = c.bit(askCross+age>>1, down)
+				level = !down || c.bit(askBoth+int(after.age>>1), right)
+			}
+		} else {
+			next := int(after.end) - x
+			level = c.bit(askTurn+96*near(lean)+32*(lean>>leanBits)+8*int(at.age>>1)+2*int(after.age>>1)+min(next, 2)-1, right)
+			down = !level || c.bit(askFork+12*sign(lean)+3*int(after.age>>1)+min(next, 3)-1, down)
+		}
+		switch {
+		case !down:
+		case came || level:
+			c.bend(x, leaning(lean, 0))
+		default:
+			c.close(x, leaning(lean, 0))
+		}
+		from, start = lean, x
+		x++
+		if level {
+			c.meet(i + 1)
+		} else {
+			c.touch(i + 1)
+		}
+	}
+	return nil
 }
 
-func (c *contours) age(y int, born int32) int {
-	return int(c.quarters[min(y-int(born), len(c.quarters)-1)])
+// age is that, above this row, of a run that was born in another.
+func (c *contours) age(born int32) uint8 {
+	return c.quarters[min(int(c.y-born), len(c.quarters)-1)]
 }
 
 // distance writes or reads how far before a crack above, 1 to most columns, a contour has its corner.
@@ -219,66 +245,74 @@ func (c *contours) distance(d, most, lean int) (int, error) {
 	return n, nil
 }
 
-// upright says, when writing, that there is a crack on the left of pixel x.
-func (c *contours) upright(x int) bool { return c.row != nil && c.row[x] != c.row[x-1] }
+// upright says, when writing, that there is a crack on the left of pixel i, which is not the first.
+func (c *contours) upright(i int) bool { return has(c.uprights, uint(i-1)) }
 
-// level says, when writing, that there is a crack above pixel x.
-func (c *contours) level(x int) bool { return c.row != nil && c.row[x] != c.up[x] }
+// level says, when writing, that there is a crack above pixel i, which is not of the first row.
+func (c *contours) level(i int) bool { return has(c.levels, uint(i-c.w)) }
 
-// find is, when writing, the first upright crack from x to before e, else e.
-func (c *contours) find(x, e int) int {
-	if c.row == nil {
-		return e
+// has says that bit i is set, if there is one.
+func has(set []uint64, i uint) bool { return i/64 < uint(len(set)) && set[i/64]>>(i%64)&1 == 1 }
+
+// find is, when writing, the first pixel from i to before e that has an upright crack on its left, else e.
+func (c *contours) find(i, e int) int {
+	for at := uint(i - 1); at < uint(e-1) && at/64 < uint(len(c.uprights)); at = at&^63 + 64 {
+		if word := c.uprights[at/64] >> (at % 64); word != 0 {
+			return min(int(at)+bits.TrailingZeros64(word)+1, e)
+		}
 	}
-	for ; x < e && c.row[x] == c.row[x-1]; x++ {
-	}
-	return x
+	return e
 }
 
 // close ends a run at an upright crack, or at the border.
-func (c *contours) close(y, x, lean int) {
+func (c *contours) close(x, lean int) {
 	if c.piece == none {
-		start := 0
-		if n := len(c.here); n > 0 {
-			start = int(c.here[n-1].end)
-		}
-		c.piece = int32(len(c.pieces))
-		c.pieces = append(c.pieces, piece{c.piece, int32(y*c.w + start)})
+		c.begin()
 	}
 	r := run{int32(x), c.piece}
 	c.runs = append(c.runs, r)
-	c.here = append(c.here, stretch{r, c.born, uint8(lean)})
-	c.piece, c.born = none, int32(y)
+	c.here = append(c.here, stretch{run: r, born: c.born, lean: uint8(lean)})
+	c.piece, c.born = none, c.y
+}
+
+// begin makes a piece of the run that is being made.
+func (c *contours) begin() {
+	start := 0
+	if n := len(c.here); n > 0 {
+		start = int(c.here[n-1].end)
+	}
+	c.piece = int32(len(c.pieces))
+	c.pieces = append(c.pieces, piece{c.piece, int32(int(c.y)*c.w + start)})
 }
 
 // bend is close for a crack between runs that may not have touched before.
-func (c *contours) bend(y, x, lean int) {
+func (c *contours) bend(x, lean int) {
 	n := int32(len(c.runs))
 	c.contacts = append(c.contacts, contact{n, n + 1})
-	c.close(y, x, lean)
+	c.close(x, lean)
 }
 
-// pass comes below the run i above, with a level crack or not.
-func (c *contours) pass(i int, level bool) {
-	if level {
-		c.contacts = append(c.contacts, contact{int32(len(c.runs)), c.first + int32(i)})
-	} else {
-		c.touch(i)
-	}
+// meet comes below the run i above, with a level crack between.
+func (c *contours) meet(i int) {
+	c.contacts = append(c.contacts, contact{int32(len(c.runs)), c.first + int32(i)})
 }
 
 // touch links the run that is being made with the run i above it.
 func (c *contours) touch(i int) {
 	s := &c.above[i]
 	c.born = min(c.born, s.born)
-	p := s.piece
 	if c.piece == none {
-		c.piece = p
-	} else if c.piece != p {
-		a, b := c.root(c.piece), c.root(p)
-		c.piece = min(a, b)
-		c.pieces[max(a, b)].into = c.piece
+		c.piece = s.piece
+	} else if c.piece != s.piece {
+		c.link(s.piece)
 	}
+}
+
+// link says that the run that is being made hangs together with a piece.
+func (c *contours) link(p int32) {
+	a, b := c.root(c.piece), c.root(p)
+	c.piece = min(a, b)
+	c.pieces[max(a, b)].into = c.piece
 }
 
 func (c *contours) root(p int32) int32 {

@@ -14,20 +14,21 @@ const (
 // after is the model when a bit, 0 or 1, has been counted: the probability moves by 1/(n+2) of its way to the bit, rounded
 // down, where n is what it rests on.
 func (m model) after(bit uint32) model {
-	n, p := m&(1<<memoryBits-1), uint32(m>>memoryBits)
-	way := (p ^ -bit) + (1<<probBits+1)*bit // p after a 0, 1<<probBits - p after a 1
-	step := uint32(uint64(way) * uint64(inverses[n]) >> inverseBits)
-	p += (step ^ (bit - 1)) - (bit - 1)
-	if n < memory {
-		n++
-	}
-	return model(p)<<memoryBits | n
+	s := steps[m&(1<<memoryBits-1)]
+	p := int64(m >> memoryBits)
+	way := int64(bit<<probBits) - p
+	down := (int64(bit) - 1) & (1<<inverseBits - 1) // rounds a way back up
+	p += (way*int64(s.inverse) + down) >> inverseBits
+	return model(p)<<memoryBits | s.next
 }
 
-// inverses are 1/(n+2) in 1/2^inverseBits, rounded up by less than what would change a quotient of a 15-bit number.
-var inverses = func() (t [1 << memoryBits]uint32) {
+// steps are, by how many bits a probability rests on, the share of the way that it moves, and how many it rests on then.
+var steps = func() (t [1 << memoryBits]struct {
+	inverse uint32 // 1/(n+2) in 1/2^inverseBits, rounded up by less than what would change a quotient of a 15-bit number
+	next    model
+}) {
 	for n := range t {
-		t[n] = uint32((1<<inverseBits + n + 1) / (n + 2))
+		t[n].inverse, t[n].next = uint32((1<<inverseBits+n+1)/(n+2)), model(min(n+1, memory))
 	}
 	return t
 }()

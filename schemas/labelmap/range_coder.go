@@ -2,20 +2,22 @@ package labelmap
 
 // A binary range coder after LZMA's (Martin 1979; Pavlov), with adaptive and plain bits.
 
+import "slices"
+
 // coder is either side of the range coder, so that one description of a message both writes and reads it.
 type coder struct {
 	writing bool
-	models  []model
+	models  [maxModels]model
 	rng     uint32
 
-	asked   []ask // when writing, the bits that wait for flush
+	asked   []ask                       // when writing, the bits that wait for flush
+	shifted [mostShifts * atOnce]uint16 // of flush: bytes, and above them the carry to those before
 	out     []byte
 	low     uint64 // 33 bits: the carry is bit 32
-	held    byte   // the last byte not written yet, for a carry
-	pending int    // how many bytes are held back: held, then 0xFF
 
 	in   []byte
 	at   int // beyond the end of in, unwritten zeros are read
+	end  int // of these zeros
 	code uint32
 }
 
@@ -28,14 +30,17 @@ type ask struct {
 const (
 	renormBelow = 1 << 24
 	unwritten   = 3         // bytes at the end of a stream, which are 0
+	maxModels   = 1 << 13   // of any message
 	plainModel  = 1<<16 - 1 // the model of plain bits
+	atOnce      = 256       // bits that flush writes in one go
+	mostShifts  = 2         // bytes that a bit moves out, at most: a bound is at least 2^9
 )
 
 // newWriter appends to out.
 func newWriter(out []byte) *coder { return &coder{writing: true, rng: 0xFFFFFFFF, out: out} }
 
 func newReader(in []byte) *coder {
-	c := &coder{rng: 0xFFFFFFFF, in: in}
+	c := &coder{rng: 0xFFFFFFFF, in: in, end: len(in) + unwritten}
 	for range 4 {
 		c.shiftIn()
 	}
@@ -45,7 +50,7 @@ func newReader(in []byte) *coder {
 // use goes on with other models.
 func (c *coder) use(models []model) {
 	c.flush()
-	c.models = models
+	copy(c.models[:], models)
 }
 
 // bit writes b by a model, or reads what was written in its place.
@@ -79,29 +84,54 @@ func number(b bool) uint32 {
 	return 0
 }
 
-// flush writes the bits that wait. They come in one go, so that the state of the coder stays in registers.
+// flush writes the bits that wait.
 func (c *coder) flush() {
-	rng, low, models := c.rng, c.low, c.models
-	for _, a := range c.asked {
+	for asked := range slices.Chunk(c.asked, atOnce) {
+		c.emit(c.shifted[:c.narrow(asked)])
+	}
+	c.asked = c.asked[:0]
+}
+
+// narrow narrows the range by up to atOnce bits, and returns how many bytes that moves to shifted.
+func (c *coder) narrow(asked []ask) (shifted uint) {
+	rng, low := c.rng, c.low
+	for _, a := range asked {
 		bit := number(a.bit)
 		if a.model == plainModel {
 			rng >>= 1
 			low += uint64(rng & -bit)
 		} else {
-			m := models[a.model]
-			bound := (rng >> probBits) * uint32(m>>memoryBits)
-			models[a.model] = m.after(bit)
-			rest := bit - 1 // all ones after a 0
-			low += uint64(bound & rest)
-			rng = bound&^rest | (rng-bound)&rest
+			m := &c.models[a.model%maxModels]
+			bound := (rng >> probBits) * uint32(*m>>memoryBits)
+			*m = m.after(bit)
+			rest, next := rng-bound, low+uint64(bound)
+			if a.bit {
+				rest, next = bound, low
+			}
+			rng, low = rest, next
 		}
 		for rng < renormBelow {
 			rng <<= 8
-			low = c.shiftOut(low)
+			c.shifted[shifted%uint(len(c.shifted))] = uint16(low >> 24)
+			low = low << 8 & 0xFFFFFFFF
+			shifted++
 		}
 	}
-	c.asked = c.asked[:0]
 	c.rng, c.low = rng, low
+	return shifted
+}
+
+// emit writes bytes, each with the carry to those before.
+func (c *coder) emit(shifted []uint16) {
+	for _, v := range shifted {
+		for i := len(c.out) - 1; v > 0xFF; i-- { // no carry comes before the first
+			c.out[i]++
+			if c.out[i] != 0 {
+				break
+			}
+		}
+		c.out = append(c.out, byte(v))
+	}
 }
 
 func (c *coder) read(model int) bool {
@@ -149,34 +179,14 @@ func (c *coder) shiftIn() {
 }
 
 // overrun reports that more was read than was written.
-func (c *coder) overrun() bool { return c.at > len(c.in)+unwritten }
+func (c *coder) overrun() bool { return c.at > c.end }
 
 // finished says, when all was read, that this is as much as was written.
-func (c *coder) finished() bool { return c.at == len(c.in)+unwritten }
-
-// shiftOut moves the top byte of low towards the output; it waits there as long as a carry could still change it.
-func (c *coder) shiftOut(low uint64) uint64 {
-	if low < 0xFF000000 || low > 0xFFFFFFFF || c.pending == 0 {
-		carry := byte(low >> 32)
-		if c.pending > 0 { // nothing is held at first, and no carry comes
-			c.out = append(c.out, c.held+carry)
-		}
-		for range c.pending - 1 {
-			c.out = append(c.out, 0xFF+carry)
-		}
-		c.pending = 0
-		c.held = byte(low >> 24)
-	}
-	c.pending++
-	return low << 8 & 0xFFFFFFFF
-}
+func (c *coder) finished() bool { return c.at == c.end }
 
 // finish writes what is left: as much as tells the range from its neighbors, when zeros follow.
 func (c *coder) finish() []byte {
 	c.flush()
-	c.low = (c.low + renormBelow - 1) &^ (renormBelow - 1)
-	for range 2 {
-		c.low = c.shiftOut(c.low)
-	}
+	c.emit([]uint16{uint16((c.low + renormBelow - 1) >> 24)})
 	return c.out
 }
