@@ -289,7 +289,7 @@ func (c Config) Validate() error {
 	var errs []error
 	check := func(part string, err error) {
 		each := []error{err}
-		if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // joined ones; what wraps them says where they are
+		if several, ok := err.(interface{ Unwrap() []error }); ok { // joined ones; what wraps them says where they are
 			each = several.Unwrap()
 		}
 		for _, err := range each {

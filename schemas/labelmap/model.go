@@ -26,7 +26,8 @@ func (m model) after(bit uint32) model {
 var steps = func() (t [1 << memoryBits]struct {
 	inverse uint32 // 1/(n+2) in 1/2^inverseBits, rounded up by less than what would change a quotient of a 15-bit number
 	next    model
-}) {
+},
+) {
 	for n := range t {
 		t[n].inverse, t[n].next = uint32((1<<inverseBits+n+1)/(n+2)), model(min(n+1, memory))
 	}
