@@ -56,9 +56,11 @@ func (t *Trainer) Evaluate(ctx context.Context, images Images, views Views) (flo
 	return float64(right) / float64(max(images.Len(), 1)), nil
 }
 
-// Logits runs the exported model on images: [N, classes], averaged over the views.
+// Logits runs the exported model on images: [N, classes], averaged over the views. No more go through it at once than in
+// training, and no more than are faster so.
 func (t *Trainer) Logits(ctx context.Context, images Images, views Views) (logits []float32, err error) {
-	const batch = 100
+	const most = 100
+	batch := max(min(most, t.size, images.Len()), 1)
 	file, err := t.Export()
 	if err != nil {
 		return nil, err
