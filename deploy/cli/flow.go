@@ -41,7 +41,7 @@ func (a *app) flowCommand() *cobra.Command {
 			}
 			text, err := stages.Render(flow, format)
 			if err != nil {
-				return usageError{err}
+				return usageError{fmt.Errorf("%w or topics", err)}
 			}
 			_, err = fmt.Fprint(c.OutOrStdout(), text)
 			return err

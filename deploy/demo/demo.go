@@ -67,6 +67,10 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 		return r, err
 	}
 	r.Images = len(files)
+	r.Labels, err = formats.Open(o.Images)
+	if err != nil && !errors.Is(err, formats.ErrNone) { // before anything is pushed
+		return r, err
+	}
 	registry, err := c.Registry(ctx)
 	if err != nil {
 		return r, err
@@ -99,10 +103,6 @@ func Run(ctx context.Context, c *wire.Connections, s *wire.System, o Options) (R
 		return r, err
 	}
 
-	r.Labels, err = formats.Open(o.Images)
-	if err != nil && !errors.Is(err, formats.ErrNone) {
-		return r, err
-	}
 	if r.Labels != nil {
 		if err := simulate(ctx, c, s, o, &r); err != nil {
 			return r, err

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -109,10 +110,15 @@ func pushHostile(t *testing.T, s *instance, conn *wire.Connections) {
 	}
 }
 
-// TestHostileModel gives the demo models that it cannot use: it says why, before anything is pushed.
+// TestHostileModel gives the demo models, and labels beside the images, that it cannot use: it says why, before anything is pushed.
 func TestHostileModel(t *testing.T) {
 	t.Parallel()
 	images := drawn(t, 2, 9)
+	nameless := filepath.Join(t.TempDir(), "images")
+	if err := errors.Join(os.CopyFS(nameless, os.DirFS(images)), os.Mkdir(filepath.Join(nameless, "labels"), 0o755),
+		os.WriteFile(filepath.Join(nameless, "labels", "scene_000000.txt"), []byte("0 0.5 0.5 0.1 0.1\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	write := func(name string, data []byte) string {
 		path := filepath.Join(dir, name)
@@ -127,17 +133,19 @@ func TestHostileModel(t *testing.T) {
 	affine := must(os.ReadFile("../../connectors/onnx/testdata/affine.onnx"))(t)
 	write("a/coco.names", []byte("person\ncar\n"))
 	for name, c := range map[string]struct {
-		model string
-		want  []string
+		flag, path string
+		want       []string
 	}{
-		"wrong input":    {write("a/affine.onnx", affine), []string{"affine.onnx", "x float32[1,3] is neither an image"}},
-		"no model":       {write("a/text.onnx", []byte("this is no model")), []string{"text.onnx", "not a model"}},
-		"no class names": {write("b/affine.onnx", affine), []string{"affine.onnx", "*.names"}},
-		"no such file":   {filepath.Join(dir, "a", "absent.onnx"), []string{"absent.onnx", "no such file"}},
+		"wrong input":    {"--model", write("a/affine.onnx", affine), []string{"affine.onnx", "x float32[1,3] is neither an image"}},
+		"no model":       {"--model", write("a/text.onnx", []byte("this is no model")), []string{"text.onnx", "not a model"}},
+		"no class names": {"--model", write("b/affine.onnx", affine), []string{"affine.onnx", "*.names"}},
+		"no such file":   {"--model", filepath.Join(dir, "a", "absent.onnx"), []string{"absent.onnx", "no such file"}},
+		"nameless label": {"--images", nameless, []string{nameless, "the class names are missing", "data.yaml"}},
+		"no folder":      {"--images", filepath.Join(dir, "nowhere"), []string{"nowhere is not a folder"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := install(t)
-			out, errs, code := i.run(t, "demo", "--once", "--images", images, "--model", c.model)
+			out, errs, code := i.run(t, "demo", "--once", "--images", images, c.flag, c.path)
 			if code != 1 {
 				t.Errorf("exit code %d, want 1\n%s", code, out)
 			}
