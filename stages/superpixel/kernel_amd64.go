@@ -93,10 +93,23 @@ func edges256(row []uint16, w int, out []int32) int {
 	for x := 1; x < w; x += 16 {
 		here := archsimd.LoadUint16x16((*[16]uint16)(unsafe.Pointer(at(first, x))))
 		before := archsimd.LoadUint16x16((*[16]uint16)(unsafe.Pointer(at(first, x-1))))
-		n += spread(uint64(^here.Equal(before).ToBits()), x, w, out[n:])
+		n += spread(^bits256(here.Equal(before))&0xFFFF, x, w, out[n:])
 	}
 	archsimd.ClearAVXUpperBits()
 	return n
+}
+
+// evens takes the even bytes of each 128 bits to their lower half.
+var evens = [32]int8{
+	0, 2, 4, 6, 8, 10, 12, 14, -1, -1, -1, -1, -1, -1, -1, -1,
+	0, 2, 4, 6, 8, 10, 12, 14, -1, -1, -1, -1, -1, -1, -1, -1,
+}
+
+// bits256 is a mask in 16 bits. It does without the mask's own ToBits, which is an instruction of AVX-512.
+func bits256(m archsimd.Mask16x16) uint64 {
+	bytes := m.ToInt16x16().AsUint8x32().PermuteOrZeroGrouped(archsimd.LoadInt8x32(&evens))
+	v := uint64(bytes.AsInt8x32().ToMask().ToBits())
+	return v&0xFF | v>>8&0xFF00
 }
 
 func calm512(above, row, below, to []uint16, w int) {
@@ -156,7 +169,7 @@ func borders256(above, row, below []uint16, w int, set []uint64) {
 	for x := 0; x < w; x += 16 {
 		k := load(r, x+1)
 		same := k.Equal(load(r, x)).And(k.Equal(load(r, x+2))).And(k.Equal(load(a, x))).And(k.Equal(load(b, x)))
-		if v := uint64(^same.ToBits()); x%64 == 0 {
+		if v := ^bits256(same) & 0xFFFF; x%64 == 0 {
 			set[x/64] = v
 		} else {
 			set[x/64] |= v << (x % 64)
