@@ -145,11 +145,7 @@ func (c *contours) follow() error {
 	}
 	row := int(c.y) * c.w // its first pixel
 	level := c.bit(askSide+min(int(above[0].end), 3)-1, c.level(row))
-	if level {
-		c.meet(0)
-	} else {
-		c.touch(0)
-	}
+	c.pass(0, level)
 	x, from, start := 1, 0, 0 // the corner, how the level cracks began, and where
 	for i := range above {
 		at := &above[i]
@@ -179,11 +175,7 @@ func (c *contours) follow() error {
 				level = c.bit(askOnward+3*span(e-x)+sign(lean), c.level(row+x))
 				c.bend(x, leaning(from, x-start))
 				from, start = 0, x
-				if level {
-					c.meet(i)
-				} else {
-					c.touch(i)
-				}
+				c.pass(i, level)
 			}
 		}
 		if x == c.w {
@@ -215,12 +207,8 @@ func (c *contours) follow() error {
 			c.close(x, leaning(lean, 0))
 		}
 		from, start = lean, x
+		c.pass(i+1, level)
 		x++
-		if level {
-			c.meet(i + 1)
-		} else {
-			c.touch(i + 1)
-		}
 	}
 	return nil
 }
@@ -252,13 +240,13 @@ func (c *contours) upright(i int) bool { return has(c.uprights, uint(i-1)) }
 func (c *contours) level(i int) bool { return has(c.levels, uint(i-c.w)) }
 
 // has says that bit i is set, if there is one.
-func has(set []uint64, i uint) bool { return i/64 < uint(len(set)) && set[i/64]>>(i%64)&1 == 1 }
+func has(set []uint64, i uint) bool { return i/64 < uint(len(set)) && set[i/64]&(1<<(i%64)) != 0 }
 
 // find is, when writing, the first pixel from i to before e that has an upright crack on its left, else e.
 func (c *contours) find(i, e int) int {
-	for at := uint(i - 1); at < uint(e-1) && at/64 < uint(len(c.uprights)); at = at&^63 + 64 {
-		if word := c.uprights[at/64] >> (at % 64); word != 0 {
-			return min(int(at)+bits.TrailingZeros64(word)+1, e)
+	for at := uint(i - 1); at < uint(e-1) && at/64+1 < uint(len(c.uprights)); at += 64 {
+		if bits64 := c.uprights[at/64]>>(at%64) | c.uprights[at/64+1]<<1<<(63-at%64); bits64 != 0 {
+			return min(int(at)+bits.TrailingZeros64(bits64)+1, e)
 		}
 	}
 	return e
@@ -292,13 +280,12 @@ func (c *contours) bend(x, lean int) {
 	c.close(x, lean)
 }
 
-// meet comes below the run i above, with a level crack between.
-func (c *contours) meet(i int) {
-	c.contacts = append(c.contacts, contact{int32(len(c.runs)), c.first + int32(i)})
-}
-
-// touch links the run that is being made with the run i above it.
-func (c *contours) touch(i int) {
+// pass comes below the run i above, with a level crack or not.
+func (c *contours) pass(i int, level bool) {
+	if level {
+		c.contacts = append(c.contacts, contact{int32(len(c.runs)), c.first + int32(i)})
+		return
+	}
 	s := &c.above[i]
 	c.born = min(c.born, s.born)
 	if c.piece == none {

@@ -12,11 +12,12 @@ type kernel struct {
 	differ func(a, b []uint16, set []uint64)
 }
 
-// set is differ's, in the memory of an earlier one if that is enough.
+// set is differ's and a zero, in the memory of an earlier one if that is enough.
 func (k kernel) set(memory []uint64, a, b []uint16) []uint64 {
 	n := (len(a) + 63) / 64
-	memory = slices.Grow(memory, n)[:n]
-	k.differ(a, b[:len(a)], memory)
+	memory = slices.Grow(memory, n+1)[:n+1]
+	k.differ(a, b[:len(a)], memory[:n])
+	memory[n] = 0
 	return memory
 }
 

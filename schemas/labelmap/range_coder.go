@@ -7,18 +7,19 @@ import "slices"
 // coder is either side of the range coder, so that one description of a message both writes and reads it.
 type coder struct {
 	writing bool
-	models  [maxModels]model
 	rng     uint32
 
-	asked   []ask                       // when writing, the bits that wait for flush
-	shifted [mostShifts * atOnce]uint16 // of flush: bytes, and above them the carry to those before
-	out     []byte
-	low     uint64 // 33 bits: the carry is bit 32
+	asked []ask // when writing, the bits that wait for flush
+	out   []byte
+	low   uint64 // 33 bits: the carry is bit 32
 
 	in   []byte
 	at   int // beyond the end of in, unwritten zeros are read
 	end  int // of these zeros
 	code uint32
+
+	models  [maxModels]model
+	shifted [mostShifts * atOnce]uint16 // of flush: bytes, and above them the carry to those before
 }
 
 // ask is a bit and its model.
@@ -124,10 +125,12 @@ func (c *coder) narrow(asked []ask) (shifted uint) {
 // emit writes bytes, each with the carry to those before.
 func (c *coder) emit(shifted []uint16) {
 	for _, v := range shifted {
-		for i := len(c.out) - 1; v > 0xFF; i-- { // no carry comes before the first
-			c.out[i]++
-			if c.out[i] != 0 {
-				break
+		if n := len(c.out); n > 0 { // no carry comes to the first
+			last := uint16(c.out[n-1]) + v>>8
+			c.out[n-1] = byte(last)
+			for i := n - 2; last > 0xFF; i-- {
+				last = uint16(c.out[i]) + 1
+				c.out[i] = byte(last)
 			}
 		}
 		c.out = append(c.out, byte(v))
