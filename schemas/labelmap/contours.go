@@ -150,10 +150,7 @@ func (c *contours) follow() error {
 	for i := range above {
 		at := &above[i]
 		e, lean := int(at.end), int(at.lean)
-		for ; x < e; x++ {
-			if c.overrun() {
-				return errTruncated
-			}
+		for x < e {
 			if !level { // no crack comes: the next corner of a contour, if it is before that above
 				p := c.find(row+x, row+e) - row
 				if !c.bit(askCorner+8*lean+2*int(at.age>>1)+min(e-x, 2)-1, p < e) {
@@ -167,37 +164,42 @@ func (c *contours) follow() error {
 				x = e - d
 				c.bend(x, leaning(lean, -d))
 				level, from, start = true, corner, x
+				x++
 				continue
 			}
 			// one comes from the left
-			fresh := int(number(c.piece == none))
-			if c.bit(askDown+72*near(from)+18*min(x-start, 4)+6*min(e-x, 3)+3*fresh+sign(lean)-24, c.upright(row+x)) {
+			model := askDown + 72*near(from) + 3*int(number(c.piece == none)) + sign(lean) - 24
+			for x < e && !c.bit(model+18*min(x-start, 4)+6*min(e-x, 3), c.upright(row+x)) {
+				x++
+			}
+			if x < e {
 				level = c.bit(askOnward+3*span(e-x)+sign(lean), c.level(row+x))
 				c.bend(x, leaning(from, x-start))
-				from, start = 0, x
 				c.pass(i, level)
+				from, start = 0, x
+				x++
 			}
 		}
 		if x == c.w {
 			break
 		}
 		// one comes from above
-		after := &above[i+1]
-		down, right, came := c.upright(row+x), c.level(row+x), level
+		after, down, came := &above[i+1], false, level
 		if came { // and one from the left
 			age := oldest
 			if c.piece != none {
 				age = int(c.age(c.born))
 			}
 			level = false
-			if c.bit(askLeave+96*age+12*int(after.age)+4*sign(lean)+min(x-start, 4)-1, down || right) {
-				down = c.bit(askCross+age>>1, down)
+			upright, right := c.upright(row+x), c.level(row+x)
+			if c.bit(askLeave+96*age+12*int(after.age)+4*sign(lean)+min(x-start, 4)-1, upright || right) {
+				down = c.bit(askCross+age>>1, upright)
 				level = !down || c.bit(askBoth+int(after.age>>1), right)
 			}
 		} else {
 			next := int(after.end) - x
-			level = c.bit(askTurn+96*near(lean)+32*(lean>>leanBits)+8*int(at.age>>1)+2*int(after.age>>1)+min(next, 2)-1, right)
-			down = !level || c.bit(askFork+12*sign(lean)+3*int(after.age>>1)+min(next, 3)-1, down)
+			level = c.bit(askTurn+96*near(lean)+32*(lean>>leanBits)+8*int(at.age>>1)+2*int(after.age>>1)+min(next, 2)-1, c.level(row+x))
+			down = !level || c.bit(askFork+12*sign(lean)+3*int(after.age>>1)+min(next, 3)-1, c.upright(row+x))
 		}
 		switch {
 		case !down:
@@ -220,8 +222,11 @@ func (c *contours) age(born int32) uint8 {
 
 // distance writes or reads how far before a crack above, 1 to most columns, a contour has its corner.
 func (c *contours) distance(d, most, lean int) (int, error) {
-	n := 1
-	for n < min(most, reach) && c.bit(askFarther+72*(n-1)+8*span(most)+near(lean), d > n) {
+	if c.overrun() {
+		return 0, errTruncated
+	}
+	n, model := 1, askFarther+8*span(most)+near(lean)
+	for n < min(most, reach) && c.bit(model+72*(n-1), d > n) {
 		n++
 	}
 	if n == reach {
