@@ -37,7 +37,7 @@ type stretch struct {
 	run
 	born int32 // row
 	lean uint8 // of the crack at its end
-	age  uint8 // in the row below
+	age  uint8 // seen from the row below
 }
 
 // piece is a set of runs that hang together. Those that turn out to be parts of one component are linked to its first.
@@ -215,7 +215,7 @@ func (c *contours) follow() error {
 	return nil
 }
 
-// age is that, above this row, of a run that was born in another.
+// age is that of a run that was born in another row, seen from this one.
 func (c *contours) age(born int32) uint8 {
 	return c.quarters[min(int(c.y-born), len(c.quarters)-1)]
 }
@@ -250,8 +250,8 @@ func has(set []uint64, i uint) bool { return i/64 < uint(len(set)) && set[i/64]&
 // find is, when writing, the first pixel from i to before e that has an upright crack on its left, else e.
 func (c *contours) find(i, e int) int {
 	for at := uint(i - 1); at < uint(e-1) && at/64+1 < uint(len(c.uprights)); at += 64 {
-		if bits64 := c.uprights[at/64]>>(at%64) | c.uprights[at/64+1]<<1<<(63-at%64); bits64 != 0 {
-			return min(int(at)+bits.TrailingZeros64(bits64)+1, e)
+		if next := c.uprights[at/64]>>(at%64) | c.uprights[at/64+1]<<1<<(63-at%64); next != 0 {
+			return min(int(at)+bits.TrailingZeros64(next)+1, e)
 		}
 	}
 	return e

@@ -12,8 +12,8 @@ func kernels() []kernel {
 	return []kernel{scalar}
 }
 
-// Of the bytes of eight results of two bytes each, even and odd take one: even to the low half of 128 bits, odd to the high one.
-var even, odd = [32]int8{
+// toLower and toUpper take one byte of each of the eight results in 128 bits, to the lower or the upper half of these.
+var toLower, toUpper = [32]int8{
 	0, 2, 4, 6, 8, 10, 12, 14, -1, -1, -1, -1, -1, -1, -1, -1,
 	0, 2, 4, 6, 8, 10, 12, 14, -1, -1, -1, -1, -1, -1, -1, -1,
 }, [32]int8{
@@ -22,7 +22,7 @@ var even, odd = [32]int8{
 }
 
 func differ256(a, b []uint16, set []uint64) {
-	lower, upper := archsimd.LoadInt8x32(&even), archsimd.LoadInt8x32(&odd)
+	lower, upper := archsimd.LoadInt8x32(&toLower), archsimd.LoadInt8x32(&toUpper)
 	var zero archsimd.Int8x32
 	n := len(a) / 64
 	for i := range n {

@@ -14,22 +14,23 @@ const (
 // after is the model when a bit, 0 or 1, has been counted: the probability moves by 1/(n+2) of its way to the bit, rounded
 // down, where n is what it rests on.
 func (m model) after(bit uint32) model {
-	s := steps[m&(1<<memoryBits-1)]
+	s := &steps[m&(1<<memoryBits-1)]
 	p := int64(m >> memoryBits)
 	way := int64(bit<<probBits) - p
-	down := (int64(bit) - 1) & (1<<inverseBits - 1) // rounds a way back up
-	p += (way*int64(s.inverse) + down) >> inverseBits
+	down := (int64(bit) - 1) & (1<<inverseBits - 1) // a way down is negative: rounds it up
+	p += (way*s.inverse + down) >> inverseBits
 	return model(p)<<memoryBits | s.next
 }
 
-// steps are, by how many bits a probability rests on, the share of the way that it moves, and how many it rests on then.
-var steps = func() (t [1 << memoryBits]struct {
-	inverse uint32 // 1/(n+2) in 1/2^inverseBits, rounded up by less than what would change a quotient of a 15-bit number
-	next    model
-},
-) {
+// step is what comes of a bit where a probability rests on n.
+type step struct {
+	inverse int64 // 1/(n+2) in 1/2^inverseBits, rounded up by less than what would change a quotient of a 15-bit number
+	next    model // what it rests on then, below a probability of zero
+}
+
+var steps = func() (t [1 << memoryBits]step) {
 	for n := range t {
-		t[n].inverse, t[n].next = uint32((1<<inverseBits+n+1)/(n+2)), model(min(n+1, memory))
+		t[n] = step{int64((1<<inverseBits + n + 1) / (n + 2)), model(min(n+1, memory))}
 	}
 	return t
 }()
