@@ -24,16 +24,18 @@ func (k kernel) set(memory []uint64, a, b []uint16) []uint64 {
 var scalar = kernel{"scalar", differScalar}
 
 func differScalar(a, b []uint16, set []uint64) {
-	for i := range set {
-		a, b := a[64*i:min(64*i+64, len(a))], b[64*i:min(64*i+64, len(b))]
-		x, word := 0, uint64(0)
-		for ; x+4 <= len(a); x += 4 {
-			word |= nonzero(four(a[x:])^four(b[x:])) << x
-		}
-		for ; x < len(a); x++ {
-			word |= uint64(number(a[x] != b[x])) << x
+	n := len(a) / 64
+	for i := range n {
+		p, q := (*[64]uint16)(a[64*i:]), (*[64]uint16)(b[64*i:])
+		var word uint64
+		for x := 60; x >= 0; x -= 4 {
+			word = word<<4 | nonzero(four(p[x:x+4])^four(q[x:x+4]))
 		}
 		set[i] = word
+	}
+	clear(set[n:])
+	for x := 64 * n; x < len(a); x++ {
+		set[n] |= uint64(number(a[x] != b[x])) << (x % 64)
 	}
 }
 
@@ -47,5 +49,5 @@ func four(labels []uint16) uint64 {
 func nonzero(v uint64) uint64 {
 	const low = 0x7FFF_7FFF_7FFF_7FFF
 	v = ((v&low + low) | v) &^ low // their highest bits
-	return v >> 15 * (1<<48 | 1<<33 | 1<<18 | 1<<3) >> 48 & 0xF
+	return v >> 15 * (1<<48 | 1<<33 | 1<<18 | 1<<3) >> 48
 }
