@@ -2,6 +2,7 @@ package prelabel
 
 import (
 	"math"
+	"slices"
 
 	"gleaner/schemas"
 )
@@ -39,20 +40,31 @@ func (d *fastestDet) decode(found []candidate, outs [][]float32, low float32) ([
 	numbers, cells := d.classPlanes(outs)
 	out := outs[d.output]
 	class, top := bestByCell(numbers, cells)
+	first := len(found)
 	for i, obj := range out[:cells] {
-		if !(obj >= 0 && top[i] >= 0 && fifth(obj, top[i]) >= least) {
-			continue
+		if obj >= 0 && top[i] >= 0 && fifth(obj, top[i]) >= least {
+			found = append(found, candidate{class: class[i], cell: i})
 		}
-		score := fused(obj, top[i])
-		if !(score >= low) {
-			continue
-		}
-		cx := (float32(math.Tanh(float64(out[cells+i]))) + float32(i%d.grid.cols)) / float32(d.grid.cols) * d.w
-		cy := (float32(math.Tanh(float64(out[2*cells+i]))) + float32(i/d.grid.cols)) / float32(d.grid.rows) * d.h
-		box := centered(cx, cy, sigmoid(out[3*cells+i])*d.w, sigmoid(out[4*cells+i])*d.h)
-		found = append(found, candidate{box, class[i], score, i})
 	}
-	return found, nil
+	kept := found[:first]
+	var e [3 * 64]float64 // exponentials, many at once, of a score's logarithm and of what the sides are the sigmoids of
+	for some := range slices.Chunk(found[first:], len(e)/3) {
+		for j, c := range some {
+			e[3*j], e[3*j+1], e[3*j+2] = logFused(out[c.cell], top[c.cell]), -float64(out[3*cells+c.cell]), -float64(out[4*cells+c.cell])
+		}
+		exponentials(e[:3*len(some)])
+		for j, c := range some {
+			if c.score = float32(e[3*j]); !(c.score >= low) {
+				continue
+			}
+			i := c.cell
+			cx := (float32(math.Tanh(float64(out[cells+i]))) + float32(i%d.grid.cols)) / float32(d.grid.cols) * d.w
+			cy := (float32(math.Tanh(float64(out[2*cells+i]))) + float32(i/d.grid.cols)) / float32(d.grid.rows) * d.h
+			c.box = centered(cx, cy, float32(1/(1+e[3*j+1]))*d.w, float32(1/(1+e[3*j+2]))*d.h)
+			kept = append(kept, c)
+		}
+	}
+	return kept, nil
 }
 
 func (d *fastestDet) classPlanes(outs [][]float32) (numbers []float32, cells int) {
@@ -70,7 +82,12 @@ func (d *fastestDet) least(outs [][]float32, cell int, low float32) float32 {
 }
 
 func fused(objectness, class float32) float32 {
-	return float32(math.Exp(0.2 * math.Log(fifth(objectness, class)))) // faster than math.Pow
+	return float32(math.Exp(logFused(objectness, class)))
+}
+
+// logFused is the logarithm of a score, of which the exponential is made faster than by math.Pow.
+func logFused(objectness, class float32) float64 {
+	return 0.2 * math.Log(fifth(objectness, class))
 }
 
 func fifth(objectness, class float32) float64 {

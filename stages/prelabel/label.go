@@ -72,7 +72,7 @@ func (p *Prelabel) objects(ctx context.Context, s *schemas.Sample, opinions []op
 	}
 	sortByScore(found)
 	found = Suppress(found, p.cfg.IoU, p.cfg.MaxProposals)
-	var sure []schemas.Object
+	sure := slices.Grow([]schemas.Object(nil), len(found)) // nil for none
 	for _, o := range found {
 		if !o.Refine || !slices.ContainsFunc(found, func(by schemas.Object) bool { return p.refines(s.Dataset, by, o) }) {
 			sure = append(sure, o)
