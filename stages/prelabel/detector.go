@@ -58,8 +58,8 @@ type adapter struct {
 	model   schemas.Model
 	input   input
 	decoder decoder
-	lengths []int     // of the outputs in numbers; nil where the decoder takes any
-	idle    sync.Pool // of *memory
+	lengths []int      // of the outputs in numbers; nil where the decoder takes any
+	idle    *sync.Pool // of *memory
 }
 
 // memory is what looking at an image takes besides what comes of it; the next image uses it again.
@@ -83,10 +83,7 @@ func (a *adapter) DetectDense(ctx context.Context, img *pixels.Image, low float3
 	}
 	at := a.input.place(img.W, img.H)
 	err = a.run(ctx, img, at, func(out [][]float32) error {
-		m, ok := a.idle.Get().(*memory)
-		if !ok {
-			m = &memory{}
-		}
+		m := a.idle.Get().(*memory)
 		defer a.idle.Put(m)
 		var err error
 		if m.found, err = a.decoder.decode(m.found[:0], out, least); err != nil {

@@ -11,14 +11,22 @@ type channel struct {
 	gain, bias, pad float32
 }
 
+// resizer is memory for filling an input, and where the columns lie of the last image, since the next is often as wide.
+type resizer struct {
+	columns *rows.Columns
+	w, from int // pixels of theirs, and of the image's row
+	mixed   []uint8
+}
+
 // fill resizes img into the part of the input tensor dst, [3, dstH, dstW], that at says, and writes each channel's pad around
 // it. Resizing is bilinear between pixel centers with the border repeated, like OpenCV's INTER_LINEAR, within one level of 255.
 //
 // Each output row is first mixed of two source rows, then resized sideways.
-func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channels [3]channel) {
-	columns, down := rows.NewColumns(at.w, taps(at.w, img.W)), taps(at.h, img.H)
-	stride, plane := 3*img.W, dstW*dstH
-	mixed := make([]uint8, stride+rows.Slack)
+func (r *resizer) fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channels [3]channel) {
+	down, stride, plane := taps(at.h, img.H), 3*img.W, dstW*dstH
+	if r.w != at.w || r.from != img.W {
+		*r = resizer{rows.NewColumns(at.w, taps(at.w, img.W)), at.w, img.W, make([]uint8, stride+rows.Slack)}
+	}
 	var gain, bias [3]float32 // by color
 	for _, c := range channels {
 		gain[c.from], bias[c.from] = c.gain/rows.One, c.bias
@@ -32,7 +40,7 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channe
 		}
 		next, _ := down(y + 1)
 		rows.Prefetch(img.Pix[stride*next : min(stride*(next+2), len(img.Pix))])
-		rows.Mix(mixed, upper, lower, second)
+		rows.Mix(r.mixed, upper, lower, second)
 		var colors [3][]float32
 		for i, c := range channels {
 			row := dst[i*plane+(at.top+y)*dstW:][:dstW]
@@ -40,7 +48,7 @@ func fill(dst []float32, dstW, dstH int, img *pixels.Image, at placement, channe
 			set(row[:at.left], c.pad)
 			set(row[at.left+at.w:], c.pad)
 		}
-		columns.Blend(colors[0], colors[1], colors[2], mixed, gain, bias)
+		r.columns.Blend(colors[0], colors[1], colors[2], r.mixed, gain, bias)
 	}
 	for i, c := range channels {
 		set(dst[i*plane:][:at.top*dstW], c.pad)

@@ -3,6 +3,7 @@ package prelabel
 import (
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"gleaner/schemas"
@@ -34,6 +35,7 @@ func bilinear(img *pixels.Image, w, h, x, y, c int) float64 {
 // and with channels of every kind.
 func TestFill(t *testing.T) {
 	const side = 32
+	var r resizer // one for all, as images of all sizes follow each other
 	for name, channels := range map[string][3]channel{
 		"blue first": {{2, 0.5, 0, 114}, {1, 0.5, 0, 114}, {0, 0.5, 0, 114}},
 		"normalized": {{0, 0.5, -3, 7}, {1, 0.25, 2, 8}, {2, 0.125, 0, 9}},
@@ -47,7 +49,7 @@ func TestFill(t *testing.T) {
 			for i := range dst {
 				dst[i] = -1
 			}
-			fill(dst, side, side, img, at, channels)
+			r.fill(dst, side, side, img, at, channels)
 			for i := range dst {
 				c, x, y := channels[i/side/side], i%side-at.left, i/side%side-at.top
 				want, within := float64(c.pad), 0.0
@@ -66,6 +68,7 @@ func TestFill(t *testing.T) {
 // TestFillByArea wants the very numbers of an image that was resized by pixels.Area before, as trainers do it.
 func TestFillByArea(t *testing.T) {
 	in := input{w: 19, h: 32, sizes: -1, resize: schemas.ResizeArea, channels: [3]channel{{0, 0.5, 1, 0}, {1, 0.5, 1, 0}, {2, 0.5, 1, 0}}}
+	in.idle = &sync.Pool{New: func() any { return &resizer{} }}
 	for _, size := range [][2]int{{19, 32}, {61, 47}, {7, 300}} {
 		img := noise(size[0], size[1], 3)
 		got, want := [][]float32{make([]float32, 3*in.w*in.h)}, pixels.Area(img, in.w, in.h)
@@ -81,13 +84,14 @@ func TestFillByArea(t *testing.T) {
 
 func BenchmarkFill(b *testing.B) {
 	img, dst := noise(640, 480, 1), make([]float32, 3*416*416)
+	var r resizer
 	for name, channels := range map[string][3]channel{
 		"plain":      {{2, 1, 0, 114}, {1, 1, 0, 114}, {0, 1, 0, 114}},
 		"normalized": {{0, 0.01, -2, 0}, {1, 0.02, -2, 0}, {2, 0.02, -2, 0}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				fill(dst, 416, 416, img, placement{w: 416, h: 312}, channels)
+				r.fill(dst, 416, 416, img, placement{w: 416, h: 312}, channels)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -17,6 +18,7 @@ type input struct {
 	resize       schemas.Resize
 	channels     [3]channel
 	channelsLast bool
+	idle         *sync.Pool // of *resizer
 }
 
 var (
@@ -53,7 +55,7 @@ func (g *graph) complete(family schemas.DecodeInput) schemas.DecodeInput {
 }
 
 func (g *graph) input(d schemas.DecodeInput) input {
-	in := input{w: g.w, h: g.h, image: g.image, sizes: g.sizes, resize: d.Resize, channelsLast: g.channelsLast}
+	in := input{w: g.w, h: g.h, image: g.image, sizes: g.sizes, resize: d.Resize, channelsLast: g.channelsLast, idle: &sync.Pool{New: func() any { return &resizer{} }}}
 	for c := range in.channels {
 		from := c
 		if d.Channels == schemas.ChannelsBGR {
@@ -104,13 +106,15 @@ func (in *input) fill(tensors [][]float32, img *pixels.Image, at placement) {
 	if in.resize == schemas.ResizeArea && (img.W != in.w || img.H != in.h) {
 		img = pixels.Area(img, in.w, in.h)
 	}
+	r := in.idle.Get().(*resizer)
+	defer in.idle.Put(r)
 	dst := tensors[in.image]
 	if !in.channelsLast {
-		fill(dst, in.w, in.h, img, at, in.channels)
+		r.fill(dst, in.w, in.h, img, at, in.channels)
 		return
 	}
 	planes, n := make([]float32, len(dst)), in.w*in.h
-	fill(planes, in.w, in.h, img, at, in.channels)
+	r.fill(planes, in.w, in.h, img, at, in.channels)
 	for i := range n {
 		dst[3*i], dst[3*i+1], dst[3*i+2] = planes[i], planes[n+i], planes[2*n+i]
 	}

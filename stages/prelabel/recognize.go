@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"gleaner/schemas"
 )
@@ -64,7 +65,7 @@ func Recognize(s Session, id string, classes []string, spec schemas.Decode) (Det
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", id, err)
 	}
-	a := &adapter{session: s, input: g.input(m.decode.Input), decoder: m.decoder}
+	a := &adapter{session: s, input: g.input(m.decode.Input), decoder: m.decoder, idle: &sync.Pool{New: func() any { return &memory{} }}}
 	if !m.varies {
 		for _, o := range g.outputs {
 			a.lengths = append(a.lengths, o.size())
