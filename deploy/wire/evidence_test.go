@@ -114,6 +114,13 @@ func TestTwins(t *testing.T) {
 		}
 	}
 	w.until.Store(0)
+	if err := w.turns.Acquire(t.Context(), twinsAtATime); err != nil {
+		t.Fatal(err)
+	}
+	if n := ask(second); n != 0 || store.asked != 3 || failed != 2 {
+		t.Errorf("%d twins while others ask, asked %d times, %d failures", n, store.asked, failed)
+	}
+	w.turns.Release(twinsAtATime)
 	store.away = nil
 	if n := ask(second); n != 1 {
 		t.Errorf("%d twins when it is back", n)

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"gleaner/schemas"
 	"gleaner/stages/lint/evidence"
 )
@@ -22,6 +24,9 @@ type twinStore interface {
 const (
 	// twinsWithin is how long a question for twins may take, which takes some ten milliseconds: people wait for lint's word.
 	twinsWithin = 250 * time.Millisecond
+	// twinsAtATime are asked for. Others wait, at most as long, and go without: questions that are given up cost the database no less, and each
+	// a connection.
+	twinsAtATime = 2
 	// twinsPause is for how long none is asked after one that failed.
 	twinsPause = time.Second
 
@@ -39,10 +44,11 @@ type twins struct {
 	from                                  twinStore
 	count                                 func()       // is called with every failure
 	until                                 atomic.Int64 // nothing is asked before, Unix nanoseconds
+	turns                                 *semaphore.Weighted
 }
 
 func newTwins(from twinStore, log *slog.Logger, count func()) *twins {
-	t := &twins{from: from, count: count}
+	t := &twins{from: from, count: count, turns: semaphore.NewWeighted(twinsAtATime)}
 	t.read, t.every, t.anew, t.share = t.groups, learnEvery, twinGroupsAnew, twinGroupsShare
 	t.failed = func(dataset string, err error) {
 		count()
@@ -68,6 +74,11 @@ func (t *twins) Twins(ctx context.Context, s *schemas.Sample) []evidence.Twin {
 	}
 	asking, cancel := context.WithTimeout(ctx, twinsWithin)
 	defer cancel()
+	if t.turns.Acquire(asking, 1) != nil {
+		t.count()
+		return nil
+	}
+	defer t.turns.Release(1)
 	labels, phashes, err := t.from.LabelTwins(asking, s, evidence.MaxTwins)
 	if err != nil {
 		if ctx.Err() == nil {

@@ -13,7 +13,7 @@ func (s *Scene) class(v *vector, i int) {
 	var same, other float64
 	for k := range s.seen.Cells {
 		if overlap := float64(s.seen.iou[i][k]); overlap >= 0.3 {
-			a, b := s.seen.of(i, k)
+			a, b := s.seen.scores[i][k].same, s.seen.scores[i][k].other
 			same, other = max(same, overlap*float64(a)), max(other, overlap*float64(b))
 		}
 	}
@@ -30,7 +30,7 @@ func (s *Scene) posterior(v *vector, i int, weight func(overlap float64) float64
 			continue
 		}
 		w := weight(overlap)
-		of, _ := s.seen.of(i, k)
+		of := s.seen.scores[i][k].same
 		same += w * float64(of)
 		all += w * float64(s.seen.Cells[k].Score)
 		for _, c := range s.seen.Cells[k].Scores {
@@ -71,7 +71,7 @@ func (s *Scene) Seen(i int) float32 {
 	top := float32(0)
 	for k := range s.seen.Cells {
 		if s.seen.iou[i][k] >= 0.3 {
-			same, _ := s.seen.of(i, k)
+			same := s.seen.scores[i][k].same
 			top = max(top, same)
 		}
 	}

@@ -71,7 +71,7 @@ func (s *Scene) fit(i int, by weighting) Fit {
 		}
 		score := float64(s.seen.Cells[k].Score)
 		if by.same && s.seen.known[i] {
-			same, _ := s.seen.of(i, k)
+			same := s.seen.scores[i][k].same
 			score = float64(same) + 0.05*score
 		}
 		w := power(float64(overlap), by.overlap) * power(score, by.score)

@@ -35,9 +35,13 @@ type seen struct {
 	related [][]bool    // [labels][classes]: may name what the label names
 	known   []bool      // [labels]: any of the classes may
 	iou     [][]float32 // [labels][cells]
+	scores  [][]scores  // [labels][cells]
 	models  []schemas.Candidates
 	rival   []int // [cells]: the label that fits the cell's box best, -1 for none
 }
+
+// scores are a cell's best for what a label names, and for what it does not.
+type scores struct{ same, other float32 }
 
 // Context is what a scene is seen with. Only Related is required.
 type Context struct {
@@ -71,7 +75,7 @@ func New(s *schemas.Sample, with Context) *Scene {
 
 func see(s *schemas.Sample, related func(schemas.Object, string) bool) *seen {
 	labels := s.Objects
-	m := &seen{related: make([][]bool, len(labels)), known: make([]bool, len(labels)), iou: make([][]float32, len(labels))}
+	m := &seen{related: make([][]bool, len(labels)), known: make([]bool, len(labels)), iou: make([][]float32, len(labels)), scores: make([][]scores, len(labels))}
 	m.Classes, m.Cells = pool(s.Candidates)
 	m.models = s.Candidates
 	m.rival = make([]int, len(m.Cells))
@@ -85,8 +89,15 @@ func see(s *schemas.Sample, related func(schemas.Object, string) bool) *seen {
 			m.related[i][j] = related(l, name)
 			m.known[i] = m.known[i] || m.related[i][j]
 		}
-		m.iou[i] = make([]float32, len(m.Cells))
+		m.iou[i], m.scores[i] = make([]float32, len(m.Cells)), make([]scores, len(m.Cells))
 		for k := range m.Cells {
+			for _, c := range m.Cells[k].Scores {
+				if of := &m.scores[i][k]; m.related[i][c.Class] {
+					of.same = max(of.same, c.Score)
+				} else {
+					of.other = max(of.other, c.Score)
+				}
+			}
 			o := iou(l.Box, m.Cells[k].Box)
 			m.iou[i][k] = o
 			if o > best[k] {
@@ -120,18 +131,6 @@ func pool(all []schemas.Candidates) (classes []string, cells []schemas.Candidate
 		}
 	}
 	return classes, cells
-}
-
-// of is a cell's best score for what label i names, and for what it does not.
-func (m *seen) of(i, cell int) (same, other float32) {
-	for _, s := range m.Cells[cell].Scores {
-		if m.related[i][s.Class] {
-			same = max(same, s.Score)
-		} else {
-			other = max(other, s.Score)
-		}
-	}
-	return same, other
 }
 
 func iou(a, b geometry.Box) float32 {

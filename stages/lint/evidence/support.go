@@ -7,7 +7,7 @@ func (s *Scene) support(v *vector, i int) {
 	var same3, any3, same5, any5, sameFit, anyFit, sum5, n3, n5, best, bestScore, elsewhere float64
 	for k := range s.seen.Cells {
 		overlap, score := float64(s.seen.iou[i][k]), float64(s.seen.Cells[k].Score)
-		of, _ := s.seen.of(i, k)
+		of := s.seen.scores[i][k].same
 		same := float64(of)
 		if overlap < 0.1 {
 			elsewhere = max(elsewhere, same)
