@@ -1,8 +1,13 @@
 package clickhouse
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -10,28 +15,54 @@ import (
 )
 
 // LabelTwins returns the best labels of the other samples of a sample's near-duplicate group, with the perceptual hash of each: at most
-// so many, those of the highest rank first, and of one rank the most alike.
+// so many, those of the highest rank first, and of one rank the most alike. It asks twice, which costs the server less than a join.
 func (db *DB) LabelTwins(ctx context.Context, of *schemas.Sample, most int) (labels []schemas.Label, phashes []uint64, err error) {
-	others := "dataset = " + stringLiteral(of.Dataset) + " AND group_id = " + idLiteral(of.Group) + " AND sample_id != " + idLiteral(of.ID)
-	err = db.rows(ctx, "labels of near duplicates of "+of.ID.String(), func() { labels, phashes = nil, nil }, func(rows driver.Rows) error {
-		var record []byte
+	type twin struct {
+		id     schemas.SampleID
+		rank   uint8
+		record []byte
+	}
+	var twins []twin
+	what := "labels of near duplicates of " + of.ID.String()
+	err = db.rows(ctx, what, func() { twins = nil }, func(rows driver.Rows) error {
+		var id []byte
+		var t twin
+		err := rows.Scan(&id, &t.rank, &t.record)
+		t.id = schemas.SampleID(id)
+		twins = append(twins, t)
+		return err
+	}, "SELECT sample_id, rank, record FROM labels WHERE dataset = "+stringLiteral(of.Dataset)+" AND group_id = "+idLiteral(of.Group)+" AND sample_id != "+idLiteral(of.ID)+
+		" ORDER BY position DESC LIMIT 1 BY sample_id SETTINGS max_threads = 1")
+	if err != nil || len(twins) == 0 {
+		return nil, nil, err
+	}
+	ids := make([]string, len(twins))
+	for i, t := range twins {
+		ids[i] = idLiteral(t.id)
+	}
+	hashes := map[schemas.SampleID]uint64{}
+	err = db.rows(ctx, what, func() { clear(hashes) }, func(rows driver.Rows) error {
+		var id []byte
 		var phash uint64
-		if err := rows.Scan(&record, &phash); err != nil {
-			return err
-		}
-		l, err := schemas.DecodeLabel(record)
+		err := rows.Scan(&id, &phash)
+		hashes[schemas.SampleID(id)] = phash
+		return err
+	}, "SELECT sample_id, phash FROM samples WHERE dataset = "+stringLiteral(of.Dataset)+" AND sample_id IN ("+strings.Join(ids, ", ")+") SETTINGS max_threads = 1")
+	if err != nil {
+		return nil, nil, err
+	}
+	twins = slices.DeleteFunc(twins, func(t twin) bool { _, known := hashes[t.id]; return !known })
+	slices.SortFunc(twins, func(a, b twin) int {
+		return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(bits.OnesCount64(hashes[a.id]^of.PHash), bits.OnesCount64(hashes[b.id]^of.PHash)), bytes.Compare(a.id[:], b.id[:]))
+	})
+	for _, t := range twins[:min(most, len(twins))] {
+		l, err := schemas.DecodeLabel(t.record)
 		if err != nil {
-			return fmt.Errorf("label of a near duplicate of %s: %w", of.ID, err)
+			return nil, nil, fmt.Errorf("label of a near duplicate of %s: %w", of.ID, err)
 		}
-		labels, phashes = append(labels, l), append(phashes, phash)
-		return nil
-	}, fmt.Sprintf(`SELECT l.record, s.phash
-FROM (SELECT sample_id, record, rank FROM labels WHERE %[1]s ORDER BY position DESC LIMIT 1 BY sample_id) AS l
-ANY INNER JOIN (SELECT sample_id, phash FROM samples WHERE dataset = %[3]s AND sample_id IN (SELECT sample_id FROM labels WHERE %[1]s)) AS s USING (sample_id)
-ORDER BY l.rank DESC, bitCount(bitXor(s.phash, toUInt64(%[4]d))), sample_id
-LIMIT %[2]d
-SETTINGS max_threads = 1`, others, most, stringLiteral(of.Dataset), of.PHash))
-	return labels, phashes, err
+		labels, phashes = append(labels, l), append(phashes, hashes[t.id])
+	}
+	return labels, phashes, nil
 }
 
 // TwinGroups returns the near-duplicate groups of a dataset, at most so many, that have a label of another sample than their first, by

@@ -180,10 +180,10 @@ func TestDoubtsThatNeverEnd(t *testing.T) {
 		return s.ask("POST", "/api/tasks/"+s.desk.task.ID+"/submit", `{"version":2,"annotation":`+ann+`}`)
 	}
 	submit().want(t, 200, `"state":"submitted"`)
-	for range 2 * runtime.GOMAXPROCS(0) {
+	for range 3 * runtime.GOMAXPROCS(0) {
 		submit().want(t, 409, "")
 	}
-	if n := running.Load(); n > int64(runtime.GOMAXPROCS(0)) {
+	if n := running.Load(); n > 2*int64(runtime.GOMAXPROCS(0)) {
 		t.Errorf("%d lints run at a time", n)
 	}
 }

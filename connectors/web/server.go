@@ -21,7 +21,7 @@ type Server struct {
 	deps    Deps
 	log     *slog.Logger
 	bodies  *semaphore.Weighted // bytes of request bodies in memory
-	lints   *semaphore.Weighted // submissions that lint looks at, one for each processor at a time
+	lints   *semaphore.Weighted // submissions that lint looks at, two for each processor at a time: half of its time lint waits for the database
 	handler http.Handler
 
 	ready chan struct{} // closed once addr is set
@@ -39,7 +39,7 @@ func New(cfg Config, deps Deps, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, log: log, ready: make(chan struct{}),
-		bodies: semaphore.NewWeighted(int64(cfg.MaxBodies)), lints: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))),
+		bodies: semaphore.NewWeighted(int64(cfg.MaxBodies)), lints: semaphore.NewWeighted(2 * int64(runtime.GOMAXPROCS(0))),
 	}
 	s.handler = s.guard(s.routes())
 	return s, nil

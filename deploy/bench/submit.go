@@ -32,7 +32,8 @@ const (
 	// submitLabeled are samples of the same dataset that have labels, beside near duplicates of the photos.
 	submitLabeled = 20_000
 	submitEpochs  = 8
-	submitWarm    = time.Minute // within which lint must have read what the database says
+	submitWarm    = time.Minute      // within which lint must have read what the database says
+	submitSettle  = 15 * time.Second // for which ClickHouse merges what was written at once, as it is nowhere else
 )
 
 // crowd is what a person submits for a task, with the task's body.
@@ -235,6 +236,7 @@ func (b *bench) submissions(ctx context.Context, crowds []crowd, queue string, a
 		}); err != nil {
 			return out, err
 		}
+		time.Sleep(submitSettle)
 	}
 	out.with = map[schemas.FindingType]int{}
 	var mu sync.Mutex

@@ -121,6 +121,7 @@ func TestTwins(t *testing.T) {
 		t.Errorf("%d twins while others ask, asked %d times, %d failures", n, store.asked, failed)
 	}
 	w.turns.Release(twinsAtATime)
+	w.until.Store(0)
 	store.away = nil
 	if n := ask(second); n != 1 {
 		t.Errorf("%d twins when it is back", n)

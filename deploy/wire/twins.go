@@ -24,9 +24,10 @@ type twinStore interface {
 const (
 	// twinsWithin is how long a question for twins may take, which takes some ten milliseconds: people wait for lint's word.
 	twinsWithin = 250 * time.Millisecond
-	// twinsAtATime are asked for. Others wait, at most as long, and go without: questions that are given up cost the database no less, and each
-	// a connection.
-	twinsAtATime = 2
+	// twinsAtATime are asked for; others wait for a turn, at most as long, and go without. Nobody waits longer, but a question goes on until
+	// twinsEnd: one that is broken off costs the database no less, and each a connection.
+	twinsAtATime = 4
+	twinsEnd     = 10 * time.Second
 	// twinsPause is for how long none is asked after one that failed.
 	twinsPause = time.Second
 
@@ -72,14 +73,9 @@ func (t *twins) Twins(ctx context.Context, s *schemas.Sample) []evidence.Twin {
 	if s.Group == (schemas.SampleID{}) || s.Group == s.ID && !labeled[s.Group] || time.Now().UnixNano() < t.until.Load() {
 		return nil
 	}
-	asking, cancel := context.WithTimeout(ctx, twinsWithin)
+	waiting, cancel := context.WithTimeout(ctx, twinsWithin)
 	defer cancel()
-	if t.turns.Acquire(asking, 1) != nil {
-		t.count()
-		return nil
-	}
-	defer t.turns.Release(1)
-	labels, phashes, err := t.from.LabelTwins(asking, s, evidence.MaxTwins)
+	labels, phashes, err := t.ask(waiting, s)
 	if err != nil {
 		if ctx.Err() == nil {
 			t.count()
@@ -92,4 +88,31 @@ func (t *twins) Twins(ctx context.Context, s *schemas.Sample) []evidence.Twin {
 		out[i] = evidence.Twin{Label: l, Distance: bits.OnesCount64(s.PHash ^ phashes[i])}
 	}
 	return out
+}
+
+// ask asks the store, and waits for the answer until waiting ends.
+func (t *twins) ask(waiting context.Context, s *schemas.Sample) ([]schemas.Label, []uint64, error) {
+	if err := t.turns.Acquire(waiting, 1); err != nil {
+		return nil, nil, err
+	}
+	type answer struct {
+		labels  []schemas.Label
+		phashes []uint64
+		err     error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		defer t.turns.Release(1)
+		asking, cancel := context.WithTimeout(context.WithoutCancel(waiting), twinsEnd)
+		defer cancel()
+		var a answer
+		a.labels, a.phashes, a.err = t.from.LabelTwins(asking, s, evidence.MaxTwins)
+		done <- a
+	}()
+	select {
+	case a := <-done:
+		return a.labels, a.phashes, a.err
+	case <-waiting.Done():
+		return nil, nil, waiting.Err()
+	}
 }
