@@ -158,6 +158,7 @@ bench-analysis: setup .tools/analysis/bin/python ## Measure the loss stream and 
 	@touch $@
 
 .PHONY: bench
-bench: setup ## Measure the whole system on an idle machine and write BENCHMARKS.md: ONLY=kafka,desk,submit,stages,flow
+bench: setup ## Measure the whole system, and losses on their way to ClickHouse, on an idle machine and write BENCHMARKS.md: ONLY=kafka,desk,submit,stages,flow
 	go run ./deploy/bench -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
+	$(if $(ONLY),,go run ./deploy/bench/analysis -write BENCHMARKS.md -only ingest)
 	go test -run '^$$' -bench 'Claim/' -benchtime 2s ./stages/humanlabel
