@@ -88,7 +88,7 @@ func (c *Connections) Idle(ctx context.Context) (bool, error) {
 	return err == nil && !slices.ContainsFunc(s.Steps, func(r web.StepStatus) bool { return r.Step != "publish" && r.Lag > 0 }), err
 }
 
-// Selections returns the newest selection of every kind of a dataset that the topic holds, be it taken back.
+// Selections returns the newest selection of every kind of a dataset that the topic holds, taken back since or not.
 func (c *Connections) Selections(ctx context.Context, dataset string) (map[string]schemas.Selection, error) {
 	found := map[string]schemas.Selection{}
 	err := c.Kafka.Scan(ctx, schemas.Selections, func(r schemas.Record) error {

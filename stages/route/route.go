@@ -53,8 +53,8 @@ func New(cfg Config, blobs Blobs, catalog Catalog, guarantees Guarantees, versio
 }
 
 // Handle emits a Label, or the desk's create commands; nothing for the samples that were erased, and for selections that
-// nobody is to look at. One that people are to look at is taken back by a record of its key without a value. A command's id is derived from what caused it, so that a redelivered record asks for nothing new. An undecodable
-// record is a Fault.
+// nobody is to look at. One that people are to look at is taken back by a record of its key without a value. A command's id is
+// derived from what caused it, so that a redelivered record asks for nothing new. An undecodable record is a Fault.
 func (r *Route) Handle(ctx context.Context, rec schemas.Record) ([]schemas.Emit, error) {
 	switch rec.Topic {
 	case schemas.Linted:
