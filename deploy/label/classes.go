@@ -57,7 +57,7 @@ func (w Wishes) Deps(models []prelabel.Detector, log *slog.Logger) (with prelabe
 		if m.LabelSpace == "" {
 			return with, nil, fmt.Errorf("model %s: its label space is not known: --label-space names it, dataset@version as taxonomy %s maps it", m.ID, w.Taxonomy.ID)
 		}
-		if _, err := tree.Translator(m.LabelSpace, w.Rules.Dataset, wanted); err != nil {
+		if _, err := tree.Translator(taxonomy.ModelOf(m), w.Rules.Dataset, wanted); err != nil {
 			return with, nil, fmt.Errorf("model %s: %w", m.ID, err)
 		}
 		_, can := translations.Translate(w.Rules.Dataset, m, nil)

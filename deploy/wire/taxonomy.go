@@ -105,8 +105,7 @@ func (c *Connections) PlannableModels(ctx context.Context) ([]taxonomy.Model, er
 	var models []taxonomy.Model
 	for _, id := range slices.Sorted(maps.Keys(r.Models)) {
 		if _, removed := r.Removed[id]; !removed {
-			m := r.Models[id]
-			models = append(models, taxonomy.Model{ID: id, Space: m.LabelSpace, Classes: m.Classes})
+			models = append(models, taxonomy.ModelOf(r.Models[id]))
 		}
 	}
 	return models, nil

@@ -11,12 +11,17 @@ import (
 	"gleaner/schemas"
 )
 
-// Model is what the planner has to know of one.
+// Model is what is to be known of one.
 type Model struct {
 	ID      string // name@version
 	Space   string // label space of its classes, dataset@version
 	Classes []string
 	Metrics map[string]float64 // by class, such as AP50 in [0,1], higher is better; a class that is missing was not measured
+}
+
+// ModelOf is a registered model.
+func ModelOf(m schemas.Model) Model {
+	return Model{ID: m.ID, Space: m.LabelSpace, Classes: m.Classes, Metrics: m.Metrics}
 }
 
 // Plan is which models label a dataset.

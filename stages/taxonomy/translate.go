@@ -138,36 +138,35 @@ type Proposal struct {
 	Refine    bool
 }
 
-// Translator turns the classes of one label space into those that one dataset wants. It is immutable and safe for
-// concurrent use.
+// Translator turns a model's classes into those that one dataset wants. It is immutable and safe for concurrent use.
 type Translator struct {
 	proposals map[string]Proposal
 	classes   []string // of the proposals, in the order of their names
 }
 
-// Translator makes one from a model's label space to a dataset, by name or by label space (Space), that wants some classes,
-// all of its own if none are named. A class that serves several wanted ones is proposed as the one that it fits best, of
-// equals as the nearest in the tree, then as the one wanted first. A super-class stands only for wanted classes that the label
-// space does not have: where a model tells dogs from horses, its horse is no dog to be refined.
-func (t *Tree) Translator(space, dataset string, wanted []Want) (*Translator, error) {
+// Translator makes one from a model to a dataset, by name or by label space (Space), that wants some classes, all of its own if
+// none are named. A class that serves several wanted ones is proposed as the one that it fits best, of equals as the nearest
+// in the tree, then as the one wanted first. A super-class stands only for wanted classes that the model does not have: where
+// it tells dogs from horses, its horse is no dog to be refined. Of the label space, what the model does not know does not count.
+func (t *Tree) Translator(m Model, dataset string, wanted []Want) (*Translator, error) {
 	wants, err := t.wants(dataset, wanted)
 	if err != nil {
 		return nil, err
 	}
-	if t.mapped[space] == nil {
-		return nil, t.errSpace(space)
+	if t.mapped[m.Space] == nil {
+		return nil, t.errSpace(m.Space)
 	}
 	exact := map[string]bool{} // wanted classes that the model knows: what it calls otherwise is none of them
-	for _, found := range t.mapped[space] {
+	for _, class := range m.Classes {
 		for _, w := range wants {
-			if fit, _ := t.fit(found, w); fit == FitExact {
+			if fit, _ := t.fit(t.mapped[m.Space][class], w); fit == FitExact {
 				exact[w.Class] = true
 			}
 		}
 	}
 	tr := &Translator{proposals: map[string]Proposal{}}
-	for class, found := range t.mapped[space] {
-		if p, fit := t.propose(dataset, found, wants, exact); fit != FitNone {
+	for _, class := range m.Classes {
+		if p, fit := t.propose(dataset, t.mapped[m.Space][class], wants, exact); fit != FitNone {
 			tr.proposals[class] = p
 			tr.classes = append(tr.classes, p.Class)
 		}

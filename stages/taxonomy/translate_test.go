@@ -1,6 +1,7 @@
 package taxonomy
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ kennel@1:pup|narrower|dog
 kennel@1:poodle|exact|poodle
 `, "|", "\t")
 
+// whole is a model that knows all of a label space.
+func whole(tree *Tree, space string) Model { return Model{Space: space, Classes: tree.classes[space]} }
+
 func TestTranslate(t *testing.T) {
 	tree := tree(t, zoo)
 	for name, c := range map[string]struct {
@@ -65,7 +69,7 @@ func TestTranslate(t *testing.T) {
 		if c.wanted != "" {
 			wanted = Wants(strings.Split(c.wanted, ",")...)
 		}
-		tr, err := tree.Translator(c.space, c.dataset, wanted)
+		tr, err := tree.Translator(whole(tree, c.space), c.dataset, wanted)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -73,6 +77,43 @@ func TestTranslate(t *testing.T) {
 		if got, ok := tr.Class(c.class); got != c.want || ok != (c.want != Proposal{}) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
+	}
+}
+
+// A model that knows a part of its label space: what it does not know neither keeps a super-class from standing in, nor is among
+// what it can give.
+func TestTranslateSpecialist(t *testing.T) {
+	tax, err := ReadTSV(strings.NewReader(zoo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trees := NewRegistry(func(string) (schemas.DatasetRules, bool) {
+		return schemas.DatasetRules{Taxonomy: "test@1", Objects: []schemas.ObjectRule{{Class: "dog"}, {Class: "person"}, {Class: "raccoon"}}}, true
+	})
+	tax.ID = "test@1"
+	if err := trees.Put(tax); err != nil {
+		t.Fatal(err)
+	}
+	spaces := NewTranslations(trees, slog.New(slog.DiscardHandler))
+	for _, c := range []struct{ id, knows, gives, as string }{
+		{"dogs@1", "dog", "dog", "dog"},
+		{"people@1", "person", "person", "person"},
+		{"animals@1", "animal,car", "animal", "animal"}, // whichever it is
+		{"all@1", "animal,car,dog,person", "animal,dog,person", "animal"},
+	} {
+		m := schemas.Model{ID: c.id, LabelSpace: "coco@2017", Classes: strings.Split(c.knows, ",")}
+		objects, classes := spaces.Translate("pets", m, []schemas.Object{{Class: m.Classes[0]}})
+		if got := strings.Join(classes, ","); got != c.gives || len(objects) != 1 || objects[0].Class != c.as {
+			t.Errorf("%s gives %s and proposes %+v, want %s and %s", c.id, got, objects, c.gives, c.as)
+		}
+	}
+	kennel := tree(t, zoo)
+	tr, err := kennel.Translator(Model{Space: "kennel@1", Classes: []string{"poodle"}}, "kennel", Wants("pup"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, ok := tr.Class("poodle"); !ok || p.Class != "dog" || !p.Refine {
+		t.Errorf("a poodle by a model that knows no pups is %+v: a dog to be refined is wanted", p)
 	}
 }
 
@@ -89,7 +130,7 @@ func TestTranslatorNamesWhatIsUnknown(t *testing.T) {
 		if c.wanted != "" {
 			wanted = Wants(c.wanted)
 		}
-		if _, err := tree.Translator(c.space, c.dataset, wanted); err == nil || err.Error() != want {
+		if _, err := tree.Translator(whole(tree, c.space), c.dataset, wanted); err == nil || err.Error() != want {
 			t.Errorf("%v\nwant %s", err, want)
 		}
 	}
@@ -97,7 +138,7 @@ func TestTranslatorNamesWhatIsUnknown(t *testing.T) {
 
 func TestObjects(t *testing.T) {
 	tree := tree(t, zoo)
-	tr, err := tree.Translator("coco@2017", "pets", []Want{{Class: "raccoon"}, {Class: "human", Canonical: "person"}})
+	tr, err := tree.Translator(whole(tree, "coco@2017"), "pets", []Want{{Class: "raccoon"}, {Class: "human", Canonical: "person"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +163,7 @@ func TestTranslationHolds(t *testing.T) {
 	for range 300 {
 		tree := randomTree(t, rng)
 		space, dataset := tree.spaces[rng.IntN(len(tree.spaces))], tree.spaces[rng.IntN(len(tree.spaces))]
-		tr, err := tree.Translator(space, dataset, nil)
+		tr, err := tree.Translator(whole(tree, space), dataset, nil)
 		if err != nil {
 			continue // all of the dataset's classes are ignored
 		}

@@ -19,7 +19,7 @@ type Translations struct {
 
 // translation is what a translator is made of.
 type translation struct {
-	dataset, space string
+	dataset, model string // id
 	tree           *Tree
 	rules          string // id
 }
@@ -36,7 +36,7 @@ func NewTranslations(trees *Registry, log *slog.Logger) *Translations {
 // classes that the model can give the dataset. Both are the model's own where no taxonomy maps the dataset, the model's label
 // space is not known, or the dataset's rules want what their taxonomy does not know, which is logged once.
 func (t *Translations) Translate(dataset string, m schemas.Model, found []schemas.Object) (objects []schemas.Object, classes []string) {
-	tr := t.translator(dataset, m.LabelSpace)
+	tr := t.translator(dataset, ModelOf(m))
 	if tr == nil {
 		return found, m.Classes
 	}
@@ -46,13 +46,13 @@ func (t *Translations) Translate(dataset string, m schemas.Model, found []schema
 // Path is that of the dataset's taxonomy (Registry).
 func (t *Translations) Path(dataset, class string) []string { return t.trees.Path(dataset, class) }
 
-func (t *Translations) translator(dataset, space string) *Translator {
+func (t *Translations) translator(dataset string, m Model) *Translator {
 	rules := t.trees.rulesOf(dataset)
 	tree, ok := t.trees.For(dataset)
-	if space == "" || !ok && rules.Taxonomy == "" {
+	if m.Space == "" || !ok && rules.Taxonomy == "" {
 		return nil
 	}
-	key := translation{dataset, space, tree, rules.ID}
+	key := translation{dataset, m.ID, tree, rules.ID}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	tr, known := t.made[key]
@@ -63,11 +63,11 @@ func (t *Translations) translator(dataset, space string) *Translator {
 		clear(t.made)
 	}
 	if !ok {
-		t.log.Warn("models' classes stay as they are: the taxonomy that the rules name is not registered", "dataset", dataset, "taxonomy", rules.Taxonomy)
+		t.log.Warn("models' classes stay as they are: the taxonomy that the rules name is not registered", "dataset", dataset, "model", m.ID, "taxonomy", rules.Taxonomy)
 	} else {
 		var err error
-		if tr, err = tree.Translator(space, dataset, WantsOf(rules)); err != nil {
-			t.log.Warn("models' classes stay as they are", "dataset", dataset, "label_space", space, "error", err)
+		if tr, err = tree.Translator(m, dataset, WantsOf(rules)); err != nil {
+			t.log.Warn("models' classes stay as they are", "dataset", dataset, "model", m.ID, "label_space", m.Space, "error", err)
 		}
 	}
 	t.made[key] = tr
