@@ -1,6 +1,10 @@
 package taxonomy
 
-import "gleaner/schemas"
+import (
+	"cmp"
+
+	"gleaner/schemas"
+)
 
 // Coverage is how much of a canonical class the labels of a dataset cover.
 type Coverage string
@@ -12,28 +16,37 @@ const (
 	CoverageNo     Coverage = "no"     // whether there are such things is unknown: the dataset never labels them
 )
 
-// Annotated tells whether a dataset labels a class, its own or a canonical one. ok is false where the taxonomy knows neither
-// the dataset nor the class, so that it cannot tell.
-func (t *Tree) Annotated(dataset, class string) (c Coverage, ok bool) {
+// Annotated tells whether a dataset labels a class, its own or a canonical one, when it wants some classes, all that the taxonomy
+// maps of it if none are named. ok is false where the taxonomy cannot tell, since it knows too little of the dataset, of a wanted
+// class or of this one.
+func (t *Tree) Annotated(dataset string, wanted []Want, class string) (c Coverage, ok bool) {
 	space, ok := t.Space(dataset)
-	if !ok {
-		return CoverageNo, false
+	labels := t.mapped[space]
+	if len(wanted) > 0 {
+		ok, labels = true, make(map[string]schemas.ClassMapping, len(wanted))
+		for _, w := range wanted {
+			m, known := t.want(dataset, w)
+			labels[w.Class], ok = m, ok && known
+		}
 	}
-	if m, own := t.mapped[space][class]; own && m.Relation != schemas.RelationIgnore {
+	if m, own := labels[class]; own && m.Relation != schemas.RelationIgnore {
 		return CoverageYes, true
 	}
-	if _, ok := t.nodes[class]; !ok {
+	own := t.mapped[space][class]
+	canonical := cmp.Or(own.Canonical, class)
+	if _, known := t.nodes[canonical]; !known {
 		return CoverageNo, false
 	}
 	c = CoverageNo
-	for _, m := range t.mapped[space] {
+	for _, m := range labels {
+		within := t.within(canonical, m.Canonical)
 		switch {
 		case m.Relation == schemas.RelationIgnore:
-		case t.within(class, m.Canonical) && m.Relation != schemas.RelationNarrower:
+		case within && m.Relation != schemas.RelationNarrower && own.Relation != schemas.RelationBroader:
 			return CoverageYes, true
-		case t.within(class, m.Canonical) || t.within(m.Canonical, class):
+		case within || t.within(m.Canonical, canonical):
 			c = CoveragePartly
 		}
 	}
-	return c, true
+	return c, ok || c != CoverageNo
 }

@@ -90,14 +90,14 @@ func (r *Registry) meaning(tree *Tree, dataset, class string) string {
 	return class
 }
 
-// Annotated tells whether a dataset labels a class, its own or a canonical one, or kinds of it; known is false where no taxonomy
-// can tell.
+// Annotated tells whether a dataset labels a class, its own or a canonical one, or kinds of it, as its rules want, else as the
+// taxonomy maps; known is false where no taxonomy can tell.
 func (r *Registry) Annotated(dataset, class string) (yes, known bool) {
 	tree, ok := r.For(dataset)
 	if !ok {
 		return false, false
 	}
-	c, known := tree.Annotated(dataset, r.meaning(tree, dataset, class))
+	c, known := tree.Annotated(dataset, WantsOf(r.rulesOf(dataset)), class)
 	return c != CoverageNo, known
 }
 

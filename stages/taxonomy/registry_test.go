@@ -12,6 +12,7 @@ import (
 func TestRegistry(t *testing.T) {
 	rules := map[string]schemas.DatasetRules{
 		"pinned": {Taxonomy: "a@1"}, "gone": {Taxonomy: "a@3"},
+		"more":  {Taxonomy: "a@2", Objects: []schemas.ObjectRule{{Class: "car"}}},
 		"named": {Taxonomy: "a@2", Objects: []schemas.ObjectRule{{Class: "Hund", Canonical: "dog"}, {Class: "sheep"}}},
 	}
 	r := NewRegistry(func(dataset string) (schemas.DatasetRules, bool) {
@@ -29,11 +30,11 @@ func TestRegistry(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put("a@2", 2, "dog|root\ncar|root\nd@1:dog|exact|dog\n")
+	put("a@2", 2, "dog|root\ncar|root\nd@1:dog|exact|dog\nmore@1:dog|exact|dog\n")
 	put("a@1", 1, "dog|root\nd@1:dog|exact|dog\n")
 	put("b@1", 3, "cat|root\ne@1:cat|exact|cat\n")
 	put("a@2", 4, "dog|root\n")
-	for dataset, want := range map[string]string{"d": "a@2", "e": "b@1", "f": "", "pinned": "a@1", "gone": "", "named": "a@2"} {
+	for dataset, want := range map[string]string{"d": "a@2", "e": "b@1", "f": "", "pinned": "a@1", "gone": "", "named": "a@2", "more": "a@2"} {
 		tree, ok := r.For(dataset)
 		if ok != (want != "") || ok && tree.ID() != want {
 			t.Errorf("%s: %v, want %q", dataset, tree, want)
@@ -47,7 +48,16 @@ func TestRegistry(t *testing.T) {
 	for _, c := range []struct {
 		dataset, class string
 		yes, known     bool
-	}{{"d", "dog", true, true}, {"d", "car", false, true}, {"d", "ship", false, false}, {"f", "car", false, false}} {
+	}{
+		{"d", "dog", true, true},
+		{"d", "car", false, true},
+		{"d", "ship", false, false},
+		{"f", "car", false, false},
+		{"named", "Hund", true, true},
+		{"named", "dog", true, true},
+		{"more", "car", true, true},
+		{"more", "dog", false, true},
+	} {
 		if yes, known := r.Annotated(c.dataset, c.class); yes != c.yes || known != c.known {
 			t.Errorf("%s in %s: annotated %v, known %v", c.class, c.dataset, yes, known)
 		}

@@ -110,12 +110,8 @@ func (t *Tree) wants(dataset string, wanted []Want) ([]schemas.ClassMapping, err
 	seen := map[string]bool{}
 	var errs []error
 	for _, w := range wanted {
-		m, ok := t.mapped[space][w.Class]
-		canonical := cmp.Or(w.Canonical, w.Class)
-		if _, known := t.nodes[canonical]; !ok && known {
-			m, ok = schemas.ClassMapping{Dataset: dataset, Class: w.Class, Canonical: canonical, Relation: schemas.RelationExact}, true
-		}
-		switch {
+		m, ok := t.want(dataset, w)
+		switch canonical := cmp.Or(w.Canonical, w.Class); {
 		case !ok && mapped:
 			errs = append(errs, fmt.Errorf("class %q is neither one of %s nor a canonical one of taxonomy %s", canonical, space, t.id))
 		case !ok:
@@ -128,6 +124,19 @@ func (t *Tree) wants(dataset string, wanted []Want) ([]schemas.ClassMapping, err
 		seen[w.Class] = true
 	}
 	return out, errors.Join(errs...)
+}
+
+// want finds out what one wanted class means, nothing where the taxonomy does not know it.
+func (t *Tree) want(dataset string, w Want) (m schemas.ClassMapping, ok bool) {
+	space, _ := t.Space(dataset)
+	if m, ok := t.mapped[space][w.Class]; ok {
+		return m, true
+	}
+	canonical := cmp.Or(w.Canonical, w.Class)
+	if _, ok := t.nodes[canonical]; !ok {
+		return schemas.ClassMapping{}, false
+	}
+	return schemas.ClassMapping{Dataset: dataset, Class: w.Class, Canonical: canonical, Relation: schemas.RelationExact}, true
 }
 
 // Proposal is what a detection of a model's class is to a dataset.

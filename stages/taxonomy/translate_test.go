@@ -220,26 +220,37 @@ func TestAncestry(t *testing.T) {
 func TestAnnotated(t *testing.T) {
 	tree := tree(t, zoo)
 	for _, c := range []struct {
-		dataset, class string
-		want           Coverage
-		ok             bool
+		dataset, wanted, class string
+		want                   Coverage
+		ok                     bool
 	}{
-		{"coco", "dog", CoverageYes, true},
-		{"coco", "poodle", CoverageYes, true},
-		{"coco", "raccoon", CoverageYes, true}, // an animal
-		{"den", "raccoon", CoverageYes, true},
-		{"den", "Waschbär", CoverageYes, true},
-		{"den", "person", CoverageNo, true},
-		{"street", "person", CoveragePartly, true},
-		{"street", "car", CoverageYes, true},
-		{"kennel", "dog", CoveragePartly, true},
-		{"kennel", "beagle", CoveragePartly, true}, // it may be a pup
-		{"kennel", "raccoon", CoverageNo, true},
-		{"coco", "crowd", CoverageNo, false},
-		{"coco", "ship", CoverageNo, false},
-		{"elsewhere", "dog", CoverageNo, false},
+		{"coco", "", "dog", CoverageYes, true},
+		{"coco", "", "poodle", CoverageYes, true},
+		{"coco", "", "raccoon", CoverageYes, true}, // an animal
+		{"den", "", "raccoon", CoverageYes, true},
+		{"den", "", "Waschbär", CoverageYes, true},
+		{"den", "", "person", CoverageNo, true},
+		{"street", "", "person", CoveragePartly, true},
+		{"street", "", "car", CoverageYes, true},
+		{"kennel", "", "dog", CoveragePartly, true},
+		{"kennel", "", "beagle", CoveragePartly, true}, // it may be a pup
+		{"kennel", "", "raccoon", CoverageNo, true},
+		{"coco", "", "crowd", CoverageNo, false},
+		{"coco", "", "ship", CoverageNo, false},
+		{"elsewhere", "", "dog", CoverageNo, false},
+		{"den", "Waschbär", "Waschbär", CoverageYes, true},
+		{"den", "Waschbär", "Tier", CoveragePartly, true}, // mapped, but not wanted
+		{"den", "Waschbär", "dog", CoverageNo, true},
+		{"den", "Waschbär person", "pedestrian", CoverageYes, true}, // wanted, but not mapped
+		{"den", "person", "Waschbär", CoverageNo, true},
+		{"den", "person Fisch", "person", CoverageYes, true},
+		{"den", "person Fisch", "Fisch", CoverageYes, true},
+		{"den", "person Fisch", "dog", CoverageNo, false}, // who knows what a Fisch is
+		{"street", "car", "car or van", CoveragePartly, true},
+		{"elsewhere", "dog", "poodle", CoverageYes, true},
+		{"elsewhere", "dog", "car", CoverageNo, true},
 	} {
-		if got, ok := tree.Annotated(c.dataset, c.class); got != c.want || ok != c.ok {
+		if got, ok := tree.Annotated(c.dataset, Wants(strings.Fields(c.wanted)...), c.class); got != c.want || ok != c.ok {
 			t.Errorf("%s in %s: %s %v, want %s %v", c.class, c.dataset, got, ok, c.want, c.ok)
 		}
 	}
