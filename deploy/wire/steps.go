@@ -171,7 +171,7 @@ func (c *Connections) handler(name string, s *shared) (runner.Handler, runner.Ba
 	case "lint":
 		return runner.Samples(s.lint, schemas.Linted, c.Blobs), nil, nil
 	case "route":
-		h, err := route.New(c.Config.Route, c.Blobs, c.DB, s.guarantor.book, c.Version, c.Log)
+		h, err := route.New(c.Config.Route, c.Blobs, c.DB, s.guarantor.book, s.rules, c.Version, c.Log)
 		return h, nil, err
 	case "publish":
 		return humanlabel.NewPublisher(c.Kafka, c.Blobs, c.Version, c.Log), nil, nil

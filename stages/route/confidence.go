@@ -14,11 +14,12 @@ import (
 // Confidence is how far the objects of a sample may be trusted without a person, [0,1]: the least of
 //
 //   - 1 - the highest score among the findings;
-//   - the lowest score among the objects, or, where there are none, 1 - the highest score among the proposals.
+//   - the lowest score among the objects, or, where there are none, 1 - the highest score among wanted, the proposals that the
+//     dataset's rules let in: of what it does not want there may be any number.
 //
 // It is 0 when no detector has looked at the image: other steps name what they work with too, but it has seen no objects. It is
 // 0, too, where the class of an object is still to be refined, which only a person can do.
-func Confidence(s *schemas.Sample) float64 {
+func Confidence(s *schemas.Sample, wanted []schemas.Object) float64 {
 	if len(s.Models()) == 0 {
 		return 0
 	}
@@ -33,7 +34,7 @@ func Confidence(s *schemas.Sample) float64 {
 		least = min(least, float64(o.Score))
 	}
 	if len(s.Objects) == 0 {
-		for _, p := range s.Proposals {
+		for _, p := range wanted {
 			least = min(least, 1-float64(p.Score))
 		}
 	}
@@ -66,7 +67,7 @@ func reason(s *schemas.Sample, scores bool) string {
 
 func plainReason(s *schemas.Sample, scores bool) string {
 	switch {
-	case Confidence(s) == 0 && len(s.Objects) == 0:
+	case len(s.Models()) == 0 && len(s.Objects) == 0:
 		return "no model has labeled this image"
 	case len(s.Objects) == 0:
 		return "the model saw nothing here"

@@ -34,22 +34,28 @@ type Guarantees interface {
 	Decide(dataset string, id schemas.SampleID, confidence float64) (d guarantee.Decision, covered bool)
 }
 
+// Rules keeps the proposals that a dataset's rules let in; without rules all. It fails only when ctx has ended.
+type Rules interface {
+	Keep(ctx context.Context, s *schemas.Sample, proposals []schemas.Object) ([]schemas.Object, error)
+}
+
 // Route handles the records of the topics linted and selections. It may be called concurrently.
 type Route struct {
 	cfg        Config
 	blobs      Blobs
 	catalog    Catalog
 	guarantees Guarantees
+	rules      Rules
 	version    string
 	logger     *slog.Logger
 }
 
 // New checks the configuration; version is the binary's, for the stamp.
-func New(cfg Config, blobs Blobs, catalog Catalog, guarantees Guarantees, version string, logger *slog.Logger) (*Route, error) {
+func New(cfg Config, blobs Blobs, catalog Catalog, guarantees Guarantees, rules Rules, version string, logger *slog.Logger) (*Route, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("route: %w", err)
 	}
-	return &Route{cfg: cfg, blobs: blobs, catalog: catalog, guarantees: guarantees, version: version, logger: logger}, nil
+	return &Route{cfg: cfg, blobs: blobs, catalog: catalog, guarantees: guarantees, rules: rules, version: version, logger: logger}, nil
 }
 
 // Handle emits a Label, or the desk's create commands; nothing for the samples that were erased, and for selections that
@@ -78,10 +84,14 @@ func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit,
 		return nil, nil
 	}
 	rule := r.cfg.Datasets[s.Dataset]
-	confidence := Confidence(&s)
 	if s.Rank >= schemas.RankHuman {
 		return r.label(&s, s.Rank, s.Actor, started, rec)
 	}
+	wanted, err := r.rules.Keep(ctx, &s, s.Proposals)
+	if err != nil {
+		return nil, fmt.Errorf("route: sample %s: %w", s.ID, err)
+	}
+	confidence := Confidence(&s, wanted)
 	accept := rule.AcceptAbove > 0 && float32(confidence) >= float32(rule.AcceptAbove) // scores have that precision
 	doubt := 1 - confidence
 	decision, covered := r.guarantees.Decide(s.Dataset, s.ID, confidence)

@@ -17,6 +17,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
+	"gleaner/stages/rules"
 )
 
 // folder keeps blobs as files.
@@ -86,7 +87,7 @@ func record(t *testing.T, s schemas.Sample) schemas.Record {
 func newRoute(t *testing.T, cfg Config, c Catalog) (*Route, folder) {
 	t.Helper()
 	blobs := folder(t.TempDir())
-	r, err := New(cfg, blobs, c, fixed{}, "v1", slog.New(slog.DiscardHandler))
+	r, err := New(cfg, blobs, c, fixed{}, &rules.Registry{}, "v1", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,13 +178,34 @@ func TestConfidence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := sample(1)
 			c.change(&s)
-			if got := Confidence(&s); got < c.want-1e-6 || got > c.want+1e-6 {
+			if got := Confidence(&s, s.Proposals); got < c.want-1e-6 || got > c.want+1e-6 {
 				t.Errorf("confidence %g, want %g", got, c.want)
 			}
 			if got := reason(&s, true); got != c.reason {
 				t.Errorf("reason %q, want %q", got, c.reason)
 			}
 		})
+	}
+}
+
+// TestUnwantedIsNoDoubt: an image that holds nothing of what its dataset wants is as sure as the model is of that, whatever else it
+// sees there.
+func TestUnwantedIsNoDoubt(t *testing.T) {
+	r, _ := newRoute(t, Config{Datasets: map[string]Dataset{"street": {AcceptAbove: 0.8}}}, shelf{})
+	s := sample(1)
+	s.Proposals, s.Objects = s.Objects[:1], nil
+	if e := handle(t, r, record(t, s)); e[0].Topic != schemas.Desk {
+		t.Errorf("a person may have been overlooked, and %s gets the image", e[0].Topic)
+	}
+	for _, wants := range []schemas.ObjectRule{{Class: "car"}, {Class: "person", MinSize: schemas.MinSize{Height: 40}}} {
+		of := &rules.Registry{}
+		if err := of.Put(schemas.DatasetRules{Dataset: "street", Objects: []schemas.ObjectRule{wants}}); err != nil {
+			t.Fatal(err)
+		}
+		r.rules = of
+		if e := handle(t, r, record(t, s)); e[0].Topic != schemas.Labels {
+			t.Errorf("%+v: %s gets the image", wants, e[0].Topic)
+		}
 	}
 }
 
