@@ -8,7 +8,7 @@ import (
 
 // Correction is how one proposal of a model fared with a person, of those that the dataset's rules let in, or one label that none
 // of these found. The corrections of a sample are those of its latest submission, all of them written by one insert: a later
-// Revision replaces them as a whole.
+// Revision replaces them as a whole. A submission with neither proposals nor labels has one that speaks of none.
 type Correction struct {
 	SampleID   SampleID          `json:"sample_id"`
 	Dataset    string            `json:"dataset"`

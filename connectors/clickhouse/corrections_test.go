@@ -86,10 +86,18 @@ func TestCorrections(t *testing.T) {
 	if got, want := ask(t, db, "SELECT outcome, count() FROM correction_latest GROUP BY outcome ORDER BY outcome"), "('accepted',2)\n('rejected',1)"; got != want {
 		t.Errorf("correction_latest says %s, want %s", got, want)
 	}
+	nothing := correction(2, 2, "", "")
+	putCorrections(t, db, "e", nothing)
+	if diff := gocmp.Diff(sorted(append(second, nothing)...), corrections(t, db, "roads", 0)); diff != "" {
+		t.Errorf("after a submission that left nothing: -want +got\n%s", diff)
+	}
+	if got, want := ask(t, db, "SELECT outcome, count() FROM correction_latest GROUP BY outcome ORDER BY outcome"), "('accepted',1)\n('rejected',1)"; got != want {
+		t.Errorf("correction_latest says %s, want %s", got, want)
+	}
 	if removed, err := db.Erase(t.Context(), sampleID(1)); err != nil || removed["corrections"] == 0 {
 		t.Fatalf("erasure removed %v, %v", removed, err)
 	}
-	if diff := gocmp.Diff([]schemas.Correction{other}, corrections(t, db, "roads", 0)); diff != "" {
+	if diff := gocmp.Diff([]schemas.Correction{nothing}, corrections(t, db, "roads", 0)); diff != "" {
 		t.Errorf("after an erasure: -want +got\n%s", diff)
 	}
 }

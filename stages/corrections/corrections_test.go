@@ -95,7 +95,7 @@ func TestJudge(t *testing.T) {
 			objects{label("o1", "dog", a), label("o2", "dog", far), label("o3", "dog", box(0, 0, 50, 50))},
 			[]string{"p1 o1", "p2 o2", "- o3"},
 		},
-		"nothing at all": {nil, nil, []string{}},
+		"nothing at all": {nil, nil, []string{"- -"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sample("a", c.proposals, c.labels)
@@ -245,9 +245,10 @@ func TestHandleBatch(t *testing.T) {
 	if failed := (*schemas.WriteError)(nil); !errors.As(err, &failed) || len(judging.judged) != 1 || judging.judged[0].SampleID != doubted.ID {
 		t.Errorf("judgments %+v, %v", judging.judged, err)
 	}
-	quiet := &memory{}
-	if _, err := New(quiet, quiet, zoo, &rules.Registry{}, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(t, 0, sample("c", nil, nil))}); err != nil || len(quiet.tokens) != 0 {
-		t.Errorf("a sample with nothing to judge: %v, %v", quiet.tokens, err)
+	quiet, unseen := &memory{}, sample("c", nil, nil)
+	unseen.Stamps = nil
+	if _, err := New(quiet, quiet, zoo, &rules.Registry{}, slog.New(slog.DiscardHandler)).HandleBatch(t.Context(), []schemas.Record{record(t, 0, unseen)}); err != nil || len(quiet.tokens) != 0 {
+		t.Errorf("a sample that no model has looked at: %v, %v", quiet.tokens, err)
 	}
 }
 

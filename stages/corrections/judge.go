@@ -21,7 +21,8 @@ const match = 0.5
 // are as they are called. Of a model's proposals of one class that overlap by match or more only the best counts: the others are
 // there for lint to see how boxes scatter, and were never put before people.
 //
-// It returns nothing where no model has looked at the sample, or no person. The rows are in the order of proposals, then labels.
+// It returns nothing where no model has looked at the sample, or no person. Where both have, and nothing is there to judge, one row
+// says so, since it replaces what an earlier submission said. The rows are in the order of proposals, then labels.
 func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 	models := slices.Sorted(slices.Values(s.Models()))
 	if s.Rank < schemas.RankHuman || len(models) == 0 {
@@ -81,6 +82,9 @@ func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 			c.ObjectID, c.Labeled, c.Label = l.ID, l.Class, l.Box
 			out = append(out, c)
 		}
+	}
+	if len(out) == 0 {
+		out = append(out, row(""))
 	}
 	return out
 }

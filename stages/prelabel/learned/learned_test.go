@@ -106,6 +106,20 @@ func detections() [][]schemas.Object {
 	}
 }
 
+// TestTakenBack: a submission that left nothing to judge takes back what an earlier one of its sample said.
+func TestTakenBack(t *testing.T) {
+	all := newWorld(1).images(30)
+	b := learn(all...)
+	for _, image := range all {
+		b.Update([]schemas.Correction{{SampleID: image[0].SampleID, Dataset: "d", Revision: 2, Models: models, At: image[0].At}})
+	}
+	b.Fit()
+	k := b.Known("d")
+	if len(k.Conventions) != 0 || k.Samples != 30 || k.Calibration.All != nil || len(k.Fusion) != 1 || len(k.Fusion[0].Trials) != 0 {
+		t.Errorf("all was taken back, and this is known: %+v", k)
+	}
+}
+
 // TestNothingLearned: without corrections everything stays as the models have it.
 func TestNothingLearned(t *testing.T) {
 	b := New(nil)
