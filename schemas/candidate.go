@@ -14,7 +14,7 @@ type Candidates struct {
 
 // Candidate is what one cell of a detector says.
 type Candidate struct {
-	Box    geometry.Box `json:"box"`             // pixels of the upright image, within it and not empty
+	Box    geometry.Box `json:"box"`             // pixels of the upright image, within it and not empty, where the dataset's convention has it
 	Score  float32      `json:"score"`           // [0,1], of its best class, whether the dataset has a use for that or not
 	Scores []ClassScore `json:"scores"`          // of its best classes that the dataset has a use for, best first; may be empty
 	Sides  *Sides       `json:"sides,omitempty"` // where the model says how sure it is of each edge

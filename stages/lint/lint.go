@@ -271,7 +271,8 @@ func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error)
 	return v, nil
 }
 
-// fromProposals makes candidates of what models proposed, where nothing more of what they said is kept.
+// fromProposals makes candidates of what models proposed, where nothing more of what they said is kept. Scores are the models' own, as
+// those of cells are.
 func fromProposals(classes []string, proposals []schemas.Object) []schemas.Candidates {
 	c := schemas.Candidates{Classes: slices.Clone(classes)}
 	for _, p := range proposals {
@@ -280,7 +281,7 @@ func fromProposals(classes []string, proposals []schemas.Object) []schemas.Candi
 			at = len(c.Classes)
 			c.Classes = append(c.Classes, p.Class)
 		}
-		c.Cells = append(c.Cells, schemas.Candidate{Box: p.Box, Score: p.Score, Scores: []schemas.ClassScore{{Class: uint16(at), Score: p.Score}}}) //nolint:gosec // proposals are few
+		c.Cells = append(c.Cells, schemas.Candidate{Box: p.Box, Score: p.OwnScore(), Scores: []schemas.ClassScore{{Class: uint16(at), Score: p.OwnScore()}}}) //nolint:gosec // proposals are few
 	}
 	return []schemas.Candidates{c}
 }

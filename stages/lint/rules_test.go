@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/lint/evidence"
@@ -100,6 +102,33 @@ func TestRules(t *testing.T) {
 				t.Errorf("got %d findings: %+v", len(got), got)
 			}
 		})
+	}
+}
+
+// TestProposalsByOwnScores: what is missing follows from the model's own scores, whatever calibration has made of them since.
+func TestProposalsByOwnScores(t *testing.T) {
+	l, err := New(sure(), Deps{Classes: of("cat", "dog"), Taxonomy: tree{}, Demands: demands{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doubts := func(calibrated float32) []schemas.Finding {
+		t.Helper()
+		o := schemas.Object{ID: "p1", Class: "dog", Box: geometry.Box{X1: 100, Y1: 100, X2: 200, Y2: 200}, Score: 0.9, Source: "m@1"}
+		o.Calibrate(calibrated)
+		out, err := l.Process(t.Context(), schemas.Sample{
+			Image: schemas.ImageRef{W: 640, H: 480}, Proposals: []schemas.Object{o}, Stamps: []schemas.Stamp{{Step: "prelabel", Model: "m@1", Hash: "01"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out[0].Findings
+	}
+	want := doubts(0.9)
+	if len(want) != 1 || want[0].Type != schemas.FindingMissing {
+		t.Fatalf("%+v", want)
+	}
+	if diff := gocmp.Diff(want, doubts(0.1)); diff != "" {
+		t.Errorf("-as it is +calibrated\n%s", diff)
 	}
 }
 

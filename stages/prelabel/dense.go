@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gleaner/schemas"
+	"gleaner/schemas/geometry"
 )
 
 // Dense says which of a model's cells are kept beside its detections.
@@ -179,13 +180,29 @@ func translated(c schemas.Candidates, translate func([]schemas.Object) []schemas
 	return c
 }
 
-// candidates are those of all models that have any.
-func candidates(opinions []opinion) []schemas.Candidates {
+// candidates are those of all models that have any, at the boxes that the dataset's people would draw, as proposals are.
+func (p *Prelabel) candidates(s *schemas.Sample, opinions []opinion) []schemas.Candidates {
 	var out []schemas.Candidates
 	for _, o := range opinions {
-		if o.dense.Model != "" {
-			out = append(out, o.dense)
+		if o.dense.Model == "" {
+			continue
 		}
+		for i := range o.dense.Cells {
+			if c := &o.dense.Cells[i]; p.Learned != nil && len(c.Scores) > 0 {
+				shift(c, p.Learned.Move(s.Dataset, o.dense.Classes[c.Scores[0].Class], o.dense.Model, c.Box, s.Image.W, s.Image.H))
+			}
+		}
+		out = append(out, o.dense)
 	}
 	return out
+}
+
+// shift puts a cell's box elsewhere, and what the cell says of its edges along with it.
+func shift(c *schemas.Candidate, to geometry.Box) {
+	if s := c.Sides; s != nil && to != c.Box {
+		x, y := to.W()/c.Box.W(), to.H()/c.Box.H()
+		s.X, s.StepX = to.X1+(s.X-c.Box.X1)*x, s.StepX*x
+		s.Y, s.StepY = to.Y1+(s.Y-c.Box.Y1)*y, s.StepY*y
+	}
+	c.Box = to
 }

@@ -104,6 +104,29 @@ func found(source, class string, score, x float32) schemas.Object {
 	return schemas.Object{Class: class, Box: geometry.Box{X1: x, Y1: 0, X2: x + 20, Y2: 20}, Score: score, Source: source}
 }
 
+// TestCandidatesFollowConventions: cells lie where the proposals made of them do, and so do their edges.
+func TestCandidatesFollowConventions(t *testing.T) {
+	p, err := New(DefaultConfig(), Deps{Learned: wider{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	box := geometry.Box{X1: 10, Y1: 20, X2: 50, Y2: 60}
+	sides := func(x, step float32) *schemas.Sides {
+		return &schemas.Sides{X: x, Y: 40, StepX: step, StepY: 4, P: []byte{255}}
+	}
+	scored := []schemas.ClassScore{{Class: 1, Score: 0.5}}
+	s := schemas.Sample{Image: schemas.ImageRef{W: 200, H: 100}}
+	got := p.candidates(&s, []opinion{{}, {dense: schemas.Candidates{Model: "m@1", Classes: []string{"cat", "dog"}, Cells: []schemas.Candidate{
+		{Box: box, Scores: scored, Sides: sides(30, 4)}, {Box: box, Scores: scored}, {Box: box, Sides: sides(30, 4)},
+	}}}})
+	moved := box
+	moved.X2 += 10
+	want := []schemas.Candidate{{Box: moved, Scores: scored, Sides: sides(35, 5)}, {Box: moved, Scores: scored}, {Box: box, Sides: sides(30, 4)}}
+	if diff := cmp.Diff(want, got[0].Cells); diff != "" || len(got) != 1 {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 // TestLabel follows the detections of two models to proposals and objects.
 func TestLabel(t *testing.T) {
 	a := opinion{model: fuse.Model{ID: "a@1", Classes: []string{"cat", "dog"}}, found: []schemas.Object{

@@ -82,7 +82,7 @@ func (p *Prelabel) ProcessAndEmbed(ctx context.Context, in schemas.Sample) ([]sc
 	if len(detectors) > 0 {
 		var found []opinion
 		if found, stamps, err = p.ask(ctx, &in, detectors); err == nil {
-			in.Candidates = candidates(found)
+			in.Candidates = p.candidates(&in, found)
 			err = p.label(ctx, &in, found)
 		}
 		if err == nil {
