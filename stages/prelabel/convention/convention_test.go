@@ -143,6 +143,40 @@ func TestNothingToLearn(t *testing.T) {
 	}
 }
 
+// TestImagesAreOneWord: what the boxes of an image have in common, as the way in which a person drew that day, is seen once for each
+// image: intervals hold the truth as often as they say, and hardly a box is moved where the images' ways cancel out.
+func TestImagesAreOneWord(t *testing.T) {
+	const worlds, images, each = 60, 25, 10
+	held, moved := 0, 0
+	for seed := range uint64(worlds) {
+		w := newWorld(seed, 0.03)
+		w.mistakes = 0
+		var all []schemas.Correction
+		for n := range images {
+			way := [4]float64{}
+			for edge := range way {
+				way[edge] = 0.05 * w.rng.NormFloat64()
+			}
+			for i, c := range w.corrections(each, "car", "m@1", way) {
+				c.SampleID, c.ProposalID = schemas.NewSampleID("d", fmt.Sprint(seed, n), schemas.Hash{}), fmt.Sprint("p", i)
+				all = append(all, c)
+			}
+		}
+		b := learned(nil, all)
+		for _, o := range of(t, b, "car").Edges {
+			if o.Low <= 0 && 0 <= o.High {
+				held++
+			}
+		}
+		if box := (geometry.Box{X1: 100, Y1: 100, X2: 200, Y2: 200}); b.Apply("d", "car", "m@1", box, width, height) != box {
+			moved++
+		}
+	}
+	if held < worlds*4*9/10 || moved > worlds/10 {
+		t.Errorf("%d of %d intervals hold the truth, and boxes are moved in %d of %d worlds", held, worlds*4, moved, worlds)
+	}
+}
+
 // TestAppliedOffsetsLeaveNothing: of boxes that were moved by the estimate, the estimate is about zero.
 func TestAppliedOffsetsLeaveNothing(t *testing.T) {
 	all := newWorld(7, 0.04).corrections(200, "car", "m@1", [4]float64{0.2, -0.1, 0.05, 0.1})

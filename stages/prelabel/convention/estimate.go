@@ -5,11 +5,13 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"gleaner/schemas"
 )
 
 const (
 	folds = 5
-	// enough corrections prove or disprove an estimate; one with fewer is judged with the class above.
+	// corrections of enough images prove or disprove an estimate; one with fewer is judged with the class above.
 	enough = 10
 	// surely is the normal quantile of a one-sided test at 5 %, interval that of a two-sided one.
 	surely   = 1.645
@@ -23,16 +25,17 @@ const (
 // estimate turns the corrections of a dataset into estimates. An edge is moved when its interval leaves zero out and the estimate
 // has proven itself: moved by what the other folds' images say, boxes gain IoU for sure.
 func estimate(windows map[key][]observation, path func(string) []string) map[key]Estimate {
-	all := fit(windows, path, func(*observation) bool { return true })
-	gains := map[key][]float64{}
+	by := number(windows)
+	all := fit(windows, path, by, func(*observation) bool { return true })
+	gains := map[key][]value{}
 	for fold := range folds {
-		others := fit(windows, path, func(o *observation) bool { return o.fold() != fold })
+		others := fit(windows, path, by, func(o *observation) bool { return o.fold() != fold })
 		for _, k := range sortedKeys(windows) {
 			for i := range windows[k] {
 				if o := &windows[k][i]; o.fold() == fold {
 					gain := move(o.raw, others[k].offsets(), o.w, o.h).IoU(o.label) - o.raw.IoU(o.label)
 					for n := all[k]; n != nil; n = n.above {
-						gains[n.key] = append(gains[n.key], gain)
+						gains[n.key] = append(gains[n.key], value{gain, o.image})
 					}
 				}
 			}
@@ -41,16 +44,33 @@ func estimate(windows map[key][]observation, path func(string) []string) map[key
 	out := make(map[key]Estimate, len(all))
 	for k, n := range all {
 		e := Estimate{Class: k.class, Model: k.model, Edges: n.offsets(), N: len(gains[k])}
-		for n.above != nil && len(gains[n.key]) < enough {
-			n = n.above
+		var seen int // images
+		for e.Gain, e.Error, seen = by.meanError(gains[k]); n.above != nil && seen < enough; n = n.above {
+			e.Gain, e.Error, seen = by.meanError(gains[n.above.key])
 		}
-		e.Gain, e.Error = meanError(gains[n.key])
 		for i := range e.Edges {
 			e.Edges[i].Applied = e.Edges[i].Applied && e.Gain > surely*e.Error
 		}
 		out[k] = e
 	}
 	return out
+}
+
+// number gives the samples of a dataset numbers, in the order in which they first come.
+func number(windows map[key][]observation) images {
+	numbers := map[schemas.SampleID]int{}
+	for _, k := range sortedKeys(windows) {
+		for i := range windows[k] {
+			o := &windows[k][i]
+			n, known := numbers[o.sample]
+			if !known {
+				n = len(numbers)
+				numbers[o.sample] = n
+			}
+			o.image = n
+		}
+	}
+	return make(images, len(numbers))
 }
 
 // node is a class, or below a class one model's boxes of it, in the tree by which estimates support each other: an offset is
@@ -67,10 +87,10 @@ type node struct {
 
 // fit estimates every node from the observations that which holds, by exact inference in the tree of normals. The spreads, the
 // variances around the parent and around zero, are estimated by the method of moments (empirical Bayes).
-func fit(windows map[key][]observation, path func(string) []string, which func(*observation) bool) map[key]*node {
+func fit(windows map[key][]observation, path func(string) []string, by images, which func(*observation) bool) map[key]*node {
 	nodes := map[key]*node{}
 	var order, roots []*node // order has parents after their children
-	var values []float64
+	var values []value
 	for _, k := range sortedKeys(windows) {
 		leaf := &node{key: k}
 		for edge := range leaf.own {
@@ -78,11 +98,11 @@ func fit(windows map[key][]observation, path func(string) []string, which func(*
 			for i := range windows[k] {
 				if o := &windows[k][i]; which(o) {
 					if v, shown := o.offset(edge); shown {
-						values = append(values, v)
+						values = append(values, value{v, o.image})
 					}
 				}
 			}
-			leaf.own[edge], leaf.n[edge] = location(values), len(values)
+			leaf.own[edge], leaf.n[edge] = location(values, by), len(values)
 		}
 		nodes[k] = leaf
 		grow(nodes, leaf, append([]string{k.class}, path(k.class)...))
@@ -233,15 +253,18 @@ func (n *node) offsets() (out [4]Offset) {
 	return out
 }
 
-func meanError(values []float64) (mean, err float64) {
+// meanError is the mean of values, its standard error over images, and the number of images.
+func (by images) meanError(values []value) (mean, err float64, seen int) {
 	n := float64(len(values))
 	for _, v := range values {
-		mean += v / n
+		mean += v.of / n
 	}
-	for _, v := range values {
-		err += (v - mean) * (v - mean)
+	off := make([]value, len(values))
+	for i, v := range values {
+		off[i] = value{v.of - mean, v.image}
 	}
-	return mean, math.Sqrt(err / max(n*(n-1), 1))
+	squares, seen := by.squares(off)
+	return mean, math.Sqrt(squares / max(n*(n-1), 1)), seen
 }
 
 func sortedKeys[V any](m map[key]V) []key {

@@ -18,10 +18,11 @@ type observation struct {
 	raw      geometry.Box
 	label    geometry.Box
 	w, h     int // of the image, pixels
+	image    int // number of the sample, from 0, while a dataset is estimated
 }
 
 func observe(c *schemas.Correction) observation {
-	return observation{c.SampleID, c.ProposalID, c.At.UnixMicro(), c.Proposal, c.Label, c.W, c.H}
+	return observation{c.SampleID, c.ProposalID, c.At.UnixMicro(), c.Proposal, c.Label, c.W, c.H, 0}
 }
 
 func newestFirst(a, b observation) int {
@@ -73,39 +74,49 @@ func (a normal) wider(spread float64) normal { return normal{a.mean, a.variance 
 const (
 	// huberK gives 95 % of the mean's efficiency where errors are normal.
 	huberK = 1.345
-	// Few values say little about how far they scatter: priorValues more that scatter by priorScatter are thought of, about what
+	// Few images say little about how far values scatter: priorValues more that scatter by priorScatter are thought of, about what
 	// edges of detectors do.
 	priorScatter = 0.1
 	priorValues  = 5
 	leastScale   = 0.002 // scatter below this share of a box's side is rounding
 )
 
+// value is one number that an image gives.
+type value struct {
+	of    float64
+	image int
+}
+
 // location is the M-estimate of where values lie (Huber, "Robust Estimation of a Location Parameter", 1964), its scale the median
-// absolute deviation and its variance the asymptotic one, moderated for few values. It sorts values.
-func location(values []float64) normal {
+// absolute deviation and its variance the asymptotic one, moderated for few images. Values of one image may have something in
+// common: its influence on the estimate is taken as a whole (Liang and Zeger, "Longitudinal data analysis using generalized
+// linear models", 1986).
+func location(values []value, by images) normal {
 	n := len(values)
 	if n == 0 {
 		return nothing
 	}
-	at := median(values)
-	far := make([]float64, n)
+	sorted := make([]float64, n)
 	for i, v := range values {
-		far[i] = math.Abs(v - at)
+		sorted[i] = v.of
 	}
-	scale := max(1.4826*median(far), leastScale)
-	var squares float64
+	at := median(sorted)
+	for i, v := range values {
+		sorted[i] = math.Abs(v.of - at)
+	}
+	scale := max(1.4826*median(sorted), leastScale)
+	influence := make([]value, n)
 	var inside int
 	for range 50 {
 		var sum float64
-		squares, inside = 0, 0
-		for _, v := range values {
-			r := (v - at) / scale
+		inside = 0
+		for i, v := range values {
+			r := (v.of - at) / scale
 			if math.Abs(r) <= huberK {
 				inside++
 			}
-			psi := min(max(r, -huberK), huberK)
-			sum += psi
-			squares += psi * psi
+			influence[i] = value{min(max(r, -huberK), huberK), v.image}
+			sum += influence[i].of
 		}
 		step := scale * sum / float64(max(inside, 1))
 		at += step
@@ -114,11 +125,38 @@ func location(values []float64) normal {
 		}
 	}
 	share := float64(inside) / float64(n)
+	squares, seen := by.squares(influence)
 	scatter := scale * scale * squares / float64(n) / (share * share)
-	scatter = (priorValues*priorScatter*priorScatter + float64(n-1)*scatter) / float64(priorValues+n-1)
+	scatter = (priorValues*priorScatter*priorScatter + float64(seen-1)*scatter) / float64(priorValues+seen-1)
 	return normal{at, scatter / float64(n)}
 }
 
+// images are sums of the values of each image, by its number; all are zero between uses.
+type images []struct {
+	sum float64
+	n   int
+}
+
+// squares sums the squares of what each image's values come to together, and counts the images. Where those of an image cancel out
+// the values count by themselves.
+func (by images) squares(values []value) (sum float64, seen int) {
+	var alone, together float64
+	for _, v := range values {
+		by[v.image].sum += v.of
+		by[v.image].n++
+		alone += v.of * v.of
+	}
+	for _, v := range values {
+		if i := &by[v.image]; i.n > 0 {
+			together += i.sum * i.sum
+			seen++
+			i.sum, i.n = 0, 0
+		}
+	}
+	return max(alone, together), seen
+}
+
+// median sorts values.
 func median(values []float64) float64 {
 	slices.Sort(values)
 	n := len(values)
