@@ -73,6 +73,23 @@ func TestTreeBeatsOneLine(t *testing.T) {
 	}
 }
 
+// TestCountedOnce: corrections of one model and one class are those of all, and each level says no more than the one above.
+func TestCountedOnce(t *testing.T) {
+	learned, _ := draw(1, 20)
+	for i := range learned {
+		learned[i].Model, learned[i].Super, learned[i].Class = "a@1", "super 0", "class 0"
+	}
+	b := Fit(learned)
+	for _, s := range []float32{0.01, 0.5, 0.9} {
+		if got, want := b.Probability("class 0", "super 0", "a@1", s), b.All.Probability(s); got != want {
+			t.Errorf("score %g: %g, and %g by the line of all", s, got, want)
+		}
+	}
+	if class := b.All.Below["a@1"].Below["super 0"].Below["class 0"]; class == nil || class.N != 20 {
+		t.Errorf("%+v", class)
+	}
+}
+
 func TestWithoutCorrectionsTheScoreIsTheProbability(t *testing.T) {
 	for _, b := range []*Book{{}, Fit(nil)} {
 		for _, s := range []float32{0.001, 0.05, 0.5, 0.97} {

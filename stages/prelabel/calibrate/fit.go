@@ -74,9 +74,10 @@ func (p *part) fit(parent *Line, d deviations) (squares deviations) {
 	return squares
 }
 
-// fitLevel hangs lines of the parts that differ in element depth of their path below those of parents.
-func fitLevel(parents []*part, depth int, guess deviations) []*part {
-	var level []*part
+// fitLevel hangs lines of the parts that differ in element depth of their path below those of parents. A part with all of its
+// parent's corrections has its parent's line: they are not to count twice.
+func fitLevel(parents []*part, depth int, guess deviations) (level []*part) {
+	var own []*part // of which each has a part of its parent's corrections
 	for _, p := range parents {
 		p.line.Below = map[string]*Line{}
 		for from, to := 0, 0; from < len(p.corrections); from = to {
@@ -85,18 +86,22 @@ func fitLevel(parents []*part, depth int, guess deviations) []*part {
 				to++
 			}
 			child := &part{line: &Line{}, parent: p.line, corrections: p.corrections[from:to], rows: p.rows[from:to], accepted: p.accepted[from:to]}
+			if level = append(level, child); len(child.rows) < len(p.rows) {
+				own = append(own, child)
+			} else {
+				*child.line = Line{N: p.line.N, Shift: p.line.Shift, Slope: p.line.Slope}
+			}
 			p.line.Below[name] = child.line
-			level = append(level, child)
 		}
 	}
 	d := guess
 	for range rounds {
 		sums := deviations{weight * guess[0] * guess[0], weight * guess[1] * guess[1]}
-		for _, p := range level {
+		for _, p := range own {
 			squares := p.fit(p.parent, d)
 			sums[0], sums[1] = sums[0]+squares[0], sums[1]+squares[1]
 		}
-		n := float64(weight + len(level))
+		n := float64(weight + len(own))
 		d = deviations{math.Sqrt(sums[0] / n), math.Sqrt(sums[1] / n)}
 	}
 	return level
