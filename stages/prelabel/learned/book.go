@@ -120,7 +120,7 @@ func (b *Book) Fit() {
 	known := maps.Clone(*b.known.Load())
 	for dataset, w := range b.windows {
 		if w.changed > 0 && 10*w.changed >= len(w.samples) {
-			known[dataset] = w.fit(lookup{b.taxonomy, dataset})
+			known[dataset] = w.fit(lookup{b.taxonomy, dataset}, b.conventions)
 			w.changed = 0
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/stages/prelabel/calibrate"
+	"gleaner/stages/prelabel/convention"
 	"gleaner/stages/prelabel/fuse"
 )
 
@@ -28,14 +29,14 @@ func (l lookup) super(class string) string {
 	return ""
 }
 
-func (w *window) fit(classes lookup) fitted {
+func (w *window) fit(classes lookup, conventions *convention.Book) fitted {
 	newest := w.newest()
 	wrong := refutable(newest, classes)
 	f := fitted{samples: len(newest), calibration: calibrate.Fit(outcomes(newest, wrong, classes)), fusions: map[string]Fusion{}}
 	for _, s := range newest {
 		if set := setOf(s.models); len(s.models) > 1 && len(f.fusions) < maxSets {
 			if _, done := f.fusions[set]; !done {
-				f.fusions[set] = fusion(s.models, newest, wrong, classes)
+				f.fusions[set] = fusion(s.models, newest, wrong, classes, conventions)
 			}
 		}
 	}
@@ -78,8 +79,9 @@ func refutable(samples []sample, classes lookup) map[string]bool {
 	return out
 }
 
-// fusion learns how to fuse a set of models, ordered, from the samples at which all of them looked.
-func fusion(ids []string, samples []sample, wrong map[string]bool, classes lookup) Fusion {
+// fusion learns how to fuse a set of models, ordered, from the samples at which all of them looked: their boxes where the conventions
+// put them, as those are that will be fused.
+func fusion(ids []string, samples []sample, wrong map[string]bool, classes lookup, conventions *convention.Book) Fusion {
 	found := make([]map[string]bool, len(ids))
 	for m := range found {
 		found[m] = map[string]bool{}
@@ -94,7 +96,8 @@ func fusion(ids []string, samples []sample, wrong map[string]bool, classes looku
 		img := fuse.Image{ID: s.id.String(), Found: make([][]schemas.Object, len(ids))}
 		for _, d := range s.found {
 			if m := slices.Index(ids, d.model); m >= 0 && wrong[d.class] {
-				img.Found[m] = append(img.Found[m], schemas.Object{Class: d.class, Box: d.box, Score: d.score, Source: d.model})
+				box := conventions.Apply(classes.dataset, d.class, d.model, d.box, s.w, s.h)
+				img.Found[m] = append(img.Found[m], schemas.Object{Class: d.class, Box: box, Score: d.score, Source: d.model})
 				found[m][d.class], named[d.class] = true, d.class
 			}
 		}

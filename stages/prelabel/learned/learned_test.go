@@ -183,6 +183,26 @@ func TestLearned(t *testing.T) {
 	}
 }
 
+// TestFusionFollowsConventions: fusion is learned from the boxes that it will be given, which lie where people draw them, not from the
+// models' own, of which hardly one would be right here.
+func TestFusionFollowsConventions(t *testing.T) {
+	images := newWorld(1).images(60)
+	for _, rows := range images {
+		for i := range rows {
+			if rows[i].Accepted {
+				rows[i].Label.X2 += 110
+			}
+		}
+	}
+	b := learn(images...)
+	if f := b.Known("d").Fusion[0]; f.Trials[0].AP < 0.5 {
+		t.Errorf("the best model alone has an average precision of %.2f: its boxes were not moved", f.Trials[0].AP)
+	}
+	if got := b.Fuse("d", serving, detections()); got[0].Class != "car" || got[0].Score < 0.6 {
+		t.Errorf("fused %+v, want a sure car", got)
+	}
+}
+
 // TestOrder: the same is known however corrections are cut and ordered, of a sample the last that was said.
 func TestOrder(t *testing.T) {
 	images := newWorld(2).images(60)

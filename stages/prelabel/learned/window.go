@@ -25,6 +25,7 @@ type window struct {
 type sample struct {
 	id     schemas.SampleID
 	at     time.Time
+	w, h   int      // pixels
 	models []string // that looked, ordered
 	found  []detection
 	labels []label
@@ -59,7 +60,7 @@ func (w *window) put(rows []schemas.Correction) {
 	rows = slices.SortedFunc(slices.Values(rows), func(a, b schemas.Correction) int {
 		return cmp.Or(strings.Compare(a.ProposalID, b.ProposalID), strings.Compare(a.ObjectID, b.ObjectID))
 	})
-	s := sample{id: rows[0].SampleID, at: rows[0].At}
+	s := sample{id: rows[0].SampleID, at: rows[0].At, w: rows[0].W, h: rows[0].H}
 	for _, m := range rows[0].Models {
 		s.models = append(s.models, w.name(m))
 	}
