@@ -76,24 +76,23 @@ func (s *Set) Check(ctx context.Context, sample *schemas.Sample, objects []schem
 	return c.out, nil
 }
 
-// Keep returns the proposals that the dataset wants as objects: of its classes or to be refined to one, large enough, and dropped by no predicate that
-// applies to proposals, whatever its severity. One that a predicate cannot be evaluated on is kept. It fails only when ctx
-// has ended.
+// Keep returns the proposals that the dataset wants as objects: of its classes or to be refined to one, large enough for their class
+// or one that they may be refined to, and dropped by no predicate that applies to proposals, whatever its severity. One that a
+// predicate cannot be evaluated on is kept. It fails only when ctx has ended.
 func (s *Set) Keep(ctx context.Context, sample *schemas.Sample, proposals []schemas.Object) ([]schemas.Object, error) {
 	c := s.begin(sample)
 	var kept []schemas.Object
 next:
 	for _, o := range proposals {
 		rule, wanted := s.wants(o.Class)
-		if !wanted && !o.Refine {
-			continue
-		}
 		canonical := o.Canonical
-		if rule != nil {
-			canonical = cmp.Or(canonical, rule.Canonical)
-			if c.small(rule.MinSize, o.Box) != "" || rule.Truncation == schemas.PolicySkip && c.cut(o.Box) {
+		switch {
+		case rule != nil:
+			if canonical = cmp.Or(canonical, rule.Canonical); !c.admits(*rule, o.Box) {
 				continue
 			}
+		case !wanted && !(o.Refine && slices.ContainsFunc(s.rules.Objects, func(r schemas.ObjectRule) bool { return c.admits(r, o.Box) })):
+			continue
 		}
 		vars := map[string]any{"object": see(o, canonical), "image": c.image}
 		for _, p := range s.object {
@@ -112,6 +111,11 @@ next:
 		kept = append(kept, o)
 	}
 	return kept, nil
+}
+
+// admits tells whether the rule of a class lets a box be labeled.
+func (c *checking) admits(rule schemas.ObjectRule, b geometry.Box) bool {
+	return c.small(rule.MinSize, b) == "" && !(rule.Truncation == schemas.PolicySkip && c.cut(b))
 }
 
 func (c *checking) wantedClasses() string {
