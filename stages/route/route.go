@@ -87,9 +87,11 @@ func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit,
 	if s.Rank >= schemas.RankHuman {
 		return r.label(&s, s.Rank, s.Actor, started, rec)
 	}
-	wanted, err := r.rules.Keep(ctx, &s, s.Proposals)
-	if err != nil {
-		return nil, fmt.Errorf("route: sample %s: %w", s.ID, err)
+	var wanted []schemas.Object
+	if len(s.Objects) == 0 { // else they do not count
+		if wanted, err = r.rules.Keep(ctx, &s, s.Proposals); err != nil {
+			return nil, fmt.Errorf("route: sample %s: %w", s.ID, err)
+		}
 	}
 	confidence := Confidence(&s, wanted)
 	accept := rule.AcceptAbove > 0 && float32(confidence) >= float32(rule.AcceptAbove) // scores have that precision
