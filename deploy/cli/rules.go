@@ -63,7 +63,7 @@ dataset does not want, lint doubts labels that break a rule, and the page refuse
 A file holds the rules of one dataset. All of it but the dataset's name may be left out; without objects every class is wanted:
 
   dataset: bccd
-  taxonomy: cells@1                                # name@version: translates models' classes (gleaner taxonomy --help)
+  taxonomy: cells@1                                # name@version, registered: translates models' classes (gleaner taxonomy --help)
   target_quality: 0.95                             # .5 to .995: accept labels of models as long as that share holds (gleaner dataset accept --help)
   audit_share: 0.1                                 # of what would be accepted, people see that share all the same: at least .06 here
   accept_before_audits: false                      # true: route.accept_above counts until there are enough audits
@@ -106,6 +106,13 @@ when a file has an error. To go back, apply the old file again; a file with the 
 			}
 			results := []result{}
 			return a.connected(c.Context(), func(ctx context.Context, conn *wire.Connections) error {
+				var errs []error
+				for _, set := range sets {
+					errs = append(errs, conn.CheckRules(ctx, set.Rules()))
+				}
+				if err := errors.Join(errs...); err != nil {
+					return err
+				}
 				for _, set := range sets {
 					entry, changed, err := conn.ApplyRules(ctx, set)
 					if err != nil {
@@ -191,14 +198,24 @@ func printRules(w io.Writer, r schemas.DatasetRules) error {
 		fmt.Fprintf(w, ", taxonomy %s", r.Taxonomy)
 	}
 	fmt.Fprintln(w)
+	if r.TargetQuality > 0 {
+		fmt.Fprintf(w, "labels of models are accepted while %g %% of the images are right", 100*r.TargetQuality)
+		if r.AuditShare > 0 {
+			fmt.Fprintf(w, "; people see %g %% all the same", 100*r.AuditShare)
+		}
+		if r.AcceptBeforeAudits {
+			fmt.Fprint(w, "; the configured threshold counts until audits speak")
+		}
+		fmt.Fprintln(w)
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if len(r.Objects) == 0 {
 		fmt.Fprintln(t, "every class is wanted")
 	} else {
-		fmt.Fprintln(t, "class\tat least\tattributes\toccluded\ttruncated\tat most\tseverity")
+		fmt.Fprintln(t, "class\tcanonical\tat least\tattributes\toccluded\ttruncated\tat most\tseverity")
 	}
 	for _, o := range r.Objects {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Class, sizeText(o.MinSize), attributesText(o.Attributes), occlusionText(o.Occlusion),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Class, cmp.Or(o.Canonical, "-"), sizeText(o.MinSize), attributesText(o.Attributes), occlusionText(o.Occlusion),
 			cmp.Or(o.Truncation, schemas.PolicyLabel), countText(o.MaxCount), cmp.Or(o.Severity, schemas.SeverityError))
 	}
 	if err := t.Flush(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -101,8 +102,14 @@ func (p *planning) ask(ctx context.Context, conn *wire.Connections, dataset stri
 	if err != nil {
 		return err
 	}
+	by := taxonomy.WantsOf(rules)
+	for i, w := range p.wanted { // what they mean the rules may say
+		if at := slices.IndexFunc(by, func(o taxonomy.Want) bool { return o.Class == w.Class }); at >= 0 {
+			p.wanted[i] = by[at]
+		}
+	}
 	if len(p.wanted) == 0 {
-		p.wanted = taxonomy.WantsOf(rules)
+		p.wanted = by
 	}
 	if p.source = cmp.Or(p.source, rules.Taxonomy); p.source != "" {
 		return nil

@@ -189,6 +189,22 @@ func registeredModelsArePlanned(t *testing.T, i *installation) {
 			t.Errorf("plan without %q:\n%s", want, plan)
 		}
 	}
+	id := decode[[]schemas.Taxonomy](t, i, "taxonomy", "list", "zoo")[0].ID
+	for text, want := range map[string]string{
+		"dataset: zoo\ntaxonomy: zoo@9\n":                               `rules of dataset zoo: taxonomy "zoo@9" is not registered`,
+		"dataset: zoo\ntaxonomy: " + id + "\nobjects: [{class: lynx}]\n": `rules of dataset zoo: class "lynx" is neither one of zoo@1 nor a canonical one of taxonomy ` + id,
+	} {
+		if _, errs, code := i.run(t, "dataset", "apply", write("wrong.yaml", text)); code != 1 || !strings.Contains(errs, want) {
+			t.Errorf("rules that no model can be translated by: %d %s\nwant %s", code, errs, want)
+		}
+	}
+	i.ok(t, "dataset", "apply", write("lynx.yaml", "dataset: zoo\nobjects: [{class: lynx, canonical: cat}]\n"))
+	if plan := i.ok(t, "taxonomy", "plan", "--dataset", "zoo", "--classes", "lynx"); !strings.Contains(plan, "lynx   fast@1  cat") {
+		t.Errorf("plan of a class that the rules give its meaning:\n%s", plan)
+	}
+	if shown := i.ok(t, "dataset", "show", "zoo"); !strings.Contains(shown, "lynx   cat") {
+		t.Errorf("show:\n%s", shown)
+	}
 	i.ok(t, "dataset", "apply", write("zoo.yaml", "dataset: zoo\nobjects: [{class: coon}]\n"))
 	if plan := i.ok(t, "taxonomy", "plan", "--dataset", "zoo"); strings.Contains(plan, "\ncat ") || !strings.Contains(plan, "\ncoon ") {
 		t.Errorf("plan by the rules:\n%s", plan)

@@ -9,6 +9,7 @@ import (
 
 	"gleaner/schemas"
 	"gleaner/stages/rules"
+	"gleaner/stages/taxonomy"
 )
 
 // ApplyRules registers rules and puts them in force. When they are in force already, the entry that says so is returned and
@@ -32,6 +33,26 @@ func (c *Connections) ApplyRules(ctx context.Context, set *rules.Set) (entry sch
 		return entry, false, fmt.Errorf("rules %s: register: %w", entry.ID, err)
 	}
 	return entry, true, nil
+}
+
+// CheckRules tells why the taxonomy that rules name cannot translate models' classes to those that they want: it is not registered,
+// or does not know one.
+func (c *Connections) CheckRules(ctx context.Context, r schemas.DatasetRules) error {
+	if r.Taxonomy == "" {
+		return nil
+	}
+	t, err := c.Taxonomy(ctx, r.Taxonomy)
+	if err != nil {
+		return fmt.Errorf("rules of dataset %s: %w", r.Dataset, err)
+	}
+	tree, err := taxonomy.Build(t)
+	if err != nil {
+		return fmt.Errorf("rules of dataset %s: taxonomy %s: %w", r.Dataset, t.ID, err)
+	}
+	if err := tree.CheckWanted(r.Dataset, taxonomy.WantsOf(r)); err != nil {
+		return fmt.Errorf("rules of dataset %s: %w", r.Dataset, err)
+	}
+	return nil
 }
 
 // Rules lists the registered rules of a dataset, or of all where name is empty: each version once, the one in force of each

@@ -93,6 +93,12 @@ func WantsOf(rules schemas.DatasetRules) []Want {
 	return out
 }
 
+// CheckWanted names the classes that a dataset wants and the taxonomy does not know, so that it cannot translate to any of them.
+func (t *Tree) CheckWanted(dataset string, wanted []Want) error {
+	_, err := t.wants(dataset, wanted)
+	return err
+}
+
 // wants finds out what wanted classes mean. None are all classes of the dataset's label space.
 func (t *Tree) wants(dataset string, wanted []Want) ([]schemas.ClassMapping, error) {
 	space, mapped := t.Space(dataset)
