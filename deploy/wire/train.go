@@ -83,7 +83,7 @@ func (c *Connections) versionToTrain(ctx context.Context, name string) (v schema
 	if err != nil {
 		return v, nil, fmt.Errorf("members of %s: %w", v.ID, err)
 	}
-	classes, _, err := c.TaxonomyOf(ctx, name)
+	classes, err := c.taxonomyRegistry(ctx)
 	if err != nil {
 		return v, nil, err
 	}
@@ -92,17 +92,14 @@ func (c *Connections) versionToTrain(ctx context.Context, name string) (v schema
 	}, nil
 }
 
-// lineaged gives the objects whose classes people have named the lineage of their classes; tree may be nil.
-func lineaged(labels iter.Seq2[schemas.Label, error], tree *taxonomy.Tree) iter.Seq2[schemas.Label, error] {
-	if tree == nil {
-		return labels
-	}
+// lineaged gives the objects whose classes people have named the lineage of their classes.
+func lineaged(labels iter.Seq2[schemas.Label, error], classes *taxonomy.Registry) iter.Seq2[schemas.Label, error] {
 	return func(yield func(schemas.Label, error) bool) {
 		for l, err := range labels {
 			l.Objects = slices.Clone(l.Objects)
 			for i := range l.Objects {
 				if o := &l.Objects[i]; o.Lineage == "" {
-					o.Lineage = tree.Lineage(l.Dataset, o.Class)
+					o.Lineage = classes.Lineage(l.Dataset, o.Class)
 				}
 			}
 			if !yield(l, err) {

@@ -75,6 +75,29 @@ func (r *Registry) Path(dataset, class string) []string {
 	return tree.Path(dataset, r.meaning(tree, dataset, class))
 }
 
+// Lineage is that of a class that a person gave to an object of a dataset (schemas.Object), "" where no taxonomy knows it.
+func (r *Registry) Lineage(dataset, class string) string {
+	tree, ok := r.For(dataset)
+	if !ok {
+		return ""
+	}
+	m, _ := tree.want(dataset, r.want(dataset, class))
+	if m.Canonical == "" {
+		return ""
+	}
+	return tree.lineage(m, m.Canonical)
+}
+
+// want is a class with what the dataset's rules say that it means.
+func (r *Registry) want(dataset, class string) Want {
+	for _, o := range r.rulesOf(dataset).Objects {
+		if o.Class == class {
+			return Want{class, o.Canonical}
+		}
+	}
+	return Want{Class: class}
+}
+
 // meaning is the canonical class that a dataset's rules give to one of its classes where the taxonomy does not map it, else the
 // class.
 func (r *Registry) meaning(tree *Tree, dataset, class string) string {
@@ -82,12 +105,7 @@ func (r *Registry) meaning(tree *Tree, dataset, class string) string {
 	if _, mapped := tree.mapped[space][class]; mapped {
 		return class
 	}
-	for _, o := range r.rulesOf(dataset).Objects {
-		if o.Class == class && o.Canonical != "" {
-			return o.Canonical
-		}
-	}
-	return class
+	return cmp.Or(r.want(dataset, class).Canonical, class)
 }
 
 // Annotated tells whether a dataset labels a class, its own or a canonical one, or kinds of it, as its rules want, else as the

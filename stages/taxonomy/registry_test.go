@@ -73,6 +73,32 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
+// TestLineageOfPeople: a class that a person named comes of its dataset's taxonomy, or of what the rules say that it means.
+func TestLineageOfPeople(t *testing.T) {
+	tax, err := ReadTSV(strings.NewReader(zoo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tax.ID = "test@1"
+	rules := map[string]schemas.DatasetRules{"den": {Objects: []schemas.ObjectRule{{Class: "Hund", Canonical: "dog"}, {Class: "Tier", Canonical: "dog"}}}}
+	r := NewRegistry(func(dataset string) (schemas.DatasetRules, bool) {
+		of, ok := rules[dataset]
+		return of, ok
+	})
+	if err := r.Put(tax); err != nil {
+		t.Fatal(err)
+	}
+	for of, want := range map[string]string{
+		"den:Waschbär": "test@1 den@1:Waschbär=raccoon", "den:Hund": "test@1 den:Hund=dog", "den:Tier": "test@1 den@1:Tier=animal",
+		"den:poodle": "test@1 den:poodle=poodle", "kennel:pup": "test@1 kennel@1:pup<dog", "kennel:Hund": "", "coco:crowd": "", "elsewhere:dog": "",
+	} {
+		dataset, class, _ := strings.Cut(of, ":")
+		if got := r.Lineage(dataset, class); got != want {
+			t.Errorf("%s: %q, want %q", of, got, want)
+		}
+	}
+}
+
 // TestRulesOut: a super-class does not stand for what the model, having a class for it, told apart from what it saw.
 func TestRulesOut(t *testing.T) {
 	tax, err := ReadTSV(strings.NewReader(zoo))

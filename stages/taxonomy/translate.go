@@ -231,16 +231,6 @@ func (t *Tree) lineage(from schemas.ClassMapping, canonical string) string {
 	return t.id + " " + from.Key() + relation + canonical
 }
 
-// Lineage is that of a class that a person gave to an object of a dataset, "" where the taxonomy does not map it.
-func (t *Tree) Lineage(dataset, class string) string {
-	space, _ := t.Space(dataset)
-	m := t.mapped[space][class]
-	if m.Canonical == "" {
-		return ""
-	}
-	return t.lineage(m, m.Canonical)
-}
-
 // named is a dataset's own name of a canonical class, or else the canonical one.
 func (t *Tree) named(dataset, canonical string) string {
 	space, _ := t.Space(dataset)

@@ -2,8 +2,9 @@ package taxonomy
 
 // The table that people write: lines of three columns, class, relation and canonical, separated by tabs. The first line names
 // the columns. It reads as a list of sentences: of the tree ("animal root", "dog child animal") and of label spaces
-// ("coco@2017:dog exact dog", "street@1:police car narrower car", "street@1:crowd ignore"). Empty lines and those that begin
-// with # are passed over; a byte order mark and CRLF are accepted. Classes and mappings keep their order.
+// ("coco@2017:dog exact dog", "street@1:police car narrower car", "street@1:crowd ignore"). Lines with nothing but tabs, which
+// spreadsheets make of empty rows, and those that begin with # are passed over; a byte order mark and CRLF are accepted. Classes
+// and mappings keep their order.
 
 import (
 	"bufio"
@@ -43,7 +44,7 @@ func ReadTSV(r io.Reader) (schemas.Taxonomy, error) {
 	for lines.Scan() {
 		t.line++
 		switch line := lines.Text(); {
-		case line == "" || line[0] == '#':
+		case strings.Trim(line, "\t") == "" || line[0] == '#':
 		case begun:
 			t.read(line)
 		case line != header:

@@ -46,7 +46,7 @@ func TestProblemsAreNamed(t *testing.T) {
 }
 
 func TestSpreadsheetsAreRead(t *testing.T) {
-	got, err := ReadTSV(strings.NewReader("\ufeffclass\trelation\tcanonical\r\nanimal\troot\r\n\r\ndog\tchild\tanimal\r\nd@1:a:b\texact\tdog\r\n"))
+	got, err := ReadTSV(strings.NewReader("\ufeffclass\trelation\tcanonical\r\nanimal\troot\r\n\r\n\t\t\r\ndog\tchild\tanimal\r\nd@1:a:b\texact\tdog\r\n"))
 	want := schemas.Taxonomy{
 		Nodes:    []schemas.TaxonomyNode{{Name: "animal"}, {Name: "dog", Parent: "animal"}},
 		Mappings: []schemas.ClassMapping{{Dataset: "d@1", Class: "a:b", Canonical: "dog", Relation: schemas.RelationExact}},
