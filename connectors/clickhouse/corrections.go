@@ -77,15 +77,19 @@ const (
 
 // Corrections yields the corrections that stand, those of each sample's latest submission, of the samples submitted last, at most
 // newest of a dataset: of one dataset or, when it is empty, of all, in the order of sample ids: a sample's come together. With a
-// span of time, only of samples that were written about within it, or up to ten seconds before; a reader who asks for the time
-// since it asked last misses none and gets some again. It reads page by page: memory is bounded and no connection is held between
+// span of time, only of samples that were written about within it, or up to ten seconds before: a reader who asks for the time
+// since it asked last misses none. have, where it is not nil, is asked about each of these samples and the revision of its
+// submission; those that the reader has are not read. It reads page by page: memory is bounded and no connection is held between
 // pages. The first error ends it.
-func (db *DB) Corrections(ctx context.Context, dataset string, within time.Duration, newest int) iter.Seq2[schemas.Correction, error] {
+func (db *DB) Corrections(ctx context.Context, dataset string, within time.Duration, newest int, have func(schemas.SampleID, uint64) bool) iter.Seq2[schemas.Correction, error] {
 	return func(yield func(schemas.Correction, error) bool) {
 		submissions, err := db.submissions(ctx, dataset, within, newest)
 		if err != nil {
 			yield(schemas.Correction{}, err)
 			return
+		}
+		if have != nil {
+			submissions = slices.DeleteFunc(submissions, func(s submission) bool { return have(schemas.SampleID(s.sample), s.revision) })
 		}
 		for len(submissions) > 0 {
 			n, rows := 1, submissions[0].rows

@@ -39,7 +39,7 @@ func putCorrections(t *testing.T, db *DB, token string, rows ...schemas.Correcti
 
 func corrections(t *testing.T, db *DB, dataset string, within time.Duration) (out []schemas.Correction) {
 	t.Helper()
-	for c, err := range db.Corrections(t.Context(), dataset, within, 1<<20) {
+	for c, err := range db.Corrections(t.Context(), dataset, within, 1<<20, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,6 +85,17 @@ func TestCorrections(t *testing.T) {
 	}
 	if got, want := ask(t, db, "SELECT outcome, count() FROM correction_latest GROUP BY outcome ORDER BY outcome"), "('accepted',2)\n('rejected',1)"; got != want {
 		t.Errorf("correction_latest says %s, want %s", got, want)
+	}
+	asked := map[schemas.SampleID]uint64{}
+	var unread []schemas.Correction
+	for c, err := range db.Corrections(t.Context(), "roads", 0, 9, func(id schemas.SampleID, revision uint64) bool { asked[id] = revision; return id == other.SampleID }) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		unread = append(unread, c)
+	}
+	if diff := gocmp.Diff(sorted(second...), unread); diff != "" || len(asked) != 2 || asked[sampleID(1)] != 2 || asked[sampleID(2)] != 1 {
+		t.Errorf("asked whether %v are at hand: -want +got\n%s", asked, diff)
 	}
 	nothing := correction(2, 2, "", "")
 	putCorrections(t, db, "e", nothing)
@@ -154,7 +165,7 @@ func TestCorrectionsNewest(t *testing.T) {
 	want := sorted(append(slices.Clone(rows[2*42:]), again, elsewhere)...)
 	newest := func(dataset string, within time.Duration) (out []schemas.Correction) {
 		t.Helper()
-		for c, err := range db.Corrections(t.Context(), dataset, within, 9) {
+		for c, err := range db.Corrections(t.Context(), dataset, within, 9, nil) {
 			if err != nil {
 				t.Fatal(err)
 			}

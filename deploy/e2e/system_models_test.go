@@ -191,7 +191,7 @@ func registeredModelsArePlanned(t *testing.T, i *installation) {
 	}
 	id := decode[[]schemas.Taxonomy](t, i, "taxonomy", "list", "zoo")[0].ID
 	for text, want := range map[string]string{
-		"dataset: zoo\ntaxonomy: zoo@9\n":                               `rules of dataset zoo: taxonomy "zoo@9" is not registered`,
+		"dataset: zoo\ntaxonomy: zoo@9\n":                                `rules of dataset zoo: taxonomy "zoo@9" is not registered`,
 		"dataset: zoo\ntaxonomy: " + id + "\nobjects: [{class: lynx}]\n": `rules of dataset zoo: class "lynx" is neither one of zoo@1 nor a canonical one of taxonomy ` + id,
 	} {
 		if _, errs, code := i.run(t, "dataset", "apply", write("wrong.yaml", text)); code != 1 || !strings.Contains(errs, want) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"maps"
 	"time"
 
 	"gleaner/schemas"
@@ -11,14 +12,15 @@ import (
 )
 
 // correctionStore yields the corrections that stand, of the samples of a dataset, or of each, that were submitted last, a sample's
-// together; with a span of time, of the samples written about within it, and of some before.
+// together; with a span of time, of the samples written about within it, and of some before. have is asked about each of these samples
+// and its revision, and keeps it from being read.
 type correctionStore interface {
-	Corrections(ctx context.Context, dataset string, within time.Duration, newest int) iter.Seq2[schemas.Correction, error]
+	Corrections(ctx context.Context, dataset string, within time.Duration, newest int, have func(schemas.SampleID, uint64) bool) iter.Seq2[schemas.Correction, error]
 }
 
 const (
 	learnEvery = 3 * time.Second
-	// learnAnew is when all that is held is read again, which lets go of what was erased.
+	// learnAnew is when what is held is compared with all that there is, which lets go of what was erased.
 	learnAnew = time.Hour
 	// correctionsAtOnce is about how many are in memory while many are read.
 	correctionsAtOnce = 20_000
@@ -26,20 +28,19 @@ const (
 
 // learner keeps a book up to the corrections in the store.
 type learner struct {
-	book     *learned.Book
-	from     correctionStore
-	dataset  string
-	taxonomy learned.Taxonomy
-	log      *slog.Logger
+	book    *learned.Book
+	from    correctionStore
+	dataset string
+	log     *slog.Logger
 
-	anew time.Time                   // when all was read
-	last time.Time                   // when something was
-	seen map[schemas.SampleID]uint64 // revisions that were read then
+	reviewed time.Time                   // when all were listed
+	last     time.Time                   // when something was read
+	held     map[schemas.SampleID]uint64 // revisions that were read
 }
 
 // newLearner keeps an empty book, of one dataset or, when it is empty, of all.
 func newLearner(from correctionStore, dataset string, taxonomy learned.Taxonomy, log *slog.Logger) *learner {
-	return &learner{book: learned.New(taxonomy), from: from, dataset: dataset, taxonomy: taxonomy, log: log}
+	return &learner{book: learned.New(taxonomy), from: from, dataset: dataset, log: log, held: map[schemas.SampleID]uint64{}}
 }
 
 // run refreshes the book every few seconds until ctx ends. While the store does not answer, what is known stays.
@@ -58,49 +59,48 @@ func (l *learner) run(ctx context.Context) {
 	}
 }
 
-// refresh takes in what has been written since the last time. After an error it is all still to be read.
+// refresh takes in what has been written since the last time. After an error the rest is still to be read.
 func (l *learner) refresh(ctx context.Context) error {
 	began := time.Now()
-	if l.anew.IsZero() || began.Sub(l.anew) > learnAnew {
-		fresh := learned.New(l.taxonomy)
-		if _, err := l.read(ctx, 0, fresh); err != nil {
+	review, within := l.reviewed.IsZero() || began.Sub(l.reviewed) > learnAnew, began.Sub(l.last)
+	if review {
+		within = 0
+	}
+	standing := map[schemas.SampleID]bool{}
+	have := func(id schemas.SampleID, revision uint64) bool {
+		standing[id] = true
+		held, ok := l.held[id]
+		return ok && held == revision
+	}
+	var rows []schemas.Correction
+	for r, err := range l.from.Corrections(ctx, l.dataset, within, learned.MaxSamples, have) {
+		if err != nil {
 			return err
 		}
-		fresh.Fit()
-		l.book.Become(fresh)
-		l.anew, l.last, l.seen = began, began, nil
-		return nil
+		if len(rows) >= correctionsAtOnce && rows[len(rows)-1].SampleID != r.SampleID {
+			l.take(rows)
+			rows = rows[:0]
+		}
+		rows = append(rows, r)
 	}
-	seen, err := l.read(ctx, began.Sub(l.last), l.book)
-	if err != nil {
-		return err
+	l.take(rows)
+	if review {
+		gone := func(id schemas.SampleID) bool { return !standing[id] }
+		l.book.Review(gone)
+		maps.DeleteFunc(l.held, func(id schemas.SampleID, _ uint64) bool { return gone(id) })
+		l.reviewed = began
 	}
 	l.book.Fit()
-	l.last, l.seen = began, seen
+	l.last = began
 	return nil
 }
 
-// read updates a book with what was written within a span of time and not seen before, and returns the revisions read.
-func (l *learner) read(ctx context.Context, within time.Duration, into *learned.Book) (map[schemas.SampleID]uint64, error) {
-	var rows []schemas.Correction
-	read := map[schemas.SampleID]uint64{}
-	for r, err := range l.from.Corrections(ctx, l.dataset, within, learned.MaxSamples) {
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) >= correctionsAtOnce && rows[len(rows)-1].SampleID != r.SampleID {
-			into.Update(rows)
-			rows = rows[:0]
-		}
-		if within > 0 {
-			read[r.SampleID] = r.Revision
-		}
-		if revision, again := l.seen[r.SampleID]; within == 0 || !again || revision != r.Revision {
-			rows = append(rows, r)
-		}
+// take learns from whole samples.
+func (l *learner) take(rows []schemas.Correction) {
+	l.book.Update(rows)
+	for _, r := range rows {
+		l.held[r.SampleID] = r.Revision
 	}
-	into.Update(rows)
-	return read, nil
 }
 
 // Learned returns what the corrections of a dataset say now.

@@ -119,14 +119,6 @@ func (b *Book) Update(corrections []schemas.Correction) {
 	b.known.Store(&known)
 }
 
-// Become takes over what another book knows, which is not used any more.
-func (b *Book) Become(other *Book) {
-	b.updating.Lock()
-	defer b.updating.Unlock()
-	b.windows = other.windows
-	b.known.Store(other.known.Load())
-}
-
 // Apply moves the edges of a model's box in an image of w by h pixels to where the dataset's people would draw them, as far as
 // they have shown it, and cuts it to the image. A class of which nothing is known follows the class above. A model without
 // corrections keeps its boxes: a new version may have learned the convention from the labels.

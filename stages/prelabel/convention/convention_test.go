@@ -340,7 +340,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	for range 10 {
 		b.Update(w.corrections(20, "car", "m@1", [4]float64{0.1}))
-		b.Become(learned(vehicles, w.corrections(20, "van", "m@1", [4]float64{0.1})))
+		b.Update(w.corrections(20, "van", "m@1", [4]float64{0.1}))
 	}
 	close(done)
 	wait.Wait()

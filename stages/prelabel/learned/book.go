@@ -50,6 +50,7 @@ type Book struct {
 // fitted is what the last Fit made of a dataset.
 type fitted struct {
 	samples     int
+	meaning     string // of the classes, by the taxonomy
 	calibration *calibrate.Book
 	fusions     map[string]Fusion // by setOf
 }
@@ -127,13 +128,29 @@ func (b *Book) Fit() {
 	b.known.Store(&known)
 }
 
-// Become takes over what another book knows, which is not used any more.
-func (b *Book) Become(other *Book) {
+// Review lets go of the samples that are gone. Where there are any, or the taxonomy says something else of a dataset's classes than at
+// its last Fit, all is learned anew: conventions at once, the rest by the next Fit.
+func (b *Book) Review(gone func(schemas.SampleID) bool) {
 	b.updating.Lock()
 	defer b.updating.Unlock()
-	b.conventions.Become(other.conventions)
-	b.windows = other.windows
-	b.known.Store(other.known.Load())
+	var back []schemas.Correction
+	for dataset, w := range b.windows {
+		before := len(back)
+		for id := range w.samples {
+			if gone(id) {
+				delete(w.samples, id)
+				back = append(back, schemas.Correction{Dataset: dataset, SampleID: id}) // which takes all back
+			}
+		}
+		fitted, fit := (*b.known.Load())[dataset]
+		if len(back) == before && fit && fitted.meaning != w.meaning(lookup{b.taxonomy, dataset}) {
+			back = append(back, schemas.Correction{Dataset: dataset}) // of no sample, so that the dataset is estimated anew
+		}
+		if len(back) > before {
+			w.changed += len(w.samples) + 1
+		}
+	}
+	b.conventions.Update(back)
 }
 
 // Fuse returns one list of the detections of an image, best first: perModel[i] are those of models[i], suppressed within each

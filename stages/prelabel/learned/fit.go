@@ -32,7 +32,7 @@ func (l lookup) super(class string) string {
 func (w *window) fit(classes lookup, conventions *convention.Book) fitted {
 	newest := w.newest()
 	wrong := refutable(newest, classes)
-	f := fitted{samples: len(newest), calibration: calibrate.Fit(outcomes(newest, wrong, classes)), fusions: map[string]Fusion{}}
+	f := fitted{samples: len(newest), meaning: w.meaning(classes), calibration: calibrate.Fit(outcomes(newest, wrong, classes)), fusions: map[string]Fusion{}}
 	for _, s := range newest {
 		if set := setOf(s.models); len(s.models) > 1 && len(f.fusions) < maxSets {
 			if _, done := f.fusions[set]; !done {

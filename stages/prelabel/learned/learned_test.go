@@ -350,6 +350,48 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// fickle is street until it learns that there are no vans.
+type fickle struct {
+	street
+	vanless bool
+}
+
+func (f *fickle) Annotated(dataset, class string) (yes, known bool) {
+	yes, known = f.street.Annotated(dataset, class)
+	return yes && !(f.vanless && class == "van"), known
+}
+
+// TestReview: what is gone is forgotten as if it had never been there, a taxonomy that says something else has all learned anew, and
+// else nothing is.
+func TestReview(t *testing.T) {
+	all := newWorld(7).images(40)
+	classes := &fickle{}
+	b := New(classes)
+	b.Update(slices.Concat(all...))
+	b.Fit()
+	fitted := (*b.known.Load())["d"].calibration
+	b.Review(func(schemas.SampleID) bool { return false })
+	b.Fit()
+	if (*b.known.Load())["d"].calibration != fitted {
+		t.Error("calibration is learned again, though nothing has changed")
+	}
+	last := all[39][0].SampleID
+	b.Review(func(id schemas.SampleID) bool { return id == last })
+	b.Fit()
+	if diff := cmp.Diff(learn(all[:39]...).Known("d"), b.Known("d")); diff != "" {
+		t.Errorf("-never seen +gone\n%s", diff)
+	}
+	classes.vanless = true
+	b.Review(func(schemas.SampleID) bool { return false })
+	b.Fit()
+	anew := New(classes)
+	anew.Update(slices.Concat(all[:39]...))
+	anew.Fit()
+	if diff := cmp.Diff(anew.Known("d"), b.Known("d")); diff != "" || len(b.Known("d").Calibration.All.Below["a@1"].Below["vehicle"].Below) != 1 {
+		t.Errorf("-learned without vans +reviewed\n%s", diff)
+	}
+}
+
 // TestReadersDoNotMind: what is learned may be used while it changes.
 func TestReadersDoNotMind(t *testing.T) {
 	w := newWorld(6)
@@ -378,7 +420,7 @@ func TestReadersDoNotMind(t *testing.T) {
 			b.Update(rows)
 		}
 		b.Fit()
-		b.Become(learn(w.images(30)...))
+		b.Review(func(schemas.SampleID) bool { return false })
 	}
 	close(done)
 	readers.Wait()

@@ -2,6 +2,7 @@ package learned
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -94,6 +95,16 @@ func (w *window) cut() []sample {
 		delete(w.samples, s.id)
 	}
 	return gone
+}
+
+// meaning is all that a taxonomy says of the names met.
+func (w *window) meaning(classes lookup) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(w.names)) {
+		yes, known := classes.Annotated(classes.dataset, name)
+		fmt.Fprintf(&b, "%q %t %t\n", classes.path(name), yes, known)
+	}
+	return b.String()
 }
 
 // newest are the samples, the newest first.
