@@ -115,7 +115,7 @@ next:
 
 // admits tells whether the rule of a class lets a box be labeled.
 func (c *checking) admits(rule schemas.ObjectRule, b geometry.Box) bool {
-	return c.small(rule.MinSize, b) == "" && !(rule.Truncation == schemas.PolicySkip && c.cut(b))
+	return c.small(rule.MinSize, b) == "" && (rule.Truncation != schemas.PolicySkip || !c.cut(b))
 }
 
 func (c *checking) wantedClasses() string {

@@ -358,7 +358,7 @@ type fickle struct {
 
 func (f *fickle) Annotated(dataset, class string) (yes, known bool) {
 	yes, known = f.street.Annotated(dataset, class)
-	return yes && !(f.vanless && class == "van"), known
+	return yes && (!f.vanless || class != "van"), known
 }
 
 // TestReview: what is gone is forgotten as if it had never been there, a taxonomy that says something else has all learned anew, and
