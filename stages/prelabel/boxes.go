@@ -50,7 +50,22 @@ func fitBoxes(g *graph) (*match, error) {
 		}
 		m.say("labels %s, the first class being %d", r.labels.spec, first)
 	}
-	m.decode.Activation = orElse(g.spec.Activation, schemas.ActivationNone)
+	activation := schemas.ActivationNone
+	if d.classes > 0 && g.spec.Activation == "" {
+		out, err := g.trial(boxesInput)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case shares(out[d.scores.index]):
+		case m.decode.Background == schemas.BackgroundNone:
+			activation = schemas.ActivationSigmoid
+		default:
+			activation = schemas.ActivationSoftmax
+		}
+		m.say("on a trial run the class scores want activation %s", activation)
+	}
+	m.decode.Activation = orElse(g.spec.Activation, activation)
 	d.scorer = scorer{m.decode.Activation, m.decode.Background}
 	if d.classes > 0 {
 		m.classes = d.scorer.classes(d.classes)

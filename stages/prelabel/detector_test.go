@@ -200,6 +200,56 @@ func TestLabelsBeyondNames(t *testing.T) {
 	}
 }
 
+// TestLogitsBesideBoxes: class numbers of more boxes than there are queries are logits where they are no probabilities.
+func TestLogitsBesideBoxes(t *testing.T) {
+	const n = 3000
+	for _, c := range []struct {
+		classes    int64
+		activation schemas.Activation
+		score      float64 // of the numbers -4 and 2
+	}{
+		{2, schemas.ActivationSigmoid, 1 / (1 + math.Exp(-2))},
+		{3, schemas.ActivationSoftmax, math.Exp(2) / (math.Exp(2) + 2*math.Exp(-4))},
+	} {
+		s := graphOf(small, []int64{1, n, 4}, []int64{1, n, c.classes}).holding(-4)
+		d, err := Recognize(s, "m@1", []string{"cat", "dog"}, schemas.Decode{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Model().Decode; got.Decoder != "boxes" || got.Activation != c.activation {
+			t.Errorf("%d class numbers are read as %+v", c.classes, got)
+		}
+		copy(s.outputs[0][4*7:], []float32{8, 16, 24, 48})
+		s.outputs[1][8*c.classes-1] = 2
+		found, err := d.Detect(t.Context(), noise(32, 64, 1), 0.5)
+		if err != nil || len(found) != 1 || found[0].Class != "dog" || !(math.Abs(float64(found[0].Score)-c.score) < 1e-5) {
+			t.Errorf("found %+v, %v, want a dog of %g", found, err, c.score)
+		}
+	}
+}
+
+// TestRegionsBelowZero: a region whose numbers are no probabilities takes no other with it, and masks that are independent
+// of each other have pixels of no class.
+func TestRegionsBelowZero(t *testing.T) {
+	for _, c := range []struct {
+		activation schemas.Activation
+		score      float32
+	}{{schemas.ActivationNone, 0.75}, {schemas.ActivationSigmoid, sigmoid(0.75)}} {
+		s := graphOf(small, []int64{1, 2, 64, 32}).holding(-1)
+		for i := range 8 * 32 {
+			s.outputs[0][64*32+i] = 0.75 // the dog
+		}
+		d, err := Recognize(s, "m@1", []string{"cat", "dog"}, schemas.Decode{Activation: c.activation})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := d.Detect(t.Context(), noise(32, 64, 1), 0.05)
+		if err != nil || len(found) != 1 || found[0].Class != "dog" || found[0].Box.Y2 != 8 || found[0].Score != c.score {
+			t.Errorf("%s: found %+v, %v", c.activation, found, err)
+		}
+	}
+}
+
 // TestOutputsOfOtherLengths: a decoder of cells refuses what is not as it was recognized.
 func TestOutputsOfOtherLengths(t *testing.T) {
 	s := graphOf(small, []int64{1, 42, 7})

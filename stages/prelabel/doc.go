@@ -8,7 +8,7 @@
 //
 //   - rows for each cell are YOLOX's offsets, or boxes decoded already, by which reading puts centers nearer to their cells;
 //   - six columns are suppressed detections if the last holds whole numbers, else boxes with two classes;
-//   - class numbers beside boxes are DETR's logits, unless all lie in 0..1;
+//   - class numbers beside boxes are probabilities if all lie in 0..1, else logits: DETR's, or of more than 1000 boxes RetinaNet's or SSD's;
 //   - boxes are corners if these are in order, and shares of the sides if all are small;
 //   - a classifier's or segmenter's numbers are probabilities or logits, by their range and sum.
 //

@@ -9,8 +9,8 @@ import (
 
 // segmenter reads class numbers [1, C, h, w] or class labels [1, h, w] of the pixels of a map over the input, and finds the
 // connected regions of each class: a region's box is the smallest around it, its score the mean probability of its pixels,
-// 1 where there are labels alone. Regions of less than a thousandth of the map are passed over. Input RGB, normalized by
-// ImageNet's mean and deviation, stretched.
+// 1 where there are labels alone. Pixels of independent classes, under a sigmoid, are of none where that is below a half. Regions
+// of less than a thousandth of the map are passed over. Input RGB, normalized by ImageNet's mean and deviation, stretched.
 type segmenter struct {
 	output, cols, rows int
 	channels           int // 0: labels
@@ -70,7 +70,7 @@ func fitSegmenter(g *graph) (*match, error) {
 	return m, nil
 }
 
-func (d *segmenter) decode(found []candidate, outs [][]float32, _ float32) ([]candidate, error) {
+func (d *segmenter) decode(found []candidate, outs [][]float32, low float32) ([]candidate, error) {
 	out, cells := outs[d.output], d.cols*d.rows
 	classes, top, err := d.classesOf(out)
 	if err != nil {
@@ -87,8 +87,10 @@ func (d *segmenter) decode(found []candidate, outs [][]float32, _ float32) ([]ca
 			box = geometry.Box{X1: min(box.X1, x), Y1: min(box.Y1, y), X2: max(box.X2, x+1), Y2: max(box.Y2, y+1)}
 			sum += d.probability(out, i, top[i])
 		}
-		box = geometry.Box{X1: box.X1 * d.sx, Y1: box.Y1 * d.sy, X2: box.X2 * d.sx, Y2: box.Y2 * d.sy}
-		found = append(found, candidate{box, classes[r[0]], float32(sum / float64(len(r))), 0})
+		if score := float32(sum / float64(len(r))); score >= low {
+			box = geometry.Box{X1: box.X1 * d.sx, Y1: box.Y1 * d.sy, X2: box.X2 * d.sx, Y2: box.Y2 * d.sy}
+			found = append(found, candidate{box, classes[r[0]], score, 0})
+		}
 	}
 	return found, nil
 }
@@ -105,9 +107,10 @@ func (d *segmenter) classesOf(out []float32) (classes []int, top []float32, err 
 		case schemas.BackgroundLast:
 			last = d.channels - 1
 		}
+		apart := d.channels == 1 || d.scorer.activation == schemas.ActivationSigmoid // each class has a background of its own
 		for i, c := range classes {
 			switch {
-			case c == last || d.channels == 1 && !(d.probability(out, i, top[i]) >= 0.5):
+			case c == last || apart && !(d.probability(out, i, top[i]) >= 0.5):
 				classes[i] = -1
 			case last == 0:
 				classes[i] = c - 1
