@@ -18,12 +18,12 @@ var (
 )
 
 // starved puts schemas.ErrOutOfMemory into the chain of an error of the runtime that says so. Its bindings keep no code of an
-// error, and the runtime has none for this: only its text tells, that of its allocator or of C++.
+// error, and the runtime has none for this: only its text tells, that of its allocator, of C++ or of a thread without a stack.
 func starved(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, text := range []string{"Failed to allocate memory", "Available memory of", "bad_alloc"} {
+	for _, text := range []string{"Failed to allocate memory", "Available memory of", "bad_alloc", "pthread_create failed"} {
 		if strings.Contains(err.Error(), text) {
 			return fmt.Errorf("%w: %w", schemas.ErrOutOfMemory, err)
 		}

@@ -81,11 +81,12 @@ func refusal(err error, reason string) error {
 	return schemas.NewFault(reason, err)
 }
 
-// loadModel opens a registered model. A file that is not there, or is not the one that was registered, is a schemas.Fault.
+// loadModel opens a registered model. A file that is not the one that was registered is a schemas.Fault; one that cannot be read,
+// or is not there, may be there later.
 func (c *Connections) loadModel(ctx context.Context, entry schemas.Model) (prelabel.Loaded, error) {
 	data, err := c.Blobs.Get(ctx, entry.File.Key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, schemas.NewFault("missing-file", err)
+		return nil, fmt.Errorf("its file is missing: put it back, or add it again (gleaner model add): %w", err)
 	}
 	if err != nil {
 		return nil, err

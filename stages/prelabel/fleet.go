@@ -59,7 +59,8 @@ type Failures struct {
 // lineup is what serves a dataset. One with neither members nor an error is none: the dataset has no models of its own.
 type lineup struct {
 	answers schemas.Serving    // the record that this comes of
-	open    bool               // the answer is not final: loading failed, and another try may help
+	refused bool               // what it asks for will not serve, and another try does not help
+	open    bool               // the answer is not final: another try may help
 	set     schemas.ModelSet   // what was asked for, or what served before where that was refused
 	members map[string]*member // of the set, by model id
 	err     error              // why there are no members, where samples must wait for them
@@ -131,7 +132,8 @@ func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
 	f.mu.Lock()
 	now, begun := f.lineups[dataset], f.begun
 	f.mu.Unlock()
-	if now != nil && !now.open && now.answers.At.Equal(want.At) && now.answers.Equal(want.ModelSet) {
+	known := now != nil && now.answers.At.Equal(want.At) && now.answers.Equal(want.ModelSet)
+	if known && !now.open {
 		return nil
 	}
 	next := &lineup{answers: want, set: want.ModelSet}
@@ -145,37 +147,46 @@ func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
 		f.log.Info("models serve from the next sample on", "dataset", dataset, "models", want.Models, "canary", want.Canary, "share", want.Share)
 		return nil
 	}
-	_, final := schemas.AsFault(err)
-	err = f.note(want, err, final)
-	next.open = !final
+	_, next.refused = schemas.AsFault(err)
+	err = f.note(want, err, next.refused && !(known && now.refused))
+	next.open = !next.refused
 	switch waits := now == nil && !begun || now != nil && now.err != nil; {
-	case waits && final:
-		f.fallBack(ctx, next, r, err)
+	case waits && next.refused:
+		if before := f.fallBack(ctx, next, r, err); before != nil {
+			next.open, err = true, before
+		}
 	case waits:
 		next.err = err
 	case now != nil:
 		next.set, next.members = now.set, f.hold(now.members)
 	}
 	f.swap(dataset, next)
-	if final {
-		return nil
+	if next.open {
+		return err
 	}
-	return err
+	return nil
 }
 
 // fallBack chooses what serves where a process begins with a set that is refused: the set before. Where that cannot be loaded
-// either, or there was none at all, samples wait rather than pass unlabeled.
-func (f *Fleet) fallBack(ctx context.Context, next *lineup, r Registry, why error) {
+// either, or there was none at all, samples wait rather than pass unlabeled. The error is of a set before for which another try
+// may help.
+func (f *Fleet) fallBack(ctx context.Context, next *lineup, r Registry, why error) (err error) {
 	before := next.answers.Previous
-	switch {
-	case before != nil && len(before.Models) > 0:
-		next.set = *before
-		if next.members, _ = f.gather(ctx, *before, r); next.members == nil {
+	if before == nil || len(before.Models) == 0 {
+		if next.answers.Dataset == schemas.AnyDataset {
 			next.err = why
 		}
-	case next.answers.Dataset == schemas.AnyDataset:
-		next.err = why
+		return nil
 	}
+	if next.members, err = f.gather(ctx, *before, r); err == nil {
+		next.set = *before
+		return nil
+	}
+	next.err = why
+	if _, final := schemas.AsFault(err); final {
+		return nil
+	}
+	return fmt.Errorf("%w; models %s, which served before: %w", why, strings.Join(before.All(), ", "), err)
 }
 
 // note remembers why models that should serve do not.

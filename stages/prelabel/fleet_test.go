@@ -261,6 +261,29 @@ func TestFleetStartsRefused(t *testing.T) {
 	}
 }
 
+// TestFleetStartsRefusedAndStarved starts on a registry whose newest models cannot serve, and cannot load those before for a while.
+func TestFleetStartsRefusedAndStarved(t *testing.T) {
+	y := newYard(t)
+	y.fail["a@1"] = func(*yardModel) error { return errors.New("connection refused") }
+	y.fail["a@2"] = func(*yardModel) error { return schemas.NewFault("corrupt", errors.New("short")) }
+	bad := serving("*", "a@2")
+	bad.Previous = &schemas.ModelSet{Models: []string{"a@1"}}
+	f, r := y.fleet(), registered("a@1", "a@2").serve(bad)
+	for range 2 {
+		if err := f.Update(t.Context(), r); err == nil || !strings.HasSuffix(err.Error(), "models a@1, which served before: model a@1: connection refused") {
+			t.Fatalf("%v: nobody would try again", err)
+		}
+		if got := taken(t, f, "street", schemas.SampleID{}); !strings.HasPrefix(got, "error: no model serves yet: models a@2 of dataset *") {
+			t.Errorf("a sample gets %q", got)
+		}
+	}
+	delete(y.fail, "a@1")
+	update(t, f, r)
+	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Failures().Refused != 1 {
+		t.Errorf("a sample gets %q, %+v", got, f.Failures())
+	}
+}
+
 // TestFleetRefusesOwn lets a dataset that others' models serve get broken ones of its own, in a running fleet and in one that
 // begins: others' models go on.
 func TestFleetRefusesOwn(t *testing.T) {
