@@ -61,6 +61,11 @@ func (n *newModel) read() (err error) {
 	if _, version, _ := strings.Cut(n.LabelSpace, "@"); n.LabelSpace != "" && version == "" {
 		return usageError{fmt.Errorf("--label-space %s: want dataset@version, such as coco@darknet", n.LabelSpace)}
 	}
+	if n.serve != "" {
+		if err := checkServed(n.serve); err != nil {
+			return usageError{fmt.Errorf("--serve: %w", err)}
+		}
+	}
 	if n.classes != "" {
 		n.Classes, err = prelabel.ReadClasses(n.classes)
 	}

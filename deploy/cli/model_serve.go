@@ -34,10 +34,8 @@ change. MODEL is name@version, or a name alone where there is one version.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			if dataset != schemas.AnyDataset {
-				if err := schemas.CheckDataset(dataset); err != nil {
-					return usageError{fmt.Errorf("model serve: --dataset: %w", err)}
-				}
+			if err := checkServed(dataset); err != nil {
+				return usageError{fmt.Errorf("model serve: --dataset: %w", err)}
 			}
 			var names []string
 			if !none {
@@ -61,6 +59,14 @@ change. MODEL is name@version, or a name alone where there is one version.`,
 	c.Flags().BoolVar(&none, "none", false, "no models of its own any more; of *: samples pass unlabeled")
 	c.MarkFlagsMutuallyExclusive("canary", "none")
 	return c
+}
+
+// checkServed refuses what models cannot serve: no name of a dataset, nor schemas.AnyDataset.
+func checkServed(dataset string) error {
+	if dataset == schemas.AnyDataset {
+		return nil
+	}
+	return schemas.CheckDataset(dataset)
 }
 
 func (a *app) modelRollback() *cobra.Command {

@@ -95,7 +95,7 @@ of one image among those that are labeled at the same time: --jobs 1 leaves each
 	f.StringSliceVarP(&p.models, "model", "m", nil, "ONNX file, or name@version or name of the registry; of several each class has the first that knows it (required)")
 	f.StringVar(&p.classes, "classes", "", "the models' classes: a file, one a line, or a,b,c (default: those within each model, or the one *.names beside it)")
 	f.StringVar(&p.decode, "decode", "", "YAML file that says how images become the models' input and what their outputs mean (default: recognized)")
-	f.StringVar(&p.labelSpace, "label-space", "", "dataset@version whose class names the models use, such as coco@2017")
+	f.StringVar(&p.labelSpace, "label-space", "", "dataset@version whose class names the models use, where the registry does not say it, such as coco@2017")
 	f.StringVar(&p.taxonomy, "taxonomy", "", "taxonomy that translates classes: FILE.tsv, coco, or the registry's name or name@version")
 	f.StringVar(&p.Dataset, "dataset", "", "dataset that the images are of, whose settings count")
 	f.StringSliceVar(&p.wanted, "wanted", nil, "classes that the dataset wants (default: all)")
@@ -113,7 +113,7 @@ func (p *prelabelFlags) check() error {
 	switch {
 	case p.out == "":
 		return errors.New("--out is required")
-	case p.out == p.images:
+	case batch.Same(p.out, p.images):
 		return fmt.Errorf("--out and --images are both %s", p.out)
 	case len(p.models) == 0:
 		return errors.New("--model is required")
@@ -137,13 +137,14 @@ func (a *app) prelabel(ctx context.Context, out io.Writer, paths []string, p pre
 	if len(images) == 0 {
 		return fmt.Errorf("no images in %s", strings.Join(paths, ", "))
 	}
-	known := batch.FilesOf(images)
+	read := slices.Concat(images, p.models, []string{p.annotations, p.classes, p.decode, p.taxonomy, p.rules, a.configFile})
+	known := batch.FilesOf(read)
 	for _, path := range []string{p.out, p.images} {
 		if err := batch.NoFolder(path); err != nil {
 			return err
 		}
-		if image := known.Name(path); image != "" {
-			return fmt.Errorf("%s would be overwritten", image)
+		if file := known.Name(path); file != "" {
+			return fmt.Errorf("%s would be overwritten", file)
 		}
 	}
 	var of *coco.File
@@ -252,6 +253,18 @@ func (a *app) wishes(ctx context.Context, p prelabelFlags) (w label.Wishes, err 
 
 // openModels opens the models that the flags name. Those that are returned are open even with an error.
 func (a *app) openModels(ctx context.Context, p prelabelFlags, cfg config.Config, log *slog.Logger) ([]prelabel.Loaded, error) {
+	if !slices.ContainsFunc(p.models, func(name string) bool { return !registered(name) }) {
+		flag := ""
+		switch {
+		case p.classes != "":
+			flag = "--classes"
+		case p.decode != "":
+			flag = "--decode"
+		}
+		if flag != "" {
+			return nil, usageError{fmt.Errorf("%s: it is of models from files, and of %s the registry says it", flag, strings.Join(p.models, ", "))}
+		}
+	}
 	var decode schemas.Decode
 	var err error
 	if p.decode != "" {
@@ -262,29 +275,39 @@ func (a *app) openModels(ctx context.Context, p prelabelFlags, cfg config.Config
 	var models []prelabel.Loaded
 	for _, name := range p.models {
 		var m prelabel.Loaded
-		data, err := os.ReadFile(name)
-		_, _, notID := schemas.ParseModelID(name)
-		switch {
-		case err == nil:
-			m, err = openModelFile(name, data, decode, p, cfg, log)
-		case (notID == nil || filepath.Base(name) == name && filepath.Ext(name) == "") && errors.Is(err, os.ErrNotExist):
+		if registered(name) {
 			err = a.connected(ctx, func(ctx context.Context, conn *wire.Connections) (err error) {
-				m, err = conn.OpenRegistered(ctx, name)
+				m, err = conn.OpenRegistered(ctx, name, p.labelSpace)
 				return err
 			})
+		} else {
+			m, err = openModelFile(name, decode, p, cfg, log)
 		}
 		if err != nil {
 			return models, err
 		}
 		models = append(models, m)
 		if slices.ContainsFunc(models[:len(models)-1], func(o prelabel.Loaded) bool { return o.Model().ID == m.Model().ID }) {
-			return models, fmt.Errorf("two of the models are called %s", m.Model().ID)
+			return models, fmt.Errorf("two of the models are called %s, as their files are: rename one", m.Model().ID)
 		}
 	}
 	return models, nil
 }
 
-func openModelFile(path string, data []byte, decode schemas.Decode, p prelabelFlags, cfg config.Config, log *slog.Logger) (prelabel.Loaded, error) {
+// registered tells whether a model is the registry's: its name is no file's, and could be that of one there.
+func registered(model string) bool {
+	if _, err := os.Stat(model); !errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	_, _, err := schemas.ParseModelID(model)
+	return err == nil || filepath.Base(model) == model && filepath.Ext(model) == ""
+}
+
+func openModelFile(path string, decode schemas.Decode, p prelabelFlags, cfg config.Config, log *slog.Logger) (prelabel.Loaded, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
 	id := prelabel.Config{Model: path, Version: cfg.Prelabel.Version}.ModelID()
 	if _, _, err := schemas.ParseModelID(id); err != nil {
 		return nil, err
@@ -313,7 +336,14 @@ func namedClasses(model string, data []byte, classes string) ([]string, error) {
 		return found, nil
 	}
 	if _, err := os.Stat(classes); err != nil && strings.Contains(classes, ",") {
-		return strings.Split(classes, ","), nil
+		names := strings.Split(classes, ",")
+		for i := range names {
+			names[i] = strings.TrimSpace(names[i])
+		}
+		if err := schemas.CheckClasses(names); err != nil {
+			return nil, usageError{fmt.Errorf("--classes: %w", err)}
+		}
+		return names, nil
 	}
 	return prelabel.ReadClasses(classes)
 }

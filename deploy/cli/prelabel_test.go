@@ -123,8 +123,11 @@ func TestPrelabelCommand(t *testing.T) {
 func TestPrelabelCommandLine(t *testing.T) {
 	in := t.TempDir()
 	image, out := filepath.Join(in, "a.jpg"), filepath.Join(in, "out.json")
-	if err := os.WriteFile(image, []byte("x"), 0o644); err != nil {
-		t.Fatal(err)
+	model, annotations := filepath.Join(t.TempDir(), "m.onnx"), filepath.Join(t.TempDir(), "coco.json")
+	for _, file := range []string{image, model, annotations} {
+		if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, c := range []struct {
 		want string
@@ -133,17 +136,21 @@ func TestPrelabelCommandLine(t *testing.T) {
 		{"at least 1 arg", nil},
 		{"--out is required", []string{in}},
 		{"--model is required", []string{in, "--out", out}},
-		{"--out and --images are both", []string{in, "--out", out, "--images", out, "--model", "m.onnx"}},
+		{"--out and --images are both", []string{in, "--out", out, "--images", in + "/./out.json", "--model", "m.onnx"}},
 		{"--jobs 0", []string{in, "--out", out, "--model", "m.onnx", "--jobs", "0"}},
 		{"accept: 0.01: must lie between low (0.05) and 1", []string{in, "--out", out, "--model", "m.onnx", "--accept", "0.01"}},
 		{"--wanted: the file of --rules", []string{in, "--out", out, "--model", "m.onnx", "--rules", "r.yaml", "--wanted", "a"}},
 		{"say --accept too", []string{in, "--out", out, "--model", "m.onnx", "--low", "0.5"}},
 		{"no images in", []string{t.TempDir(), "--out", out, "--model", "m.onnx"}},
 		{in + " is a folder", []string{image, "--out", in, "--model", "m.onnx"}},
-		{"would be overwritten", []string{in, "--out", image, "--model", "m.onnx"}},
+		{"a.jpg would be overwritten", []string{in, "--out", image, "--model", "m.onnx"}},
+		{"m.onnx would be overwritten", []string{in, "--out", model, "--model", model}},
+		{"coco.json would be overwritten", []string{in, "--out", out, "--images", annotations, "--model", model, "--annotations", annotations}},
 		{"m.onnx: no such file", []string{in, "--out", out, "--model", "m.onnx"}},
 		{"*.names beside the model", []string{in, "--out", out, "--model", image}},
 		{"not a model that this runtime can load", []string{in, "--out", out, "--model", image, "--classes", "a,b"}},
+		{`--classes: "a" is there twice`, []string{in, "--out", out, "--model", model, "--classes", "a, a"}},
+		{"--classes: it is of models from files, and of m@1 the registry says it", []string{in, "--out", out, "--model", "m@1", "--classes", "a,b"}},
 		{"no system runs on", []string{in, "--out", out, "--model", "m@1", "--data", in}},
 		{"no system runs on", []string{in, "--out", out, "--model", "m", "--data", in}},
 	} {

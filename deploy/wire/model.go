@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -97,8 +98,9 @@ func (c *Connections) loadModel(ctx context.Context, entry schemas.Model) (prela
 	return OpenModel(data, entry, c.Config, c.Log)
 }
 
-// OpenRegistered opens the model that name@version stands for, or the only version of a name.
-func (c *Connections) OpenRegistered(ctx context.Context, name string) (prelabel.Loaded, error) {
+// OpenRegistered opens the model that name@version stands for, or the only version of a name. Its label space is space where its
+// entry says none.
+func (c *Connections) OpenRegistered(ctx context.Context, name, space string) (prelabel.Loaded, error) {
 	r, err := c.Registry(ctx)
 	if err != nil {
 		return nil, err
@@ -107,6 +109,7 @@ func (c *Connections) OpenRegistered(ctx context.Context, name string) (prelabel
 	if err != nil {
 		return nil, err
 	}
+	entry.LabelSpace = cmp.Or(entry.LabelSpace, space)
 	m, err := c.loadModel(ctx, entry)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", entry.ID, err)

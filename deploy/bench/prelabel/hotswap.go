@@ -329,7 +329,7 @@ func (s *swapping) judge(ctx context.Context) (swapped, error) {
 func (s *swapping) expected(ctx context.Context, set []string) (out []schemas.Sample, err error) {
 	var models prelabel.Fixed
 	for _, id := range set {
-		m, err := s.conn.OpenRegistered(ctx, id)
+		m, err := s.conn.OpenRegistered(ctx, id, "")
 		if err != nil {
 			return nil, err
 		}
