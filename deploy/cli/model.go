@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,6 +45,7 @@ type newModel struct {
 	classes string // file; empty: what the model says
 	decode  string // file; empty: recognized
 	serve   string // dataset; empty: none
+	metrics map[string]string
 }
 
 func (n *newModel) flags(c *cobra.Command) {
@@ -52,6 +55,7 @@ func (n *newModel) flags(c *cobra.Command) {
 	f.StringVar(&n.decode, "decode", "", "YAML file that says how images become its input and what its outputs mean (default: recognized)")
 	f.StringVar(&n.License, "license", "", "license of the model, such as Apache-2.0")
 	f.StringVar(&n.LabelSpace, "label-space", "", "dataset@version whose class names the model uses, such as coco@darknet")
+	f.StringToStringVar(&n.metrics, "metric", nil, "what was measured of the model, such as ap50=0.41 (default: what the file says of its training run)")
 	f.StringVar(&n.serve, "serve", "", "let it serve this dataset at once; --serve alone: every dataset without models of its own")
 	f.Lookup("serve").NoOptDefVal = schemas.AnyDataset
 }
@@ -65,6 +69,14 @@ func (n *newModel) read() (err error) {
 		if err := checkServed(n.serve); err != nil {
 			return usageError{fmt.Errorf("--serve: %w", err)}
 		}
+	}
+	n.Metrics = map[string]float64{}
+	for name, value := range n.metrics {
+		v, err := strconv.ParseFloat(value, 64)
+		if name == "" || err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return usageError{fmt.Errorf("--metric %s=%s: want name=number", name, value)}
+		}
+		n.Metrics[name] = v
 	}
 	if n.classes != "" {
 		n.Classes, err = prelabel.ReadClasses(n.classes)
@@ -124,10 +136,10 @@ func (a *app) modelAdd() *cobra.Command {
 	c := &cobra.Command{
 		Use: "add FILE", Short: "Register an ONNX file, after a trial on the runtime that serves",
 		Long: `Load the file, recognize what its outputs mean, store it by its content and register it. Adding the same file under the same
-name again changes nothing; with other classes, another decoding, license or label space it is the next version. A model of
+name again changes nothing; with other classes, metrics, another decoding, license or label space it is the next version. A model of
 unknown shape is refused: the error says which outputs it has and which decoders there are.`,
 		Example: `  gleaner model add yolox_nano.onnx --classes coco.names --license Apache-2.0 --label-space coco@darknet
-  gleaner model add runs/7/best.onnx --name street --serve=street
+  gleaner model add runs/7/best.onnx --name street --metric ap50=0.41,recall=0.6 --serve=street
   gleaner model add odd.onnx --decode odd.yaml   # decoder: yolov5, input: {channels: bgr}, ...`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 
+	"gleaner/deploy/config"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
 )
@@ -25,6 +27,7 @@ type ModelSpec struct {
 	Decode     schemas.Decode // what is left out is recognized
 	LabelSpace string
 	License    string
+	Metrics    map[string]float64 // empty: those of the run that the file says trained it
 }
 
 // AddModel tries an ONNX file on the real runtime, stores it by its content and registers it. An entry that says the same is
@@ -44,6 +47,15 @@ func (c *Connections) AddModel(ctx context.Context, data []byte, spec ModelSpec)
 	m = tried.Model()
 	if err := tried.Close(); err != nil {
 		return m, false, err
+	}
+	if m.Metrics = spec.Metrics; len(m.Metrics) == 0 {
+		within, err := config.ModelMetadata(data)
+		if err != nil {
+			return m, false, err
+		}
+		if within.Run != nil {
+			m.Metrics = within.Run.Metrics
+		}
 	}
 	m.Version = cmp.Or(spec.Version, nextVersion(r, m, spec))
 	m.ID, m.LabelSpace, m.License, m.At = m.Name+"@"+m.Version, spec.LabelSpace, spec.License, now()
@@ -98,7 +110,8 @@ func sameModel(entry, m schemas.Model, spec ModelSpec) bool {
 	said := func(was, is string) bool { return is == "" || is == was }
 	return entry.SHA256 == m.SHA256 && slices.Equal(entry.Classes, m.Classes) &&
 		(reflect.DeepEqual(spec.Decode, schemas.Decode{}) || reflect.DeepEqual(entry.Decode, m.Decode)) &&
-		said(entry.LabelSpace, spec.LabelSpace) && said(entry.License, spec.License)
+		said(entry.LabelSpace, spec.LabelSpace) && said(entry.License, spec.License) &&
+		(len(spec.Metrics) == 0 || maps.Equal(entry.Metrics, spec.Metrics))
 }
 
 // nextVersion is that of the entry which says the same under m's name, or the number after the highest.

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"gleaner/connectors/blob"
+	"gleaner/connectors/onnx"
 	"gleaner/deploy/e2e/realdata"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
@@ -54,6 +56,42 @@ func TestModelIDHasOneMeaning(t *testing.T) {
 	}
 	if got := r.Models["m@1"]; records != 1 || got.SHA256 != entries[won].SHA256 || got.Decode.Decoder != entries[won].Decode.Decoder {
 		t.Errorf("%d records, entry %+v, want %+v", records, got, entries[won])
+	}
+}
+
+// TestModelMetrics: an entry has the metrics that it was given, else those of the run that the file says trained it.
+func TestModelMetrics(t *testing.T) {
+	c := overKafka(t)
+	var err error
+	if c.Blobs, err = blob.Open(t.Context(), c.Config.Blob); err != nil {
+		t.Fatal(err)
+	}
+	classes, err := prelabel.ReadClasses(realdata.Need(t, "models", "coco.names"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(realdata.Need(t, "models", "FastestDet.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trained := map[string]float64{"val_accuracy": 0.75}
+	properties, err := schemas.ModelMetadata{Classes: classes, Run: &schemas.Run{Metrics: trained}}.Properties()
+	if err == nil {
+		data, err = onnx.WithMetadata(data, properties)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := map[string]float64{"ap50": 0.4}
+	for _, want := range []struct {
+		id    string
+		given map[string]float64
+		has   map[string]float64
+	}{{"m@1", nil, trained}, {"m@1", trained, trained}, {"m@2", measured, measured}} {
+		m, _, err := c.AddModel(t.Context(), data, ModelSpec{Name: "m", Classes: classes, Metrics: want.given})
+		if err != nil || m.ID != want.id || !maps.Equal(m.Metrics, want.has) {
+			t.Errorf("%s has %v, %v, want %+v", m.ID, m.Metrics, err, want)
+		}
 	}
 }
 
