@@ -3,6 +3,7 @@ package wire
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +41,9 @@ func (c *Connections) AddModel(ctx context.Context, data []byte, spec ModelSpec)
 	if err != nil {
 		return m, false, err
 	}
-	tried, err := OpenModel(data, schemas.Model{ID: spec.Name + "@" + cmp.Or(spec.Version, "new"), Classes: spec.Classes, Decode: spec.Decode}, c.Config, c.Log)
+	tried, err := prelabel.Try(ctx, func(_ context.Context, m schemas.Model) (prelabel.Loaded, error) {
+		return OpenModel(data, m, c.Config, c.Log)
+	}, schemas.Model{ID: spec.Name + "@" + cmp.Or(spec.Version, "new"), SHA256: sha256.Sum256(data), Classes: spec.Classes, Decode: spec.Decode})
 	if err != nil {
 		return m, false, err
 	}

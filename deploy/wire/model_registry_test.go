@@ -95,6 +95,22 @@ func TestModelMetrics(t *testing.T) {
 	}
 }
 
+// TestModelTriedBeforeItIsRegistered: a model that gives a label without a name never gets an entry.
+func TestModelTriedBeforeItIsRegistered(t *testing.T) {
+	c := overKafka(t)
+	data, err := os.ReadFile("../e2e/detect/testdata/families/mmdetection.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = c.AddModel(t.Context(), data, ModelSpec{Name: "m", Classes: []string{"cat"}})
+	if err == nil || !strings.Contains(err.Error(), "the model gave label 1, but the list of names has 1") {
+		t.Errorf("%v", err)
+	}
+	if r, err := c.Registry(t.Context()); err != nil || len(r.Models) != 0 {
+		t.Errorf("%v, %v", r.Models, err)
+	}
+}
+
 // TestRemovedModelStaysAway: neither rolling back nor asking for it lets a removed model serve again. A name with + in it never does:
 // sets of models are joined by that.
 func TestRemovedModelStaysAway(t *testing.T) {

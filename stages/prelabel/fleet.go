@@ -233,7 +233,7 @@ func (f *Fleet) member(ctx context.Context, id string, r Registry) (*member, err
 	if ok {
 		return m, nil
 	}
-	loaded, err := f.try(ctx, entry)
+	loaded, err := Try(ctx, f.load, entry)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", id, err)
 	}

@@ -10,10 +10,10 @@ import (
 	"gleaner/stages/pixels"
 )
 
-// try loads a model, checks that it is the one that its entry describes, and lets it look at a gray image, so that it has
-// worked once before a sample depends on it. A panic of a decoder on outputs that nobody foresaw is a fault, and so is a failed
-// trial unless memory was short.
-func (f *Fleet) try(ctx context.Context, entry schemas.Model) (l Loaded, err error) {
+// Try loads a model, checks that it is the one that its entry describes, by ID, SHA256 and Classes, and lets it look at a gray
+// image, so that it has worked once before a sample depends on it. A panic of a decoder on outputs that nobody foresaw is a
+// schemas.Fault, and so is a failed trial unless memory was short.
+func Try(ctx context.Context, load func(context.Context, schemas.Model) (Loaded, error), entry schemas.Model) (l Loaded, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = schemas.NewFault("panic", fmt.Errorf("panic: %v", p))
@@ -23,7 +23,7 @@ func (f *Fleet) try(ctx context.Context, entry schemas.Model) (l Loaded, err err
 			l = nil
 		}
 	}()
-	if l, err = f.load(ctx, entry); err != nil {
+	if l, err = load(ctx, entry); err != nil {
 		return nil, err
 	}
 	if m := l.Model(); m.ID != entry.ID || m.SHA256 != entry.SHA256 || !slices.Equal(m.Classes, entry.Classes) {
