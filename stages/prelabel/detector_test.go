@@ -179,6 +179,27 @@ func TestNamedOutputs(t *testing.T) {
 	}
 }
 
+// TestUselessParts refuses what a spec says and a decoder does not ask for; none is what it does anyway.
+func TestUselessParts(t *testing.T) {
+	for part, spec := range map[string]schemas.Decode{
+		"":                    {Activation: schemas.ActivationNone, Background: schemas.BackgroundNone, Strides: []int{8, 16, 32}},
+		"activation":          {Activation: schemas.ActivationSigmoid},
+		"background":          {Decoder: "yolox", Background: schemas.BackgroundFirst},
+		"boxes":               {Boxes: schemas.BoxXYXY},
+		"unit":                {Decoder: "yolox", Unit: schemas.UnitNormalized},
+		"outputs.predictions": {Decoder: "boxes", Outputs: schemas.DecodeOutputs{Predictions: "a"}},
+	} {
+		s, want := graphOf(small, []int64{1, 42, 7}), "decode: "+part+": decoder yolox has no use for it"
+		if spec.Decoder == "boxes" {
+			s, want = graphOf(small, []int64{1, 9, 4}, []int64{1, 9, 2}), "decode: "+part+": decoder boxes has no use for it"
+		}
+		_, err := Recognize(s, "m@1", []string{"cat", "dog"}, spec)
+		if (err != nil) != (part != "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", spec, err, want)
+		}
+	}
+}
+
 // TestLabelsBeyondNames: pixels of label 255 belong to no class; others without a name are an error.
 func TestLabelsBeyondNames(t *testing.T) {
 	s := graphOf(small, []int64{1, 64, 32}).integers()

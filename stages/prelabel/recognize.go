@@ -13,23 +13,49 @@ import (
 type family struct {
 	name  string
 	takes string // shapes, for people
+	uses  string // parts of a spec besides its input, separated by blanks
 	input schemas.DecodeInput
 	fit   func(g *graph) (*match, error) // nil where shapes or values are others
+}
+
+// useless is the first part of a spec that this family has no use for, so that what it says would not count; empty: there is none.
+func (f family) useless(d schemas.Decode) string {
+	uses := strings.Fields(f.uses)
+	for _, part := range []struct {
+		name string
+		said bool
+	}{
+		{"boxes", d.Boxes != ""},
+		{"unit", d.Unit != ""},
+		{"activation", d.Activation != "" && d.Activation != schemas.ActivationNone},
+		{"background", d.Background != "" && d.Background != schemas.BackgroundNone},
+		{"strides", len(d.Strides) > 0},
+		{"outputs.predictions", d.Outputs.Predictions != ""},
+		{"outputs.boxes", d.Outputs.Boxes != ""},
+		{"outputs.scores", d.Outputs.Scores != ""},
+		{"outputs.labels", d.Outputs.Labels != ""},
+		{"outputs.count", d.Outputs.Count != ""},
+	} {
+		if part.said && !slices.Contains(uses, part.name) {
+			return part.name
+		}
+	}
+	return ""
 }
 
 // families are all that are known, and tried in this order: where a graph fits several whose number of classes is that of
 // the names, the first has it.
 var families = []family{
-	{"yolox", "1,A,5+C: a row for each cell, offsets still to be decoded", yoloxInput, fitYOLOX},
-	{"yolov5", "1,N,5+C: decoded boxes, objectness and classes", yoloInput, fitYOLOv5},
-	{"yolov8", "1,4+C,A: a column for each cell", yoloInput, fitYOLOv8},
-	{"yolov8-nms", "1,N,6: boxes, scores and classes after suppression", yoloInput, fitSuppressed},
-	{"fastestdet", "1,5+C,H/16,W/16", fastestDetInput, fitFastestDet},
-	{"nanodet", "A,C and A,4*B for each stride, or 1,A,C+4*B: distributions over distances", nanoDetInput, fitNanoDet},
-	{"detr", "1,Q,4 and 1,Q,C or 1,Q,C+1 logits, or 1,Q,4+C", boxesInput, fitDETR},
-	{"boxes", "1,N,4 and 1,N,C; 1,N,4, 1,N and 1,N; or 1,N,5 and 1,N: boxes, scores, labels, perhaps a count", boxesInput, fitBoxes},
-	{"classifier", "1,C", imageNetInput, fitClassifier},
-	{"segmenter", "1,C,h,w or labels 1,h,w", imageNetInput, fitSegmenter},
+	{"yolox", "1,A,5+C: a row for each cell, offsets still to be decoded", "strides outputs.predictions", yoloxInput, fitYOLOX},
+	{"yolov5", "1,N,5+C: decoded boxes, objectness and classes", "boxes unit strides outputs.predictions", yoloInput, fitYOLOv5},
+	{"yolov8", "1,4+C,A: a column for each cell", "boxes unit strides outputs.predictions", yoloInput, fitYOLOv8},
+	{"yolov8-nms", "1,N,6: boxes, scores and classes after suppression", "boxes unit background outputs.predictions", yoloInput, fitSuppressed},
+	{"fastestdet", "1,5+C,H/16,W/16", "strides outputs.predictions", fastestDetInput, fitFastestDet},
+	{"nanodet", "A,C and A,4*B for each stride, or 1,A,C+4*B: distributions over distances", "activation strides outputs.predictions", nanoDetInput, fitNanoDet},
+	{"detr", "1,Q,4 and 1,Q,C or 1,Q,C+1 logits, or 1,Q,4+C", "boxes unit activation background outputs.boxes outputs.scores outputs.predictions", boxesInput, fitDETR},
+	{"boxes", "1,N,4 and 1,N,C; 1,N,4, 1,N and 1,N; or 1,N,5 and 1,N: boxes, scores, labels, perhaps a count", "boxes unit activation background outputs.boxes outputs.scores outputs.labels outputs.count", boxesInput, fitBoxes},
+	{"classifier", "1,C", "activation background outputs.predictions", imageNetInput, fitClassifier},
+	{"segmenter", "1,C,h,w or labels 1,h,w", "activation background outputs.predictions", imageNetInput, fitSegmenter},
 }
 
 // match is a graph read as of a family.
@@ -95,6 +121,12 @@ func (g *graph) recognize() (*match, error) {
 		if m.classes != 0 && m.classes != len(g.names) {
 			if first == nil {
 				first = fmt.Errorf("as %s it tells %d classes apart but the list of names has %d", f.name, m.classes, len(g.names))
+			}
+			continue
+		}
+		if part := f.useless(g.spec); part != "" {
+			if first == nil {
+				first = fmt.Errorf("decode: %s: decoder %s has no use for it", part, f.name)
 			}
 			continue
 		}
