@@ -10,7 +10,7 @@ import (
 
 var (
 	// ErrNoFeatures is in the chain of LoadFeatures' error where a graph has no feature map to choose.
-	ErrNoFeatures = errors.New("the graph has no feature map: no float32 tensor of a known shape 1,C,h,w, of at least 2x2 cells, that a later layer reads")
+	ErrNoFeatures = errors.New("the graph has no feature map: no float32 or float16 tensor of a known shape 1,C,h,w, of at least 2x2 cells, that a later layer reads")
 	// ErrNoLayer is in the chain of LoadFeatures' error where the layer that was named is no feature map of the graph.
 	ErrNoLayer = errors.New("no such feature map")
 	// ErrClosed is returned by Run once the session is closed.

@@ -24,11 +24,14 @@ const maxStride = 32
 // the last that has as many channels as any convolution makes there. Where there is none, the error wraps ErrNoFeatures. The
 // error for a name that is not in the graph wraps ErrNoLayer and lists what could be meant.
 func (r *Runtime) LoadFeatures(name string, model []byte, layer string, cfg Config) (*Session, error) {
-	layer, err := r.featureLayer(model, layer)
+	settled, err := settle(model, cfg)
+	if err == nil {
+		layer, err = r.featureLayer(settled, layer)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("onnx model %s: %w", name, err)
 	}
-	s, err := r.LoadBytes(name, withOutputs(model, layer), cfg)
+	s, err := r.LoadBytes(name, withOutputs(settled, layer), cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +83,8 @@ func featureMaps(ins, tensors []schemas.TensorSpec) []featureMap {
 	var maps []featureMap
 	for _, t := range tensors {
 		s := t.Shape
-		if t.Type == "float32" && len(s) == 4 && (s[0] == 1 || s[0] == -1) && s[1] > 0 && s[2] > 1 && s[3] > 1 && s[3] <= width {
+		single := len(s) == 4 && (s[0] == 1 && t.Type == "float16" || (s[0] == 1 || s[0] == -1) && t.Type == "float32")
+		if single && s[1] > 0 && s[2] > 1 && s[3] > 1 && s[3] <= width {
 			maps = append(maps, featureMap{t, int(math.Round(float64(width) / float64(s[3])))})
 		}
 	}

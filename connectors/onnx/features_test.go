@@ -73,6 +73,34 @@ func TestLoadFeatures(t *testing.T) {
 	}
 }
 
+// TestFeaturesOfOpenGraphs: a graph of half precision that leaves its batch and its images' sides open has features too.
+func TestFeaturesOfOpenGraphs(t *testing.T) {
+	cfg := onnx.DefaultConfig()
+	cfg.Width, cfg.Height = 48, 32
+	s, err := open(t).LoadFeatures("half", read(t, "testdata/half.onnx"), "", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if y, c3 := s.Outputs()[0].String(), s.Outputs()[1].String(); y != "y float16[1,4]" || c3 != "c3 float16[1,4,4,6]" {
+		t.Fatalf("%s, %s", y, c3)
+	}
+	err = s.Run(t.Context(), func(in [][]float32) error {
+		for i := range in[0] {
+			in[0][i] = 1
+		}
+		return nil
+	}, func(out [][]float32) error {
+		if !slices.Equal(out[0], []float32{3, 3, 3, 3}) || out[1][0] != 3 || len(out[1]) != 4*4*6 {
+			t.Errorf("%v", out)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLoadFeaturesRefusals(t *testing.T) {
 	model := read(t, "testdata/detector.onnx")
 	for name, c := range map[string]struct {
@@ -80,7 +108,7 @@ func TestLoadFeaturesRefusals(t *testing.T) {
 		layer string
 		want  string
 	}{
-		"unknown":     {model, "p6", `no such feature map: layer "p6" is none of the feature maps within the graph; some of them, the last first: stem_p5 float32[?,5,2,3], stem_c3 float32[?,5,8,12], p5 float32[?,6,2,3], twice`},
+		"unknown":     {model, "p6", `no such feature map: layer "p6" is none of the feature maps within the graph; some of them, the last first: stem_p5 float32[1,5,2,3], stem_c3 float32[1,5,8,12], p5 float32[1,6,2,3], twice`},
 		"no map":      {model, "rows_p5", `no such feature map: layer "rows_p5" is none`},
 		"integers":    {model, "shape", `no such feature map: layer "shape" is none`},
 		"an output":   {model, "y", `no such feature map: layer "y" is none`},

@@ -12,8 +12,11 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"gleaner/connectors/native"
 	"gleaner/connectors/onnx"
+	"gleaner/connectors/onnx/onnxpb"
 	"gleaner/deploy/e2e/realdata"
 	"gleaner/schemas"
 )
@@ -133,7 +136,7 @@ func TestOutputsThatVary(t *testing.T) {
 func TestSizeOfOpenImages(t *testing.T) {
 	rt := open(t)
 	_, err := rt.Load("testdata/image.onnx", onnx.DefaultConfig())
-	wants(t, "no size", err, "no fixed size", "x float32[?,3,?,?]")
+	wants(t, "no size", err, "no fixed size", "x float32[1,3,?,?]")
 	cfg := onnx.DefaultConfig()
 	cfg.Width, cfg.Height = 5, 4
 	s, err := rt.Load("testdata/image.onnx", cfg)
@@ -285,7 +288,18 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	_, err = rt.Load(filepath.Join(dir, "absent.onnx"), onnx.DefaultConfig())
 	wants(t, "absent", err, "absent.onnx", "no such file")
 	_, err = rt.Load("testdata/open.onnx", onnx.DefaultConfig())
-	wants(t, "open", err, "no fixed size", "give the width and height", "x float32[?,3,?]", "y float32[?,3,?]")
+	wants(t, "open", err, "no fixed size", "give the width and height", "x float32[1,3,?]", "y float32[1,3,?]")
+	m := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(whole, m); err != nil {
+		t.Fatal(err)
+	}
+	m.Graph.Initializer[0].DataLocation = onnxpb.TensorProto_EXTERNAL.Enum()
+	apart, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = rt.LoadBytes("apart", apart, onnx.DefaultConfig())
+	wants(t, "further files", err, `its weights, such as "a", are in further files: save it as one file`)
 	_, err = rt.Load("testdata/text.onnx", onnx.DefaultConfig())
 	wants(t, "text", err, "no tensor of numbers", "x string[3]")
 	_, err = rt.Load("testdata/affine.onnx", onnx.Config{})

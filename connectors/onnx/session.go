@@ -94,12 +94,15 @@ func (r *Runtime) LoadBytes(name string, data []byte, cfg Config) (*Session, err
 }
 
 func (s *Session) load(data []byte, cfg Config) (err error) {
+	if data, err = settle(data, cfg); err != nil {
+		return err
+	}
 	ins, outs, err := ort.GetInputOutputInfoWithONNXData(data)
 	if err != nil {
 		return fmt.Errorf("not a model that this runtime can load (corrupt, or a newer operator set): %w", starved(err))
 	}
 	s.inputs, s.outputs = specs(ins), specs(outs)
-	if err := s.usable(ins, outs, cfg); err != nil {
+	if err := s.usable(ins, outs); err != nil {
 		return err
 	}
 	options, err := sessionOptions(cfg, ort.GraphOptimizationLevelEnableAll)
@@ -114,8 +117,8 @@ func (s *Session) load(data []byte, cfg Config) (err error) {
 	return s.measure()
 }
 
-// usable refuses what Run cannot feed or read, and resolves what the inputs leave open.
-func (s *Session) usable(ins, outs []ort.InputOutputInfo, cfg Config) error {
+// usable refuses what Run cannot feed or read.
+func (s *Session) usable(ins, outs []ort.InputOutputInfo) error {
 	seen := fmt.Sprintf("inputs seen: %s; outputs seen: %s", list(s.inputs), list(s.outputs))
 	if len(ins) == 0 || len(outs) == 0 {
 		return fmt.Errorf("a model needs at least one input and one output; %s", seen)
@@ -126,38 +129,16 @@ func (s *Session) usable(ins, outs []ort.InputOutputInfo, cfg Config) error {
 		}
 	}
 	for _, in := range s.inputs {
-		cfg.resolve(in.Shape)
 		for _, d := range in.Shape {
 			if d < 1 {
-				return fmt.Errorf("input %q has no fixed size: give the width and height of its images, or export the model with them; %s", in.Name, seen)
+				return fmt.Errorf("input %q has no fixed size: give the width and height of its images (input of a decode spec), or export the model with them; %s", in.Name, seen)
 			}
 		}
 	}
 	return nil
 }
 
-// resolve fills in what an input's shape leaves open: the batch, and of images, [.., 3, H, W] or [.., H, W, 3], all else.
-func (c Config) resolve(shape []int64) {
-	n := len(shape)
-	if n > 0 && shape[0] < 0 {
-		shape[0] = 1
-	}
-	if n < 3 || c.Width < 1 || c.Height < 1 {
-		return
-	}
-	channels, rows, cols := n-3, n-2, n-1
-	if shape[n-1] == 3 && shape[n-3] != 3 {
-		channels, rows, cols = n-1, n-3, n-2
-	}
-	for i, size := range map[int]int{channels: 3, rows: c.Height, cols: c.Width} {
-		if shape[i] < 0 {
-			shape[i] = int64(size)
-		}
-	}
-}
-
-// measure runs the model on zeros, and where the graph leaves dimensions of outputs open on noise too, and takes the shapes
-// that come. A leading 1 is the batch. One more open dimension stays so, as it is the number of detections of models that
+// measure runs the model on zeros, and where dimensions of outputs are open on noise too, and takes the shapes that come. A leading 1 is the batch. One more open dimension stays so, as it is the number of detections of models that
 // suppress doubles themselves; of several, those that are the same both times, and not 0, count as fixed.
 func (s *Session) measure() (err error) {
 	s.open = make([]bool, len(s.outputs))

@@ -76,3 +76,10 @@ write("huge", [("x", FLOAT, [1, 3])], [("y", FLOAT, [])], [
     helper.make_node("Expand", ["x", "shape"], ["copies"]),
     helper.make_node("ReduceMax", ["copies"], ["y"], keepdims=0),
 ], [helper.make_tensor("shape", INT, [2], [1 << 40, 3])])
+
+# Of half precision, and open in all that a graph may leave open: y is the mean of a map of features.
+write("half", [("x", TYPES["f16"], ["batch", 3, "height", "width"])], [("y", TYPES["f16"], ["batch", 4])], [
+    helper.make_node("Conv", ["x", "w"], ["c3"], strides=[8, 8]),
+    helper.make_node("Conv", ["c3", "v"], ["head"]),
+    helper.make_node("ReduceMean", ["head"], ["y"], axes=[2, 3], keepdims=0),
+], [helper.make_tensor("w", TYPES["f16"], [4, 3, 8, 8], [1 / 64] * 768), helper.make_tensor("v", TYPES["f16"], [4, 4, 1, 1], [0.25] * 16)])
