@@ -26,8 +26,8 @@ func (a *app) modelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "model", Short: "Register models, and choose which of them label which dataset first", Args: cobra.NoArgs,
 		Long: `A model is an ONNX file with the names of its classes, registered for ever under name@version. Those that serve a dataset label its
-samples first; a change takes effect between two samples, in every process that runs prelabel, and loses none. A model that
-cannot be loaded is refused, which gleaner status shows, and those before it go on.`,
+samples first; a change takes effect between two samples, in every process that runs prelabel, and loses none. A model that is
+corrupt is refused, and one that cannot be loaded for the moment is tried again: those before it go on, and gleaner status says why.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	for _, sub := range []*cobra.Command{

@@ -71,7 +71,7 @@ of one image among those that are labeled at the same time: --jobs 1 leaves each
 			if err != nil {
 				return err
 			}
-			cfg.Prelabel.Model, cfg.Prelabel.Embeddings.Enabled = "", false // --model says it, and nobody asks for features
+			cfg.Prelabel.Model, cfg.Prelabel.Embeddings.Enabled, cfg.Prelabel.Dense.Max = "", false, 0 // --model says it, and nobody asks for the rest
 			p.Limits, p.Prelabel = cfg.Pixels.Limits, cfg.Prelabel
 			if c.Flags().Changed("low") {
 				p.Prelabel.Low = p.low

@@ -121,7 +121,7 @@ func imageOf(ctx context.Context, conn *wire.Connections, s schemas.Sample) (*pi
 	if err != nil {
 		return nil, err
 	}
-	img, _, err := pixels.Decode(data, pixels.DefaultLimits())
+	img, _, err := pixels.Decode(data, conn.Config.Pixels.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("sample %s: %w", s.ID, err)
 	}

@@ -54,8 +54,9 @@ func FindModel(r prelabel.Registry, name string) (schemas.Model, error) {
 	return r.Models[found[0]], nil
 }
 
-// ServedBy lists the datasets that a model serves, in order.
-func ServedBy(r prelabel.Registry, id string) (datasets []string) {
+// ServedBy lists the datasets that a model serves, in order; it is not nil.
+func ServedBy(r prelabel.Registry, id string) []string {
+	datasets := []string{}
 	for _, dataset := range slices.Sorted(maps.Keys(r.Serving)) {
 		if slices.Contains(r.Serving[dataset].All(), id) {
 			datasets = append(datasets, dataset)

@@ -156,6 +156,9 @@ func TestRemovedModelStaysAway(t *testing.T) {
 	if got := r.Serves("street").All(); !slices.Equal(got, []string{"new@1"}) {
 		t.Errorf("%v serve", got)
 	}
+	if got := ServedBy(r, "old@1"); got == nil || len(got) > 0 { // a list in JSON
+		t.Errorf("%#v", got)
+	}
 }
 
 // TestLintKnowsWhatLabeled: the classes that lint goes by are those of the models that stamped the sample, not of those that

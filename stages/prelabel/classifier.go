@@ -26,7 +26,7 @@ func fitClassifier(g *graph) (*match, error) {
 		return nil, nil
 	}
 	out, ok := g.one(1, 2, 4)
-	if !ok {
+	if !ok || out.varies {
 		return nil, nil
 	}
 	n := out.size()

@@ -69,6 +69,12 @@ func (s *tensorSession) holding(v float32) *tensorSession {
 	return s
 }
 
+// rows lets the first output, which varies, come with n of them.
+func (s *tensorSession) rows(n int) *tensorSession {
+	s.outputs[0] = s.outputs[0][:len(s.outputs[0])/3*n]
+	return s
+}
+
 // small is 64 pixels high and 32 wide: 42 cells of strides 8, 16 and 32.
 var small = []int64{1, 3, 64, 32}
 
@@ -114,6 +120,7 @@ func TestRecognize(t *testing.T) {
 		{"a segmenter", graphOf(small, []int64{1, 2, 16, 8}), "m@1", two, "segmenter"},
 		{"a segmenter with a background", graphOf(small, []int64{1, 3, 64, 32}), "m@1", two, "segmenter"},
 		{"labels of pixels", graphOf(small, []int64{1, 64, 32}).integers(), "m@1", two, "segmenter"},
+		{"one row of a number that varies", graphOf(small, []int64{-1, 7}).rows(1), "m@1", slices.Repeat(two, 4)[1:], "no decoder fits"},
 		{"channels last", graphOf([]int64{1, 64, 32, 3}, []int64{1, 2}), "m@1", two, "classifier"},
 		{"a classifier of too many", graphOf(small, []int64{1, 1000}), "m@1", two, "as classifier it tells 1000 classes apart but the list of names has 2; inputs seen: images float32[1,3,64,32]; outputs seen: a float32[1,1000]"},
 		{"nothing known", graphOf(small, []int64{1, 2, 3, 4, 5}), "m@1", two, "no decoder fits; inputs seen: images float32[1,3,64,32]; outputs seen: a float32[1,2,3,4,5]; known:\n  yolox       1,A,5+C"},
@@ -197,6 +204,11 @@ func TestUselessParts(t *testing.T) {
 		if (err != nil) != (part != "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", spec, err, want)
 		}
+	}
+	labeled := graphOf(small, []int64{-1, 4}, []int64{-1}, []int64{-1}).integers()
+	_, err := Recognize(labeled, "m@1", []string{"cat", "dog"}, schemas.Decode{Activation: schemas.ActivationSoftmax})
+	if err == nil || !strings.Contains(err.Error(), "softmax is over the scores of all classes, and beside labels there is one") {
+		t.Errorf("%v", err)
 	}
 }
 
