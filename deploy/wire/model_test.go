@@ -170,9 +170,10 @@ func (b *bay) serve(dataset string, share float64, names ...string) schemas.Mode
 	return s.ModelSet
 }
 
-func (b *bay) add(file, name string) schemas.Model {
+// add registers FastestDet under a name.
+func (b *bay) add(name string) schemas.Model {
 	b.t.Helper()
-	data, err := os.ReadFile(realdata.Need(b.t, "models", file))
+	data, err := os.ReadFile(realdata.Need(b.t, "models", "FastestDet.onnx"))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -201,7 +202,7 @@ func models(s schemas.Sample) (ids, hashes []string) {
 // once, stamped by one complete set, with the very detections that this set gives when nothing is swapped.
 func TestHotSwap(t *testing.T) {
 	b := newBay(t)
-	m := b.add("FastestDet.onnx", "fast")
+	m := b.add("fast")
 	sets := [][]string{{"fast@1"}, {"yolox_nano@1", "fast@1"}, {"yolox_nano@1"}}
 	swaps := 0
 	for b.sent < 240 {
@@ -292,7 +293,7 @@ func TestModelsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fast := b.add("FastestDet.onnx", "fast")
+	fast := b.add("fast")
 	sound, err := b.Blobs.Get(t.Context(), fast.File.Key)
 	if err != nil {
 		t.Fatal(err)
@@ -372,7 +373,7 @@ func TestModelsRefused(t *testing.T) {
 // before goes on.
 func TestMissingFile(t *testing.T) {
 	b := newBay(t)
-	fast := b.add("FastestDet.onnx", "fast")
+	fast := b.add("fast")
 	file, err := b.Blobs.Get(t.Context(), fast.File.Key)
 	if err == nil {
 		err = b.Blobs.Delete(t.Context(), fast.File.Key)
@@ -398,7 +399,7 @@ func TestMissingFile(t *testing.T) {
 func TestCanary(t *testing.T) {
 	const n, share = 120, 0.3
 	b := newBay(t)
-	b.add("FastestDet.onnx", "fast")
+	b.add("fast")
 	set := b.serve("street", share, "fast")
 	if want := (schemas.ModelSet{Models: []string{"yolox_nano@1"}, Canary: []string{"fast@1"}, Share: share}); !set.Equal(want) {
 		t.Fatalf("%+v", set)

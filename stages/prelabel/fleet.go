@@ -148,7 +148,7 @@ func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
 		return nil
 	}
 	_, next.refused = schemas.AsFault(err)
-	err = f.note(want, err, next.refused && !(known && now.refused))
+	err = f.note(want, err, next.refused && (!known || !now.refused))
 	next.open = !next.refused
 	switch waits := now == nil && !begun || now != nil && now.err != nil; {
 	case waits && next.refused:
