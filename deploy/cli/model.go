@@ -18,7 +18,6 @@ import (
 	"gleaner/deploy/config"
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
-	"gleaner/stages/prelabel"
 	"gleaner/stages/taxonomy"
 )
 
@@ -42,7 +41,7 @@ corrupt is refused, and one that cannot be loaded for the moment is tried again:
 // newModel is what add and pull say of a file.
 type newModel struct {
 	wire.ModelSpec
-	classes string // file; empty: what the model says
+	classes string // file, or a,b,c; empty: what the model says
 	decode  string // file; empty: recognized
 	serve   string // dataset; empty: none
 	metrics map[string]string
@@ -79,7 +78,7 @@ func (n *newModel) read() (err error) {
 		n.Metrics[name] = v
 	}
 	if n.classes != "" {
-		n.Classes, err = prelabel.ReadClasses(n.classes)
+		n.Classes, err = readClasses(n.classes)
 	}
 	if err == nil && n.decode != "" {
 		n.Decode, err = config.ReadDecode(n.decode)
@@ -161,7 +160,7 @@ unknown shape is refused: the error says which outputs it has and which decoders
 		},
 	}
 	n.flags(c)
-	c.Flags().StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: those within the file, or the one *.names beside it)")
+	c.Flags().StringVar(&n.classes, "classes", "", "its classes: a file, one a line, or a,b,c (default: those within the file, or the one *.names beside it)")
 	return c
 }
 
@@ -210,7 +209,7 @@ func (a *app) modelPull() *cobra.Command {
 		},
 	}
 	n.flags(c)
-	c.Flags().StringVar(&n.classes, "classes", "", "file with the names of its classes, one a line (default: those within the file)")
+	c.Flags().StringVar(&n.classes, "classes", "", "its classes: a file, one a line, or a,b,c (default: those within the file)")
 	c.Flags().StringVar(&digest, "sha256", "", "SHA-256 of the file, 64 hex digits (required)")
 	c.Flags().StringVar(&limit, "max-size", "2GiB", "a larger file is refused")
 	return c

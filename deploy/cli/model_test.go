@@ -18,6 +18,7 @@ func TestModelCommandLine(t *testing.T) {
 		args []string
 	}{
 		{`--serve: "a@1": want the name of a dataset`, []string{"add", file, "--serve=a@1"}},
+		{`--classes: "a" is there twice`, []string{"add", file, "--classes", "a,a"}},
 		{"--metric ap50=high: want name=number", []string{"add", file, "--metric", "ap50=high"}},
 		{"--label-space coco: want dataset@version", []string{"add", file, "--label-space", "coco"}},
 	} {

@@ -326,7 +326,7 @@ func openModelFile(path string, decode schemas.Decode, p prelabelFlags, cfg conf
 	return m, nil
 }
 
-// namedClasses reads --classes: a file, or the names themselves; else those of the model.
+// namedClasses reads --classes where it is said; else the classes are those of the model.
 func namedClasses(model string, data []byte, classes string) ([]string, error) {
 	if classes == "" {
 		found, err := config.ModelClasses(model, data)
@@ -335,6 +335,11 @@ func namedClasses(model string, data []byte, classes string) ([]string, error) {
 		}
 		return found, nil
 	}
+	return readClasses(classes)
+}
+
+// readClasses reads a list of classes: a file of names, or the names themselves.
+func readClasses(classes string) ([]string, error) {
 	if _, err := os.Stat(classes); err != nil && strings.Contains(classes, ",") {
 		names := strings.Split(classes, ",")
 		for i := range names {

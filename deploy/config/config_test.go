@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"gleaner/connectors/onnx"
 	"gleaner/schemas"
 )
 
@@ -79,6 +80,35 @@ func TestLoadMissing(t *testing.T) {
 	}
 	if !c.EmbeddedKafka() || !c.EmbeddedClickHouse() || c.Engine.Kafka.Dir != filepath.Join("data", "kafka") {
 		t.Errorf("without a file: brokers %v, servers %v, Kafka's folder %q", c.Kafka.Brokers, c.ClickHouse.Addrs, c.Engine.Kafka.Dir)
+	}
+}
+
+// TestClassesWithinModel: a model that says its classes itself needs no file of them.
+func TestClassesWithinModel(t *testing.T) {
+	model := filepath.Join(t.TempDir(), "m.onnx")
+	file, err := os.ReadFile("../../connectors/onnx/testdata/affine.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	properties, err := schemas.ModelMetadata{Classes: []string{"cat"}}.Properties()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, within := range []map[string]string{nil, properties} {
+		data, err := onnx.WithMetadata(file, within)
+		if err == nil {
+			err = os.WriteFile(model, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Default()
+		if err = c.UseModel(model); err == nil {
+			_, err = c.In(t.TempDir())
+		}
+		if (err == nil) != (within != nil) || err != nil && !strings.Contains(err.Error(), "put one *.names beside the model") {
+			t.Errorf("with %v within: %v", within, err)
+		}
 	}
 }
 

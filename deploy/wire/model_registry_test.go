@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -92,6 +93,15 @@ func TestModelMetrics(t *testing.T) {
 		if err != nil || m.ID != want.id || !maps.Equal(m.Metrics, want.has) {
 			t.Errorf("%s has %v, %v, want %+v", m.ID, m.Metrics, err, want)
 		}
+	}
+
+	c.Config.Prelabel.Model = filepath.Join(t.TempDir(), "birds.onnx") // which names its classes within
+	if err := errors.Join(os.WriteFile(c.Config.Prelabel.Model, data, 0o600), c.serveConfigured(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Registry(t.Context())
+	if m := r.Models["birds@1"]; err != nil || !slices.Equal(r.Serves("street").Models, []string{"birds@1"}) || !slices.Equal(m.Classes, classes) || !maps.Equal(m.Metrics, trained) {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // Config sets the model and what becomes of its detections.
 type Config struct {
 	Model        string             `yaml:"model"`         // ONNX file, registered at start; serves where no command has said otherwise
-	Classes      string             `yaml:"classes"`       // file with the names of the model's classes, one a line
+	Classes      string             `yaml:"classes"`       // file with the names of the model's classes, one a line; empty: those within it, or the one *.names beside it
 	Name         string             `yaml:"name"`          // of the model in provenance; empty: the file's name without its extension
 	Version      string             `yaml:"version"`       // of the model in provenance
 	LabelSpace   string             `yaml:"label_space"`   // dataset@version whose class names the model uses, such as coco@2017; empty: its classes are not translated
@@ -45,11 +45,9 @@ func DefaultConfig() Config {
 	return Config{Version: "1", Low: 0.05, Accept: 0.3, IoU: 0.5, ProposalIoU: 0.8, MaxProposals: 300, Dense: Dense{Floor: 0.01, Max: 300}, Embeddings: Embeddings{Enabled: true}}
 }
 
-// Validate refuses thresholds out of range and a model without names.
+// Validate refuses thresholds out of range and a model that cannot be called so.
 func (c Config) Validate() error {
 	switch {
-	case c.Model != "" && c.Classes == "":
-		return fmt.Errorf("classes: model %s needs a file with the names of its classes, one a line", c.Model)
 	case !(c.Low > 0 && c.Low <= 1):
 		return fmt.Errorf("low: %g: must be above 0 and at most 1", c.Low)
 	case !(c.Accept >= c.Low && c.Accept <= 1):
@@ -118,7 +116,7 @@ func ReadClasses(path string) ([]string, error) {
 	seen := map[string]bool{}
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
-		name := strings.TrimSpace(lines.Text())
+		name := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")) // which some editors begin a file with
 		if name == "" {
 			continue
 		}

@@ -10,9 +10,8 @@ import (
 
 func TestBadConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"classes: model m.onnx needs a file":        func(c *Config) { c.Model = "m.onnx" },
-		`version: model "m@": want name@version`:    func(c *Config) { c.Model, c.Classes, c.Version = "m.onnx", "m.names", "" },
-		`name, version: model "a@b@1"`:              func(c *Config) { c.Model, c.Classes, c.Name = "m.onnx", "m.names", "a@b" },
+		`version: model "m@": want name@version`:    func(c *Config) { c.Model, c.Version = "m.onnx", "" },
+		`name, version: model "a@b@1"`:              func(c *Config) { c.Model, c.Name = "m.onnx", "a@b" },
 		"low: 0: must be above 0":                   func(c *Config) { c.Low = 0 },
 		"accept: 0.01: must lie between low (0.05)": func(c *Config) { c.Accept = 0.01 },
 		"iou: 1.5": func(c *Config) { c.IoU = 1.5 },
@@ -31,6 +30,7 @@ func TestBadConfigs(t *testing.T) {
 func TestReadClasses(t *testing.T) {
 	for text, want := range map[string]string{
 		"cat\n\n dog \r\n": "",
+		"\ufeffcat\ndog":   "",
 		"":                 "holds none",
 		"cat\ndog\ncat\n":  `:3: "cat" is there twice`,
 	} {
