@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime"
 	"time"
 
-	"gleaner/deploy/bench/meter"
-
 	"gleaner/connectors/onnx"
+	"gleaner/deploy/bench/meter"
+	"gleaner/deploy/config"
 	"gleaner/schemas"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
@@ -37,14 +38,18 @@ func (b *bench) openKernels() (k *kernels, err error) {
 			err = errors.Join(err, k.close())
 		}
 	}()
-	names, err := prelabel.ReadClasses(b.cfg.Prelabel.Classes)
+	data, err := os.ReadFile(b.cfg.Prelabel.Model)
+	if err != nil {
+		return k, err
+	}
+	names, err := config.ModelClasses(b.cfg.Prelabel.Model, data)
 	if err != nil {
 		return k, err
 	}
 	if k.runtime, err = onnx.Open(); err != nil {
 		return k, err
 	}
-	if k.session, err = k.runtime.Load(b.cfg.Prelabel.Model, b.cfg.ONNX); err != nil {
+	if k.session, err = k.runtime.LoadBytes(b.cfg.Prelabel.Model, data, b.cfg.ONNX); err != nil {
 		return k, err
 	}
 	k.detector, err = prelabel.Recognize(k.session, b.cfg.Prelabel.ModelID(), names, schemas.Decode{})

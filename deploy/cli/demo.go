@@ -105,7 +105,7 @@ Without --images, the images are those of GLEANER_DATA or ../shared/data, if the
 	}
 	f := c.Flags()
 	f.StringVar(&images, "images", "", "folder of images, with or without labels beside them (YOLO, Pascal VOC or COCO)")
-	f.StringVar(&model, "model", "", "ONNX model (detector, classifier or segmenter), its class names beside it in *.names")
+	f.StringVar(&model, "model", "", "ONNX model (detector, classifier or segmenter), its class names within, or beside it in *.names")
 	f.StringVarP(&dataset, "dataset", "d", "", "name of the dataset (default: the folder's)")
 	f.Float64Var(&share, "simulate", 0.75, "share of the images that the simulated labeler finishes, if they have labels")
 	f.BoolVar(&once, "once", false, "end when the summary is printed")

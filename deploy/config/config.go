@@ -237,16 +237,16 @@ func (c *Config) finish() error {
 		}
 		c.Blob.URL = "file://" + filepath.ToSlash(dir)
 	}
-	if err := c.findClasses(); err != nil {
+	if err := c.classesKnown(); err != nil {
 		return err
 	}
 	return c.Validate()
 }
 
-// UseModel makes path the model that labels first, with the class names that lie beside it where none are set.
+// UseModel makes path the model that labels first, with the class names within or beside it where none are set.
 func (c *Config) UseModel(path string) error {
 	c.Prelabel.Model = path
-	return c.findClasses()
+	return c.classesKnown()
 }
 
 // In returns the configuration with its data in another folder.

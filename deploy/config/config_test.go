@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gleaner/connectors/onnx"
+	"gleaner/deploy/e2e/realdata"
 	"gleaner/schemas"
 )
 
@@ -83,8 +84,8 @@ func TestLoadMissing(t *testing.T) {
 	}
 }
 
-// TestClassesWithinModel: a model that says its classes itself needs no file of them.
-func TestClassesWithinModel(t *testing.T) {
+// TestClassesOfModel: a model that says its classes itself needs no file of them, and the names beside one are not another's.
+func TestClassesOfModel(t *testing.T) {
 	model := filepath.Join(t.TempDir(), "m.onnx")
 	file, err := os.ReadFile("../../connectors/onnx/testdata/affine.onnx")
 	if err != nil {
@@ -109,6 +110,10 @@ func TestClassesWithinModel(t *testing.T) {
 		if (err == nil) != (within != nil) || err != nil && !strings.Contains(err.Error(), "put one *.names beside the model") {
 			t.Errorf("with %v within: %v", within, err)
 		}
+	}
+	c := read(t, "prelabel: {model: "+realdata.Need(t, "models", "yolox_nano.onnx")+"}\n")
+	if err := c.UseModel(model); err != nil || c.Prelabel.Classes != "" {
+		t.Errorf("it has the names in %q, %v", c.Prelabel.Classes, err)
 	}
 }
 

@@ -36,8 +36,8 @@ func ModelClasses(path string, data []byte) ([]string, error) {
 	return prelabel.ReadClasses(beside)
 }
 
-// findClasses takes the one list of class names that lies beside the model where none is set and the model has none within.
-func (c *Config) findClasses() error {
+// classesKnown refuses a model for which no list of class names is set, that has none within, and that has not one beside it.
+func (c Config) classesKnown() error {
 	model := c.Prelabel.Model
 	if model == "" || c.Prelabel.Classes != "" {
 		return nil
@@ -49,10 +49,8 @@ func (c *Config) findClasses() error {
 	if m, err := ModelMetadata(data); err == nil && len(m.Classes) > 0 {
 		return nil
 	}
-	found, err := prelabel.ClassesBeside(model)
-	if err != nil {
+	if _, err := prelabel.ClassesBeside(model); err != nil {
 		return fmt.Errorf("prelabel.classes: %w", err)
 	}
-	c.Prelabel.Classes = found
 	return nil
 }
