@@ -170,8 +170,8 @@ func (b *bay) serve(dataset string, share float64, names ...string) schemas.Mode
 	return s.ModelSet
 }
 
-// add registers FastestDet under a name.
-func (b *bay) add(name string) schemas.Model {
+// addFast registers FastestDet as fast@1.
+func (b *bay) addFast() schemas.Model {
 	b.t.Helper()
 	data, err := os.ReadFile(realdata.Need(b.t, "models", "FastestDet.onnx"))
 	if err != nil {
@@ -181,7 +181,7 @@ func (b *bay) add(name string) schemas.Model {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	m, added, err := b.AddModel(b.t.Context(), data, ModelSpec{Name: name, Classes: classes})
+	m, added, err := b.AddModel(b.t.Context(), data, ModelSpec{Name: "fast", Classes: classes})
 	if err != nil || !added {
 		b.t.Fatalf("added %t, %v", added, err)
 	}
@@ -202,7 +202,7 @@ func models(s schemas.Sample) (ids, hashes []string) {
 // once, stamped by one complete set, with the very detections that this set gives when nothing is swapped.
 func TestHotSwap(t *testing.T) {
 	b := newBay(t)
-	m := b.add("fast")
+	m := b.addFast()
 	sets := [][]string{{"fast@1"}, {"yolox_nano@1", "fast@1"}, {"yolox_nano@1"}}
 	swaps := 0
 	for b.sent < 240 {
@@ -293,7 +293,7 @@ func TestModelsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fast := b.add("fast")
+	fast := b.addFast()
 	sound, err := b.Blobs.Get(t.Context(), fast.File.Key)
 	if err != nil {
 		t.Fatal(err)
@@ -373,7 +373,7 @@ func TestModelsRefused(t *testing.T) {
 // before goes on.
 func TestMissingFile(t *testing.T) {
 	b := newBay(t)
-	fast := b.add("fast")
+	fast := b.addFast()
 	file, err := b.Blobs.Get(t.Context(), fast.File.Key)
 	if err == nil {
 		err = b.Blobs.Delete(t.Context(), fast.File.Key)
@@ -399,7 +399,7 @@ func TestMissingFile(t *testing.T) {
 func TestCanary(t *testing.T) {
 	const n, share = 120, 0.3
 	b := newBay(t)
-	b.add("fast")
+	b.addFast()
 	set := b.serve("street", share, "fast")
 	if want := (schemas.ModelSet{Models: []string{"yolox_nano@1"}, Canary: []string{"fast@1"}, Share: share}); !set.Equal(want) {
 		t.Fatalf("%+v", set)
