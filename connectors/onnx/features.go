@@ -31,12 +31,7 @@ func (r *Runtime) LoadFeatures(name string, model []byte, layer string, cfg Conf
 	if err != nil {
 		return nil, fmt.Errorf("onnx model %s: %w", name, err)
 	}
-	s, err := r.LoadBytes(name, withOutputs(settled, layer), cfg)
-	if err != nil {
-		return nil, err
-	}
-	s.hash = sha256.Sum256(model)
-	return s, nil
+	return r.session(name, withOutputs(settled, layer), sha256.Sum256(model), cfg)
 }
 
 func (r *Runtime) featureLayer(model []byte, layer string) (string, error) {

@@ -76,27 +76,33 @@ func (r *Runtime) Load(path string, cfg Config) (*Session, error) {
 // run at all and how large its outputs are. A first dimension that the graph leaves open is a batch and becomes 1; open
 // sides of an image become those of cfg.
 func (r *Runtime) LoadBytes(name string, data []byte, cfg Config) (*Session, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("onnx model %s: %w", name, err)
-	}
 	if len(data) == 0 {
 		return nil, fmt.Errorf("onnx model %s: the file is empty", name)
+	}
+	settled, err := settle(data, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("onnx model %s: %w", name, err)
+	}
+	return r.session(name, settled, sha256.Sum256(data), cfg)
+}
+
+// session makes a session of a model that is settled; hash is of the file that it comes of.
+func (r *Runtime) session(name string, settled []byte, hash schemas.Hash, cfg Config) (*Session, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("onnx model %s: %w", name, err)
 	}
 	held, err := r.another()
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{name: name, hash: sha256.Sum256(data), runtime: held}
-	if err := s.load(data, cfg); err != nil {
+	s := &Session{name: name, hash: hash, runtime: held}
+	if err := s.load(settled, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("onnx model %s: %w", name, err), s.Close())
 	}
 	return s, nil
 }
 
 func (s *Session) load(data []byte, cfg Config) (err error) {
-	if data, err = settle(data, cfg); err != nil {
-		return err
-	}
 	ins, outs, err := ort.GetInputOutputInfoWithONNXData(data)
 	if err != nil {
 		return fmt.Errorf("not a model that this runtime can load (corrupt, or a newer operator set): %w", starved(err))
