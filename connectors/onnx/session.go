@@ -144,8 +144,9 @@ func (s *Session) usable(ins, outs []ort.InputOutputInfo) error {
 	return nil
 }
 
-// measure runs the model on zeros, and where dimensions of outputs are open on noise too, and takes the shapes that come. A leading 1 is the batch. One more open dimension stays so, as it is the number of detections of models that
-// suppress doubles themselves; of several, those that are the same both times, and not 0, count as fixed.
+// measure runs the model on zeros, and where dimensions of outputs are open on noise too, and takes the shapes that come. A
+// leading 1 is the batch. One more open dimension stays so, as it is the number of detections of models that suppress doubles
+// themselves; of several, those that are the same both times, and not 0, count as fixed.
 func (s *Session) measure() (err error) {
 	s.open = make([]bool, len(s.outputs))
 	for i, out := range s.outputs {

@@ -9,8 +9,9 @@ import (
 
 // segmenter reads class numbers [1, C, h, w] or class labels [1, h, w] of the pixels of a map over the input, and finds the
 // connected regions of each class: a region's box is the smallest around it, its score the mean probability of its pixels,
-// 1 where there are labels alone. Pixels of independent classes, under a sigmoid, are of none where that is below a half. Regions
-// of less than a thousandth of the map are passed over. Input RGB, normalized by ImageNet's mean and deviation, stretched.
+// 1 where there are labels alone. Under a sigmoid, whose classes are independent, a pixel of a probability below a half is of
+// none. Regions of less than a thousandth of the map are passed over. Input RGB, normalized by ImageNet's mean and deviation,
+// stretched.
 type segmenter struct {
 	output, cols, rows int
 	channels           int // 0: labels
