@@ -95,7 +95,7 @@ func TestModels(t *testing.T) {
 	if data := must(os.ReadFile(results))(t); !strings.Contains(string(data), `"gleaner_source":"fast@1"`) {
 		t.Errorf("results of a registered model: %s", data)
 	}
-	i.ok(t, "prelabel", realdata.Need(t, "coco128", "images", "000000000009.jpg"), "--model", "yolox_nano@1", "--taxonomy", "coco", "--label-space", "coco@darknet", "--out", results)
+	i.ok(t, "prelabel", realdata.Need(t, "coco128", "images", "000000000009.jpg"), "--model", "yolox_nano@1", "--taxonomy", "coco", "--label-space", "coco@darknet", "--wanted", "bowl", "--out", results)
 	junk := filepath.Join(t.TempDir(), "junk.onnx")
 	if err := os.WriteFile(junk, []byte("no model"), 0o644); err != nil {
 		t.Fatal(err)
