@@ -28,33 +28,46 @@ func convForward(t *tape, n node) (value, error) {
 	return t.blockedConv(x, t.filters(weight), bias, windowOf(n, weight.dims[2:], x.dims[2:], out), out), nil
 }
 
-// filters are a weight [O, C, h, w] in the blocked layout.
+// filters are a weight [O, C, h, w] in the blocked layout, [O/16, C/16, h, w, 16 of C, 16 of O].
 func (t *tape) filters(weight value) value {
-	o, c, h, w := weight.dims[0], weight.dims[1], weight.dims[2], weight.dims[3]
-	blocks := t.reshape(weight, o/block, block, c/block, block, h, w)
-	return t.reshape(t.transpose(blocks, 0, 2, 4, 5, 3, 1), weight.dims...)
+	o, c, places := weight.dims[0], weight.dims[1], weight.dims[2]*weight.dims[3]
+	blocks := t.reshape(t.intoBlocks(t.reshape(weight, 1, o, c*places, 1)), o/block, c/block, block, places, block)
+	return t.reshape(t.transpose(blocks, 0, 1, 3, 2, 4), weight.dims...)
 }
 
 // turnedFilters are those of the weight that a convolution's gradient goes back through: turned around, from O channels to C.
 func (t *tape) turnedFilters(weight value) value {
 	o, c, h, w := weight.dims[0], weight.dims[1], weight.dims[2], weight.dims[3]
-	blocks := t.transpose(t.reshape(weight, o/block, block, c/block, block, h, w), 2, 0, 4, 5, 1, 3)
+	blocks := t.transpose(t.reshape(t.intoBlocks(weight), o/block, block, c/block, h*w, block), 2, 0, 3, 1, 4)
 	return t.reshape(t.flipped(t.reshape(blocks, c/block, o/block, h, w, block*block), 2, 3), c, o, h, w)
 }
 
 // blockedConv is Conv of x by filters [O, C, h, w] in the blocked layout and a bias, which may be absent, to [N, O, out…].
 func (t *tape) blockedConv(x, filters, bias value, w window, out []int64) value {
-	const domain = "com.microsoft.nchwc."
-	o := filters.dims[0]
-	dims := append([]int64{x.dims[0], o}, out...)
-	inputs := []value{t.op(domain+"ReorderInput", x.kind, x.dims, []value{x}), filters}
+	return t.outOfBlocks(t.convBlocks(t.intoBlocks(x), filters, bias, w, out))
+}
+
+const blockedDomain = "com.microsoft.nchwc."
+
+// intoBlocks is x [N, C, H, W] in the blocked layout.
+func (t *tape) intoBlocks(x value) value {
+	return t.op(blockedDomain+"ReorderInput", x.kind, x.dims, []value{x})
+}
+
+// outOfBlocks is x in the plain layout again.
+func (t *tape) outOfBlocks(x value) value {
+	return t.op(blockedDomain+"ReorderOutput", x.kind, x.dims, []value{x}, intAttr("channels", x.dims[1]))
+}
+
+// convBlocks is Conv of x in the blocked layout, which its output has too.
+func (t *tape) convBlocks(x, filters, bias value, w window, out []int64) value {
+	inputs := []value{x, filters}
 	if bias.ok() {
 		inputs = append(inputs, bias)
 	}
-	y := t.op(domain+"Conv", x.kind, dims, inputs,
+	return t.op(blockedDomain+"Conv", x.kind, append([]int64{x.dims[0], filters.dims[0]}, out...), inputs,
 		intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...), intsAttr("dilations", w.dilations...),
 		intsAttr("pads", slices.Concat(w.before, w.after)...), intAttr("group", 1))
-	return t.op(domain+"ReorderOutput", x.kind, dims, []value{y}, intAttr("channels", o))
 }
 
 // CanBlock tries whether the runtime's blocked layout has blocks of 16 channels on this processor: a convolution in it equals

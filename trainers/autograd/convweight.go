@@ -14,6 +14,9 @@ func (t *tape) convWeightGrad(x, d value, w window, group int64) value {
 		each := t.matmul(t.reshape(d, n, o, places), t.swapped(t.reshape(x, n, c, places)))
 		return t.reshape(t.sum(each, false, 0), append([]int64{o, c}, w.kernel...)...)
 	case group == 1 && channels >= few:
+		if f, ok := t.fits(x, d, w); ok {
+			return t.blockedWeightGrad(x, d, w, f)
+		}
 		return t.offsetWeightGrad(x, d, w)
 	}
 	return t.columnWeightGrad(x, d, w, group)
