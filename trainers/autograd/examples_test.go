@@ -364,7 +364,7 @@ func tiled(r *rand.Rand, e example) example {
 		k := between(r, 1, 3)
 		e.attributes = []*onnxpb.AttributeProto{intsAttr("kernel_shape", k, 2), intsAttr("strides", k, 2)}
 		e.inputs[0].dims = []int64{2, 3, 2 * k, 6}
-		e.single = r.IntN(2) == 0 // another form of MaxPool's gradient
+		e.single = r.IntN(2) == 0 // another form of AveragePool
 	}
 	return e
 }

@@ -7,12 +7,35 @@ import (
 	"gleaner/connectors/onnx/onnxpb"
 )
 
-// maxPool has the runtime say where each maximum was.
+// maxPool has the runtime say where each maximum was; not of windows side by side, whose maxima are looked for in the backward pass: both
+// together are faster.
 func maxPool(t *tape, n node) (value, error) {
 	if !t.needs(n.in[0]) {
 		return value{}, nil
 	}
+	if x, w, ok := t.tiled(n); ok {
+		return t.op("MaxPool", x.kind, n.out[0].dims, []value{x}, intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...)), nil
+	}
 	return t.pooled(n)[0], nil
+}
+
+// tiled is what a pooling reads of its input, without what is left over at the end of each dimension, if its windows are side by side.
+func (t *tape) tiled(n node) (x value, w window, ok bool) {
+	x = n.in[0]
+	places, out := x.dims[2:], n.out[0].dims[2:]
+	w = windowOf(n, n.ints("kernel_shape", 0, 0), places, out)
+	read := make([]int64, len(out))
+	for i, o := range out {
+		read[i] = o * w.kernel[i]
+		if read[i] > places[i] {
+			return x, w, false
+		}
+	}
+	if !w.tiles(read, out) {
+		return x, w, false
+	}
+	r := len(out)
+	return t.slice(x, iota64(2 + r)[2:], make([]int64, r), read, slices.Repeat([]int64{1}, r)), w, true
 }
 
 // pooled is the node with the index of each maximum in the flat input, in row-major order.
@@ -21,38 +44,53 @@ func (t *tape) pooled(n node) []value {
 	return t.emit("MaxPool", []value{{kind: n.in[0].kind, dims: n.out[0].dims}, {kind: int64s, dims: n.out[0].dims}}, n.in[:1], attributes...)
 }
 
+// maxPoolGrad gives the gradient of a maximum to its element; in equal shares to all that are it, where windows are side by side.
 func maxPoolGrad(t *tape, n node, dy []value) ([]value, error) {
-	x := n.in[0]
-	w := windowOf(n, n.ints("kernel_shape", 0, 0), x.dims[2:], n.out[0].dims[2:])
-	if w.apart(x.dims[2:], n.out[0].dims[2:]) && x.kind == float32s { // no element is twice the maximum, so there is nothing to add up
-		return []value{t.op("MaxUnpool", x.kind, x.dims, []value{dy[0], t.pooled(n)[1], t.ints(x.dims...)}, intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...))}, nil
+	x, d := n.in[0], dy[0]
+	if read, w, ok := t.tiled(n); ok {
+		hit := t.compare("Equal", read, t.enlarged(n.out[0], w.kernel))
+		count := t.scale(t.tileMeans(hit, w), float64(product(w.kernel)))
+		dx := t.mul(hit, t.enlarged(t.div(d, count), w.kernel))
+		after := make([]int64, x.rank())
+		for i := range after {
+			after[i] = x.dims[i] - dx.dims[i]
+		}
+		return []value{t.pad(dx, make([]int64, x.rank()), after)}, nil
 	}
 	zeros := t.expand(t.floats(x.kind, []int64{1}, 0), x.size())
-	index := t.reshape(t.pooled(n)[1], dy[0].size())
-	sums := t.op("ScatterElements", x.kind, zeros.dims, []value{zeros, index, t.reshape(dy[0], dy[0].size())}, textAttr("reduction", "add"))
+	index := t.reshape(t.pooled(n)[1], d.size())
+	sums := t.op("ScatterElements", x.kind, zeros.dims, []value{zeros, index, t.reshape(d, d.size())}, textAttr("reduction", "add"))
 	return []value{t.reshape(sums, x.dims...)}, nil
 }
 
-// averagePool of tiles of two dimensions is a product with a matrix that has the shares of the elements, where that is small: which is
-// faster than the runtime's pooling.
+// averagePool has tileMeans of windows side by side.
 func averagePool(t *tape, n node) (value, error) {
-	const long = 128 // elements of a row of tiles
 	x, out := n.in[0], n.out[0]
-	if x.rank() != 4 || x.kind != float32s {
-		return value{}, nil
-	}
 	w := windowOf(n, n.ints("kernel_shape", 0, 0), x.dims[2:], out.dims[2:])
-	high, wide := w.kernel[0], w.kernel[1]
-	width := x.dims[3]
-	if !w.tiles(x.dims[2:], out.dims[2:]) || high*width > long {
+	if x.kind != float32s || !w.tiles(x.dims[2:], out.dims[2:]) {
 		return value{}, nil
 	}
-	shares := make([]float64, high*width*(width/wide))
+	return t.tileMeans(x, w), nil
+}
+
+// tileMeans averages windows side by side. In two dimensions that is a product with a matrix of the shares of the elements, where this is
+// small, which is faster than the runtime's pooling.
+func (t *tape) tileMeans(x value, w window) value {
+	const long = 128 // elements of a row of tiles
+	dims := slices.Clone(x.dims)
+	for i, k := range w.kernel {
+		dims[2+i] /= k
+	}
+	if x.rank() != 4 || w.kernel[0]*x.dims[3] > long {
+		return t.op("AveragePool", x.kind, dims, []value{x}, intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...))
+	}
+	high, wide, width, tiles := w.kernel[0], w.kernel[1], x.dims[3], dims[3]
+	shares := make([]float64, high*width*tiles)
 	for i := range high * width {
-		shares[i*(width/wide)+i%width/wide] = 1 / float64(high*wide)
+		shares[i*tiles+i%width/wide] = 1 / float64(high*wide)
 	}
 	rows := t.reshape(x, x.size()/high/width, high*width)
-	return t.reshape(t.matmul(rows, t.floats(x.kind, []int64{high * width, width / wide}, shares...)), out.dims...), nil
+	return t.reshape(t.matmul(rows, t.floats(x.kind, []int64{high * width, tiles}, shares...)), dims...)
 }
 
 func averagePoolGrad(t *tape, n node, dy []value) ([]value, error) {
@@ -96,16 +134,6 @@ func (w window) counts(places, out []int64, pads bool) []float64 {
 		count = longer
 	}
 	return count
-}
-
-// apart tells whether windows do not overlap and none reaches beyond places, which the runtime's MaxUnpool refuses.
-func (w window) apart(places, out []int64) bool {
-	for i, k := range w.kernel {
-		if k > w.strides[i] || w.dilations[i] != 1 || w.before[i] != 0 || w.after[i] != 0 || (out[i]-1)*w.strides[i]+k > places[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // tiles tells whether windows neither overlap nor leave anything out.
