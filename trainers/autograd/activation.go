@@ -56,18 +56,20 @@ func mishSlope(t *tape, _ node, x, _ value) value {
 
 // geluSlope is that of x·Φ(x), or of the approximation by tanh (Hendrycks and Gimpel 2016).
 func geluSlope(t *tape, n node, x, _ value) value {
-	square := t.mul(x, x)
 	if n.text("approximate", "none") == "tanh" {
 		const a = 0.044715
 		c := math.Sqrt(2 / math.Pi)
+		square := t.mul(x, x)
 		th := t.unary("Tanh", t.scale(t.mul(x, t.shift(t.scale(square, a), 1)), c))
 		inner := t.scale(t.shift(t.scale(square, 3*a), 1), c)
 		steep := t.mul(t.mul(x, t.shift(t.unary("Neg", t.mul(th, th)), 1)), inner)
 		return t.scale(t.shift(t.add(th, steep), 1), 0.5)
 	}
-	cumulative := t.scale(t.shift(t.unary("Erf", t.scale(x, math.Sqrt2/2)), 1), 0.5)
-	density := t.scale(t.unary("Exp", t.scale(square, -0.5)), 1/math.Sqrt(2*math.Pi))
-	return t.add(cumulative, t.mul(x, density))
+	// With u = x/√2: Φ(x) = (1 + erf(u))/2, whose slope times x is u·exp(-u²)/√π.
+	u := t.scale(x, math.Sqrt2/2)
+	cumulative := t.op("HardSigmoid", x.kind, x.dims, []value{t.unary("Erf", u)}, floatAttr("alpha", 0.5), floatAttr("beta", 0.5))
+	exponent := t.sub(t.scalar(x.kind, -math.Log(math.Pi)/2), t.mul(u, u))
+	return t.add(cumulative, t.mul(u, t.unary("Exp", exponent)))
 }
 
 // clipGrad passes what is strictly between the bounds; these are not learned.
