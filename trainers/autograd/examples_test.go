@@ -391,6 +391,12 @@ func beyond(r *rand.Rand, e example) example {
 }
 
 func resize(r *rand.Rand) example {
+	if r.IntN(4) == 0 { // to twice the height, though not each row twice
+		return example{
+			operator: "Resize", inputs: []operand{{dims: []int64{1, 2, 2, 3}}, {absent: true}, {dims: []int64{4}, reals: []float64{1, 1, 2.25, 2}}},
+			attributes: []*onnxpb.AttributeProto{textAttr("mode", "nearest"), textAttr("coordinate_transformation_mode", "asymmetric"), textAttr("nearest_mode", "floor")},
+		}
+	}
 	h, w := between(r, 1, 4), between(r, 2, 5)
 	e := example{operator: "Resize", inputs: []operand{{dims: []int64{between(r, 1, 2), between(r, 1, 3), h, w}}, {absent: true}}}
 	mode := one(r, "nearest", "nearest", "linear", "linear", "cubic")

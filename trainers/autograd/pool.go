@@ -49,8 +49,7 @@ func maxPoolGrad(t *tape, n node, dy []value) ([]value, error) {
 	x, d := n.in[0], dy[0]
 	if read, w, ok := t.tiled(n); ok {
 		hit := t.compare("Equal", read, t.enlarged(n.out[0], w.kernel))
-		count := t.scale(t.tileMeans(hit, w), float64(product(w.kernel)))
-		dx := t.mul(hit, t.enlarged(t.div(d, count), w.kernel))
+		dx := t.mul(hit, t.enlarged(t.div(d, t.tileSums(hit, w.kernel, 1)), w.kernel))
 		after := make([]int64, x.rank())
 		for i := range after {
 			after[i] = x.dims[i] - dx.dims[i]
@@ -63,34 +62,35 @@ func maxPoolGrad(t *tape, n node, dy []value) ([]value, error) {
 	return []value{t.reshape(sums, x.dims...)}, nil
 }
 
-// averagePool has tileMeans of windows side by side.
+// averagePool has tileSums where windows are side by side.
 func averagePool(t *tape, n node) (value, error) {
 	x, out := n.in[0], n.out[0]
 	w := windowOf(n, n.ints("kernel_shape", 0, 0), x.dims[2:], out.dims[2:])
 	if x.kind != float32s || !w.tiles(x.dims[2:], out.dims[2:]) {
 		return value{}, nil
 	}
-	return t.tileMeans(x, w), nil
+	return t.tileSums(x, w.kernel, product(w.kernel)), nil
 }
 
-// tileMeans averages windows side by side. In two dimensions that is a product with a matrix of the shares of the elements, where this is
-// small, which is faster than the runtime's pooling.
-func (t *tape) tileMeans(x value, w window) value {
+// tileSums are the sums over tiles of this size of the spatial dimensions of x, divided by a number. In two dimensions that is a product
+// with a matrix, where this is small, which is faster than the runtime's pooling.
+func (b *builder) tileSums(x value, tile []int64, by int64) value {
 	const long = 128 // elements of a row of tiles
 	dims := slices.Clone(x.dims)
-	for i, k := range w.kernel {
+	for i, k := range tile {
 		dims[2+i] /= k
 	}
-	if x.rank() != 4 || w.kernel[0]*x.dims[3] > long {
-		return t.op("AveragePool", x.kind, dims, []value{x}, intsAttr("kernel_shape", w.kernel...), intsAttr("strides", w.strides...))
+	if x.rank() != 4 || tile[0]*x.dims[3] > long {
+		means := b.op("AveragePool", x.kind, dims, []value{x}, intsAttr("kernel_shape", tile...), intsAttr("strides", tile...))
+		return b.scale(means, float64(product(tile))/float64(by))
 	}
-	high, wide, width, tiles := w.kernel[0], w.kernel[1], x.dims[3], dims[3]
+	high, wide, width, tiles := tile[0], tile[1], x.dims[3], dims[3]
 	shares := make([]float64, high*width*tiles)
 	for i := range high * width {
-		shares[i*tiles+i%width/wide] = 1 / float64(high*wide)
+		shares[i*tiles+i%width/wide] = 1 / float64(by)
 	}
-	rows := t.reshape(x, x.size()/high/width, high*width)
-	return t.reshape(t.matmul(rows, t.floats(x.kind, []int64{high * width, tiles}, shares...)), dims...)
+	rows := b.reshape(x, x.size()/high/width, high*width)
+	return b.reshape(b.matmul(rows, b.floats(x.kind, []int64{high * width, tiles}, shares...)), dims...)
 }
 
 func averagePoolGrad(t *tape, n node, dy []value) ([]value, error) {

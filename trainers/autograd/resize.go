@@ -28,10 +28,8 @@ func resizeGrad(t *tape, n node, dy []value) ([]value, error) {
 	if x.dims[0] != d.dims[0] || x.dims[1] != d.dims[1] {
 		return nil, errors.New("only the last two axes may be resized")
 	}
-	if by := d.dims[2] / x.dims[2]; n.repeats(x, d) {
-		size := float64(by * (d.dims[3] / x.dims[3]))
-		return []value{t.scale(t.op("AveragePool", d.kind, x.dims, []value{d},
-			intsAttr("kernel_shape", by, d.dims[3]/x.dims[3]), intsAttr("strides", by, d.dims[3]/x.dims[3])), size)}, nil
+	if by := []int64{d.dims[2] / x.dims[2], d.dims[3] / x.dims[3]}; n.repeats(x, d, by, scales) {
+		return []value{t.tileSums(d, by, 1)}, nil
 	}
 	for axis := 3; axis >= 2; axis-- {
 		from, to := x.dims[axis], d.dims[axis]
@@ -48,10 +46,14 @@ func resizeGrad(t *tape, n node, dy []value) ([]value, error) {
 	return []value{d}, nil
 }
 
-// repeats tells whether each element becomes a rectangle of its own, as with modern and older exports of "nearest".
-func (n node) repeats(x, y value) bool {
+// repeats tells whether each element becomes a rectangle of by elements, as with modern and older exports of "nearest". Scales, where they
+// are given, may be a little larger than by.
+func (n node) repeats(x, y value, by []int64, scales []float64) bool {
+	if len(scales) > 0 && !slices.Equal(scales[2:], []float64{float64(by[0]), float64(by[1])}) {
+		return false
+	}
 	how := n.text("coordinate_transformation_mode", "half_pixel") + " " + n.text("nearest_mode", "round_prefer_floor")
-	return n.text("mode", "nearest") == "nearest" && y.dims[2]%x.dims[2] == 0 && y.dims[3]%x.dims[3] == 0 &&
+	return n.text("mode", "nearest") == "nearest" && y.dims[2] == by[0]*x.dims[2] && y.dims[3] == by[1]*x.dims[3] &&
 		(how == "asymmetric floor" || strings.HasPrefix(how, "half_pixel round_prefer"))
 }
 
