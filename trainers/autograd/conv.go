@@ -2,7 +2,6 @@ package autograd
 
 import (
 	"errors"
-	"math"
 	"slices"
 )
 
@@ -45,12 +44,6 @@ func (t *tape) convDataGrad(d, weight value, w window, group int64, dims []int64
 		return t.blockedConv(d, t.turnedFilters(weight), value{}, turned, dims[2:])
 	}
 	return t.back(d, weight, w, group, dims[2:])
-}
-
-// flipped turns a kernel around in these dimensions.
-func (b *builder) flipped(weight value, axes ...int64) value {
-	minus := func(x int64) value { return b.ints(slices.Repeat([]int64{x}, len(axes))...) }
-	return b.op("Slice", weight.kind, weight.dims, []value{weight, minus(-1), minus(math.MinInt64), b.ints(axes...), minus(-1)})
 }
 
 // convTransposeGrad: the operator is Conv's gradient, so Conv is its. Rows that output_padding adds are seen by no window.

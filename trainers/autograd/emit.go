@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -116,6 +117,12 @@ func (b *builder) slice(x value, axes, starts, ends, steps []int64) value {
 		return x
 	}
 	return b.op("Slice", x.kind, dims, []value{x, b.ints(starts...), b.ints(ends...), b.ints(axes...), b.ints(steps...)})
+}
+
+// flipped turns x around along axes.
+func (b *builder) flipped(x value, axes ...int64) value {
+	each := func(n int64) value { return b.ints(slices.Repeat([]int64{n}, len(axes))...) }
+	return b.op("Slice", x.kind, x.dims, []value{x, each(-1), each(math.MinInt64), b.ints(axes...), each(-1)})
 }
 
 // pad adds zeros; negative pads cut.

@@ -70,18 +70,13 @@ func sliceGrad(t *tape, n node, dy []value) ([]value, error) {
 		if step < 0 { // turned around, it is a slice forwards
 			start = min(max(start, 0), size-1)
 			start += (d.dims[a] - 1) * step
-			d, step = t.turned(d, a), -step
+			d, step = t.flipped(d, a), -step
 		}
 		start = min(max(start, 0), size)
 		d = t.stretched(d, int(a), step)
 		before[a], after[a] = start, size-start-d.dims[a]
 	}
 	return []value{t.pad(d, before, after)}, nil
-}
-
-// turned reverses an axis.
-func (b *builder) turned(x value, axis int64) value {
-	return b.op("Slice", x.kind, x.dims, []value{x, b.ints(-1), b.ints(-1 << 62), b.ints(axis), b.ints(-1)})
 }
 
 // stretched puts step-1 zeros between the elements of an axis.
