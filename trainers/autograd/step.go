@@ -67,14 +67,6 @@ func (p Part) Output(name string) []float32 {
 	return data[float32](p.of, p.prefix+nextOutput+"output."+name)
 }
 
-// GradientNorm is the norm of all gradients in the last update before they were clipped; 0 where there is no limit.
-func (t *Trainer) GradientNorm() float32 {
-	if n := data[float32](t, normOutput); len(n) > 0 {
-		return n[0]
-	}
-	return 0
-}
-
 // Parameter is the current value of a parameter that learns; it is good until the next step.
 func (t *Trainer) Parameter(name string) []float32 {
 	if !slices.ContainsFunc(t.parameters, func(v value) bool { return v.name == name }) {

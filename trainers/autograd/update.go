@@ -27,12 +27,11 @@ func (l Lookahead) validate() error {
 	return nil
 }
 
-// Inputs and outputs of updates, beside the weights and what is carried along with them.
+// Inputs of updates, beside the weights and what is carried along with them.
 const (
 	rateInput   = prefix + "rate"
 	numberInput = prefix + "number"
 	syncInput   = prefix + "sync"
-	normOutput  = prefix + "norm"
 )
 
 // update writes what a step does to the weights.
@@ -127,7 +126,7 @@ func (u *update) step(s *settings, parameters []value, gradients map[string]valu
 // averageState names the exponential moving average of a parameter.
 const averageState = "average"
 
-// clip is the factor that brings the gradients' common norm down to most (Pascanu et al. 2013). The norm is an output.
+// clip is the factor that brings the gradients' common norm down to most (Pascanu et al. 2013).
 func (u *update) clip(most float64, parameters []value, gradients map[string]value) value {
 	var squares []value
 	for _, p := range parameters {
@@ -135,7 +134,6 @@ func (u *update) clip(most float64, parameters []value, gradients map[string]val
 		squares = append(squares, u.total(u.mul(g, g)))
 	}
 	norm := u.unary("Sqrt", u.total(u.concat(0, squares...)))
-	u.output(normOutput, norm)
 	ratio := u.div(u.scalar(float32s, most), u.shift(norm, 1e-12))
 	return u.op("Min", float32s, []int64{1}, []value{ratio, u.scalar(float32s, 1)})
 }
