@@ -127,7 +127,7 @@ func TestImported(t *testing.T) {
 		t.Errorf("%d logits", len(served))
 	}
 	for _, row := range [][]int64{nil, {1, -1}, {1, 64}} {
-		cfg.ONNX = ofOne(t, file, row...)
+		cfg.ONNX = ofOne(t, file, nil, row...)
 		one := newTrainer(t, rt, cfg, train, Images{})
 		same, err = one.Logits(t.Context(), train, Views{})
 		if err != nil || !slices.Equal(logits, same) {
@@ -142,9 +142,11 @@ func TestImported(t *testing.T) {
 			t.Errorf("the exported file still says shapes of one image: %v, %v", m.GetGraph().GetValueInfo(), err)
 		}
 	}
-	cfg.ONNX = ofOne(t, file, 2, -1)
-	if _, err := New(rt, cfg, train, Images{}); err == nil || !strings.Contains(err.Error(), "images [16 3 16 16]") || !strings.Contains(err.Error(), "open batch") {
-		t.Errorf("a classifier that takes one image alone: %v", err)
+	for _, alone := range [][]byte{ofOne(t, file, nil, 2, -1), ofOne(t, file, integer("allowzero", 1), 1, 64)} {
+		cfg.ONNX = alone
+		if _, err := New(rt, cfg, train, Images{}); err == nil || !strings.Contains(err.Error(), "images [16 3 16 16]") || !strings.Contains(err.Error(), "open batch") {
+			t.Errorf("a classifier that takes one image alone: %v", err)
+		}
 	}
 	cfg.ONNX = file[:len(file)/2]
 	if _, err := New(rt, cfg, train, Images{}); err == nil {
@@ -153,8 +155,8 @@ func TestImported(t *testing.T) {
 }
 
 // ofOne is a ResNet-9 as it is exported for one image: every shape says so, and it makes a row of the pooled maps by what the graph sees
-// of the batch, as PyTorch writes x.view(x.size(0), -1), or by a constant.
-func ofOne(t *testing.T, file []byte, constant ...int64) []byte {
+// of the batch, as PyTorch writes x.view(x.size(0), -1), or by a constant, of a reshape that may have an attribute.
+func ofOne(t *testing.T, file []byte, attribute *onnxpb.AttributeProto, constant ...int64) []byte {
 	t.Helper()
 	var m onnxpb.ModelProto
 	if err := proto.Unmarshal(file, &m); err != nil {
@@ -171,6 +173,9 @@ func ofOne(t *testing.T, file []byte, constant ...int64) []byte {
 	view := []*onnxpb.NodeProto{node("Shape", "shape", pooled), node("Gather", "samples", "shape", "first"), concat, node("Reshape", row, pooled, "to")}
 	if constant != nil {
 		view = []*onnxpb.NodeProto{node("Reshape", row, pooled, "row")}
+	}
+	if attribute != nil {
+		view[0].Attribute = []*onnxpb.AttributeProto{attribute}
 	}
 	g.Node = slices.Replace(g.Node, at, at+1, view...)
 	for name, x := range map[string][]int64{"first": {0}, "rest": {-1}, "row": constant} {

@@ -138,7 +138,8 @@ func (g importedGraph) open(side int) (string, error) {
 	return in.GetName(), nil
 }
 
-// unbind has reshapes of what comes of the images keep their number, where they say the one that the file was exported for.
+// unbind has reshapes of what comes of the images keep their number, where they say the one that the file was exported for. To those with
+// allowzero a 0 is no dimension to keep, so they stay.
 func (g importedGraph) unbind(input string, batch int64) {
 	shapes, images := map[string][]int64{}, map[string]bool{input: true}
 	constant := func(name string, t *onnxpb.TensorProto) {
@@ -161,7 +162,8 @@ func (g importedGraph) unbind(input string, batch int64) {
 			for _, name := range out {
 				images[name] = true
 			}
-			if op != "Reshape" || len(in) != 2 || len(out) != 1 || !images[in[0]] || len(shapes[in[1]]) < 2 || shapes[in[1]][0] != batch {
+			literal := slices.ContainsFunc(n.GetAttribute(), func(a *onnxpb.AttributeProto) bool { return a.GetName() == "allowzero" && a.GetI() != 0 })
+			if op != "Reshape" || literal || len(in) != 2 || len(out) != 1 || !images[in[0]] || len(shapes[in[1]]) < 2 || shapes[in[1]][0] != batch {
 				continue
 			}
 			to := slices.Concat([]int64{0}, shapes[in[1]][1:]) // 0 is as it was
