@@ -97,14 +97,13 @@ var optimizers = []string{"sgd", "adamw", "muon"}
 
 // optimizer is the rule of the weights.
 func (c Config) optimizer() autograd.Optimizer {
-	sgd := autograd.SGD{Momentum: c.Momentum, Nesterov: true}
 	switch c.Optimizer {
 	case "adamw":
 		return autograd.DefaultAdamW()
 	case "muon":
 		return autograd.Muon{Momentum: c.Momentum, Nesterov: true, Steps: 3, Unit: len(c.ONNX) == 0, Others: autograd.SGD{Momentum: 0.85, Nesterov: true}}
 	}
-	return sgd
+	return autograd.SGD{Momentum: c.Momentum, Nesterov: true}
 }
 
 // schedule is the rate of each step.

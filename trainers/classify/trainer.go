@@ -356,11 +356,6 @@ func (t *Trainer) endEpoch(ctx context.Context) (Epoch, error) {
 	return e, nil
 }
 
-// over tells whether patience has run out.
-func (t *Trainer) over() bool {
-	return t.cfg.Patience > 0 && t.step > 0 && t.step%t.steps == 0 && t.step/t.steps-1-t.bestAt >= t.cfg.Patience
-}
-
 // end fills in the result; with patience the best weights come back.
 func (t *Trainer) end(result Result) (Result, error) {
 	done := t.step / t.steps
