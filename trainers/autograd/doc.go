@@ -1,6 +1,6 @@
 // Package autograd trains models on the runtime that serves them. It reads an ONNX graph and writes another one, of ordinary ONNX
 // operators, that does a whole training step: forward, loss, gradients by reverse-mode differentiation, and the update of the
-// weights. The model's file comes back with other weights and nothing else changed.
+// weights. The model's file comes back with other weights; of the rest, only constants became initializers.
 //
 //   - network.go reads a model: its operators in one operator set (upgrade.go), the shapes of all tensors, by running it once,
 //     and what is learned.
