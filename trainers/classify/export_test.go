@@ -148,6 +148,10 @@ func TestImported(t *testing.T) {
 			t.Errorf("a classifier that takes one image alone: %v", err)
 		}
 	}
+	cfg.Batch = 1 // as it says, where a 0 is a size and so keeps nothing
+	if _, err := newTrainer(t, rt, cfg, train, Images{}).Logits(t.Context(), train, Views{}); err != nil {
+		t.Errorf("a classifier that takes one image alone does not take one: %v", err)
+	}
 	cfg.ONNX = file[:len(file)/2]
 	if _, err := New(rt, cfg, train, Images{}); err == nil {
 		t.Error("half a file was imported")
