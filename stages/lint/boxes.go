@@ -18,7 +18,8 @@ func boxes(v *view) []schemas.Finding {
 	if !v.seen {
 		return nil
 	}
-	var out []schemas.Finding
+	var judged []int // labels
+	var labels, edges [][]float32
 	for i, o := range v.Objects {
 		if v.ended() {
 			return nil
@@ -26,7 +27,13 @@ func boxes(v *view) []schemas.Finding {
 		if o.Box.Clip(v.Image.W, v.Image.H).Empty() || !finite(float64(o.Box.W()), float64(o.Box.H())) {
 			continue // degenerate
 		}
-		x := v.scene.Box(i)
+		of := v.scene.Edges(i)
+		judged, labels, edges = append(judged, i), append(labels, v.scene.Box(i)), append(edges, of[:]...)
+	}
+	chances := v.weights.boxes(labels, edges)
+	var out []schemas.Finding
+	for k, i := range judged {
+		o := v.Objects[i]
 		fit, fits := v.scene.Fit(i)
 		edge, whole := 0, 1.0 // which edge is surest to be wrong, and the chance that not several are
 		for _, t := range fitted {
@@ -42,15 +49,15 @@ func boxes(v *view) []schemas.Finding {
 			switch t {
 			case schemas.FindingEdge:
 				var score float64
-				edge, score = v.weights.edge(v.scene.Edges(i))
+				edge, score = worst([4]float64(chances[t][4*k:]))
 				f.Score = float32(score * whole)
 			case schemas.FindingLoose, schemas.FindingTight, schemas.FindingShift:
-				score := v.weights.score(t, x)
+				score := chances[t][k]
 				f.Score, whole = float32(score), whole*(1-score)
 			case schemas.FindingSpurious:
-				f.Score = max(float32(v.weights.score(t, x)), v.unsure(o))
+				f.Score = max(float32(chances[t][k]), v.unsure(o))
 			default:
-				f.Score = float32(v.weights.score(t, x))
+				f.Score = float32(chances[t][k])
 			}
 			if f.Score < v.MinScore/hopeless {
 				continue

@@ -16,20 +16,23 @@ func missing(v *view) []schemas.Finding {
 	if !v.seen || len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, v.familiar) {
 		return nil
 	}
-	var out []schemas.Finding
+	var wanted []evidence.Proposal
+	var rows [][]float32
 	for _, p := range v.scene.Proposals(MissingFloor) {
 		if v.ended() {
 			return nil
 		}
-		if !v.wants(p) {
-			continue
+		if v.wants(p) {
+			wanted, rows = append(wanted, p), append(rows, v.scene.Absent(p, v.speaks))
 		}
-		box := p.Box
-		out = append(out, schemas.Finding{
-			Type: schemas.FindingMissing, Class: p.Class, Box: box, Fix: &box, FixClass: p.Class,
-			Score: float32(v.weights.score(schemas.FindingMissing, v.scene.Absent(p, v.speaks))),
-			Why:   fmt.Sprintf("The model sees %s here (score %.2f) and no label covers it.", article(p.Class), p.Score),
-		})
+	}
+	out := make([]schemas.Finding, len(wanted))
+	for i, chance := range v.weights.missing(rows) {
+		p, box := wanted[i], wanted[i].Box
+		out[i] = schemas.Finding{
+			Type: schemas.FindingMissing, Class: p.Class, Box: box, Fix: &box, FixClass: p.Class, Score: float32(chance),
+			Why: fmt.Sprintf("The model sees %s here (score %.2f) and no label covers it.", article(p.Class), p.Score),
+		}
 	}
 	return out
 }

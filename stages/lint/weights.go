@@ -33,22 +33,47 @@ type Weights struct {
 // NewWeights are those of some forests, one for each of Fitted.
 func NewWeights(of map[schemas.FindingType]*forest.Forest) *Weights { return &Weights{of} }
 
-// score is the chance, (0,1), that numbers of evidence mean a finding of a type.
-func (w *Weights) score(t schemas.FindingType, x []float32) float64 {
-	return 1 / (1 + math.Exp(-w.of[t].Score(x)))
+// boxes are the chances, (0,1), that evidence about labels, [n][features], and about their edges, [4n][features], means findings of each
+// type that boxes makes.
+func (w *Weights) boxes(labels, edges [][]float32) map[schemas.FindingType][]float64 {
+	of, ofEdges := forest.NewBatch(labels), forest.NewBatch(edges)
+	chances := map[schemas.FindingType][]float64{}
+	for _, t := range fitted {
+		switch t {
+		case schemas.FindingMissing:
+		case schemas.FindingEdge:
+			chances[t] = w.chances(t, ofEdges)
+		default:
+			chances[t] = w.chances(t, of)
+		}
+	}
+	return chances
 }
 
-// edge is which of the four edges of a label evidence speaks against most, and the chance, (0,1), that any is wrong where not several are.
-func (w *Weights) edge(of [4][]float32) (worst int, chance float64) {
+// missing are the chances, (0,1), that proposals are missing labels by the evidence about them, [n][features].
+func (w *Weights) missing(proposals [][]float32) []float64 {
+	return w.chances(schemas.FindingMissing, forest.NewBatch(proposals))
+}
+
+func (w *Weights) chances(t schemas.FindingType, rows *forest.Batch) []float64 {
+	odds := w.of[t].Scores(rows)
+	out := make([]float64, len(odds))
+	for i, x := range odds {
+		out[i] = 1 / (1 + math.Exp(-float64(x)))
+	}
+	return out
+}
+
+// worst is which of the four edges of a label is surest to be wrong by the chance of each, and the chance, (0,1), that any is.
+func worst(chances [4]float64) (edge int, anyOf float64) {
 	top, right := 0.0, 1.0
-	for e, x := range of {
-		p := w.score(schemas.FindingEdge, x)
+	for e, p := range chances {
 		if p > top {
-			worst, top = e, p
+			edge, top = e, p
 		}
 		right *= 1 - p
 	}
-	return worst, 1 - right
+	return edge, 1 - right
 }
 
 // names are those of the numbers that a type's forest asks for.

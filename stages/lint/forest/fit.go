@@ -1,6 +1,7 @@
 package forest
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -9,7 +10,7 @@ import (
 // Options say how a forest is fitted.
 type Options struct {
 	Trees    int     // one after the other
-	Leaves   int     // of a tree, at most
+	Leaves   int     // of a tree, at most: 1 to MaxLeaves
 	Rate     float64 // what of each tree's answer counts
 	MinRows  int     // in a leaf
 	Ridge    float64 // draws answers to 0
@@ -21,8 +22,13 @@ type Options struct {
 const maxBins = 64
 
 // Fit fits a forest by the logistic loss to rows, [n][features], and what each means. Questions are asked at up to 63 quantiles
-// of a feature; trees grow leaf by leaf, the best question first. It takes 1 byte for each number of the rows beside them.
+// of a feature; trees grow leaf by leaf, the best question first. It takes 5 bytes for each number of the rows beside them. It panics
+// where trees are to have more leaves than they can.
 func Fit(rows [][]float32, yes []bool, o Options) *Forest {
+	if o.Leaves > MaxLeaves {
+		panic(fmt.Sprintf("forest: trees of %d leaves are asked for; they have %d at most", o.Leaves, MaxLeaves))
+	}
+	batch := NewBatch(rows)
 	d := bin(rows)
 	share := 0.5
 	for _, y := range yes {
@@ -42,12 +48,10 @@ func Fit(rows [][]float32, yes []bool, o Options) *Forest {
 				g.slope[i]++
 			}
 		}
-		tree := g.grow()
-		f.roots = append(f.roots, uint32(len(f.nodes))) //nolint:gosec // options keep it small
-		f.nodes = append(f.nodes, tree...)
-		one := Forest{nodes: tree, roots: []uint32{0}}
-		for i, row := range rows {
-			odds[i] += one.Score(row)
+		f.trees = append(f.trees, g.grow())
+		one := Forest{trees: f.trees[len(f.trees)-1:]}
+		for i, s := range one.Scores(batch) {
+			odds[i] += float64(s)
 		}
 	}
 	return f
@@ -107,7 +111,7 @@ type branch struct {
 }
 
 // grow makes a tree for the derivatives.
-func (g *grower) grow() []node {
+func (g *grower) grow() (t tree) {
 	g.features = g.random.Perm(len(g.data.cuts))
 	g.features = g.features[:max(int(g.o.Features*float64(len(g.features))+0.5), 1)]
 	root := &branch{}
@@ -133,7 +137,8 @@ func (g *grower) grow() []node {
 		leaves[at] = b.left
 		leaves = append(leaves, b.right)
 	}
-	return g.flatten(nil, root)
+	g.flatten(&t, root)
+	return t
 }
 
 func (g *grower) split(b *branch) {
@@ -185,13 +190,14 @@ func (g *grower) ask(b *branch) {
 	}
 }
 
-func (g *grower) flatten(nodes []node, b *branch) []node {
+// flatten adds a branch to a tree.
+func (g *grower) flatten(t *tree, b *branch) {
 	if b.left == nil {
-		return append(nodes, node{leaf, 0, float32(g.o.Rate * b.slope / (b.curve + g.o.Ridge))})
+		t.leaf(float32(g.o.Rate * b.slope / (b.curve + g.o.Ridge)))
+		return
 	}
-	at := len(nodes)
-	nodes = append(nodes, node{uint16(b.feature), 0, g.data.cuts[b.feature][b.cut]}) //nolint:gosec // features are few
-	nodes = g.flatten(nodes, b.left)
-	nodes[at].right = uint16(len(nodes) - at) //nolint:gosec // leaves are few
-	return g.flatten(nodes, b.right)
+	at := t.ask(uint32(b.feature), g.data.cuts[b.feature][b.cut]) //nolint:gosec // features are few
+	g.flatten(t, b.left)
+	t.closed(at)
+	g.flatten(t, b.right)
 }

@@ -36,8 +36,8 @@ func TestFit(t *testing.T) {
 	}
 	rows, yes = rings(2000, 9)
 	right := 0
-	for i, r := range rows {
-		if (f.Score(r) > 0) == yes[i] {
+	for i, s := range f.Scores(NewBatch(rows)) {
+		if (s > 0) == yes[i] {
 			right++
 		}
 	}
@@ -53,10 +53,11 @@ func TestEncoding(t *testing.T) {
 	if err != nil || len(rest) != 2 {
 		t.Fatal(len(rest), err)
 	}
-	for _, r := range rows {
-		if f.Score(r) != g.Score(r) {
-			t.Fatal("a score changed")
-		}
+	if b := NewBatch(rows); !slices.Equal(f.Scores(b), g.Scores(b)) {
+		t.Error("a score changed")
+	}
+	if !slices.Equal(f.Append(nil), g.Append(nil)) {
+		t.Error("the encoding changed")
 	}
 	if _, _, err := Decode(f.Append(nil), 2); err == nil {
 		t.Error("a tree that asks for what is not there was read")
@@ -70,7 +71,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if forest, _, err := Decode(data, 4); err == nil {
-			forest.Score(rows[0])
+			forest.Scores(NewBatch(rows[:1]))
 		}
 	})
 }
