@@ -23,6 +23,9 @@ func duplicate(v *view) []schemas.Finding {
 				continue
 			}
 			iou := o.Box.IoU(other.Box)
+			if iou <= v.DuplicateIoU {
+				continue
+			}
 			from, what := v.DuplicateIoU, "has the same class"
 			if o.Class != other.Class {
 				what = "is called " + other.Class

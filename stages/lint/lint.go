@@ -64,6 +64,7 @@ type view struct {
 	taxonomy Taxonomy
 	paths    map[string][]string // of the classes met so far
 	relates  map[[2]string]bool  // of pairs of classes met so far
+	spoken   map[string][]bool   // whether each of the models' classes is related to a label's met so far
 }
 
 // related tells whether two classes may name one thing: they are the same, or one is above the other.
@@ -79,22 +80,32 @@ func (v *view) related(a, b string) bool {
 	return yes
 }
 
-// speaks tells whether what models call by a class may be what a label names: the classes are related, and where the models see that
-// class, it is not as a super-class for something that they tell apart from the label's class.
-func (v *view) speaks(label schemas.Object, class string) bool {
-	if !v.related(label.Class, class) {
-		return false
+// speaks tells whether what models call by each of their classes may be what a label names: the classes are related, and where the models
+// see that class, it is not as a super-class for something that they tell apart from the label's class.
+func (v *view) speaks(label schemas.Object, classes []string) []bool {
+	may, ok := v.spoken[label.Class]
+	if !ok {
+		may = make([]bool, len(classes))
+		for i, class := range classes {
+			may[i] = v.related(label.Class, class)
+		}
+		v.spoken[label.Class] = may
 	}
-	apart := false
+	apart := map[string]bool{} // whether all that is proposed as a super-class here is
 	for _, p := range v.Proposals {
-		if p.Refine && p.Class == class && p.Box.IoU(label.Box) >= v.MatchIoU {
-			if v.alike(p, label) {
-				return true
-			}
-			apart = true
+		if p.Refine && p.Box.IoU(label.Box) >= v.MatchIoU {
+			was, met := apart[p.Class]
+			apart[p.Class] = (was || !met) && !v.alike(p, label)
 		}
 	}
-	return !apart
+	if len(apart) == 0 {
+		return may
+	}
+	may = slices.Clone(may)
+	for i, class := range classes {
+		may[i] = may[i] && !apart[class]
+	}
+	return may
 }
 
 // alike tells whether a proposal may be of what a label says: the classes are related, and a super-class does not stand for
@@ -233,7 +244,7 @@ func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error)
 	v = &view{
 		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{}, weights: l.Weights,
 		ended:    func() bool { return ctx.Err() != nil },
-		taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{},
+		taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{}, spoken: map[string][]bool{},
 	}
 	for _, c := range l.Classes(s) {
 		v.known[c] = true

@@ -23,7 +23,7 @@ func missing(v *view) []schemas.Finding {
 			return nil
 		}
 		if v.wants(p) {
-			wanted, rows = append(wanted, p), append(rows, v.scene.Absent(p, v.speaks))
+			wanted, rows = append(wanted, p), append(rows, v.scene.Absent(p))
 		}
 	}
 	out := make([]schemas.Finding, len(wanted))

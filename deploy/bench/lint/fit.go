@@ -91,13 +91,19 @@ func (b *bench) collect(r *rows, set []*picture, draws int, views [][]int, missi
 				if at >= 0 {
 					taken[at] = true
 				}
-				r.absent, r.gone = append(r.absent, scene.Absent(q, related)), append(r.gone, at >= 0)
+				r.absent, r.gone = append(r.absent, scene.Absent(q)), append(r.gone, at >= 0)
 			}
 		}
 	}
 }
 
-func related(label schemas.Object, class string) bool { return label.Class == class }
+func related(label schemas.Object, classes []string) []bool {
+	out := make([]bool, len(classes))
+	for i, c := range classes {
+		out[i] = c == label.Class
+	}
+	return out
+}
 
 // fit makes weights of rows.
 func (r *rows) fit() *lint.Weights {

@@ -85,9 +85,9 @@ next:
 }
 
 // Absent is the evidence that a proposal is a thing that no label covers, [features], in the order of AbsentNames.
-func (s *Scene) Absent(p Proposal, related func(schemas.Object, string) bool) []float32 {
+func (s *Scene) Absent(p Proposal) []float32 {
 	v := &vector{values: make([]float32, 0, len(absentNames))}
-	s.absent(v, p, related)
+	s.absent(v, p)
 	return v.values
 }
 
@@ -97,12 +97,12 @@ func AbsentNames() []string { return absentNames }
 var absentNames = func() []string {
 	v := &vector{named: true}
 	s := New(&schemas.Sample{Image: schemas.ImageRef{W: 1, H: 1}}, Context{})
-	s.absent(v, Proposal{}, nil)
+	s.absent(v, Proposal{})
 	return v.names
 }()
 
-func (s *Scene) absent(v *vector, p Proposal, related func(schemas.Object, string) bool) {
-	c := s.covered(p, related)
+func (s *Scene) absent(v *vector, p Proposal) {
+	c := s.covered(p)
 	v.add("score", math.Log(float64(p.Score+1e-3)/float64(1-p.Score+1e-3)))
 	v.add("cover.same", c.same)
 	v.add("cover.any", c.any)
@@ -111,16 +111,17 @@ func (s *Scene) absent(v *vector, p Proposal, related func(schemas.Object, strin
 }
 
 // covered is how the labels lie to a proposal.
-func (s *Scene) covered(p Proposal, related func(schemas.Object, string) bool) (c cover) {
+func (s *Scene) covered(p Proposal) (c cover) {
+	class := slices.Index(s.seen.Classes, p.Class)
 	area := max(p.Box.Area(), 1)
-	for _, l := range s.Labels {
+	for i, l := range s.Labels {
 		common := p.Box.Intersect(l.Box).Area()
 		if common == 0 {
 			continue
 		}
 		o, in, around := float64(iou(p.Box, l.Box)), common/area, common/max(l.Box.Area(), 1)
 		c.any, c.in, c.around = max(c.any, o), max(c.in, in), max(c.around, around)
-		if related(l, p.Class) {
+		if class >= 0 && s.seen.related[i][class] {
 			c.same = max(c.same, o)
 		}
 	}

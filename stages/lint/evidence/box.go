@@ -21,7 +21,7 @@ var boxNames = func() []string {
 // blank is a scene with one label, of which there is no evidence.
 func blank() *Scene {
 	one := &schemas.Sample{Image: schemas.ImageRef{W: 1, H: 1}, Objects: []schemas.Object{{}}}
-	return New(one, Context{Related: func(schemas.Object, string) bool { return false }})
+	return New(one, Context{Related: func(schemas.Object, []string) []bool { return nil }})
 }
 
 func (s *Scene) box(v *vector, i int) {

@@ -6,20 +6,38 @@ import (
 	"gleaner/schemas/geometry"
 )
 
+// touch is another label that has a part in common with one.
+type touch struct {
+	label  int
+	iou    float32
+	common float64 // square pixels
+}
+
+func (s *Scene) touches(i int) (all []touch) {
+	b := s.Labels[i].Box
+	for j, l := range s.Labels {
+		if common := b.Intersect(l.Box).Area(); j != i && common > 0 {
+			all = append(all, touch{j, iou(b, l.Box), common})
+		}
+	}
+	return all
+}
+
 // crowd is how label i lies among the other labels and in its image.
 func (s *Scene) crowd(v *vector, i int) {
 	b := s.Labels[i].Box
 	area := max(b.Area(), 1)
 	var same, other, inSame, in, around, n float64
-	for j, l := range s.Labels {
-		if j == i {
-			continue
-		}
-		overlap, common := float64(iou(b, l.Box)), b.Intersect(l.Box).Area()
-		other, in, around = max(other, overlap), max(in, common/area), max(around, common/max(l.Box.Area(), 1))
+	for _, t := range s.touch[i] {
+		l := &s.Labels[t.label]
+		overlap := float64(t.iou)
+		other, in, around = max(other, overlap), max(in, t.common/area), max(around, t.common/max(l.Box.Area(), 1))
 		if l.Class == s.Labels[i].Class {
-			same, inSame, n = max(same, overlap), max(inSame, common/area), n+1
+			same, inSame = max(same, overlap), max(inSame, t.common/area)
 		}
+	}
+	for j, l := range s.Labels {
+		n += flag(j != i && l.Class == s.Labels[i].Class)
 	}
 	v.add("crowd.same", same)
 	v.add("crowd.other", other)

@@ -61,23 +61,21 @@ func (s *Scene) fit(i int, by weighting) Fit {
 	}
 	cells := make([]cell, 0, 64)
 	lead, top := -1, 0.0
-	for k := range s.seen.Cells {
-		overlap := s.seen.iou[i][k]
-		if overlap < by.least {
+	for _, c := range s.seen.near[i] {
+		if c.iou < by.least {
 			continue
 		}
-		if j := s.seen.rival[k]; j != i && s.Labels[j].Class == s.Labels[i].Class {
+		if j := s.seen.rival[c.cell]; j != i && s.Labels[j].Class == s.Labels[i].Class {
 			continue // it is about another label
 		}
-		score := float64(s.seen.Cells[k].Score)
+		score := float64(s.seen.Cells[c.cell].Score)
 		if by.same && s.seen.known[i] {
-			same := s.seen.scores[i][k].same
-			score = float64(same) + 0.05*score
+			score = float64(c.same) + 0.05*score
 		}
-		w := power(float64(overlap), by.overlap) * power(score, by.score)
-		cells = append(cells, cell{k, w})
+		w := power(float64(c.iou), by.overlap) * power(score, by.score)
+		cells = append(cells, cell{c.cell, w})
 		if w > top {
-			lead, top = k, w
+			lead, top = c.cell, w
 		}
 	}
 	if lead < 0 {

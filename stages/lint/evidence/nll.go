@@ -19,19 +19,19 @@ type likelihood struct {
 
 func (s *Scene) likelihood(i int) (l likelihood) {
 	sum := 0.0
-	for k := range s.seen.Cells {
-		c := &s.seen.Cells[k]
-		if c.Sides == nil || s.seen.iou[i][k] < 0.3 {
+	for _, near := range s.seen.near[i] {
+		c := &s.seen.Cells[near.cell]
+		if c.Sides == nil || near.iou < 0.3 {
 			continue
 		}
-		w := float64(c.Score * s.seen.iou[i][k] * s.seen.iou[i][k])
+		w := float64(c.Score * near.iou * near.iou)
 		sum += w
 		bins := len(c.Sides.P) / 4
 		for e, d := range distances(c.Sides, s.Labels[i].Box) {
 			p := c.Sides.P[e*bins:][:bins]
 			n := -math.Log(density(p, d))
 			l.total[e] += w * n
-			l.excess[e] += w * (n + math.Log(float64(max(slices.Max(p), 1))/255))
+			l.excess[e] += w * (n + s.seen.peaks[near.cell][e])
 		}
 	}
 	if sum == 0 {
@@ -42,6 +42,22 @@ func (s *Scene) likelihood(i int) (l likelihood) {
 	}
 	l.known = true
 	return l
+}
+
+// peaks are logarithms of the probabilities of the likeliest distances, [cells][sides]; 0 where the model gives none.
+func peaks(cells []schemas.Candidate) [][4]float64 {
+	out := make([][4]float64, len(cells))
+	for k := range cells {
+		of := cells[k].Sides
+		if of == nil {
+			continue
+		}
+		bins := len(of.P) / 4
+		for e := range out[k] {
+			out[k][e] = math.Log(float64(max(slices.Max(of.P[e*bins:][:bins]), 1)) / 255)
+		}
+	}
+	return out
 }
 
 // nll is the literal likelihood of the labeled edges.

@@ -68,7 +68,7 @@ func (s *Scene) edge(v *vector, i, e int) {
 	box := s.Labels[i].Box
 	side := s.side(i, e)
 	next, opposite, last := (e+1)%4, (e+2)%4, (e+3)%4
-	_, r, all := s.farthest(i)
+	r, all := s.off[i].mean, &s.off[i].by
 	low, high := math.Inf(1), math.Inf(-1)
 	for w, by := range weightings {
 		v.prefix = by.prefix
@@ -175,9 +175,42 @@ func (s *Scene) strips(v *vector, i, e int) {
 		v.addAll(stripNames)
 		return
 	}
+	b := s.Labels[i].Box
+	low, long := float64(b.Y1), float64(b.H())
+	step, stride, limit, width := 1, s.W, s.W, s.H // in pixels: across the edge, and along it
+	if e%2 == 1 {
+		low, long = float64(b.X1), float64(b.W())
+		step, stride, limit, width = s.W, 1, s.H, s.W
+	}
+	var memory [stripAlong]int
+	along := memory[:0]
+	for a := range stripAlong {
+		if y := int(math.Floor(low + long*(0.1+0.8*(float64(a)+0.5)/stripAlong))); y >= 0 && y < width {
+			along = append(along, y*stride)
+		}
+	}
+	at, side := sides(b)[e], s.side(i, e)
 	var color [strips][3]float64
 	for k := range color {
-		color[k] = s.strip(i, e, float64(k-strips/2)*stripWide)
+		from := float64(k-strips/2) * stripWide
+		n, sum := 0, [3]int{}
+		for c := range stripCells {
+			x := int(math.Floor(at + outward[e]*side*(from+stripWide*(float64(c)+0.5)/stripCells)))
+			if x < 0 || x >= limit {
+				continue
+			}
+			n += len(along)
+			for _, y := range along {
+				pixel := s.image.Pix[3*(x*step+y):][:3]
+				sum[0], sum[1], sum[2] = sum[0]+int(pixel[0]), sum[1]+int(pixel[1]), sum[2]+int(pixel[2])
+			}
+		}
+		for c, x := range sum {
+			color[k][c] = math.NaN()
+			if n >= stripCells*stripAlong/4 { // else most of it lies outside of the image
+				color[k][c] = float64(x) / float64(n)
+			}
+		}
 	}
 	apart := func(a, b [3]float64) float64 {
 		return math.Log1p(math.Abs(a[0]-b[0]) + math.Abs(a[1]-b[1]) + math.Abs(a[2]-b[2]))
@@ -185,52 +218,14 @@ func (s *Scene) strips(v *vector, i, e int) {
 	v.addAll(stripNames, apart(color[1], color[2]), apart(color[1], color[0]), apart(color[2], color[3]))
 }
 
-// strip is the mean color of the strip that begins at an offset from an edge, in shares of the side and outward positive; NaN where most of
-// it lies outside of the image.
-func (s *Scene) strip(i, e int, from float64) (color [3]float64) {
-	b := s.Labels[i].Box
-	low, long := float64(b.Y1), float64(b.H())
-	step, stride, limit, width := 1, s.W, s.W, s.H
-	if e%2 == 1 {
-		low, long = float64(b.X1), float64(b.W())
-		step, stride, limit, width = s.W, 1, s.H, s.W
-	}
-	at, side := sides(b)[e], s.side(i, e)
-	n := 0
-	for c := range stripCells {
-		x := int(math.Floor(at + outward[e]*side*(from+stripWide*(float64(c)+0.5)/stripCells)))
-		if x < 0 || x >= limit {
-			continue
-		}
-		for a := range stripAlong {
-			y := int(math.Floor(low + long*(0.1+0.8*(float64(a)+0.5)/stripAlong)))
-			if y < 0 || y >= width {
-				continue
-			}
-			n++
-			pixel := s.image.Pix[3*(x*step+y*stride):][:3]
-			for k, p := range pixel {
-				color[k] += float64(p)
-			}
-		}
-	}
-	if n < stripCells*stripAlong/4 {
-		return [3]float64{math.NaN(), math.NaN(), math.NaN()}
-	}
-	for k := range color {
-		color[k] /= float64(n)
-	}
-	return color
-}
-
 // neighbors is how other labels lie to an edge: two things often meet at one.
 func (s *Scene) neighbors(v *vector, i, e int) {
-	b := s.Labels[i].Box
 	overlap, nearest := 0.0, 1.0
-	for j, l := range s.Labels {
-		if o := float64(iou(b, l.Box)); j != i && o > 0 {
-			overlap = max(overlap, o)
-			x, y := sides(b)[e], sides(l.Box)
+	x := sides(s.Labels[i].Box)[e]
+	for _, t := range s.touch[i] {
+		if t.iou > 0 {
+			overlap = max(overlap, float64(t.iou))
+			y := sides(s.Labels[t.label].Box)
 			nearest = min(nearest, min(math.Abs(x-y[e]), math.Abs(x-y[(e+2)%4]))/s.side(i, e))
 		}
 	}

@@ -6,6 +6,7 @@ package evidence
 
 import (
 	"math"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -22,8 +23,10 @@ type Scene struct {
 	image   *pixels.Image // nil: the pixels are not at hand
 	borders *borders      // nil: there are no superpixels, or no labels to look at
 	habits  *Habits       // nil: nothing is known of the dataset
+	touch   [][]touch     // [labels]
 	looks   []*look       // [labels]: what the pixels say of each edge; nil without pixels
 	fits    [][len(weightings)]Fit
+	off     []residuals  // [labels]
 	likely  []likelihood // [labels]
 }
 
@@ -32,12 +35,23 @@ type Scene struct {
 type seen struct {
 	Classes []string
 	Cells   []schemas.Candidate
-	related [][]bool    // [labels][classes]: may name what the label names
-	known   []bool      // [labels]: any of the classes may
-	iou     [][]float32 // [labels][cells]
-	scores  [][]scores  // [labels][cells]
+	related [][]bool     // [labels][classes]: may name what the label names
+	known   []bool       // [labels]: any of the classes may
+	near    [][]nearCell // [labels]: the cells whose boxes overlap the label's by nearby or more, in the order of cells
+	away    []float64    // [labels]: the best score of the other cells for what the label names
 	models  []schemas.Candidates
-	rival   []int // [cells]: the label that fits the cell's box best, -1 for none
+	rival   []int        // [cells]: the label that fits the cell's box best, -1 for none
+	peaks   [][4]float64 // [cells]: logarithm of the likeliest distance's probability of each edge, where the model gives any
+}
+
+// nearby is the IoU from which on a cell is near a label.
+const nearby = 0.1
+
+// nearCell is a cell that is near a label.
+type nearCell struct {
+	cell int
+	iou  float32
+	scores
 }
 
 // scores are a cell's best for what a label names, and for what it does not.
@@ -45,7 +59,7 @@ type scores struct{ same, other float32 }
 
 // Context is what a scene is seen with. Only Related is required.
 type Context struct {
-	Related func(label schemas.Object, class string) bool // whether a model's class may name what a label names
+	Related func(label schemas.Object, classes []string) []bool // whether each of the models' classes may name what a label names; read-only
 	Image   *pixels.Image
 	Maps    *labelmap.Recent // where superpixel's maps are kept
 	Habits  *Habits
@@ -61,51 +75,69 @@ func New(s *schemas.Sample, with Context) *Scene {
 		sc.borders = readBorders(s, with.Maps)
 	}
 	sc.seen = see(s, with.Related)
-	sc.looks = make([]*look, len(sc.Labels))
-	sc.fits, sc.likely = make([][len(weightings)]Fit, len(sc.Labels)), make([]likelihood, len(sc.Labels))
+	n := len(sc.Labels)
+	sc.looks, sc.touch, sc.likely = make([]*look, n), make([][]touch, n), make([]likelihood, n)
+	sc.fits, sc.off = make([][len(weightings)]Fit, n), make([]residuals, n)
 	for i, l := range sc.Labels {
-		sc.looks[i] = sc.look(l.Box)
+		sc.touch[i], sc.looks[i] = sc.touches(i), sc.look(l.Box)
 		for w, by := range weightings {
 			sc.fits[i][w] = sc.fit(i, by)
 		}
+		sc.off[i] = sc.residuals(i)
 		sc.likely[i] = sc.likelihood(i)
 	}
 	return sc
 }
 
-func see(s *schemas.Sample, related func(schemas.Object, string) bool) *seen {
-	labels := s.Objects
-	m := &seen{related: make([][]bool, len(labels)), known: make([]bool, len(labels)), iou: make([][]float32, len(labels)), scores: make([][]scores, len(labels))}
+func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen {
+	n := len(s.Objects)
+	m := &seen{related: make([][]bool, n), known: make([]bool, n), near: make([][]nearCell, n), away: make([]float64, n)}
 	m.Classes, m.Cells = pool(s.Candidates)
 	m.models = s.Candidates
 	m.rival = make([]int, len(m.Cells))
 	for k := range m.rival {
 		m.rival[k] = -1
 	}
+	m.peaks = peaks(m.Cells)
 	best := make([]float32, len(m.Cells))
-	for i, l := range labels {
-		m.related[i] = make([]bool, len(m.Classes))
-		for j, name := range m.Classes {
-			m.related[i][j] = related(l, name)
-			m.known[i] = m.known[i] || m.related[i][j]
+	all := make([][]scores, n) // [labels][cells], one for labels with the same related classes
+	for i, l := range s.Objects {
+		m.related[i] = related(l, m.Classes)
+		m.known[i] = slices.Contains(m.related[i], true)
+		if like := slices.IndexFunc(m.related[:i], func(r []bool) bool { return slices.Equal(r, m.related[i]) }); like >= 0 {
+			all[i] = all[like]
+		} else {
+			all[i] = scored(m.Cells, m.related[i])
 		}
-		m.iou[i], m.scores[i] = make([]float32, len(m.Cells)), make([]scores, len(m.Cells))
 		for k := range m.Cells {
-			for _, c := range m.Cells[k].Scores {
-				if of := &m.scores[i][k]; m.related[i][c.Class] {
-					of.same = max(of.same, c.Score)
-				} else {
-					of.other = max(of.other, c.Score)
-				}
-			}
 			o := iou(l.Box, m.Cells[k].Box)
-			m.iou[i][k] = o
 			if o > best[k] {
 				best[k], m.rival[k] = o, i
+			}
+			if float64(o) < nearby {
+				m.away[i] = max(m.away[i], float64(all[i][k].same))
+			} else {
+				m.near[i] = append(m.near[i], nearCell{k, o, all[i][k]})
 			}
 		}
 	}
 	return m
+}
+
+// scored are the scores of cells, [cells], for a label to which some classes are related.
+func scored(cells []schemas.Candidate, related []bool) []scores {
+	out := make([]scores, len(cells))
+	for k := range cells {
+		of := &out[k]
+		for _, c := range cells[k].Scores {
+			if related[c.Class] {
+				of.same = max(of.same, c.Score)
+			} else {
+				of.other = max(of.other, c.Score)
+			}
+		}
+	}
+	return out
 }
 
 // pool is the cells of all models, with the classes that they count.

@@ -4,15 +4,9 @@ import "math"
 
 // support is how sure the model is, at any threshold, that something is where label i is.
 func (s *Scene) support(v *vector, i int) {
-	var same3, any3, same5, any5, sameFit, anyFit, sum5, n3, n5, best, bestScore, elsewhere float64
-	for k := range s.seen.Cells {
-		overlap, score := float64(s.seen.iou[i][k]), float64(s.seen.Cells[k].Score)
-		of := s.seen.scores[i][k].same
-		same := float64(of)
-		if overlap < 0.1 {
-			elsewhere = max(elsewhere, same)
-			continue
-		}
+	var same3, any3, same5, any5, sameFit, anyFit, sum5, n3, n5, best, bestScore float64
+	for _, c := range s.seen.near[i] {
+		overlap, score, same := float64(c.iou), float64(s.seen.Cells[c.cell].Score), float64(c.same)
 		sameFit, anyFit = max(sameFit, same*overlap), max(anyFit, score*overlap)
 		if overlap > best {
 			best, bestScore = overlap, score
@@ -35,6 +29,6 @@ func (s *Scene) support(v *vector, i int) {
 	v.add("support.sum5", sum5)
 	v.add("support.iou", best)
 	v.add("support.iouscore", bestScore)
-	v.add("support.elsewhere", elsewhere)
+	v.add("support.elsewhere", s.seen.away[i])
 	v.add("support.known", flag(s.seen.known[i]))
 }

@@ -19,7 +19,7 @@ func (s *Scene) worst(v *vector, i int) {
 		return
 	}
 	box := s.Labels[i].Box
-	e, r, all := s.farthest(i)
+	e, r, all := s.off[i].farthest, s.off[i].mean, &s.off[i].by
 	length := [2]float64{float64(max(box.W(), 1e-3)), float64(max(box.H(), 1e-3))}
 	beside := []float64{math.Abs(r[(e+1)%4]), math.Abs(r[(e+3)%4])}
 	slices.Sort(beside)
@@ -41,8 +41,14 @@ func (s *Scene) worst(v *vector, i int) {
 		here, fit, gain, peak, border, math.Log1p(math.Abs(r[e])*length[e%2]), s.likely[i].total[e], flag(margin < 2))
 }
 
-// farthest is the edge of a label that is explained whose mean residual over the fits is greatest, those means, and the residuals by each fit.
-func (s *Scene) farthest(i int) (e int, r [4]float64, all [len(weightings)][4]float64) {
+// residuals are those of a label's edges, in the order of sides.
+type residuals struct {
+	by       [len(weightings)][4]float64 // each fit
+	mean     [4]float64                  // over the fits; NaN where no cell explains the label
+	farthest int                         // the edge whose mean is greatest
+}
+
+func (s *Scene) residuals(i int) (r residuals) {
 	n := 0.0
 	for w := range s.fits[i] {
 		f := &s.fits[i][w]
@@ -50,16 +56,16 @@ func (s *Scene) farthest(i int) (e int, r [4]float64, all [len(weightings)][4]fl
 			continue
 		}
 		n++
-		all[w] = f.Residuals(s.Labels[i].Box)
-		for e, x := range all[w] {
-			r[e] += x
+		r.by[w] = f.Residuals(s.Labels[i].Box)
+		for e, x := range r.by[w] {
+			r.mean[e] += x
 		}
 	}
-	for i := range r {
-		r[i] /= n
-		if math.Abs(r[i]) > math.Abs(r[e]) {
-			e = i
+	for e := range r.mean {
+		r.mean[e] /= n
+		if math.Abs(r.mean[e]) > math.Abs(r.mean[r.farthest]) {
+			r.farthest = e
 		}
 	}
-	return e, r, all
+	return r
 }
