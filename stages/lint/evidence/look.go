@@ -7,6 +7,7 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/schemas/labelmap"
+	"gleaner/stages/pixels/rows"
 )
 
 const (
@@ -37,6 +38,13 @@ func (s *Scene) look(b geometry.Box) *look {
 	return l
 }
 
+// line is the pixels at places along a line parallel to an edge.
+type line struct {
+	at     int               // the line's coordinate
+	colors [96]uint8         // of lookAlong pixels, RGB, and zeros
+	labels [lookAlong]uint16 // of their superpixels
+}
+
 // across fills in the profiles of one edge: 0 left, 1 top, 2 right, 3 bottom.
 func (s *Scene) across(b geometry.Box, e int, contrast, border *profile) {
 	low, high, from, to, limit, width := b.X1, b.X2, b.Y1, b.Y2, s.W, s.H
@@ -50,38 +58,55 @@ func (s *Scene) across(b geometry.Box, e int, contrast, border *profile) {
 		at = high
 	}
 	gap := lookReach * (high - low) / lookHalf
-	var along [lookAlong]int
-	n := 0
+	var memory [lookAlong]int
+	along := memory[:0]
 	for i := range lookAlong {
-		y := int(from + (to-from)*(0.1+0.8*(float32(i)+0.5)/lookAlong))
-		if y >= 0 && y < width {
-			along[n] = y * stride
-			n++
+		if y := int(from + (to-from)*(0.1+0.8*(float32(i)+0.5)/lookAlong)); y >= 0 && y < width {
+			along = append(along, y*stride)
 		}
 	}
-	if n == 0 {
+	if len(along) == 0 {
 		return
 	}
-	pix := s.image.Pix
+	one, other := &line{at: -1}, &line{at: -1} // a line is mostly the next one's other side
 	for t := range contrast {
 		x := at + float32(outward[e])*float32(t-lookHalf)*gap
 		p, q := int(math.Floor(float64(x-max(gap, 1)/2))), int(math.Floor(float64(x+max(gap, 1)/2)))
 		if p < 0 || q >= limit {
 			continue
 		}
-		sum, edges := 0, 0
-		for _, y := range along[:n] {
-			i, j := y+p*step, y+q*step
-			for c := range 3 {
-				d := int(pix[3*i+c]) - int(pix[3*j+c])
-				sum += max(d, -d)
-			}
-			if s.borders != nil && s.borders.labels[i] != s.borders.labels[j] {
-				edges++
+		if one.at == q || other.at == p {
+			one, other = other, one
+		}
+		s.read(one, p, p*step, along)
+		s.read(other, q, q*step, along)
+		edges := 0
+		if s.borders != nil {
+			for k := range along {
+				if one.labels[k] != other.labels[k] {
+					edges++
+				}
 			}
 		}
-		contrast[t] = float32(sum) / float32(3*n)
-		border[t] = float32(edges) / float32(n)
+		contrast[t] = float32(rows.Difference(one.colors[:], other.colors[:])) / float32(3*len(along))
+		border[t] = float32(edges) / float32(len(along))
+	}
+}
+
+// read fills in a line that is not yet the one at a coordinate, by the pixels at places from one on.
+func (s *Scene) read(l *line, at, from int, along []int) {
+	if l.at == at {
+		return
+	}
+	l.at = at
+	for k, y := range along {
+		pixel, c := s.image.Pix[3*(from+y):][:3], l.colors[3*k:][:3]
+		c[0], c[1], c[2] = pixel[0], pixel[1], pixel[2]
+	}
+	if s.borders != nil {
+		for k, y := range along {
+			l.labels[k] = s.borders.labels[from+y]
+		}
 	}
 }
 

@@ -84,6 +84,17 @@ func (s *Levels) Add(row []uint8, low, high uint8) {
 	s.Sum, s.Squares, s.Low, s.High = s.Sum+sum, s.Squares+squares, s.Low+lows, s.High+highs
 }
 
+// Difference is the sum of the absolute differences of two rows, of which b is no shorter.
+func Difference(a, b []uint8) int {
+	done, sum := differenceVectors(a, b)
+	b = b[:len(a)]
+	for i := done; i < len(a); i++ {
+		d := int(a[i]) - int(b[i])
+		sum += max(d, -d)
+	}
+	return sum
+}
+
 // One is the fixed-point unit of weights of two: a level of 8 bits times it fits in 16 bits.
 const One = 1 << 8
 

@@ -19,6 +19,13 @@ func TestDefinitions(t *testing.T) {
 		if s, q := Laplacian(rows[0], rows[1], rows[2]); s != sum || q != squares {
 			t.Errorf("%d pixels: the Laplacian's sums are %d and %d, want %d and %d", n, s, q, sum, squares)
 		}
+		sum = 0
+		for x, v := range rows[0] {
+			sum += max(int(v)-int(rows[1][x]), int(rows[1][x])-int(v))
+		}
+		if d := Difference(rows[0], rows[1]); d != sum {
+			t.Errorf("%d pixels: the difference is %d, want %d", n, d, sum)
+		}
 		var got, want Levels
 		for _, row := range rows {
 			got.Add(row, 16, 250)

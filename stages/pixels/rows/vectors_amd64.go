@@ -152,6 +152,21 @@ func (s *Levels) addVectors(row []uint8, low, high uint8) int {
 	return i
 }
 
+func differenceVectors(a, b []uint8) (done, sum int) {
+	if !vectors || len(a) < 32 {
+		return 0, 0
+	}
+	of, and := blocks[[32]uint8](a), blocks[[32]uint8](b)[:len(a)/32]
+	var sums archsimd.Uint64x4
+	for i := range of {
+		sums = sums.Add(archsimd.LoadUint8x32(&of[i]).SumAbsDiff(archsimd.LoadUint8x32(&and[i])).AsUint64x4())
+	}
+	var lanes [4]uint64
+	sums.Store(&lanes)
+	archsimd.ClearAVXUpperBits()
+	return 32 * len(of), int(lanes[0] + lanes[1] + lanes[2] + lanes[3])
+}
+
 func mixVectors(dst, upper, lower []uint8, weight uint16) int {
 	if !vectors {
 		return 0

@@ -12,6 +12,8 @@ func laplacianVectors(_, _, _ []uint8) (done, sum, squares int) { return 0, 0, 0
 
 func (*Levels) addVectors(_ []uint8, _, _ uint8) int { return 0 }
 
+func differenceVectors(_, _ []uint8) (done, sum int) { return 0, 0 }
+
 func mixVectors(_, _, _ []uint8, _ uint16) int { return 0 }
 
 func weighVectors(_ []uint16, _, _ []uint8) int { return 0 }

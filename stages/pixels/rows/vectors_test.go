@@ -13,6 +13,7 @@ type results struct {
 	Luma, RGB, Mixed, Doubled []uint8
 	Sum                       []uint32
 	LaplacianSum, Squares     int
+	Difference                int
 	Levels                    Levels
 	Planes                    [3][]float32
 	Averages                  []uint8
@@ -29,6 +30,7 @@ func all(pix []uint8, weight uint32, outputs int) (r results) {
 	Mix(r.Mixed, a, b, second)
 	Double(r.Doubled, a, b, make([]uint16, n))
 	r.LaplacianSum, r.Squares = Laplacian(a, b, c)
+	r.Difference = Difference(a, pix)
 	r.Levels.Add(a, 16, 250)
 	r.Levels.Add(b, a[0], c[0])
 
