@@ -98,23 +98,23 @@ func (f *Forest) Scores(b *Batch) []float32 {
 func (f *Forest) addScalar(sums *[lanes]float32, block [][lanes]float32) {
 	for i := range f.trees {
 		t := &f.trees[i]
-		var left [lanes]uint32 // the leaves that are not ruled out
-		for lane := range left {
-			left[lane] = math.MaxUint32
-		}
-		for _, q := range t.tests {
-			for lane, x := range &block[q.feature] {
-				l := left[lane] & q.keep
-				if x <= q.value {
-					l = left[lane]
-				}
-				left[lane] = l
+		for lane := range sums {
+			left := ^uint32(0) // the leaves that are not ruled out
+			for j := range t.tests {
+				q := &t.tests[j]
+				left &= q.keep | -number(block[q.feature][lane] <= q.value)
 			}
-		}
-		for lane, l := range left {
-			sums[lane] += t.leaves[bits.TrailingZeros32(l)%MaxLeaves]
+			sums[lane] += t.leaves[bits.TrailingZeros32(left)%MaxLeaves]
 		}
 	}
+}
+
+// number is 1 for true.
+func number(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // A forest is encoded as its base, float32, the number of trees, uint32, and of nodes, uint32, and the nodes of each tree in preorder.
