@@ -101,7 +101,9 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 	m.peaks = peaks(m.Cells)
 	best := make([]float32, len(m.Cells))
 	all := make([][]scores, n) // [labels][cells], one for labels with the same related classes
+	var nears []nearCell       // of all labels
 	for i, l := range s.Objects {
+		from := len(nears)
 		m.related[i] = related(l, m.Classes)
 		m.known[i] = slices.Contains(m.related[i], true)
 		if like := slices.IndexFunc(m.related[:i], func(r []bool) bool { return slices.Equal(r, m.related[i]) }); like >= 0 {
@@ -117,9 +119,10 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 			if float64(o) < nearby {
 				m.away[i] = max(m.away[i], float64(all[i][k].same))
 			} else {
-				m.near[i] = append(m.near[i], nearCell{k, o, all[i][k]})
+				nears = append(nears, nearCell{k, o, all[i][k]})
 			}
 		}
+		m.near[i] = nears[from:]
 	}
 	return m
 }
