@@ -128,7 +128,7 @@ PEERS := deploy/bench/superpixel/requirements
 	@touch $@
 
 .PHONY: bench-prelabel
-bench-prelabel: setup .tools/python/bin/python ## Measure what prelabel makes of models and write BENCHMARKS.md: ONLY=fusion,calibration,slices,conventions,heterogeneous,hotswap,throughput
+bench-prelabel: setup .tools/python/bin/python $(if $(ONLY),,parity) ## Measure what prelabel makes of models and write BENCHMARKS.md: ONLY=fusion,calibration,slices,conventions,heterogeneous,hotswap,throughput
 	go run ./deploy/bench/prelabel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench-train

@@ -19,7 +19,7 @@ func (a *app) trainCommand() *cobra.Command {
 		Use: "train", Short: "Train on accepted labels, or on a folder of images, and stream the losses back", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	var dataset, model string
+	var dataset string
 	var follow bool
 	var quiet time.Duration
 	var epochs uint32
@@ -30,8 +30,8 @@ func (a *app) trainCommand() *cobra.Command {
 		Long: `Make a version of the dataset's labels, train softmax regression on features of their boxes' crops, and send a loss for every
 box and epoch to the losses topic. When the run ends, the labels that it argues with return to the desk.
 
-Features are what the model makes of a crop, if one is given, else the crop's colors and gradients.`,
-		Example: "  gleaner train probe --dataset street\n  gleaner train probe --dataset street --model yolox_nano.onnx --epochs 50 --seed 1\n  gleaner train probe --dataset street --follow",
+Features are what the first of the models that serve the dataset makes of a crop; where none does, the crop's colors and gradients.`,
+		Example: "  gleaner train probe --dataset street\n  gleaner train probe --dataset street --epochs 50 --seed 1\n  gleaner train probe --dataset street --follow",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if dataset == "" {
@@ -43,11 +43,6 @@ Features are what the model makes of a crop, if one is given, else the crop's co
 				}
 				if c.Flags().Changed("seed") {
 					conn.Config.Probe.Seed = seed
-				}
-				if model != "" {
-					if err := conn.Config.UseModel(model); err != nil {
-						return err
-					}
 				}
 				if err := conn.Config.Validate(); err != nil {
 					return usageError{err}
@@ -82,7 +77,6 @@ Features are what the model makes of a crop, if one is given, else the crop's co
 	}
 	f := probe.Flags()
 	f.StringVarP(&dataset, "dataset", "d", "", "dataset whose labels to train on (required)")
-	f.StringVar(&model, "model", "", "ONNX detector whose outputs are features too (default: the configuration's, if any)")
 	f.BoolVar(&follow, "follow", false, "follow the labels topic and train again whenever new labels have come, until Ctrl-C")
 	f.DurationVar(&quiet, "quiet", 5*time.Second, "with --follow: how long no label may come before training begins")
 	f.Uint32Var(&epochs, "epochs", 0, "epochs (default: the configuration's)")
