@@ -5,8 +5,8 @@ var classNames = []string{"posterior", "margin"}
 // class is the posterior of what label i names over the cells that explain its box, once for all of them and once for those that
 // fit it best. Classes above or below the label's by the taxonomy speak for it.
 func (s *Scene) class(v *vector, i int) {
-	var wide, close posterior
-	wide.others, close.others = make([]float64, len(s.seen.Classes)), make([]float64, len(s.seen.Classes))
+	var wide, narrow posterior
+	wide.others, narrow.others = make([]float64, len(s.seen.Classes)), make([]float64, len(s.seen.Classes))
 	var same, other float64
 	for _, c := range s.seen.near[i] {
 		overlap := float64(c.iou)
@@ -15,13 +15,13 @@ func (s *Scene) class(v *vector, i int) {
 		}
 		o := overlap * overlap
 		wide.add(s.seen, i, c, overlap)
-		close.add(s.seen, i, c, o*o)
+		narrow.add(s.seen, i, c, o*o)
 		same, other = max(same, overlap*float64(c.same)), max(other, overlap*float64(c.other))
 	}
 	v.prefix = "class.wide."
 	wide.addTo(v)
 	v.prefix = "class.close."
-	close.addTo(v)
+	narrow.addTo(v)
 	v.prefix = ""
 	v.add("class.other", other)
 	v.add("class.best", logRatio(same, other))
