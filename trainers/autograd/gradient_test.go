@@ -108,7 +108,7 @@ func differ(tb testing.TB, rt *onnx.Runtime, e example, seed uint64) (worst floa
 	if !e.single {
 		worst, err = attempt[float64](tb, rt, e, seed, float64s, 1e-4, 1e-6)
 	}
-	if e.single || err != nil && (strings.Contains(err.Error(), "NOT_IMPLEMENTED") || strings.Contains(err.Error(), "Could not find an implementation") || strings.Contains(err.Error(), "INVALID_GRAPH")) {
+	if e.single || err != nil && strings.Contains(err.Error(), "it does not run on inputs") { // the operator itself, not what its gradient is made of
 		single = true
 		worst, err = attempt[float32](tb, rt, e, seed, float32s, 2e-2, 4e-3)
 	}

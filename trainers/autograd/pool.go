@@ -19,9 +19,12 @@ func maxPool(t *tape, n node) (value, error) {
 	return t.pooled(n)[0], nil
 }
 
-// tiled is what a pooling reads of its input, without what is left over at the end of each dimension, if its windows are side by side.
+// tiled is what a pooling reads of its input, without what is left over at the end of each dimension, if its windows are side by side. The
+// runtime enlarges float32 alone.
 func (t *tape) tiled(n node) (x value, w window, ok bool) {
-	x = n.in[0]
+	if x = n.in[0]; x.kind != float32s {
+		return x, w, false
+	}
 	places, out := x.dims[2:], n.out[0].dims[2:]
 	w = windowOf(n, n.ints("kernel_shape", 0, 0), places, out)
 	read := make([]int64, len(out))
