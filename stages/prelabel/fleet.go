@@ -151,12 +151,10 @@ func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
 	err = f.note(want, err, next.refused && (!known || !now.refused))
 	next.open = !next.refused
 	switch waits := now == nil && !begun || now != nil && now.err != nil; {
-	case waits && next.refused:
+	case waits:
 		if before := f.fallBack(ctx, next, r, err); before != nil {
 			next.open, err = true, before
 		}
-	case waits:
-		next.err = err
 	case now != nil:
 		next.set, next.members = now.set, f.hold(now.members)
 	}
@@ -167,13 +165,13 @@ func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
 	return nil
 }
 
-// fallBack chooses what serves where a process begins with a set that is refused: the set before. Where that cannot be loaded
-// either, or there was none at all, samples wait rather than pass unlabeled. The error is of a set before for which another try
-// may help.
+// fallBack chooses what serves where a process begins with a set that cannot be loaded: the set before, or where a dataset had
+// none of its own that of every dataset. Where the set before cannot be loaded either, or there is none at all, samples wait
+// rather than pass unlabeled. The error is of a set before for which another try may help.
 func (f *Fleet) fallBack(ctx context.Context, next *lineup, r Registry, why error) (err error) {
 	before := next.answers.Previous
 	if before == nil || len(before.Models) == 0 {
-		if next.answers.Dataset == schemas.AnyDataset {
+		if next.answers.Dataset == schemas.AnyDataset || len(r.Serving[schemas.AnyDataset].Models) == 0 {
 			next.err = why
 		}
 		return nil

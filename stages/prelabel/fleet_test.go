@@ -284,6 +284,51 @@ func TestFleetStartsRefusedAndStarved(t *testing.T) {
 	}
 }
 
+// TestFleetStartsWithoutFile starts on a registry whose newest models have no file in the store for a while: those before serve
+// until it is back.
+func TestFleetStartsWithoutFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		dataset  string
+		previous []string
+		others   []string // that serve datasets without models of their own
+		want     string   // before the file is back
+	}{
+		"those before":                     {"*", []string{"a@1"}, nil, "a@1"},
+		"none before":                      {"*", nil, nil, "error: no model serves yet: models a@2 of dataset *: model a@2: its file is missing"},
+		"those before of its own":          {"cells", []string{"a@1"}, []string{"b@1"}, "a@1"},
+		"none before of its own":           {"cells", nil, []string{"b@1"}, "b@1"},
+		"none before, and nobody's either": {"cells", nil, nil, "error: no model serves yet: models a@2 of dataset cells: model a@2: its file is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			y := newYard(t)
+			y.fail["a@2"] = func(*yardModel) error { return errors.New("its file is missing") }
+			f, r := y.fleet(), registered("a@1", "a@2", "b@1")
+			if c.others != nil {
+				r = r.serve(serving("*", c.others...))
+			}
+			s := serving(c.dataset, "a@2")
+			s.Previous = &schemas.ModelSet{Models: c.previous}
+			r = r.serve(s)
+			for range 2 {
+				if err := f.Update(t.Context(), r); err == nil || !strings.HasSuffix(err.Error(), "model a@2: its file is missing") {
+					t.Fatalf("%v: nobody would try again", err)
+				}
+				if got := taken(t, f, "cells", schemas.SampleID{}); got != c.want || f.Failures().Refused != 0 {
+					t.Errorf("a sample gets %q, %+v, want %q", got, f.Failures(), c.want)
+				}
+			}
+			delete(y.fail, "a@2")
+			update(t, f, r)
+			if got := taken(t, f, "cells", schemas.SampleID{}); got != "a@2" {
+				t.Errorf("with its file back a sample gets %q", got)
+			}
+			if got := y.opened(); slices.Contains(got, "a@1") {
+				t.Errorf("in memory: %v", got)
+			}
+		})
+	}
+}
+
 // TestFleetRefusesOwn lets a dataset that others' models serve get broken ones of its own, in a running fleet and in one that
 // begins: others' models go on.
 func TestFleetRefusesOwn(t *testing.T) {
