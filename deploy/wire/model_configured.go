@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -46,7 +47,8 @@ func configuredClasses(cfg prelabel.Config, data []byte) ([]string, error) {
 	return prelabel.ReadClasses(cfg.Classes)
 }
 
-// registerConfigured registers the configured file, unless its id stands for that file already.
+// registerConfigured registers the configured file, unless its id stands for that file already: then it puts the file back into
+// the store where it is missing there.
 func (c *Connections) registerConfigured(ctx context.Context) (id string, err error) {
 	cfg := c.Config.Prelabel
 	data, err := os.ReadFile(cfg.Model)
@@ -66,6 +68,9 @@ func (c *Connections) registerConfigured(ctx context.Context) (id string, err er
 		return "", err
 	}
 	if m, ok := r.Models[cfg.ModelID()]; ok && m.SHA256 == sha256.Sum256(data) && slices.Equal(m.Classes, names) && m.LabelSpace == cfg.LabelSpace {
+		if _, err := c.Blobs.Get(ctx, m.File.Key); errors.Is(err, fs.ErrNotExist) { // other errors are met, and tried again, as it is loaded
+			return m.ID, c.Blobs.Put(ctx, m.File.Key, data)
+		}
 		return m.ID, nil
 	}
 	m, _, err := c.AddModel(ctx, data, ModelSpec{Name: name, Version: version, Classes: names, LabelSpace: cfg.LabelSpace})

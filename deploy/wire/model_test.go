@@ -370,7 +370,7 @@ func TestModelsRefused(t *testing.T) {
 }
 
 // TestMissingFile: a model whose file is not in the store serves once it is, without being asked for again; until then the one
-// before goes on.
+// before goes on, and serves after a restart, which puts the configured model's file back into the store.
 func TestMissingFile(t *testing.T) {
 	b := newBay(t)
 	fast := b.addFast()
@@ -387,7 +387,18 @@ func TestMissingFile(t *testing.T) {
 	if f := fleet.Failures(); f.Refused != 0 || !strings.Contains(f.Last.Error(), "model fast@1: its file is missing") {
 		t.Errorf("%+v", f)
 	}
-	b.serving(schemas.AnyDataset, schemas.ModelSet{Models: []string{"yolox_nano@1"}})
+	before := schemas.ModelSet{Models: []string{"yolox_nano@1"}}
+	b.serving(schemas.AnyDataset, before)
+	b.stop()
+	r, err := b.Registry(t.Context())
+	if err == nil {
+		err = b.Blobs.Delete(t.Context(), r.Models["yolox_nano@1"].File.Key)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.start()
+	b.serving(schemas.AnyDataset, before)
 	if err := b.Blobs.Put(t.Context(), fast.File.Key, file); err != nil {
 		t.Fatal(err)
 	}
