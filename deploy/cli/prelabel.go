@@ -323,6 +323,9 @@ func openModelFile(path string, decode schemas.Decode, p prelabelFlags, cfg conf
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if err := prelabel.CheckDecode(decode, m.Model().Decode); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, errors.Join(err, m.Close()))
+	}
 	return m, nil
 }
 

@@ -108,6 +108,15 @@ func TestPrelabelCommand(t *testing.T) {
 		t.Errorf("%v, want the class that no model knows", err)
 	}
 
+	decode := filepath.Join(dir, "decode.yaml")
+	if err := os.WriteFile(decode, []byte("activation: sigmoid\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = runPrelabel(t, filepath.Join(in, "b.jpg"), "--model", model, "--out", out, "--decode", decode)
+	if err == nil || !strings.Contains(err.Error(), "yolox_nano.onnx: decode: activation: decoder yolox has no use for it") {
+		t.Errorf("%v, want the part that would not count", err)
+	}
+
 	// Rules of a dataset with a name of its own for what the model has others for.
 	rules := filepath.Join(dir, "rules.yaml")
 	if err := os.WriteFile(rules, []byte("dataset: kitchen\nobjects: [{class: plate, canonical: kitchen}, {class: cup}]\n"), 0o644); err != nil {

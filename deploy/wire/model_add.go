@@ -48,7 +48,7 @@ func (c *Connections) AddModel(ctx context.Context, data []byte, spec ModelSpec)
 		return m, false, err
 	}
 	m = tried.Model()
-	if err := tried.Close(); err != nil {
+	if err := errors.Join(prelabel.CheckDecode(spec.Decode, m.Decode), tried.Close()); err != nil {
 		return m, false, err
 	}
 	if m.Metrics = spec.Metrics; len(m.Metrics) == 0 {

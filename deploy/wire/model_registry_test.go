@@ -105,7 +105,8 @@ func TestModelMetrics(t *testing.T) {
 	}
 }
 
-// TestModelTriedBeforeItIsRegistered: a model that gives a label without a name never gets an entry.
+// TestModelTriedBeforeItIsRegistered: a model that gives a label without a name never gets an entry, nor one with a decode spec that
+// would not count.
 func TestModelTriedBeforeItIsRegistered(t *testing.T) {
 	c := overKafka(t)
 	data, err := os.ReadFile("../e2e/detect/testdata/families/mmdetection.onnx")
@@ -114,6 +115,10 @@ func TestModelTriedBeforeItIsRegistered(t *testing.T) {
 	}
 	_, _, err = c.AddModel(t.Context(), data, ModelSpec{Name: "m", Classes: []string{"cat"}})
 	if err == nil || !strings.Contains(err.Error(), "the model gave label 1, but the list of names has 1") {
+		t.Errorf("%v", err)
+	}
+	_, _, err = c.AddModel(t.Context(), data, ModelSpec{Name: "m", Classes: []string{"cat", "dog"}, Decode: schemas.Decode{Strides: []int{8}}})
+	if err == nil || !strings.Contains(err.Error(), "decode: strides: decoder boxes has no use for it") {
 		t.Errorf("%v", err)
 	}
 	if r, err := c.Registry(t.Context()); err != nil || len(r.Models) != 0 {

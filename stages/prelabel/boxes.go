@@ -1,7 +1,6 @@
 package prelabel
 
 import (
-	"errors"
 	"fmt"
 
 	"gleaner/schemas"
@@ -67,9 +66,6 @@ func fitBoxes(g *graph) (*match, error) {
 		m.say("on a trial run the class scores want activation %s", activation)
 	}
 	m.decode.Activation = orElse(g.spec.Activation, activation)
-	if r.labels != nil && m.decode.Activation == schemas.ActivationSoftmax {
-		return nil, errors.New("decode: activation: softmax is over the scores of all classes, and beside labels there is one")
-	}
 	d.scorer = scorer{m.decode.Activation, m.decode.Background}
 	if d.classes > 0 {
 		m.classes = d.scorer.classes(d.classes)

@@ -1,6 +1,7 @@
 package prelabel
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,31 +17,6 @@ type family struct {
 	uses  string // parts of a spec besides its input, separated by blanks
 	input schemas.DecodeInput
 	fit   func(g *graph) (*match, error) // nil where shapes or values are others
-}
-
-// useless is the first part of a spec that this family has no use for, so that what it says would not count; empty: there is none.
-func (f family) useless(d schemas.Decode) string {
-	uses := strings.Fields(f.uses)
-	for _, part := range []struct {
-		name string
-		said bool
-	}{
-		{"boxes", d.Boxes != ""},
-		{"unit", d.Unit != ""},
-		{"activation", d.Activation != "" && d.Activation != schemas.ActivationNone},
-		{"background", d.Background != "" && d.Background != schemas.BackgroundNone},
-		{"strides", len(d.Strides) > 0},
-		{"outputs.predictions", d.Outputs.Predictions != ""},
-		{"outputs.boxes", d.Outputs.Boxes != ""},
-		{"outputs.scores", d.Outputs.Scores != ""},
-		{"outputs.labels", d.Outputs.Labels != ""},
-		{"outputs.count", d.Outputs.Count != ""},
-	} {
-		if part.said && !slices.Contains(uses, part.name) {
-			return part.name
-		}
-	}
-	return ""
 }
 
 // families are all that are known, and tried in this order: where a graph fits several whose number of classes is that of
@@ -104,6 +80,37 @@ func Recognize(s Session, id string, classes []string, spec schemas.Decode) (Det
 	return a, nil
 }
 
+// CheckDecode returns an error that names a part of a spec which would not count, since the decoder has no use for it. spec is what
+// somebody asks for, and complete what Recognize made of it, as Model tells it. A model that is registered is not checked again:
+// what its entry says more than counts does no harm.
+func CheckDecode(spec, complete schemas.Decode) error {
+	for _, part := range []struct {
+		name string
+		said bool
+	}{
+		{"boxes", spec.Boxes != ""},
+		{"unit", spec.Unit != ""},
+		{"activation", spec.Activation != "" && spec.Activation != schemas.ActivationNone},
+		{"background", spec.Background != "" && spec.Background != schemas.BackgroundNone},
+		{"strides", len(spec.Strides) > 0},
+		{"outputs.predictions", spec.Outputs.Predictions != ""},
+		{"outputs.boxes", spec.Outputs.Boxes != ""},
+		{"outputs.scores", spec.Outputs.Scores != ""},
+		{"outputs.labels", spec.Outputs.Labels != ""},
+		{"outputs.count", spec.Outputs.Count != ""},
+	} {
+		if part.said && !slices.ContainsFunc(families, func(f family) bool {
+			return f.name == complete.Decoder && slices.Contains(strings.Fields(f.uses), part.name)
+		}) {
+			return fmt.Errorf("decode: %s: decoder %s has no use for it", part.name, complete.Decoder)
+		}
+	}
+	if spec.Activation == schemas.ActivationSoftmax && complete.Outputs.Labels != "" {
+		return errors.New("decode: activation: softmax is over the scores of all classes, and beside labels there is one")
+	}
+	return nil
+}
+
 // recognize finds the family and completes the spec.
 func (g *graph) recognize() (*match, error) {
 	var first error
@@ -121,12 +128,6 @@ func (g *graph) recognize() (*match, error) {
 		if m.classes != 0 && m.classes != len(g.names) {
 			if first == nil {
 				first = fmt.Errorf("as %s it tells %d classes apart but the list of names has %d", f.name, m.classes, len(g.names))
-			}
-			continue
-		}
-		if part := f.useless(g.spec); part != "" {
-			if first == nil {
-				first = fmt.Errorf("decode: %s: decoder %s has no use for it", part, f.name)
 			}
 			continue
 		}
