@@ -56,8 +56,10 @@ func fitBoxes(g *graph) (*match, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case shares(out[d.scores.index]):
+		switch scores := out[d.scores.index]; {
+		case len(scores) == 0:
+			return nil, fmt.Errorf("a trial run found nothing, so nothing tells whether %s holds probabilities: say the activation in the decode spec", r.scores.spec)
+		case shares(scores):
 		case m.decode.Background == schemas.BackgroundNone:
 			activation = schemas.ActivationSigmoid
 		default:

@@ -220,6 +220,25 @@ func TestUselessParts(t *testing.T) {
 	}
 }
 
+// TestNothingOnTrial: class scores without rows tell no activation.
+func TestNothingOnTrial(t *testing.T) {
+	s := graphOf(small, []int64{1, -1, 4}, []int64{1, -1, 2})
+	for i := range s.outputs {
+		s.outputs[i] = nil
+	}
+	_, err := Recognize(s, "m@1", []string{"cat", "dog"}, schemas.Decode{})
+	if err == nil || !strings.Contains(err.Error(), "whether b float32[1,?,2] holds probabilities: say the activation") {
+		t.Errorf("%v", err)
+	}
+	d, err := Recognize(s, "m@1", []string{"cat", "dog"}, schemas.Decode{Activation: schemas.ActivationSigmoid})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Model().Decode; got.Decoder != "boxes" || got.Activation != schemas.ActivationSigmoid {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestLabelsBeyondNames: pixels of label 255 belong to no class; others without a name are an error.
 func TestLabelsBeyondNames(t *testing.T) {
 	s := graphOf(small, []int64{1, 64, 32}).integers()
