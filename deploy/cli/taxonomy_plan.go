@@ -56,7 +56,7 @@ Models, taxonomies and the dataset's rules, which say what it wants, are those o
 	f := c.Flags()
 	f.StringVar(&dataset, "dataset", "", "dataset to label, by name or as name@version (required)")
 	f.StringSliceVar(&classes, "classes", nil, "classes wanted, of the dataset or canonical ones (default: those of its rules, else all that the taxonomy maps of it)")
-	f.StringArrayVar(&models, "model", nil, "name@version=dataset@version:FILE: a model, its label space and the file with its classes, one a line; may be repeated (default: all that are registered)")
+	f.StringArrayVar(&models, "model", nil, "name@version=dataset@version:FILE: a model, its label space and the file with its classes, one a line; may be repeated (default: those registered, of each name the versions that serve the dataset, else the newest)")
 	f.StringVar(&source, "taxonomy", "", "taxonomy: name@version, name, coco or FILE.tsv (default: the one that the dataset's rules name, else the newest registered that maps it)")
 	a.jsonFlag(c)
 	return c
@@ -90,7 +90,7 @@ func (p *planning) complete(ctx context.Context, a *app, dataset string) error {
 
 func (p *planning) ask(ctx context.Context, conn *wire.Connections, dataset string) (err error) {
 	if len(p.models) == 0 {
-		if p.models, err = conn.PlannableModels(ctx); err != nil {
+		if p.models, err = conn.PlannableModels(ctx, dataset); err != nil {
 			return err
 		}
 		if len(p.models) == 0 {

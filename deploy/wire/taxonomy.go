@@ -5,12 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"gleaner/schemas"
+	"gleaner/stages/prelabel"
 	"gleaner/stages/taxonomy"
 )
 
@@ -96,19 +97,44 @@ func (c *Connections) TaxonomyOf(ctx context.Context, dataset string) (*taxonomy
 	return tree, ok, nil
 }
 
-// PlannableModels are the registered models, in order, for taxonomy.Tree.Plan. What no label space is known of cannot be planned with.
-func (c *Connections) PlannableModels(ctx context.Context) ([]taxonomy.Model, error) {
+// PlannableModels are the registered models, in order, for taxonomy.Tree.Plan of a dataset, by name or as name@version: of each name
+// the versions that serve the dataset, else the newest. What no label space is known of cannot be planned with.
+func (c *Connections) PlannableModels(ctx context.Context, dataset string) ([]taxonomy.Model, error) {
 	r, err := c.Registry(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var models []taxonomy.Model
-	for _, id := range slices.Sorted(maps.Keys(r.Models)) {
+	name, _, _ := strings.Cut(dataset, "@")
+	return plannable(r, name), nil
+}
+
+func plannable(r prelabel.Registry, dataset string) []taxonomy.Model {
+	byName := map[string][]schemas.Model{}
+	for id, m := range r.Models {
 		if _, removed := r.Removed[id]; !removed {
-			models = append(models, taxonomy.ModelOf(r.Models[id]))
+			byName[m.Name] = append(byName[m.Name], m)
 		}
 	}
-	return models, nil
+	serving := r.Serves(dataset).All()
+	var models []taxonomy.Model
+	for _, versions := range byName {
+		newest := slices.MaxFunc(versions, compareVersions)
+		serves := func(m schemas.Model) bool { return slices.Contains(serving, m.ID) }
+		some := slices.ContainsFunc(versions, serves)
+		for _, m := range versions {
+			if some && serves(m) || !some && m.ID == newest.ID {
+				models = append(models, taxonomy.ModelOf(m))
+			}
+		}
+	}
+	slices.SortFunc(models, func(a, b taxonomy.Model) int { return cmp.Compare(a.ID, b.ID) })
+	return models
+}
+
+// compareVersions orders versions of a model by their numbers, as AddModel counts them; those that are none come first, by time.
+func compareVersions(a, b schemas.Model) int {
+	number := func(m schemas.Model) int { n, _ := strconv.Atoi(m.Version); return n }
+	return cmp.Or(cmp.Compare(number(a), number(b)), a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
 }
 
 // taxonomyRegistry holds what is registered now, by the rules in force now.
