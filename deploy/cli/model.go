@@ -99,6 +99,9 @@ func (n *newModel) register(ctx context.Context, a *app, w io.Writer, conn *wire
 		if _, err := conn.ServeModels(ctx, n.serve, []string{m.ID}, 0, operator()); err != nil {
 			return err
 		}
+		if err := warnServed(ctx, conn, n.serve); err != nil {
+			return err
+		}
 	}
 	if a.asJSON {
 		return printJSON(w, m)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/user"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ change. MODEL is name@version, or a name alone where there is one version.`,
 				if err != nil {
 					return err
 				}
-				return a.printServing(c.OutOrStdout(), s)
+				return a.printServing(ctx, c.OutOrStdout(), conn, s)
 			})
 		},
 	}
@@ -81,7 +82,7 @@ func (a *app) modelRollback() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printServing(c.OutOrStdout(), s)
+				return a.printServing(ctx, c.OutOrStdout(), conn, s)
 			})
 		},
 	}
@@ -110,11 +111,25 @@ func (a *app) modelRemove() *cobra.Command {
 	}
 }
 
-func (a *app) printServing(w io.Writer, s schemas.Serving) error {
+func (a *app) printServing(ctx context.Context, w io.Writer, conn *wire.Connections, s schemas.Serving) error {
+	var err error
 	if a.asJSON {
-		return printJSON(w, s)
+		err = printJSON(w, s)
+	} else {
+		_, err = fmt.Fprintf(w, "from the next samples on %s: %s\n", datasetText(s.Dataset), setText(s))
 	}
-	_, err := fmt.Fprintf(w, "from the next samples on %s: %s\n", datasetText(s.Dataset), setText(s))
+	if err != nil {
+		return err
+	}
+	return warnServed(ctx, conn, s.Dataset)
+}
+
+// warnServed says which models serve a dataset without being understood there.
+func warnServed(ctx context.Context, conn *wire.Connections, dataset string) error {
+	found, err := conn.CheckServed(ctx, dataset)
+	for _, f := range found {
+		fmt.Fprintf(os.Stderr, "%v; until then its classes stay as they are, and what the rules do not want by these names is dropped\n", f)
+	}
 	return err
 }
 

@@ -128,6 +128,11 @@ when a file has an error. To go back, apply the old file again; a file with the 
 					}
 					fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", entry.ID, said)
 				}
+				for _, r := range results {
+					if err := warnServed(ctx, conn, r.Dataset); err != nil {
+						return err
+					}
+				}
 				if a.asJSON {
 					return printJSON(c.OutOrStdout(), results)
 				}

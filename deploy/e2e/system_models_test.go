@@ -206,7 +206,10 @@ func registeredModelsArePlanned(t *testing.T, i *installation) {
 	if shown := i.ok(t, "dataset", "show", "zoo"); !strings.Contains(shown, "lynx   cat") {
 		t.Errorf("show:\n%s", shown)
 	}
-	i.ok(t, "dataset", "apply", write("zoo.yaml", "dataset: zoo\nobjects: [{class: coon}]\n"))
+	rules := write("zoo.yaml", "dataset: zoo\ntaxonomy: "+id+"\nobjects: [{class: coon}]\n")
+	if _, errs, code := i.run(t, "dataset", "apply", rules); code != 0 || !strings.Contains(errs, "dataset zoo: model yolox_nano@1: its label space is not known") {
+		t.Errorf("rules that the model that serves cannot be translated by: %d %s", code, errs)
+	}
 	if plan := i.ok(t, "taxonomy", "plan", "--dataset", "zoo"); strings.Contains(plan, "\ncat ") || !strings.Contains(plan, "\ncoon ") {
 		t.Errorf("plan by the rules:\n%s", plan)
 	}

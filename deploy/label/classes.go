@@ -1,7 +1,6 @@
 package label
 
 import (
-	"fmt"
 	"log/slog"
 	"slices"
 
@@ -54,11 +53,8 @@ func (w Wishes) Deps(models []prelabel.Detector, log *slog.Logger) (with prelabe
 	var given []string
 	for _, d := range models {
 		m := d.Model()
-		if m.LabelSpace == "" {
-			return with, nil, fmt.Errorf("model %s: its label space is not known: --label-space names it, dataset@version as taxonomy %s maps it", m.ID, w.Taxonomy.ID)
-		}
-		if _, err := tree.Translator(taxonomy.ModelOf(m), w.Rules.Dataset, wanted); err != nil {
-			return with, nil, fmt.Errorf("model %s: %w", m.ID, err)
+		if err := tree.CheckModel(taxonomy.ModelOf(m), w.Rules.Dataset, wanted); err != nil {
+			return with, nil, err
 		}
 		_, can := translations.Translate(w.Rules.Dataset, m, nil)
 		given = append(given, can...)

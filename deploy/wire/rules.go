@@ -83,11 +83,18 @@ func (c *Connections) Rules(ctx context.Context, name string) ([]schemas.Dataset
 
 // RulesInForce returns the rules of a dataset, zero where it has none.
 func (c *Connections) RulesInForce(ctx context.Context, dataset string) (schemas.DatasetRules, error) {
-	known, err := c.Rules(ctx, dataset)
-	if err != nil || len(known) == 0 {
-		return schemas.DatasetRules{}, err
+	inForce, err := c.rulesInForce(ctx, dataset)
+	return inForce[dataset], err
+}
+
+// rulesInForce are the rules in force by dataset: of one, or of all where name is empty.
+func (c *Connections) rulesInForce(ctx context.Context, name string) (map[string]schemas.DatasetRules, error) {
+	entries, err := c.Rules(ctx, name)
+	inForce := map[string]schemas.DatasetRules{}
+	for _, e := range entries {
+		inForce[e.Dataset] = e
 	}
-	return known[len(known)-1], nil
+	return inForce, err
 }
 
 // decodeRules reads an entry of the datasets topic; ok is false where it is of another kind.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -137,15 +138,46 @@ func compareVersions(a, b schemas.Model) int {
 	return cmp.Or(cmp.Compare(number(a), number(b)), a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
 }
 
-// taxonomyRegistry holds what is registered now, by the rules in force now.
-func (c *Connections) taxonomyRegistry(ctx context.Context) (*taxonomy.Registry, error) {
-	entries, err := c.Rules(ctx, "")
+// CheckServed tells which models that serve a dataset cannot give it what its rules want, by the taxonomy that these name, and why:
+// an error for each model. schemas.AnyDataset are all datasets with rules and without models of their own.
+func (c *Connections) CheckServed(ctx context.Context, dataset string) ([]error, error) {
+	r, err := c.Registry(ctx)
 	if err != nil {
 		return nil, err
 	}
-	inForce := map[string]schemas.DatasetRules{}
-	for _, e := range entries {
-		inForce[e.Dataset] = e
+	trees, err := c.taxonomyRegistry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := dataset
+	if dataset == schemas.AnyDataset {
+		of = ""
+	}
+	inForce, err := c.rulesInForce(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	var found []error
+	for _, name := range slices.Sorted(maps.Keys(inForce)) {
+		rules := inForce[name]
+		tree, ok := trees.For(name)
+		if rules.Taxonomy == "" || !ok || of == "" && len(r.Serving[name].Models) > 0 {
+			continue
+		}
+		for _, id := range r.Serves(name).All() {
+			if err := tree.CheckModel(taxonomy.ModelOf(r.Models[id]), name, taxonomy.WantsOf(rules)); err != nil {
+				found = append(found, fmt.Errorf("dataset %s: %w", name, err))
+			}
+		}
+	}
+	return found, nil
+}
+
+// taxonomyRegistry holds what is registered now, by the rules in force now.
+func (c *Connections) taxonomyRegistry(ctx context.Context) (*taxonomy.Registry, error) {
+	inForce, err := c.rulesInForce(ctx, "")
+	if err != nil {
+		return nil, err
 	}
 	r := taxonomy.NewRegistry(func(dataset string) (schemas.DatasetRules, bool) {
 		rules, ok := inForce[dataset]

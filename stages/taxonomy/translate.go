@@ -191,6 +191,23 @@ func (t *Tree) Translator(m Model, dataset string, wanted []Want) (*Translator, 
 	return tr, nil
 }
 
+// CheckModel tells why a model's classes cannot become those that a dataset wants, and what to do.
+func (t *Tree) CheckModel(m Model, dataset string, wanted []Want) error {
+	var err error
+	switch {
+	case m.Space == "":
+		err = fmt.Errorf("its label space is not known: name it with --label-space (of a registered model: gleaner model add FILE --label-space); taxonomy %s maps %s", t.id, cmp.Or(list(t.spaces), "none"))
+	case t.mapped[m.Space] == nil:
+		err = fmt.Errorf("%w: map its classes (gleaner taxonomy apply), or name another with --label-space", t.errSpace(m.Space))
+	default:
+		err = t.CheckWanted(dataset, wanted)
+	}
+	if err != nil {
+		return fmt.Errorf("model %s: %w", m.ID, err)
+	}
+	return nil
+}
+
 func (t *Tree) errSpace(space string) error {
 	known := strings.Join(t.spaces, ", ")
 	return fmt.Errorf("label space %q is not mapped in taxonomy %s; %s", space, t.id, cmp.Or(known, "none")+" is")
