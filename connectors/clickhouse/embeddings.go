@@ -109,6 +109,20 @@ ORDER BY distance, sample_id, object_id LIMIT %d`, reference, where, candidates,
 	return out, err
 }
 
+// Reach tells how many samples have a vector that Similar can compare one with, its own sample among them, and how many have any of
+// its kind, image or object, of whatever model and layer: of one dataset unless that is "". Above 65,536 they are estimates,
+// within about a percent.
+func (db *DB) Reach(ctx context.Context, to Embedding, dataset string) (compared, embedded uint64, err error) {
+	where, args := "(object_id = '') = ?", []any{to.Model, to.Layer, to.ObjectID == ""}
+	if dataset != "" {
+		where, args = where+" AND dataset = ?", append(args, dataset)
+	}
+	err = db.rows(ctx, "count embeddings", func() {}, func(rows driver.Rows) error {
+		return rows.Scan(&compared, &embedded)
+	}, "SELECT uniqIf(sample_id, model = ? AND layer = ?), uniq(sample_id) FROM embeddings WHERE "+where, args...)
+	return compared, embedded, err
+}
+
 // vectorLiteral writes a vector as an SQL expression.
 func vectorLiteral(v []float32) string {
 	b := []byte("[")

@@ -165,6 +165,15 @@ func TestEmbeddingsKeepApart(t *testing.T) {
 	if got := search("o1"); len(got) != 2 || got[0].SampleID != other || got[0].Distance > 1e-6 || got[1].SampleID != id || got[1].ObjectID != "o2" {
 		t.Errorf("objects: %+v", got)
 	}
+	for _, c := range []struct {
+		object, model, dataset string
+		compared, embedded     uint64
+	}{{"", "a@1", "", 2, 2}, {"", "b@1", "d", 1, 2}, {"o1", "b@1", "", 0, 2}, {"", "a@1", "elsewhere", 0, 0}} {
+		compared, embedded, err := db.Reach(t.Context(), Embedding{ObjectID: c.object, Model: c.model, Layer: "c5"}, c.dataset)
+		if err != nil || compared != c.compared || embedded != c.embedded {
+			t.Errorf("%+v: %d of %d, %v", c, compared, embedded, err)
+		}
+	}
 	all, err := db.Embeddings(t.Context(), other)
 	if err != nil || len(all) != 4 || all[0].Vector[0] != 0.6 {
 		t.Errorf("%+v, %v", all, err)

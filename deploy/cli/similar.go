@@ -26,8 +26,9 @@ func (a *app) similarCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "similar SAMPLE",
 		Short: "Find the images, or objects, that look most like one",
-		Long: `Print the nearest neighbors of a sample's image, or of one of its objects, by the features of the model that labeled first:
-1 minus the cosine of the two vectors, so 0 is the same and 1 has nothing in common. Twins come first.`,
+		Long: `Print the nearest neighbors of a sample's image, or of one of its objects, by the features of one model:
+1 minus the cosine of the two vectors, so 0 is the same and 1 has nothing in common. Twins come first. What other models alone have
+embedded cannot be compared.`,
 		Example: `  gleaner similar 000000000049.jpg --dataset coco128
   gleaner similar 3f0c2a9d5b7e41c8a6d2f1e0b9c8d7a6 --object o3 -n 20 --sheet similar.png
   gleaner similar 0001.jpg --dataset street --within archive --model yolox_nano --json`,
@@ -63,6 +64,9 @@ func (a *app) similarCommand() *cobra.Command {
 				}
 				if len(found.Neighbors) == 0 {
 					fmt.Fprintln(t, "nothing else that this model has embedded")
+				}
+				if alone := found.Embedded - min(found.Compared, found.Embedded); alone > 0 {
+					fmt.Fprintf(t, "%d of %d embedded samples were not compared: other models alone have embedded them, and --model names another\n", alone, found.Embedded)
 				}
 				return t.Flush()
 			})

@@ -49,7 +49,7 @@ func TestSimilar(t *testing.T) {
 
 	sheet := filepath.Join(t.TempDir(), "similar.png")
 	found := decode[wire.Neighborhood](t, i, "similar", first, "--dataset", "coco", "-n", "5", "--sheet", sheet)
-	if len(found.Neighbors) != 5 || found.Neighbors[0].UniqueID != "twin.jpg" || found.Neighbors[0].Dataset != "archive" || found.Of.UniqueID != first || found.Of.Model != "yolox_nano@1" {
+	if len(found.Neighbors) != 5 || found.Neighbors[0].UniqueID != "twin.jpg" || found.Neighbors[0].Dataset != "archive" || found.Of.UniqueID != first || found.Of.Model != "yolox_nano@1" || found.Compared != uint64(len(photos)+1) || found.Embedded != found.Compared {
 		t.Errorf("%+v", found)
 	}
 	if near, next := found.Neighbors[0].Distance, found.Neighbors[1].Distance; !(near < next/4) {

@@ -31,9 +31,11 @@ type Neighbor struct {
 type Neighborhood struct {
 	Of        Neighbor   `json:"of"`
 	Neighbors []Neighbor `json:"neighbors"`
+	Compared  uint64     `json:"compared"` // samples searched that the model of Of has embedded: images, or objects as Of is
+	Embedded  uint64     `json:"embedded"` // samples searched that any model has
 }
 
-// Similar finds what looks most like a sample, or an object of it, to the model that labeled first. Errors say what is missing.
+// Similar finds what looks most like a sample, or an object of it, to one model. Errors say what is missing.
 func (c *Connections) Similar(ctx context.Context, l Likeness) (Neighborhood, error) {
 	found, err := c.DB.Embeddings(ctx, l.Sample)
 	if err != nil {
@@ -58,6 +60,9 @@ func (c *Connections) Similar(ctx context.Context, l Likeness) (Neighborhood, er
 		return Neighborhood{}, fmt.Errorf("similar: %w", err)
 	}
 	n := Neighborhood{Neighbors: make([]Neighbor, len(near))}
+	if n.Compared, n.Embedded, err = c.DB.Reach(ctx, of, l.Within); err != nil {
+		return n, fmt.Errorf("similar: %w", err)
+	}
 	if n.Of, err = c.neighbor(ctx, of); err != nil {
 		return n, fmt.Errorf("similar: %w", err)
 	}
