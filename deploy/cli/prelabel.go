@@ -175,8 +175,10 @@ func (a *app) prelabel(ctx context.Context, out io.Writer, paths []string, p pre
 	if err != nil {
 		return err
 	}
-	if missing := unknown(p.wanted, detectors); len(missing) > 0 && wishes.Taxonomy == nil {
-		return usageError{fmt.Errorf("--wanted: no model knows %s", strings.Join(missing, ", "))}
+	if wishes.Taxonomy == nil {
+		if err := checkKnown(wishes.Rules, p.rules, detectors); err != nil {
+			return err
+		}
 	}
 	with.Version = a.version
 	categories, err := label.Categories(classes, of)
@@ -221,11 +223,24 @@ func readCOCO(path string) (*coco.File, error) {
 	return file, nil
 }
 
-// unknown are the classes that none of the models has.
-func unknown(classes []string, models []prelabel.Detector) []string {
-	return slices.DeleteFunc(slices.Clone(classes), func(c string) bool {
-		return slices.ContainsFunc(models, func(m prelabel.Detector) bool { return slices.Contains(m.Model().Classes, c) })
-	})
+// checkKnown refuses wanted classes that no model has. Of those in a file of rules, which other models may serve too, one will do:
+// of the rest people are told.
+func checkKnown(wanted schemas.DatasetRules, rulesFile string, models []prelabel.Detector) error {
+	var missing []string
+	for _, o := range wanted.Objects {
+		if !slices.ContainsFunc(models, func(m prelabel.Detector) bool { return slices.Contains(m.Model().Classes, o.Class) }) {
+			missing = append(missing, o.Class)
+		}
+	}
+	err := fmt.Errorf("%s: no model knows %s", cmp.Or(rulesFile, "--wanted"), strings.Join(missing, ", "))
+	switch {
+	case len(missing) == 0:
+		return nil
+	case rulesFile == "" || len(missing) == len(wanted.Objects):
+		return usageError{err}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return nil
 }
 
 // wishes are what the flags say of the dataset.

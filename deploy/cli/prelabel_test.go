@@ -117,6 +117,17 @@ func TestPrelabelCommand(t *testing.T) {
 		t.Errorf("%v, want the part that would not count", err)
 	}
 
+	// Of the rules' classes the models must know one.
+	cells := filepath.Join(dir, "cells.yaml")
+	for objects, want := range map[string]string{"[{class: RBC}, {class: WBC}]": "cells.yaml: no model knows RBC, WBC", "[{class: RBC}, {class: bowl}]": ""} {
+		if err := os.WriteFile(cells, []byte("dataset: cells\nobjects: "+objects+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := runPrelabel(t, filepath.Join(in, "b.jpg"), "--model", model, "--out", out, "--rules", cells); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("rules that want %s: %v, want %q", objects, err, want)
+		}
+	}
+
 	// Rules of a dataset with a name of its own for what the model has others for.
 	rules := filepath.Join(dir, "rules.yaml")
 	if err := os.WriteFile(rules, []byte("dataset: kitchen\nobjects: [{class: plate, canonical: kitchen}, {class: cup}]\n"), 0o644); err != nil {

@@ -1,6 +1,7 @@
 package label
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 
@@ -17,7 +18,7 @@ type Wishes struct {
 }
 
 // Deps are what the step works with to fulfill wishes by some models, and the classes that results may have, those wanted first.
-// The error says which model the taxonomy cannot translate, and why.
+// The error says which model the taxonomy cannot translate, and why, or that none gives anything that is wanted.
 func (w Wishes) Deps(models []prelabel.Detector, log *slog.Logger) (with prelabel.Deps, classes []string, err error) {
 	with.Models = prelabel.Fixed(models)
 	if w.Taxonomy != nil {
@@ -58,6 +59,9 @@ func (w Wishes) Deps(models []prelabel.Detector, log *slog.Logger) (with prelabe
 		}
 		_, can := translations.Translate(w.Rules.Dataset, m, nil)
 		given = append(given, can...)
+	}
+	if len(given) == 0 {
+		return with, nil, fmt.Errorf("no model knows a class that dataset %s wants, or comes near one, by taxonomy %s: gleaner taxonomy plan says why", w.Rules.Dataset, w.Taxonomy.ID)
 	}
 	slices.Sort(given)
 	return with, append(classes, given...), nil

@@ -178,6 +178,12 @@ func TestWishes(t *testing.T) {
 		}
 	}
 
+	tax.Nodes = append(tax.Nodes, schemas.TaxonomyNode{Name: "RBC"})
+	w = wants("RBC")
+	w.Taxonomy = &tax
+	if _, _, err := w.Deps([]prelabel.Detector{m}, log); err == nil || !strings.Contains(err.Error(), "no model knows a class that dataset images wants") {
+		t.Errorf("%v", err)
+	}
 	w = wants("unicorn")
 	w.Taxonomy = &tax
 	if _, _, err := w.Deps([]prelabel.Detector{m}, log); err == nil || !strings.Contains(err.Error(), `yolox_nano@1: class "unicorn" is not a canonical one`) {
