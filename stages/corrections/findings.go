@@ -45,7 +45,8 @@ func JudgeFindings(s *schemas.Sample) []schemas.Judgment {
 	return out
 }
 
-// fixed tells whether labels are what a finding asked for.
+// fixed tells whether labels are what a finding asked for. A label that is gone, or that has another class where the class was
+// doubted, is; one that only has another class elsewhere is not: naming a super-class's label says nothing against its box.
 func fixed(f schemas.Finding, now []schemas.Object, img schemas.ImageRef) bool {
 	doubted := f.Box.Clip(img.W, img.H) // as labels are
 	if f.ObjectID == "" {
@@ -53,12 +54,16 @@ func fixed(f schemas.Finding, now []schemas.Object, img schemas.ImageRef) bool {
 	}
 	o, same, found := successor(f, doubted, now)
 	switch {
-	case !found || o.Class != f.Class:
+	case !found:
 		return true
 	case f.Type == schemas.FindingDuplicate:
 		return nearby(doubted, now) < 2
-	case f.Removes() || f.Type == schemas.FindingSwap || f.FixClass != "":
+	case f.Removes():
 		return false
+	case f.Type == schemas.FindingSwap || f.FixClass != "":
+		return o.Class != f.Class
+	case f.Type == schemas.FindingLoss && o.Class != f.Class: // losses doubt all of a label
+		return true
 	}
 	return schemas.Moved(doubted, o.Box, same)
 }
