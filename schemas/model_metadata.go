@@ -18,7 +18,10 @@ type ModelMetadata struct {
 	Run     *Run     // that trained it; nil: unknown
 }
 
-// The keys in metadata_props. Values are JSON.
+// MetadataNames is the key in metadata_props under which exporters of YOLO models put the names of the classes: see ParseClassNames.
+const MetadataNames = "names"
+
+// The keys of ours in metadata_props. Values are JSON.
 const (
 	metadataClasses = "gleaner.classes"
 	metadataDecode  = "gleaner.decode"

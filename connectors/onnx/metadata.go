@@ -11,8 +11,11 @@ import (
 	"gleaner/connectors/onnx/onnxpb"
 )
 
-// propertiesField is metadata_props of ModelProto (onnx.proto).
-const propertiesField protowire.Number = 14
+// Fields of ModelProto (onnx.proto).
+const (
+	graphField      protowire.Number = 7
+	propertiesField protowire.Number = 14 // metadata_props
+)
 
 // Metadata reads an ONNX file's metadata_props. Its graph and weights are passed over; of a key that is there twice the last counts.
 func Metadata(model []byte) (map[string]string, error) {
@@ -55,6 +58,7 @@ func WithBatch(model []byte, n int) ([]byte, error) {
 func splitProperties(model []byte, entry func(key, value string)) (rest []byte, err error) {
 	corrupt := errors.New("corrupt, or no ONNX file")
 	rest = make([]byte, 0, len(model))
+	graph := false
 	for left := model; len(left) > 0; {
 		number, kind, tag := protowire.ConsumeTag(left)
 		if tag < 0 {
@@ -72,9 +76,13 @@ func splitProperties(model []byte, entry func(key, value string)) (rest []byte, 
 			}
 			entry(e.GetKey(), e.GetValue())
 		} else {
+			graph = graph || number == graphField && kind == protowire.BytesType
 			rest = append(rest, field...)
 		}
 		left = left[tag+size:]
+	}
+	if !graph {
+		return nil, corrupt
 	}
 	return rest, nil
 }

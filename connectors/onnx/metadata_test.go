@@ -38,8 +38,10 @@ func TestMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	if _, err := onnx.Metadata(data[:len(data)-1]); err == nil {
-		t.Error("half a file was read")
+	for _, none := range [][]byte{nil, data[:len(data)-1], []byte("# Readme\n")} {
+		if _, err := onnx.Metadata(none); err == nil {
+			t.Errorf("%d bytes that are no model were read", len(none))
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -163,7 +162,7 @@ unknown shape is refused: the error says which outputs it has and which decoders
 		},
 	}
 	n.flags(c)
-	c.Flags().StringVar(&n.classes, "classes", "", "its classes: a file, one a line, or a,b,c (default: those within the file, or the one *.names beside it)")
+	c.Flags().StringVar(&n.classes, "classes", "", "its classes: a file, one a line, or a,b,c (default: those within the file, else of the *.names with its name, or of the only one, beside it)")
 	return c
 }
 
@@ -202,9 +201,8 @@ func (a *app) modelPull() *cobra.Command {
 					return fmt.Errorf("model %w", err)
 				}
 				if n.classes == "" {
-					within, err := config.ModelMetadata(data)
-					if n.Classes = within.Classes; err != nil || len(n.Classes) == 0 {
-						return usageError{errors.Join(errors.New("model pull: --classes: the file says none within: name one with the names of its classes, one a line"), err)}
+					if n.Classes, err = config.ClassesWithin(data); err != nil {
+						return usageError{fmt.Errorf("model pull: --classes: %w", err)}
 					}
 				}
 				return n.register(ctx, a, c.OutOrStdout(), conn, args[0], data)

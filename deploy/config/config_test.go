@@ -2,8 +2,11 @@ package config
 
 import (
 	"bytes"
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gleaner/connectors/onnx"
-	"gleaner/deploy/e2e/realdata"
 	"gleaner/schemas"
 )
 
@@ -84,36 +86,60 @@ func TestLoadMissing(t *testing.T) {
 	}
 }
 
-// TestClassesOfModel: a model that says its classes itself needs no file of them, and the names beside one are not another's.
+// TestClassesOfModel: names within come first, then those of the file with the model's name, then of the only one beside it.
 func TestClassesOfModel(t *testing.T) {
-	model := filepath.Join(t.TempDir(), "m.onnx")
 	file, err := os.ReadFile("../../connectors/onnx/testdata/affine.onnx")
 	if err != nil {
 		t.Fatal(err)
 	}
-	properties, err := schemas.ModelMetadata{Classes: []string{"cat"}}.Properties()
+	ours, err := schemas.ModelMetadata{Classes: []string{"cat"}}.Properties()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, within := range []map[string]string{nil, properties} {
-		data, err := onnx.WithMetadata(file, within)
+	both := maps.Clone(ours)
+	both["names"] = "{0: 'dog'}"
+	for name, c := range map[string]struct {
+		within map[string]string
+		beside []string // each says its own name
+		want   string   // a class, or part of the error
+		fails  bool
+	}{
+		"ours":                      {both, []string{"m"}, "cat", false},
+		"an exporter's":             {map[string]string{"names": "{0: 'dog'}"}, []string{"m"}, "dog", false},
+		"an exporter's, not all":    {map[string]string{"names": "{1: 'dog'}"}, []string{"m"}, "metadata: names: class id 0 is missing", true},
+		"an exporter's, none":       {map[string]string{"names": "{}"}, []string{"m"}, "m", false},
+		"beside, by its name":       {nil, []string{"a", "m"}, "m", false},
+		"beside, the only one":      {nil, []string{"a"}, "a", false},
+		"beside, others":            {nil, []string{"a", "b"}, "put m.names or one *.names beside the model (there are 2)", true},
+		"neither within nor beside": {nil, nil, "put m.names or one *.names beside the model (there are 0)", true},
+	} {
+		dir := t.TempDir()
+		model := filepath.Join(dir, "m.onnx")
+		data, err := onnx.WithMetadata(file, c.within)
 		if err == nil {
 			err = os.WriteFile(model, data, 0o600)
+		}
+		for _, n := range c.beside {
+			err = errors.Join(err, os.WriteFile(filepath.Join(dir, n+".names"), []byte(n), 0o600))
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := Default()
-		if err = c.UseModel(model); err == nil {
-			_, err = c.In(t.TempDir())
+		cfg := Default()
+		err = cfg.UseModel(model)
+		if c.fails {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: %v, want %q", name, err, c.want)
+			}
+			continue
 		}
-		if (err == nil) != (within != nil) || err != nil && !strings.Contains(err.Error(), "put one *.names beside the model") {
-			t.Errorf("with %v within: %v", within, err)
+		got, failed := ModelClasses(model, data)
+		if err = errors.Join(err, failed); err != nil || !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, c.want)
 		}
 	}
-	c := read(t, "prelabel: {model: "+realdata.Need(t, "models", "yolox_nano.onnx")+"}\n")
-	if err := c.UseModel(model); err != nil || c.Prelabel.Classes != "" {
-		t.Errorf("it has the names in %q, %v", c.Prelabel.Classes, err)
+	if got, err := ModelClasses("m.onnx", file[:len(file)/2]); err != nil || got != nil {
+		t.Errorf("half a file: %q, %v; what is wrong with it is for the runtime to say", got, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -19,15 +20,43 @@ func ModelMetadata(data []byte) (schemas.ModelMetadata, error) {
 	return schemas.ParseModelMetadata(properties)
 }
 
-// ModelClasses are the names of the classes of a model, in the order of its outputs: those that its file has within, else those of
-// the one *.names beside it.
-func ModelClasses(path string, data []byte) ([]string, error) {
-	m, err := ModelMetadata(data)
+// ErrNoClasses says that a model file has no names of its classes within.
+var ErrNoClasses = errors.New("the file says none within: name one with the names of its classes, one a line")
+
+// ClassesWithin are the names of a model's classes that its file has within, in the order of its outputs: ours, else those that
+// exporters of YOLO models leave. There are none of what is no ONNX file, as of ModelMetadata, and elsewhere none is ErrNoClasses.
+func ClassesWithin(data []byte) ([]string, error) {
+	properties, err := onnx.Metadata(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil
 	}
-	if len(m.Classes) > 0 {
-		return m.Classes, nil
+	m, err := schemas.ParseModelMetadata(properties)
+	if err != nil || len(m.Classes) > 0 {
+		return m.Classes, err
+	}
+	text, ok := properties[schemas.MetadataNames]
+	if !ok {
+		return nil, ErrNoClasses
+	}
+	names, err := schemas.ParseClassNames(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("metadata: %s: %w; name a file with the names of its classes, one a line", schemas.MetadataNames, err)
+	case len(names) == 0:
+		return nil, ErrNoClasses
+	}
+	return names, nil
+}
+
+// ModelClasses are the names of the classes of a model, in the order of its outputs: those of ClassesWithin, else those of the
+// *.names beside it.
+func ModelClasses(path string, data []byte) ([]string, error) {
+	names, err := ClassesWithin(data)
+	switch {
+	case err == nil:
+		return names, nil
+	case !errors.Is(err, ErrNoClasses):
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	beside, err := prelabel.ClassesBeside(path)
 	if err != nil {
@@ -46,10 +75,7 @@ func (c Config) classesKnown() error {
 	if err != nil {
 		return fmt.Errorf("prelabel.model: %w", err)
 	}
-	if m, err := ModelMetadata(data); err == nil && len(m.Classes) > 0 {
-		return nil
-	}
-	if _, err := prelabel.ClassesBeside(model); err != nil {
+	if _, err := ModelClasses(model, data); err != nil {
 		return fmt.Errorf("prelabel.classes: %w", err)
 	}
 	return nil

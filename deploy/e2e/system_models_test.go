@@ -102,7 +102,7 @@ func TestModels(t *testing.T) {
 	}
 	refused(1, "not a model that this runtime can load", "add", junk, "--classes", names)
 	refused(1, "registered already, and entries never change", "add", yolox, "--name", "fast", "--version", "1")
-	refused(2, "*.names beside the model (there are 0)", "add", junk)
+	refused(1, "not a model that this runtime can load", "add", junk)
 	refused(1, `model "slow" is not registered`, "serve", "slow")
 	refused(2, "want one list of models", "serve")
 	refused(2, "want a share between 0 and 100%", "serve", "fast", "--canary", "100%")

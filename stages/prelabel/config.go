@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -93,14 +94,19 @@ func (c Config) accept(dataset string) float32 {
 	return c.Accept
 }
 
-// ClassesBeside finds the one *.names file in the folder of a model.
+// ClassesBeside finds the *.names file in the folder of a model: the one with the model's name, else the only one.
 func ClassesBeside(model string) (string, error) {
 	found, err := filepath.Glob(filepath.Join(filepath.Dir(model), "*.names"))
 	if err != nil {
 		return "", err
 	}
-	if len(found) != 1 {
-		return "", fmt.Errorf("the names of the classes of %s are needed, one a line: name the file, or put one *.names beside the model (there are %d)", model, len(found))
+	own := strings.TrimSuffix(model, filepath.Ext(model)) + ".names"
+	switch at := slices.IndexFunc(found, func(f string) bool { return filepath.Base(f) == filepath.Base(own) }); {
+	case at >= 0:
+		return found[at], nil
+	case len(found) != 1:
+		return "", fmt.Errorf("the names of the classes of %s are needed, one a line: name the file, or put %s or one *.names beside the model (there are %d)",
+			model, filepath.Base(own), len(found))
 	}
 	return found[0], nil
 }
