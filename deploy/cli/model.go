@@ -17,6 +17,7 @@ import (
 	"gleaner/deploy/config"
 	"gleaner/deploy/wire"
 	"gleaner/schemas"
+	"gleaner/stages/prelabel"
 	"gleaner/stages/taxonomy"
 )
 
@@ -50,10 +51,10 @@ func (n *newModel) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&n.Name, "name", "", "name of the model (default: the file's, without its extension)")
 	f.StringVar(&n.Version, "version", "", "version of the model (default: the next number)")
-	f.StringVar(&n.decode, "decode", "", "YAML file that says how images become its input and what its outputs mean (default: recognized)")
+	f.StringVar(&n.decode, "decode", "", "YAML file that says how images become its input and what its outputs mean; model add --help lists its fields (default: recognized)")
 	f.StringVar(&n.License, "license", "", "license of the model, such as Apache-2.0")
 	f.StringVar(&n.LabelSpace, "label-space", "", "dataset@version whose class names the model uses, such as coco@darknet")
-	f.StringToStringVar(&n.metrics, "metric", nil, "what was measured of the model, such as ap50=0.41 (default: what the file says of its training run)")
+	f.StringToStringVar(&n.metrics, "metric", nil, "what was measured of the model, by class for taxonomy plan, such as person=0.61 (default: what the file says of its training run)")
 	f.StringVar(&n.serve, "serve", "", "let it serve this dataset at once; --serve alone: every dataset without models of its own")
 	f.Lookup("serve").NoOptDefVal = schemas.AnyDataset
 }
@@ -138,10 +139,29 @@ func (a *app) modelAdd() *cobra.Command {
 		Use: "add FILE", Short: "Register an ONNX file, after a trial on the runtime that serves",
 		Long: `Load the file, recognize what its outputs mean, store it by its content and register it. Adding the same file under the same
 name again changes nothing; with other classes, metrics, another decoding, license or label space it is the next version. A model of
-unknown shape is refused: the error says which outputs it has and which decoders there are.`,
+unknown shape is refused: the error says which outputs it has and which decoders there are.
+
+Of equally few models, gleaner taxonomy plan prefers by the metrics that have the name of a class, as the model calls it, such as
+--metric person=0.61: higher is better, and a class without one counts as 0. Other names, such as ap50, are kept, and decide nothing.
+
+A --decode file is YAML. What it leaves out is recognized:
+
+  decoder     one of those below
+  input       {width: 640, height: 640, resize: letterbox, channels: bgr, mean: [0, 0, 0], std: [255, 255, 255], pad: 114}:
+              pixels, where the graph leaves them open; letterbox, letterbox-center, stretch or area; rgb or bgr; levels of 0..255
+  boxes       xyxy, yxyx, cxcywh or xywh
+  unit        of boxes: pixels or normalized
+  activation  still to be applied to class scores: none, sigmoid or softmax
+  background  the class that means nothing, which has no name: none, first or last
+  strides     input pixels between cells, in the order of the output: [8, 16, 32]
+  outputs     which of the graph's is which: {boxes: pred_boxes, scores: logits}, or predictions, labels, count
+
+The decoders, the shapes that they take, and the parts besides input that they have a use for:
+
+` + prelabel.Decoders(),
 		Example: `  gleaner model add yolox_nano.onnx --classes coco.names --license Apache-2.0 --label-space coco@darknet
-  gleaner model add runs/7/best.onnx --name street --metric ap50=0.41,recall=0.6 --serve=street
-  gleaner model add odd.onnx --decode odd.yaml   # decoder: yolov5, input: {channels: bgr}, ...`,
+  gleaner model add runs/7/best.onnx --name street --metric person=0.61,car=0.54 --serve=street
+  gleaner model add detr.onnx --decode detr.yaml   # which says outputs: {boxes: pred_boxes, scores: logits}`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			data, err := os.ReadFile(args[0])

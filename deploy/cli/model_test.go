@@ -4,9 +4,27 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"gleaner/schemas"
 )
+
+// TestModelAddHelp: the help names each field of a decode spec.
+func TestModelAddHelp(t *testing.T) {
+	add, _, err := newRoot("test").Find([]string{"model", "add"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[schemas.Decode](), reflect.TypeFor[schemas.DecodeInput](), reflect.TypeFor[schemas.DecodeOutputs]()} {
+		for _, f := range reflect.VisibleFields(of) {
+			if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "why" && !strings.Contains(add.Long, name) {
+				t.Errorf("%s is not there", name)
+			}
+		}
+	}
+}
 
 func TestModelCommandLine(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "m.onnx")
