@@ -7,9 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
-	"time"
 
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/e2e/realdata"
@@ -104,45 +102,4 @@ func TestNeighbors(t *testing.T) {
 			t.Errorf("%s: %.3f of the neighbors are of the dataset, want %.2f", dataset, precision, least)
 		}
 	}
-}
-
-// BenchmarkEmbed compares the prelabel step with and without embeddings on the decoded photos of coco128, alternately, by
-// processor time.
-func BenchmarkEmbed(b *testing.B) {
-	images := photos(b, 128)
-	for _, m := range models {
-		b.Run(m.decoder, func(b *testing.B) {
-			cfg := prelabel.DefaultConfig()
-			plain := step(b, cfg, prelabel.Fixed{recognize(b, load(b, m.file), m.file)}, images...)
-			embeds := step(b, cfg, prelabel.Fixed{recognize(b, loadFeatures(b, m.file), m.file)}, images...)
-			var without, with time.Duration
-			n := 0
-			for b.Loop() {
-				s := sample(images[n%len(images)])
-				start := cpu(b)
-				if _, err := plain.Process(b.Context(), s); err != nil {
-					b.Fatal(err)
-				}
-				half := cpu(b)
-				if _, emits, err := embeds.ProcessAndEmbed(b.Context(), s); err != nil || len(emits) != 1 {
-					b.Fatal(len(emits), err)
-				}
-				without, with = without+half-start, with+cpu(b)-half
-				n++
-			}
-			b.ReportMetric(float64(without.Microseconds())/1000/float64(n), "ms-without")
-			b.ReportMetric(float64(with.Microseconds())/1000/float64(n), "ms-with")
-			b.ReportMetric(100*float64(with-without)/float64(without), "%-more")
-		})
-	}
-}
-
-// cpu is the processor time of this process.
-func cpu(tb testing.TB) time.Duration {
-	tb.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
