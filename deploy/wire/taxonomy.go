@@ -119,13 +119,12 @@ func plannable(r prelabel.Registry, dataset string) []taxonomy.Model {
 	serving := r.Serves(dataset).All()
 	var models []taxonomy.Model
 	for _, versions := range byName {
-		newest := slices.MaxFunc(versions, compareVersions)
-		serves := func(m schemas.Model) bool { return slices.Contains(serving, m.ID) }
-		some := slices.ContainsFunc(versions, serves)
-		for _, m := range versions {
-			if some && serves(m) || !some && m.ID == newest.ID {
-				models = append(models, taxonomy.ModelOf(m))
-			}
+		planned := slices.DeleteFunc(slices.Clone(versions), func(m schemas.Model) bool { return !slices.Contains(serving, m.ID) })
+		if len(planned) == 0 {
+			planned = append(planned, slices.MaxFunc(versions, compareVersions))
+		}
+		for _, m := range planned {
+			models = append(models, taxonomy.ModelOf(m))
 		}
 	}
 	slices.SortFunc(models, func(a, b taxonomy.Model) int { return cmp.Compare(a.ID, b.ID) })
