@@ -112,7 +112,7 @@ func TestRecognize(t *testing.T) {
 		{"boxes of more than queries", graphOf(small, []int64{1, 3000, 4}, []int64{1, 3000, 3}), "m@1", two, "boxes"},
 		{"boxes, scores and labels", graphOf(small, []int64{-1, 4}, []int64{-1}, []int64{-1}).integers(), "m@1", two, "boxes"},
 		{"boxes with scores, and labels", graphOf(small, []int64{1, -1, 5}, []int64{1, -1}).integers(), "m@1", two, "boxes"},
-		{"two lists", graphOf(small, []int64{1, 9, 4}, []int64{1, 9}, []int64{1, 9}), "m@1", two, "b float32[1,9] and c float32[1,9] may both hold the labels: the decode spec has to say outputs: {labels: \"b\"} or outputs: {labels: \"c\"}"},
+		{"two lists", graphOf(small, []int64{1, 9, 4}, []int64{1, 9}, []int64{1, 9}), "m@1", two, "b float32[1,9] and c float32[1,9] may both hold the labels: a decode file (--decode) has to say outputs: {labels: \"b\"} or outputs: {labels: \"c\"}"},
 		{"two of boxes", graphOf(small, []int64{1, 9, 4}, []int64{1, 8, 4}, []int64{1, 9, 2}, []int64{1, 8, 2}), "m@1", two, "may both hold the boxes"},
 		{"offsets to anchors", graphOf(small, []int64{1, 3000, 2}, []int64{1, 3000, 4}).wavering(), "m@1", two, "neither corners nor centers"},
 		{"a classifier", graphOf(small, []int64{1, 2}), "m@1", two, "classifier"},

@@ -37,7 +37,7 @@ func (g *graph) roles() (*roles, error) {
 			case *role == nil:
 				*role = o
 			case ambiguous == nil:
-				ambiguous = fmt.Errorf("%s and %s may both hold the %s: the decode spec has to say outputs: {%[3]s: %[4]q} or outputs: {%[3]s: %[5]q}",
+				ambiguous = fmt.Errorf("%s and %s may both hold the %s: a decode file (--decode) has to say outputs: {%[3]s: %[4]q} or outputs: {%[3]s: %[5]q}",
 					(*role).spec, o.spec, what, (*role).spec.Name, o.spec.Name)
 			}
 		}
