@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"log/slog"
-	"maps"
 	"time"
 
 	"gleaner/schemas"
@@ -13,7 +12,8 @@ import (
 
 // correctionStore yields the corrections that stand, of the samples of a dataset, or of each, that were submitted last, a sample's
 // together; with a span of time, of the samples written about within it, and of some before. have is asked about each of these samples
-// and its revision, and keeps it from being read.
+// and its revision, and keeps it from being read: a submission that is judged again, by other rules or another taxonomy, keeps its
+// revision, and counts here as it was read first.
 type correctionStore interface {
 	Corrections(ctx context.Context, dataset string, within time.Duration, newest int, have func(schemas.SampleID, uint64) bool) iter.Seq2[schemas.Correction, error]
 }
@@ -33,14 +33,13 @@ type learner struct {
 	dataset string
 	log     *slog.Logger
 
-	reviewed time.Time                   // when all were listed
-	last     time.Time                   // when something was read
-	held     map[schemas.SampleID]uint64 // revisions that were read
+	reviewed time.Time // when all were listed
+	last     time.Time // when something was read
 }
 
 // newLearner keeps an empty book, of one dataset or, when it is empty, of all.
 func newLearner(from correctionStore, dataset string, taxonomy learned.Taxonomy, log *slog.Logger) *learner {
-	return &learner{book: learned.New(taxonomy), from: from, dataset: dataset, log: log, held: map[schemas.SampleID]uint64{}}
+	return &learner{book: learned.New(taxonomy), from: from, dataset: dataset, log: log}
 }
 
 // run refreshes the book every few seconds until ctx ends. While the store does not answer, what is known stays.
@@ -69,25 +68,18 @@ func (l *learner) refresh(ctx context.Context) error {
 	standing := map[schemas.SampleID]bool{}
 	have := func(id schemas.SampleID, revision uint64) bool {
 		standing[id] = true
-		held, ok := l.held[id]
-		return ok && held == revision
+		return l.book.Holds(id, revision)
 	}
-	var rows []schemas.Correction
-	for r, err := range l.from.Corrections(ctx, l.dataset, within, learned.MaxSamples, have) {
-		if err != nil {
-			return err
-		}
-		if len(rows) >= correctionsAtOnce && rows[len(rows)-1].SampleID != r.SampleID {
-			l.take(rows)
-			rows = rows[:0]
-		}
-		rows = append(rows, r)
+	if err := l.read(ctx, within, have); err != nil {
+		return err
 	}
-	l.take(rows)
 	if review {
-		gone := func(id schemas.SampleID) bool { return !standing[id] }
-		l.book.Review(gone)
-		maps.DeleteFunc(l.held, func(id schemas.SampleID, _ uint64) bool { return gone(id) })
+		if l.book.Review(func(id schemas.SampleID) bool { return !standing[id] }) {
+			// Older ones have room now.
+			if err := l.read(ctx, 0, l.book.Holds); err != nil {
+				return err
+			}
+		}
 		l.reviewed = began
 	}
 	l.book.Fit()
@@ -95,12 +87,21 @@ func (l *learner) refresh(ctx context.Context) error {
 	return nil
 }
 
-// take learns from whole samples.
-func (l *learner) take(rows []schemas.Correction) {
-	l.book.Update(rows)
-	for _, r := range rows {
-		l.held[r.SampleID] = r.Revision
+// read takes in, sample by sample, the corrections that have does not keep from being read.
+func (l *learner) read(ctx context.Context, within time.Duration, have func(schemas.SampleID, uint64) bool) error {
+	var rows []schemas.Correction
+	for r, err := range l.from.Corrections(ctx, l.dataset, within, learned.MaxSamples, have) {
+		if err != nil {
+			return err
+		}
+		if len(rows) >= correctionsAtOnce && rows[len(rows)-1].SampleID != r.SampleID {
+			l.book.Update(rows)
+			rows = rows[:0]
+		}
+		rows = append(rows, r)
 	}
+	l.book.Update(rows)
+	return nil
 }
 
 // Learned returns what the corrections of a dataset say now.

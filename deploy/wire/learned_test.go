@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,10 +25,15 @@ type written struct {
 	yielded int
 }
 
-func (w *written) Corrections(_ context.Context, _ string, within time.Duration, _ int, have func(schemas.SampleID, uint64) bool) iter.Seq2[schemas.Correction, error] {
+func (w *written) Corrections(_ context.Context, _ string, within time.Duration, newest int, have func(schemas.SampleID, uint64) bool) iter.Seq2[schemas.Correction, error] {
 	return func(yield func(schemas.Correction, error) bool) {
-		for i, r := range w.rows {
-			if w.err != nil && i >= len(w.rows)/2 {
+		rows := slices.Clone(w.rows) // a sample each
+		if len(rows) > newest {
+			slices.SortFunc(rows, func(a, b schemas.Correction) int { return b.At.Compare(a.At) })
+			rows = rows[:newest]
+		}
+		for i, r := range rows {
+			if w.err != nil && i >= len(rows)/2 {
 				yield(schemas.Correction{}, w.err)
 				return
 			}
@@ -73,7 +79,7 @@ func TestLearnerFollows(t *testing.T) {
 		}
 	}
 	again := wide(3, 2, store.now) // submitted anew, and rejected
-	again.Accepted = false
+	again.Accepted, again.ObjectID, again.Labeled, again.Label = false, "", "", geometry.Box{}
 	store.rows[3] = again
 	late := wide(60, 1, store.now.Add(-5*time.Second)) // readable only after a later one was
 	refresh()
@@ -132,7 +138,33 @@ func TestLearnerForgets(t *testing.T) {
 	if err := l.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if k := l.book.Known("street"); k.Conventions[0].N != 30 || k.Samples != 30 || len(l.held) != 30 || store.yielded != 0 {
+	if k := l.book.Known("street"); k.Conventions[0].N != 30 || k.Samples != 30 || store.yielded != 0 {
 		t.Errorf("%d corrections of %d samples are held after an erasure, want 30, and %d were read for it", k.Conventions[0].N, k.Samples, store.yielded)
+	}
+}
+
+// TestLearnerReadsAgain: samples that newer ones drove out are read again when these are gone.
+func TestLearnerReadsAgain(t *testing.T) {
+	const more = 20
+	store := &written{now: epoch}
+	l := newLearner(store, "", nil, slog.New(slog.DiscardHandler))
+	write := func(from, to int) {
+		t.Helper()
+		for n := from; n < to; n++ {
+			store.rows = append(store.rows, wide(n, 1, epoch.Add(time.Duration(n)*time.Millisecond)))
+		}
+		if err := l.refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(0, learned.MaxSamples)
+	write(learned.MaxSamples, learned.MaxSamples+more)
+	store.rows, l.reviewed = store.rows[:learned.MaxSamples], time.Time{}
+	write(0, 0)
+	whole := learned.New(nil)
+	whole.Update(store.rows)
+	whole.Fit()
+	if diff := cmp.Diff(whole.Known("street"), l.book.Known("street")); diff != "" {
+		t.Errorf("-read at once +read again\n%s", diff)
 	}
 }

@@ -3,7 +3,7 @@
 //
 // Estimates are a function of the corrections that are held, not of the order in which they came: of each dataset, class and
 // model the newest maxWindow accepted ones, sorted before anything is summed. So a replay gives the same estimates, to the last
-// bit unless a submission that replaced another made room in a full window, which only a replay fills again.
+// bit unless what was taken back made room in a full window, which only corrections given again fill.
 package convention
 
 import (

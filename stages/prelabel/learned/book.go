@@ -3,9 +3,9 @@
 // one list (fuse). Where nothing has been learned, everything stays as the models have it.
 //
 // Each is a function of the corrections that are held, those of the newest MaxSamples corrected samples of a dataset, not of the
-// order in which they came. Conventions follow every correction. Calibration and fusion are learned anew by Fit, when a tenth of
-// the samples is new: so what a sample costs does not rise with their number, and who begins anew with the same corrections knows
-// at least as much.
+// order in which they came. Conventions follow every correction, but where a sample that went left room in one of their windows, the
+// next Fit fills it. Calibration and fusion are learned anew by Fit, when a tenth of the samples is new: so what a sample costs does
+// not rise with their number, and who begins anew with the same corrections knows at least as much.
 package learned
 
 import (
@@ -50,7 +50,7 @@ type Book struct {
 // fitted is what the last Fit made of a dataset.
 type fitted struct {
 	samples     int
-	meaning     string // of the classes, by the taxonomy
+	meanings    map[string]string // of the classes and models of these, by the taxonomy
 	calibration *calibrate.Book
 	fusions     map[string]Fusion // by setOf
 }
@@ -110,17 +110,35 @@ func (b *Book) Update(corrections []schemas.Correction) {
 			corrections = append(corrections, schemas.Correction{Dataset: k.dataset, SampleID: k.sample}) // which takes all back
 		}
 	}
+	for k := range samples {
+		if !gone[k] {
+			b.windows[k.dataset].changed++
+		}
+	}
 	b.conventions.Update(corrections)
 }
 
-// Fit learns calibration and fusion anew for those datasets of whose samples a tenth is new. It takes some seconds for a full
-// window.
+// Holds tells whether what a sample's submission of this revision said is held.
+func (b *Book) Holds(id schemas.SampleID, revision uint64) bool {
+	b.updating.Lock()
+	defer b.updating.Unlock()
+	for _, w := range b.windows {
+		if s, ok := w.samples[id]; ok {
+			return s.revision == revision
+		}
+	}
+	return false
+}
+
+// Fit learns calibration and fusion anew for those datasets of whose samples a tenth is new, and fills the windows of their
+// conventions. It takes some seconds for a full window.
 func (b *Book) Fit() {
 	b.updating.Lock()
 	defer b.updating.Unlock()
 	known := maps.Clone(*b.known.Load())
 	for dataset, w := range b.windows {
 		if w.changed > 0 && 10*w.changed >= len(w.samples) {
+			b.conventions.Update(w.accepted(dataset))
 			known[dataset] = w.fit(lookup{b.taxonomy, dataset}, b.conventions)
 			w.changed = 0
 		}
@@ -128,9 +146,10 @@ func (b *Book) Fit() {
 	b.known.Store(&known)
 }
 
-// Review lets go of the samples that are gone. Where there are any, or the taxonomy says something else of a dataset's classes than at
-// its last Fit, all is learned anew: conventions at once, the rest by the next Fit.
-func (b *Book) Review(gone func(schemas.SampleID) bool) {
+// Review lets go of the samples that are gone, and tells whether there are any. Where there are, conventions forget them at once, and
+// where not, but the taxonomy says something else of the classes that the last Fit of a dataset met, they follow it at once. Either has
+// the next Fit learn all of the dataset anew.
+func (b *Book) Review(gone func(schemas.SampleID) bool) (found bool) {
 	b.updating.Lock()
 	defer b.updating.Unlock()
 	var back []schemas.Correction
@@ -142,8 +161,9 @@ func (b *Book) Review(gone func(schemas.SampleID) bool) {
 				back = append(back, schemas.Correction{Dataset: dataset, SampleID: id}) // which takes all back
 			}
 		}
-		fitted, fit := (*b.known.Load())[dataset]
-		if len(back) == before && fit && fitted.meaning != w.meaning(lookup{b.taxonomy, dataset}) {
+		if len(back) > before {
+			found = true
+		} else if (lookup{b.taxonomy, dataset}).differs((*b.known.Load())[dataset].meanings) {
 			back = append(back, schemas.Correction{Dataset: dataset}) // of no sample, so that the dataset is estimated anew
 		}
 		if len(back) > before {
@@ -151,6 +171,7 @@ func (b *Book) Review(gone func(schemas.SampleID) bool) {
 		}
 	}
 	b.conventions.Update(back)
+	return found
 }
 
 // Fuse returns one list of the detections of an image, best first: perModel[i] are those of models[i], suppressed within each

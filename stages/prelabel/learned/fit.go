@@ -1,6 +1,7 @@
 package learned
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -21,6 +22,22 @@ type lookup struct {
 
 func (l lookup) path(class string) []string { return l.Path(l.dataset, class) }
 
+// meaning is all that the taxonomy says of a name.
+func (l lookup) meaning(name string) string {
+	yes, known := l.Annotated(l.dataset, name)
+	return fmt.Sprintf("%q %t %t", l.path(name), yes, known)
+}
+
+// differs tells whether names mean something else by now.
+func (l lookup) differs(meanings map[string]string) bool {
+	for name, meaning := range meanings {
+		if l.meaning(name) != meaning {
+			return true
+		}
+	}
+	return false
+}
+
 // super is the class right above one, "" for none.
 func (l lookup) super(class string) string {
 	if path := l.path(class); len(path) > 1 {
@@ -30,9 +47,13 @@ func (l lookup) super(class string) string {
 }
 
 func (w *window) fit(classes lookup, conventions *convention.Book) fitted {
+	w.rename()
 	newest := w.newest()
 	wrong := refutable(newest, classes)
-	f := fitted{samples: len(newest), meaning: w.meaning(classes), calibration: calibrate.Fit(outcomes(newest, wrong, classes)), fusions: map[string]Fusion{}}
+	f := fitted{samples: len(newest), meanings: map[string]string{}, calibration: calibrate.Fit(outcomes(newest, wrong, classes)), fusions: map[string]Fusion{}}
+	for name := range w.names {
+		f.meanings[name] = classes.meaning(name)
+	}
 	for _, s := range newest {
 		if set := setOf(s.models); len(s.models) > 1 && len(f.fusions) < maxSets {
 			if _, done := f.fusions[set]; !done {

@@ -287,7 +287,7 @@ func TestWhoLooked(t *testing.T) {
 func TestTruth(t *testing.T) {
 	s := sample{
 		labels: []label{{"car", place}, {"van", place}, {"vehicle", place}, {"dog", place}},
-		found:  []detection{{"a@1", "van", 0.5, place, 1}, {"b@1", "vehicle", 0.5, place, 1}, {"a@1", "van", 0.5, place, 2}},
+		found:  []detection{{"p1", "a@1", "van", 0.5, place, 1}, {"p2", "b@1", "vehicle", 0.5, place, 1}, {"p3", "a@1", "van", 0.5, place, 2}},
 	}
 	var got []string
 	for _, o := range truth(s, map[string]string{"van": "van", "vehicle": "vehicle"}, lookup{street{}, "d"}) {
@@ -389,6 +389,59 @@ func TestReview(t *testing.T) {
 	anew.Fit()
 	if diff := cmp.Diff(anew.Known("d"), b.Known("d")); diff != "" || len(b.Known("d").Calibration.All.Below["a@1"].Below["vehicle"].Below) != 1 {
 		t.Errorf("-learned without vans +reviewed\n%s", diff)
+	}
+}
+
+// TestWindowsFill: conventions are of as many corrections after the newest samples of a full window went as if these had never been.
+func TestWindowsFill(t *testing.T) {
+	w := newWorld(8)
+	var all [][]schemas.Correction
+	for len(all) < 700 {
+		rows := w.image(1)
+		if c := &rows[0]; c.Accepted {
+			c.Source, c.Class = "a@1", "car"
+			all = append(all, rows[:1])
+		}
+	}
+	gone := map[schemas.SampleID]bool{}
+	for _, rows := range all[500:] {
+		gone[rows[0].SampleID] = true
+	}
+	b := learn(all...)
+	b.Review(func(id schemas.SampleID) bool { return gone[id] })
+	if n := b.Known("d").Conventions[0].N; n != 300 {
+		t.Errorf("conventions are of %d corrections at once, want 300", n)
+	}
+	b.Fit()
+	if diff := cmp.Diff(learn(all[:500]...).Known("d"), b.Known("d")); diff != "" {
+		t.Errorf("-never seen +gone\n%s", diff)
+	}
+}
+
+// TestNamesOfOthers: what the taxonomy says of classes that are new, or were of samples that are gone, has nothing learned anew.
+func TestNamesOfOthers(t *testing.T) {
+	all := newWorld(9).images(41)
+	for _, i := range []int{0, 40} {
+		for n := range all[i] {
+			all[i][n].Class = []string{"oak", "ash"}[i/40]
+		}
+	}
+	b := New(street{})
+	b.Update(slices.Concat(all[:40]...))
+	b.Fit()
+	b.Review(func(id schemas.SampleID) bool { return id == all[0][0].SampleID })
+	b.Fit()
+	b.Update(all[40])
+	fitted := (*b.known.Load())["d"].calibration
+	if b.Review(func(schemas.SampleID) bool { return false }) {
+		t.Error("samples are gone that are there")
+	}
+	b.Fit()
+	if (*b.known.Load())["d"].calibration != fitted {
+		t.Error("a new class has calibration learned anew")
+	}
+	if _, held := b.windows["d"].names["oak"]; held {
+		t.Error("a class of samples that are gone is held")
 	}
 }
 

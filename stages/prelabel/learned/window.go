@@ -2,7 +2,6 @@ package learned
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,24 +18,25 @@ const MaxSamples = 1000
 type window struct {
 	samples map[schemas.SampleID]sample
 	names   map[string]string // of classes and models, so that each is in memory once
-	changed int               // samples put since the last fit
+	changed int               // samples that came or went since the last fit
 }
 
 // sample is what models found in an image and what people labeled.
 type sample struct {
-	id     schemas.SampleID
-	at     time.Time
-	w, h   int      // pixels
-	models []string // that looked, ordered
-	found  []detection
-	labels []label
+	id       schemas.SampleID
+	revision uint64
+	at       time.Time
+	w, h     int      // pixels
+	models   []string // that looked, ordered
+	found    []detection
+	labels   []label
 }
 
 type detection struct {
-	model, class string
-	score        float32
-	box          geometry.Box
-	label        int // place among the labels; -1: rejected
+	id, model, class string
+	score            float32
+	box              geometry.Box
+	label            int // place among the labels; -1: rejected
 }
 
 type label struct {
@@ -61,7 +61,7 @@ func (w *window) put(rows []schemas.Correction) {
 	rows = slices.SortedFunc(slices.Values(rows), func(a, b schemas.Correction) int {
 		return cmp.Or(strings.Compare(a.ProposalID, b.ProposalID), strings.Compare(a.ObjectID, b.ObjectID))
 	})
-	s := sample{id: rows[0].SampleID, at: rows[0].At, w: rows[0].W, h: rows[0].H}
+	s := sample{id: rows[0].SampleID, revision: rows[0].Revision, at: rows[0].At, w: rows[0].W, h: rows[0].H}
 	for _, m := range rows[0].Models {
 		s.models = append(s.models, w.name(m))
 	}
@@ -77,12 +77,11 @@ func (w *window) put(rows []schemas.Correction) {
 			}
 		}
 		if r.ProposalID != "" {
-			s.found = append(s.found, detection{w.name(r.Source), w.name(r.Class), r.Score, r.Proposal, at})
+			s.found = append(s.found, detection{r.ProposalID, w.name(r.Source), w.name(r.Class), r.Score, r.Proposal, at})
 		}
 	}
 	s.found, s.labels = slices.Clip(s.found), slices.Clip(s.labels)
 	w.samples[s.id] = s
-	w.changed++
 }
 
 // cut keeps the newest samples, and returns those that it lets go.
@@ -97,14 +96,38 @@ func (w *window) cut() []sample {
 	return gone
 }
 
-// meaning is all that a taxonomy says of the names met.
-func (w *window) meaning(classes lookup) string {
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(w.names)) {
-		yes, known := classes.Annotated(classes.dataset, name)
-		fmt.Fprintf(&b, "%q %t %t\n", classes.path(name), yes, known)
+// rename lets go of the names of samples that went.
+func (w *window) rename() {
+	names := map[string]string{}
+	keep := func(name string) { names[name] = name }
+	for _, s := range w.samples {
+		for _, m := range s.models {
+			keep(m)
+		}
+		for _, d := range s.found {
+			keep(d.model)
+			keep(d.class)
+		}
+		for _, l := range s.labels {
+			keep(l.class)
+		}
 	}
-	return b.String()
+	w.names = names
+}
+
+// accepted are the corrections that conventions are learned from.
+func (w *window) accepted(dataset string) []schemas.Correction {
+	var out []schemas.Correction
+	for _, s := range w.samples {
+		row := schemas.Correction{SampleID: s.id, Dataset: dataset, Accepted: true, W: s.w, H: s.h, At: s.at}
+		for _, d := range s.found {
+			if d.label >= 0 {
+				row.ProposalID, row.Source, row.Class, row.Proposal, row.Label = d.id, d.model, d.class, d.box, s.labels[d.label].box
+				out = append(out, row)
+			}
+		}
+	}
+	return out
 }
 
 // newest are the samples, the newest first.
