@@ -118,6 +118,13 @@ func (r *roster) known(s *schemas.Sample) []string {
 	return r.translated(s.Dataset, s.Models())
 }
 
+// own returns the classes that a model knows, by its own names.
+func (r *roster) own(id string) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.registry.Models[id].Classes
+}
+
 // translated are the classes of some models in those that a dataset wants.
 func (r *roster) translated(dataset string, ids []string) []string {
 	r.mu.RLock()

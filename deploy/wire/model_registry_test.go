@@ -207,4 +207,7 @@ func TestLintKnowsWhatLabeled(t *testing.T) {
 	if got := r.known(&s); !slices.Equal(got, []string{"dog", "katze"}) {
 		t.Errorf("%v: want what a taxonomy makes of the first model's, and the other's own", got)
 	}
+	if got := r.own("old@1"); !slices.Equal(got, []string{"cat", "dog"}) {
+		t.Errorf("by its own names the model knows %v", got)
+	}
 }

@@ -76,7 +76,7 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 		s.twins = newTwins(c.DB, c.Log, failures.WithLabelValues("twins").Inc)
 		s.suspects = newSuspects(c.DB, c.Log, failures.WithLabelValues("losses").Inc)
 		s.lint, err = lint.New(c.Config.Lint, lint.Deps{
-			Classes: s.models.known, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Maps: s.maps, Habits: s.habits, Twins: s.twins, Losses: s.suspects,
+			Classes: s.models.known, Models: s.models.own, Taxonomy: s.classes, Demands: s.rules, Images: s.images, Maps: s.maps, Habits: s.habits, Twins: s.twins, Losses: s.suspects,
 			Learned: s.judged.book, Version: c.Version,
 		})
 		if err != nil {

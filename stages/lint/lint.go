@@ -61,6 +61,7 @@ type view struct {
 	weights    *Weights
 	ended      func() bool // nobody waits any more: rules ask before each label, and what they return then is not used
 
+	models   func(id string) []string
 	taxonomy Taxonomy
 	paths    map[string][]string // of the classes met so far
 	relates  map[[2]string]bool  // of pairs of classes met so far
@@ -111,7 +112,7 @@ func (v *view) speaks(label schemas.Object, classes []string) []bool {
 // alike tells whether a proposal may be of what a label says: the classes are related, and a super-class does not stand for
 // something that the model tells apart from the label's class.
 func (v *view) alike(p, label schemas.Object) bool {
-	return v.related(p.Class, label.Class) && (!p.Refine || !v.taxonomy.RulesOut(v.Dataset, p, label.Class))
+	return v.related(p.Class, label.Class) && (!p.Refine || !v.taxonomy.RulesOut(v.Dataset, p, v.models(p.Source), label.Class))
 }
 
 func (v *view) path(class string) []string {
@@ -129,8 +130,9 @@ type Taxonomy interface {
 	Path(dataset, class string) []string
 	// Unlabeled tells whether a dataset is known never to label a class.
 	Unlabeled(dataset, class string) bool
-	// RulesOut tells whether a model that saw what is proposed as a super-class has another class for things of this one.
-	RulesOut(dataset string, proposal schemas.Object, class string) bool
+	// RulesOut tells whether a model that saw what is proposed as a super-class has, among those that it knows, another class for
+	// things of this one.
+	RulesOut(dataset string, proposal schemas.Object, knows []string, class string) bool
 }
 
 // Learned is what reviewers did with earlier findings. It is safe for concurrent use.
@@ -142,6 +144,7 @@ type Learned interface {
 // Deps is what the step works with. Only Classes, Taxonomy and Demands are required.
 type Deps struct {
 	Classes  func(*schemas.Sample) []string // those that the models which labeled a sample first know
+	Models   func(id string) []string       // the classes that a model knows, by its own names; nil: of none is it known
 	Taxonomy Taxonomy
 	Demands  Demands
 	Images   Images           // nil: findings rest on what models say
@@ -173,6 +176,9 @@ type Lint struct {
 
 // New makes the step. What it works with is called by many goroutines at once.
 func New(cfg Config, deps Deps) (*Lint, error) {
+	if deps.Models == nil {
+		deps.Models = func(string) []string { return nil }
+	}
 	err := cfg.Validate()
 	if err == nil && deps.Weights == nil {
 		deps.Weights, err = Shipped()
@@ -243,8 +249,8 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error) {
 	v = &view{
 		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{}, weights: l.Weights,
-		ended:    func() bool { return ctx.Err() != nil },
-		taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{}, spoken: map[string][]bool{},
+		ended:  func() bool { return ctx.Err() != nil },
+		models: l.Models, taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{}, spoken: map[string][]bool{},
 	}
 	for _, c := range l.Classes(s) {
 		v.known[c] = true

@@ -44,10 +44,9 @@ type tree struct {
 
 func (t tree) Path(_, class string) []string { return append([]string{class}, t.above[class]...) }
 
-// RulesOut: the models of these tests have a class for everything.
-func (tree) RulesOut(_ string, p schemas.Object, class string) bool {
+func (tree) RulesOut(_ string, p schemas.Object, knows []string, class string) bool {
 	_, own, ok := p.Origin()
-	return ok && own != class
+	return ok && own != class && slices.Contains(knows, class)
 }
 
 func (t tree) Unlabeled(_, class string) bool { return slices.Contains(t.never, class) }
@@ -83,7 +82,8 @@ func TestRules(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			l, err := New(c.cfg, Deps{Classes: of("cat", "dog"), Taxonomy: c.tree, Demands: c.rules, Version: "test"})
+			knows := func(string) []string { return []string{"cat", "dog"} }
+			l, err := New(c.cfg, Deps{Classes: of("cat", "dog"), Models: knows, Taxonomy: c.tree, Demands: c.rules, Version: "test"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -303,6 +303,30 @@ func FuzzRules(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSpecialist: what is proposed as a super-class may be whatever the very model that proposes it does not tell apart.
+func TestSpecialist(t *testing.T) {
+	cases, err := parse("case dog\nimage 200 200 by human\nabove dog animal\nobject a dog 20,20,120,120\nproposal animal 0.9 20,20,120,120 cat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := cases[0].sample
+	s.Proposals[0].Source = "cats@1"
+	for _, knows := range [][]string{{"cat"}, {"cat", "dog"}} {
+		models := map[string][]string{"cats@1": knows, "other@1": {"dog"}}
+		l, err := New(sure(), Deps{Classes: of("animal"), Models: func(id string) []string { return models[id] }, Taxonomy: cases[0].tree, Demands: demands{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := l.view(t.Context(), &s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := v.alike(s.Proposals[0], s.Objects[0]), len(knows) == 1; got != want {
+			t.Errorf("by a model that knows %v an animal may be a dog: %v", knows, got)
+		}
+	}
 }
 
 // TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that people labeled, and then over what they submitted of it.

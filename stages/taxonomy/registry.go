@@ -127,8 +127,9 @@ func (r *Registry) Unlabeled(dataset, class string) bool {
 }
 
 // RulesOut tells whether a detection, though proposed as a super-class, is no thing of a class: the model told it apart from such
-// things, since it has a class for them and saw a sister of that. It is false where no taxonomy can tell.
-func (r *Registry) RulesOut(dataset string, o schemas.Object, class string) bool {
+// things, since among the classes that it knows, by its own names, it has one for them and saw a sister of that. It is false where no
+// taxonomy can tell.
+func (r *Registry) RulesOut(dataset string, o schemas.Object, knows []string, class string) bool {
 	tree, ok := r.For(dataset)
 	space, own, translated := o.Origin()
 	if !ok || !translated {
@@ -136,5 +137,5 @@ func (r *Registry) RulesOut(dataset string, o schemas.Object, class string) bool
 	}
 	path := tree.Path(dataset, r.meaning(tree, dataset, class))
 	at := slices.IndexFunc(path, func(c string) bool { _, canonical := tree.nodes[c]; return canonical })
-	return at >= 0 && tree.tellsApart(space, own, path[at])
+	return at >= 0 && tree.tellsApart(space, knows, own, path[at])
 }

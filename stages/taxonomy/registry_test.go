@@ -134,8 +134,13 @@ func TestRulesOut(t *testing.T) {
 		if c.lineage != "" {
 			o.Lineage = "test@1 " + c.lineage
 		}
-		if got := r.RulesOut(c.dataset, o, c.class); got != c.want {
+		space, own, _ := o.Origin()
+		tree, _ := r.For("coco")
+		if got := r.RulesOut(c.dataset, o, tree.classes[space], c.class); got != c.want {
 			t.Errorf("%s is no %s of %s: %v", c.lineage, c.class, c.dataset, got)
+		}
+		if r.RulesOut(c.dataset, o, []string{own}, c.class) {
+			t.Errorf("%s is no %s of %s, by a model that knows nothing else", c.lineage, c.class, c.dataset)
 		}
 	}
 }

@@ -119,14 +119,15 @@ func (t *Tree) within(class, super string) bool {
 	return false
 }
 
-// tellsApart tells whether a class of a label space excludes a canonical one: neither holds the other, and the label space has
-// another class that holds the canonical one.
-func (t *Tree) tellsApart(space, class, canonical string) bool {
+// tellsApart tells whether a class excludes a canonical one for a model that knows some of its label space: neither holds the other,
+// and the model knows another class that holds the canonical one.
+func (t *Tree) tellsApart(space string, knows []string, class, canonical string) bool {
 	own := t.mapped[space][class]
 	if own.Canonical == "" || own.Relation == schemas.RelationBroader || t.within(own.Canonical, canonical) || t.within(canonical, own.Canonical) {
 		return false
 	}
-	for _, m := range t.mapped[space] {
+	for _, known := range knows {
+		m := t.mapped[space][known]
 		holds := m.Relation == schemas.RelationExact || m.Relation == schemas.RelationBroader
 		if holds && t.within(canonical, m.Canonical) && !t.within(own.Canonical, m.Canonical) {
 			return true
