@@ -10,7 +10,7 @@ func Recipe(network string) (Config, error) {
 	case "airbench":
 		// Those of airbench94_muon (github.com/KellerJordan/cifar10-airbench) for a quarter of its batch and half of its width: full width
 		// is as accurate for its time, but wants more of it.
-		cfg.Width, cfg.Epochs, cfg.Batch, cfg.Pass = 32, 10, 500, 125
+		cfg.Width, cfg.Epochs, cfg.Batch, cfg.Pass = 32, 12, 500, 125
 		cfg.Optimizer, cfg.Rate, cfg.Warmup, cfg.Final, cfg.Momentum = "muon", 0.12, 0, 0, 0.7
 		cfg.Decay, cfg.BiasRate, cfg.HeadRate, cfg.Smoothing = 0, 180, 2.8, 0.2
 	case "resnet9":
