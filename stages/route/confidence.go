@@ -11,26 +11,48 @@ import (
 	"gleaner/schemas"
 )
 
-// Confidence is how far the objects of a sample may be trusted without a person, [0,1]: the least of
-//
-//   - 1 - the highest score among the findings;
-//   - the lowest score among the objects, or, where there are none, 1 - the highest score among wanted, the proposals that the
-//     dataset's rules let in: of what it does not want there may be any number.
-//
-// It is 0 when no detector has looked at the image: other steps name what they work with too, but it has seen no objects. It is
-// 0, too, where the class of an object is still to be refined, which only a person can do.
+// Confidence is how far the objects of a sample may be trusted without a person, [0,1]: 0 where one is needed whatever is likely,
+// else what estimate says.
 func Confidence(s *schemas.Sample, wanted []schemas.Object) float64 {
-	if len(s.Models()) == 0 {
+	if needed(s) {
 		return 0
 	}
+	return estimate(s, wanted)
+}
+
+// doubt is by how much a sample comes before others, [0,2]: 1 - its estimate, and 1 more where a person is needed whatever that is. So
+// images that all break a rule, or all have a class to be refined, still differ by what else may be wrong.
+func doubt(s *schemas.Sample, wanted []schemas.Object) float64 {
+	d := 1 - estimate(s, wanted)
+	if needed(s) {
+		d++
+	}
+	return d
+}
+
+// needed tells whether a person has to see the sample: no detector has looked at the image (other steps name what they work with too,
+// but it has seen no objects), the class of an object is still to be refined, or a rule is broken for certain.
+func needed(s *schemas.Sample) bool {
+	return len(s.Models()) == 0 || slices.ContainsFunc(s.Objects, func(o schemas.Object) bool { return o.Refine }) ||
+		slices.ContainsFunc(s.Findings, certain)
+}
+
+// certain tells whether a finding is no estimate: a rule of severity error is broken.
+func certain(f schemas.Finding) bool { return f.Type == schemas.FindingRule && f.Score >= 1 }
+
+// estimate is the chance that the objects are right as far as it is uncertain, [0,1]: the least of
+//
+//   - 1 - the highest score among the findings that are estimates;
+//   - the lowest score among the objects, or, where there are none, 1 - the highest score among wanted, the proposals that the
+//     dataset's rules let in: of what it does not want there may be any number.
+func estimate(s *schemas.Sample, wanted []schemas.Object) float64 {
 	least := 1.0
 	for _, f := range s.Findings {
-		least = min(least, 1-float64(f.Score))
+		if !certain(f) {
+			least = min(least, 1-float64(f.Score))
+		}
 	}
 	for _, o := range s.Objects {
-		if o.Refine {
-			return 0
-		}
 		least = min(least, float64(o.Score))
 	}
 	if len(s.Objects) == 0 {
@@ -38,7 +60,7 @@ func Confidence(s *schemas.Sample, wanted []schemas.Object) float64 {
 			least = min(least, 1-float64(p.Score))
 		}
 	}
-	return min(max(least, 0), 1)
+	return max(least, 0)
 }
 
 const reasonFindings = 2 // named in a reason; the others are counted

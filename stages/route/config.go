@@ -15,7 +15,7 @@ type Config struct {
 // Dataset is how one dataset is routed; its zero value is the default.
 type Dataset struct {
 	AcceptAbove float64 `yaml:"accept_above"` // labels of at least this confidence, (0,1], are accepted without a person; 0: none is
-	Priority    float64 `yaml:"priority"`     // added to the doubt, [0,1], of each task; a task gains 1 by waiting for a week
+	Priority    float64 `yaml:"priority"`     // added to the doubt, [0,2], of each task; a task gains 1 by waiting for a week
 	Queue       string  `yaml:"queue"`        // where people find the tasks; empty: the dataset's name
 }
 

@@ -95,7 +95,7 @@ func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit,
 	}
 	confidence := Confidence(&s, wanted)
 	accept := rule.AcceptAbove > 0 && float32(confidence) >= float32(rule.AcceptAbove) // scores have that precision
-	doubt := 1 - confidence
+	priority := doubt(&s, wanted)
 	decision, covered := r.guarantees.Decide(s.Dataset, s.ID, confidence)
 	if covered {
 		accept = decision.Accept && confidence > 0
@@ -104,13 +104,13 @@ func (r *Route) linted(ctx context.Context, rec schemas.Record) ([]schemas.Emit,
 				return nil, err
 			}
 		}
-		doubt = inTurn
+		priority = inTurn
 	}
 	if accept {
 		return r.label(&s, schemas.RankAutomatic, "route", started, rec)
 	}
 	return r.task(ctx, &s, schemas.CreateBody{
-		Priority: rule.Priority + doubt, Reason: reason(&s, !covered),
+		Priority: rule.Priority + priority, Reason: reason(&s, !covered),
 	}, fmt.Sprintf("route/%s/%d/%d", s.ID, s.Stage, s.Revision), rec)
 }
 

@@ -209,6 +209,31 @@ func TestUnwantedIsNoDoubt(t *testing.T) {
 	}
 }
 
+// TestDoubtIsRanked: images that all need a person for the same certain reason come in the order of what else is in doubt, and before
+// those that may not need one.
+func TestDoubtIsRanked(t *testing.T) {
+	r, blobs := newRoute(t, Config{}, shelf{})
+	broken := schemas.Finding{Type: schemas.FindingRule, ObjectID: "o1", Score: 1, Why: "person is to be refined."}
+	last := 2.0
+	for i, change := range []func(*schemas.Sample){
+		func(s *schemas.Sample) { s.Objects[0].Refine, s.Findings = true, append(findings(0.6), broken) },
+		func(s *schemas.Sample) { s.Objects[0].Refine, s.Findings = true, append(findings(0.5), broken) },
+		func(s *schemas.Sample) { s.Objects[0].Refine = true },
+		func(s *schemas.Sample) { s.Objects[1].Score, s.Findings = 0.8, []schemas.Finding{broken} },
+		func(s *schemas.Sample) { s.Findings = findings(0.9) },
+		func(s *schemas.Sample) { s.Findings = []schemas.Finding{{Type: schemas.FindingRule, Score: 0.5}} },
+		func(*schemas.Sample) {},
+	} {
+		s := sample(1)
+		change(&s)
+		_, b, _ := task(t, blobs, handle(t, r, record(t, s))[0])
+		if !(b.Priority < last) {
+			t.Errorf("case %d has priority %g, the one before %g", i, b.Priority, last)
+		}
+		last = b.Priority
+	}
+}
+
 func findings(scores ...float32) []schemas.Finding {
 	out := make([]schemas.Finding, len(scores))
 	for i, s := range scores {
