@@ -40,6 +40,10 @@ type Finding struct {
 	FixClass string        `json:"fix_class,omitempty"` // a suggested class, where there is one
 }
 
+// Certain tells whether the finding is no estimate: a rule of severity error is broken. The API refuses a submission that breaks it,
+// whatever it overrides.
+func (f Finding) Certain() bool { return f.Type == FindingRule && f.Score >= 1 }
+
 // Removes tells whether what the finding suggests is to delete its label.
 func (f Finding) Removes() bool {
 	switch f.Type {

@@ -34,11 +34,8 @@ func doubt(s *schemas.Sample, wanted []schemas.Object) float64 {
 // but it has seen no objects), the class of an object is still to be refined, or a rule is broken for certain.
 func needed(s *schemas.Sample) bool {
 	return len(s.Models()) == 0 || slices.ContainsFunc(s.Objects, func(o schemas.Object) bool { return o.Refine }) ||
-		slices.ContainsFunc(s.Findings, certain)
+		slices.ContainsFunc(s.Findings, schemas.Finding.Certain)
 }
-
-// certain tells whether a finding is no estimate: a rule of severity error is broken.
-func certain(f schemas.Finding) bool { return f.Type == schemas.FindingRule && f.Score >= 1 }
 
 // estimate is the chance that the objects are right as far as it is uncertain, [0,1]: the least of
 //
@@ -48,7 +45,7 @@ func certain(f schemas.Finding) bool { return f.Type == schemas.FindingRule && f
 func estimate(s *schemas.Sample, wanted []schemas.Object) float64 {
 	least := 1.0
 	for _, f := range s.Findings {
-		if !certain(f) {
+		if !f.Certain() {
 			least = min(least, 1-float64(f.Score))
 		}
 	}

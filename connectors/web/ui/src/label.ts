@@ -360,7 +360,7 @@ const keys: [string, string, () => void][] = [
   ["r", "skip: release the task and take another", () => void skip()],
   ["j", "look at the next open finding", nextDoubt],
   ["x", "apply the fix of the first open finding", fixFirst],
-  ["k", "keep the label of the first open finding, and say why", keepFirst],
+  ["k", "keep the label of the first open finding that may be kept, and say why", keepFirst],
   ["d", "delete the selected box (also Delete)", () => apply((s) => (s.selected === null ? s : edit.remove(s, s.selected)))],
   ["z", "undo (also Ctrl+Z)", () => apply(edit.undo)],
   ["y", "redo (also Ctrl+Y)", () => apply(edit.redo)],
@@ -404,7 +404,10 @@ function fixFirst(): void {
 }
 
 function keepFirst(): void {
-  const d = state && !busy ? doubtAtHand(state) : undefined;
+  const s = state;
+  if (!s || busy) return;
+  const at = doubtAtHand(s);
+  const d = at && edit.keepable(s, at) ? at : open(s).find((o) => edit.keepable(s, o));
   if (d) void keep(d.finding);
 }
 

@@ -2,7 +2,7 @@
 
 import { classColor } from "./color";
 import { el } from "./dom";
-import { find, fixName, standing, type Doubt, type State } from "./state";
+import { find, fixName, keepable, standing, type Doubt, type State } from "./state";
 import type { Finding, Obj, ObjectRule } from "./types";
 
 export interface PanelCallbacks {
@@ -37,7 +37,8 @@ function findingRow(s: State, d: Doubt, on: PanelCallbacks): HTMLElement {
   );
   const buttons = el("div", { className: "row" });
   if (fix !== null) buttons.append(button(fix, () => on.fix(f), "primary small"));
-  if (stand === "open") buttons.append(button("Keep…", () => on.keep(f), "small", "The label is right: say why"));
+  if (keepable(s, d)) buttons.append(button("Keep…", () => on.keep(f), "small", "The label is right: say why"));
+  else if (stand === "open") buttons.append(el("span", { className: "quiet", textContent: "The dataset's rules refuse this: change the label." }));
   if (stand === "kept") buttons.append(button("Doubt again", () => on.doubtAgain(f), "small"));
   row.append(buttons);
   row.addEventListener("click", () => on.look(f));

@@ -184,6 +184,9 @@ export function standing(s: State, d: Doubt): "open" | "kept" | "fixed" {
   return was && now && was.class === now.class && was.attributes === now.attributes && equal(was.box, now.box) ? "open" : "fixed";
 }
 
+/** Whether a person may keep the label in spite of a finding: not where it breaks a rule of severity error, which the desk refuses (schemas/finding.go, Certain). */
+export const keepable = (s: State, d: Doubt): boolean => standing(s, d) === "open" && !(d.finding.type === "rule" && d.finding.score >= 1);
+
 /** What is sent to the desk. */
 export function annotation(s: State): Annotation {
   return { objects: s.doc.objects, overrides: s.doc.overrides };

@@ -126,6 +126,11 @@ test("of two rules that an object breaks one is kept alone, and an attribute men
   assert.deepEqual(edit.setAttribute(red, "o1", "color", "").doc.objects[0]?.attributes, {});
 });
 
+test("what breaks a rule that the desk enforces cannot be kept, and what breaks one that warns can", () => {
+  const s = begin(finding({ type: "rule", object_id: "o1", score: 1 }), finding({ type: "rule", object_id: "o1" }), finding({ score: 1 }));
+  assert.equal(s.doubts.map((d) => edit.keepable(s, d)).join(), "false,true,true");
+});
+
 test("a rule about the image is open until a box changes", () => {
   const s = begin(finding({ type: "rule", why: "no dog" }));
   assert.equal(standings(s), "open");
