@@ -1,6 +1,10 @@
 package web
 
-import "time"
+import (
+	"time"
+
+	"gleaner/schemas"
+)
 
 // Status is the answer of GET /api/status: what an operator wants to know at a glance.
 type Status struct {
@@ -8,6 +12,8 @@ type Status struct {
 	Started time.Time    `json:"started"`
 	Now     time.Time    `json:"now"`
 	Steps   []StepStatus `json:"steps"` // in the order of the flow
+	// Serving is what labels samples first, by dataset, or schemas.AnyDataset; nil where the process does not run prelabel.
+	Serving map[string]schemas.InForce `json:"serving"`
 }
 
 // StepStatus is one step of the flow as this process sees it. Counts are records since the process started.

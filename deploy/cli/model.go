@@ -96,7 +96,11 @@ func (n *newModel) register(ctx context.Context, a *app, w io.Writer, conn *wire
 		return err
 	}
 	if n.serve != "" {
-		if _, err := conn.ServeModels(ctx, n.serve, []string{m.ID}, 0, operator()); err != nil {
+		s, err := conn.ServeModels(ctx, n.serve, []string{m.ID}, 0, operator())
+		if err == nil {
+			err = awaitForce(ctx, conn, s, forceWithin)
+		}
+		if err != nil {
 			return err
 		}
 		if err := warnServed(ctx, conn, n.serve); err != nil {

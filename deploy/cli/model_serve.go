@@ -23,7 +23,10 @@ func (a *app) modelServe() *cobra.Command {
 		Long: `The named models, all of them on each sample, take the place of those that serve the dataset. Of several, each class is labeled by
 the first that knows it, until people's corrections have taught how to fuse them (gleaner dataset learned). With --canary they get
 a share of the samples, always the same ones, and the others stay with the models before. gleaner model rollback goes back by one
-change. MODEL is name@version, or a name alone where there is one version.`,
+change. MODEL is name@version, or a name alone where there is one version.
+
+The command ends when the models are in force, where the process that serves the page runs prelabel too, and fails when they are
+refused, or are not loaded in 2 minutes.`,
 		Example: `  gleaner model serve yolox_nano@2
   gleaner model serve street@3,signs@1 --dataset street
   gleaner model serve street@4,signs@1 --dataset street --canary 10%
@@ -112,11 +115,14 @@ func (a *app) modelRemove() *cobra.Command {
 }
 
 func (a *app) printServing(ctx context.Context, w io.Writer, conn *wire.Connections, s schemas.Serving) error {
-	var err error
+	err := awaitForce(ctx, conn, s, forceWithin)
+	if err != nil {
+		return err
+	}
 	if a.asJSON {
 		err = printJSON(w, s)
 	} else {
-		_, err = fmt.Fprintf(w, "from the next samples on %s: %s\n", datasetText(s.Dataset), setText(s))
+		_, err = fmt.Fprintf(w, "from the next samples on %s: %s\n", datasetText(s.Dataset), setText(s.Dataset, s.ModelSet))
 	}
 	if err != nil {
 		return err
@@ -140,9 +146,9 @@ func datasetText(dataset string) string {
 	return "dataset " + dataset
 }
 
-func setText(s schemas.Serving) string {
+func setText(dataset string, s schemas.ModelSet) string {
 	switch {
-	case len(s.Models) == 0 && s.Dataset == schemas.AnyDataset:
+	case len(s.Models) == 0 && dataset == schemas.AnyDataset:
 		return "no models, samples pass unlabeled"
 	case len(s.Models) == 0:
 		return "no models of its own"

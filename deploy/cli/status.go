@@ -85,8 +85,17 @@ func gather(ctx context.Context, c *wire.Connections, peers []string) (web.Statu
 	return all, err
 }
 
-// merge adds what another process runs. A step that both run has the sum of their counts and rates, and the worse latency.
+// merge adds what another process runs. A step that both run has the sum of their counts and rates, and the worse latency; of the
+// models in force those count that are not what was asked for last.
 func merge(all *web.Status, s web.Status) {
+	if all.Serving == nil {
+		all.Serving = s.Serving
+	}
+	for dataset, b := range s.Serving {
+		if a, ok := all.Serving[dataset]; !ok || b.Asked.Before(a.Asked) || b.Asked.Equal(a.Asked) && b.Why != "" {
+			all.Serving[dataset] = b
+		}
+	}
 	for i := range all.Steps {
 		a := &all.Steps[i]
 		at := slices.IndexFunc(s.Steps, func(b web.StepStatus) bool { return b.Step == a.Step })

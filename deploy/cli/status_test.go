@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gleaner/connectors/web"
+	"gleaner/schemas"
 )
 
 func TestMergeAddsWhatOtherProcessesRun(t *testing.T) {
@@ -28,5 +29,10 @@ func TestMergeAddsWhatOtherProcessesRun(t *testing.T) {
 	}
 	if d := cmp.Diff(want, all.Steps); d != "" {
 		t.Error(d)
+	}
+	merge(&all, web.Status{Serving: map[string]schemas.InForce{"*": {Asked: late}}})
+	merge(&all, web.Status{Serving: map[string]schemas.InForce{"*": {Asked: early}, "street": {Asked: late}}})
+	if all.Serving["*"].Asked != early || all.Serving["street"].Asked != late {
+		t.Errorf("%+v: want what is not in force everywhere", all.Serving)
 	}
 }

@@ -134,7 +134,10 @@ func TestModels(t *testing.T) {
 	if err := os.WriteFile(path, []byte("other bytes"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	i.ok(t, model("serve", "fast", "--dataset", "roads")...)
+	refused(1, "dataset roads: fast@1: refused, and what served before goes on: ", "serve", "fast", "--dataset", "roads")
+	if out := i.ok(t, model("list")...); !strings.Contains(out, "dataset roads: fast@1; in force: no models of its own (model fast@1: ") {
+		t.Errorf("list:\n%s", out)
+	}
 	eventually(t, patience, "the status says why", func() bool {
 		return strings.Contains(i.ok(t, "status"), "holds other bytes than were registered")
 	})

@@ -91,7 +91,7 @@ func (b *bay) start() {
 		}
 		b.stop = func() {}
 	}
-	b.until("models serve", func() bool { return len(b.system.shared.models.fleet.Serving()) > 0 })
+	b.until("models serve", func() bool { return len(b.system.shared.models.fleet.Serving()[schemas.AnyDataset].Models) > 0 })
 }
 
 // push sends so many samples of a dataset, and returns their ids with the photo of each.

@@ -98,8 +98,13 @@ func (c *Connections) newShared(names []string, metrics *prometheus.Registry) (*
 // await lets ingest wait for the steps that look at images.
 func (s *shared) await(names []string) {
 	users := 0
-	if s.models.fleet != nil && len(s.models.fleet.Serving()) > 0 {
-		users++
+	if s.models.fleet != nil {
+		for _, set := range s.models.fleet.Serving() {
+			if len(set.Models) > 0 {
+				users++
+				break
+			}
+		}
 	}
 	for _, name := range []string{"superpixel", "lint"} {
 		if slices.Contains(names, name) {

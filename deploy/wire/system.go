@@ -200,6 +200,9 @@ func (s *System) Failed() error {
 // Status describes every step of the flow: those of this process as they run, others by their lag.
 func (s *System) Status(ctx context.Context) (web.Status, error) {
 	out := web.Status{Version: s.c.Version, Started: s.started, Now: time.Now().UTC()}
+	if s.shared.models.fleet != nil {
+		out.Serving = s.shared.models.fleet.Serving()
+	}
 	for _, step := range stages.Flow() {
 		if step.External {
 			continue

@@ -63,6 +63,7 @@ type lineup struct {
 	open    bool               // the answer is not final: another try may help
 	set     schemas.ModelSet   // what was asked for, or what served before where that was refused
 	members map[string]*member // of the set, by model id
+	why     error              // why set is not what was asked for
 	err     error              // why there are no members, where samples must wait for them
 }
 
@@ -147,6 +148,7 @@ func (f *Fleet) update(ctx context.Context, dataset string, r Registry) error {
 		f.log.Info("models serve from the next sample on", "dataset", dataset, "models", want.Models, "canary", want.Canary, "share", want.Share)
 		return nil
 	}
+	next.why = err
 	_, next.refused = schemas.AsFault(err)
 	err = f.note(want, err, next.refused && (!known || !now.refused))
 	next.open = !next.refused
@@ -303,15 +305,20 @@ func (f *Fleet) Failures() Failures {
 	return f.failed
 }
 
-// Serving returns the models that serve, by dataset.
-func (f *Fleet) Serving() map[string]schemas.ModelSet {
+// Serving returns what is in force, by dataset.
+func (f *Fleet) Serving() map[string]schemas.InForce {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	sets := map[string]schemas.ModelSet{}
+	sets := map[string]schemas.InForce{}
 	for dataset, l := range f.lineups {
+		in := schemas.InForce{Asked: l.answers.At, Refused: l.refused, Waits: l.err != nil}
 		if l.members != nil {
-			sets[dataset] = l.set
+			in.ModelSet = l.set
 		}
+		if l.why != nil {
+			in.Why = l.why.Error()
+		}
+		sets[dataset] = in
 	}
 	return sets
 }

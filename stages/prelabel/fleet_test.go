@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gleaner/schemas"
@@ -258,6 +259,34 @@ func TestFleetStartsRefused(t *testing.T) {
 	update(t, f, r.serve(bad))
 	if got := taken(t, f, "street", schemas.SampleID{}); got != "a@1" || f.Failures().Refused != 1 {
 		t.Errorf("with earlier models a sample gets %q, %+v", got, f.Failures())
+	}
+}
+
+// TestFleetSaysWhatIsInForce: of each dataset what serves, which record that comes of, and why where it is not what was asked for.
+func TestFleetSaysWhatIsInForce(t *testing.T) {
+	y := newYard(t)
+	y.fail["bad@1"] = func(*yardModel) error { return schemas.NewFault("corrupt", errors.New("short")) }
+	y.fail["gone@1"] = func(*yardModel) error { return errors.New("its file is missing") }
+	r := registered("a@1", "bad@1", "gone@1")
+	f := y.fleet()
+	first, second, street, cells := serving("*", "a@1"), serving("*", "gone@1"), serving("street", "bad@1"), serving("cells")
+	second.At = first.At.Add(1)
+	update(t, f, r.serve(first))
+	if err := f.Update(t.Context(), r.serve(second).serve(street).serve(cells)); err == nil {
+		t.Error("nobody would try again")
+	}
+	want := map[string]schemas.InForce{
+		"*":      {ModelSet: first.ModelSet, Asked: second.At, Why: "model gone@1: its file is missing"},
+		"street": {Asked: street.At, Why: "model bad@1: corrupt: short", Refused: true},
+		"cells":  {Asked: cells.At},
+	}
+	if d := cmp.Diff(want, f.Serving()); d != "" {
+		t.Error(d)
+	}
+	f = y.fleet()
+	update(t, f, r.serve(serving("*", "bad@1")))
+	if got := f.Serving()["*"]; !got.Waits || !got.Refused || len(got.Models) != 0 {
+		t.Errorf("of a process that begins with what is refused: %+v", got)
 	}
 }
 
