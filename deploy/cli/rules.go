@@ -41,6 +41,7 @@ func readRules(paths []string) ([]*rules.Set, error) {
 	return sets, errors.Join(errs...)
 }
 
+// readRulesFile reads a file of rules, and warns of what can hardly be meant so.
 func readRulesFile(path string) (*rules.Set, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -51,7 +52,15 @@ func readRulesFile(path string) (*rules.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rules.Read(data)
+	set, err := rules.Read(data)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := set.Warnings()
+	for _, w := range warnings {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", path, w)
+	}
+	return set, err
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -92,7 +101,7 @@ A file holds the rules of one dataset. All of it but the dataset's name may be l
 
 Expressions are in CEL (https://cel.dev) over object {class, canonical, score, source, x1, y1, x2, y2, width, height, area, attributes},
 objects, image {width, height, dataset, slices}, iou(a, b) and inside(a, b); slices are the producer's, not the discovered. Nothing is applied
-when a file has an error. To go back, apply the old file again; a file with the dataset's name alone lifts all rules.`,
+when a file has an error; a comparison that can hardly be meant so, as with a class that is not wanted or score > 2.0, is told. To go back, apply the old file again; a file with the dataset's name alone lifts all rules.`,
 		Example: "  gleaner dataset apply rules/bccd.yaml rules/raccoon.yaml\n  gleaner dataset show bccd --yaml > bccd.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
