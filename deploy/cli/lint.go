@@ -29,6 +29,7 @@ import (
 type lintFlags struct {
 	images, labels, format, classes string
 	scores, out, html               string
+	rules, taxonomy, labelSpace     string
 	models                          []string
 	minScore                        float32
 	jobs                            int
@@ -51,7 +52,7 @@ empty, objects of VOC, annotations of COCO with this image_id, crowd regions cou
 
 Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap, duplicate, degenerate, twin: a near-duplicate
 image of the folder is labeled differently, or has a label that is missing here (box_index is null), and, with --scores, loss: a
-training run argued with the label's class. The score is the chance that a
+training run argued with the label's class, and with --rules rule. The score is the chance that a
 reviewer would change the label, [0,1]; findings below --min-score are left out. A fix is {box}, {class}, both for what is
 missing, or {remove: true}. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.
 
@@ -67,14 +68,19 @@ where their class is still the label's. Labels that ` + "`gleaner export`" + ` w
 sample that was pushed by its path below --images, or by its content alone, and o1, o2, … are its labels in the order of the file, which
 then must be as it was. How many of the labels that the run doubts are among these is printed at the end.
 
-Class names are compared as they are written. What a model does not know the names of is judged by its box alone.
+--rules is a file of the dataset's rules, as gleaner dataset apply reads it: findings of type rule say which labels break them, and about
+the image as a whole have its box and box_index null; nothing is missing that they do not want.
+
+Class names are compared as they are written, unless the rules name a taxonomy, or --taxonomy does. What a model does not know the names
+of is judged by its box alone.
 
 --classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have none within
 and no *.names beside them: a text file, one a line, or YAML with the key names.`,
 		Example: `  gleaner lint --images photos/ --labels labels/ --format yolo --classes coco.names --model yolox_nano.onnx --out findings.jsonl
   gleaner lint --images photos/ --labels annotations/ --format voc --model yolox_nano.onnx,nanodet.onnx --out findings.jsonl --html report.html
   gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --out findings.jsonl
-  gleaner lint --images photos/ --labels street.json --format coco --model yolox_nano.onnx --scores scores.parquet --out findings.jsonl`,
+  gleaner lint --images photos/ --labels street.json --format coco --model yolox_nano.onnx --scores scores.parquet --out findings.jsonl
+  gleaner lint --images photos/ --labels labels/ --format yolo --model yolox_nano.onnx --rules street.yaml --out findings.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, log, err := a.load()
@@ -98,6 +104,9 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 	f.StringVar(&l.format, "format", "", strings.Join(formats.Formats(), ", ")+" (required)")
 	f.StringVar(&l.classes, "classes", "", "file with class names")
 	f.StringVar(&l.scores, "scores", "", "file with the scores of a training run, as export --scores writes it")
+	f.StringVar(&l.rules, "rules", "", "YAML file of the dataset's rules (gleaner dataset apply --help)")
+	f.StringVar(&l.taxonomy, "taxonomy", "", "taxonomy that relates classes: FILE.tsv, coco, or the registry's name or name@version (default: the one that the rules name)")
+	f.StringVar(&l.labelSpace, "label-space", "", "dataset@version whose class names the models use, where the registry does not say it, such as coco@2017")
 	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
 	f.Float32Var(&l.minScore, "min-score", 0.5, "findings score at least this, (0,1]")
 	f.StringVarP(&l.out, "out", "o", "", "file to write (required)")
@@ -158,6 +167,14 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return fmt.Errorf("%s would be overwritten", file)
 		}
 	}
+	wishes, err := a.wishes(ctx, prelabelFlags{rules: l.rules, taxonomy: l.taxonomy})
+	if err == nil {
+		o.Dataset = wishes.Rules.Dataset
+		o.Terms, err = wishes.Terms()
+	}
+	if err != nil {
+		return err
+	}
 	models, err := a.lintModels(ctx, l, names, cfg, log)
 	for _, m := range models {
 		defer m.Close()
@@ -205,7 +222,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 
 // reads are the files that a run reads.
 func (l *lintFlags) reads(images []string, labels *formats.Beside, config string) []string {
-	files := slices.Concat(labels.Files, l.models, []string{l.classes, l.scores, config})
+	files := slices.Concat(labels.Files, l.models, []string{l.classes, l.scores, l.rules, l.taxonomy, config})
 	for _, name := range images {
 		files = append(files, filepath.Join(l.images, filepath.FromSlash(name)))
 	}
@@ -221,7 +238,7 @@ func (l *lintFlags) reads(images []string, labels *formats.Beside, config string
 func (a *app) lintModels(ctx context.Context, l lintFlags, names []string, cfg config.Config, log *slog.Logger) ([]prelabel.Loaded, error) {
 	var models []prelabel.Loaded
 	for _, name := range l.models {
-		opened, err := a.openModels(ctx, prelabelFlags{models: []string{name}, names: names}, cfg, log)
+		opened, err := a.openModels(ctx, prelabelFlags{models: []string{name}, names: names, labelSpace: l.labelSpace}, cfg, log)
 		models = append(models, opened...)
 		if err != nil {
 			return models, err

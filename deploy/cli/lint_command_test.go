@@ -155,6 +155,7 @@ func TestLintRefuses(t *testing.T) {
 	d.write("scores.csv", header+"run7"+row)
 	d.write("two.csv", header+"run7"+row+"run8"+row)
 	d.write("losses.csv", "run_id,dataset,unique_id,epoch,loss\nrun7,street,a.jpg,0,1\n")
+	d.write("rules.yaml", "dataset: street\n")
 	if err := os.Symlink("labels/a.txt", "link.txt"); err != nil {
 		t.Fatal(err)
 	}
@@ -182,6 +183,7 @@ func TestLintRefuses(t *testing.T) {
 		{"lint --images images --labels labels --format coco --out o.jsonl" + lintModel, "coco labels are a file"},
 		{lintYOLO + "--out o.jsonl extra", "unknown command"},
 		{lintYOLO + "--scores scores.csv --out scores.csv", "scores.csv would be overwritten"},
+		{lintYOLO + "--rules rules.yaml --out rules.yaml", "rules.yaml would be overwritten"},
 		{lintYOLO + "--scores losses.csv --out o.jsonl", "losses.csv: these are losses, not the scores that they come to: `gleaner export --scores RUN --out FILE.parquet`"},
 		{lintYOLO + "--scores two.csv --out o.jsonl", "two.csv: there are those of run run7 of dataset street and of run run8 of dataset street"},
 	} {
@@ -196,6 +198,50 @@ func TestLintRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat("o.jsonl"); !os.IsNotExist(err) {
 		t.Errorf("o.jsonl: %v, want that there is none", err)
+	}
+}
+
+// TestLintRules doubts what breaks a dataset's rules, and misses nothing that they do not want.
+func TestLintRules(t *testing.T) {
+	d := newLintFolder(t)
+	var oranges, broccoli []string // the model sees bowls too, which are not labeled here
+	for line := range strings.Lines(d.labels) {
+		switch strings.Fields(line)[0] {
+		case "49":
+			oranges = append(oranges, line)
+		case "50":
+			broccoli = append(broccoli, line)
+		}
+	}
+	d.write("images/a.jpg", d.photo)
+	d.write("labels/a.txt", strings.Join(append(oranges, broccoli...), ""))
+	d.write("rules.yaml", "dataset: kitchen\nobjects: [{class: orange, max_count: 1, severity: warn}]\n")
+	for _, rules := range []string{"", " --rules rules.yaml"} {
+		if _, err := gleaner(t.Context(), lintYOLO+"--min-score 0.01 --out o.jsonl"+rules); err != nil {
+			t.Fatal(err)
+		}
+		bowl := slices.ContainsFunc(d.findings("o.jsonl"), func(f lint.Finding) bool { return f.Type == schemas.FindingMissing && f.Class == "bowl" })
+		if bowl == (rules != "") {
+			t.Errorf("%q: a bowl is missing: %v", rules, bowl)
+		}
+	}
+	var unwanted, many int
+	for _, f := range d.findings("o.jsonl") {
+		switch {
+		case f.Type != schemas.FindingRule:
+		case f.Index == nil && f.Score == 0.5 && f.Box == [4]float32{0, 0, 640, 480} && strings.HasSuffix(f.Why, "objects of class orange: at most 1 are expected in an image."):
+			many++
+		case f.Index != nil && f.Score == 1 && f.Why == "broccoli is none of the classes wanted: orange.":
+			unwanted++
+		default:
+			t.Errorf("%+v", f)
+		}
+	}
+	if many != 1 || unwanted != len(broccoli) || unwanted == 0 {
+		t.Errorf("%d findings about all oranges, %d about broccoli, want 1 and %d", many, unwanted, len(broccoli))
+	}
+	if _, err := gleaner(t.Context(), lintYOLO+"--rules labels/a.txt --out o.jsonl"); err == nil || !strings.Contains(err.Error(), "labels/a.txt: ") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -379,7 +425,7 @@ func TestLintExamples(t *testing.T) {
 		"annotations/a.xml": "<annotation><object><name>bowl</name><bndbox><xmin>1</xmin><ymin>190</ymin><xmax>600</xmax><ymax>470</ymax></bndbox></object></annotation>",
 		"coco.json":         `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[],"annotations":[]}`,
 		"coco.names":        d.read("models/coco.names"), "yolox_nano.onnx": d.read("models/yolox_nano.onnx"), "best.onnx": d.read("models/yolox_nano.onnx"),
-		"nanodet.onnx": string(second),
+		"nanodet.onnx": string(second), "street.yaml": "dataset: street\nobjects: [{class: bowl}]\n",
 	} {
 		d.write(name, text)
 	}
@@ -405,7 +451,7 @@ func TestLintExamples(t *testing.T) {
 		}
 		argued = argued || strings.Contains(out, "run run7 argues with 1 labels, of which 1 are here")
 	}
-	if run != 8 || !argued || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
+	if run != 9 || !argued || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
 		t.Errorf("%d examples were run", run)
 	}
 }

@@ -17,18 +17,34 @@ type Wishes struct {
 	Taxonomy *schemas.Taxonomy    // translates the models' classes; nil: they stay as they are
 }
 
+// Terms are wishes as the steps ask for them.
+type Terms struct {
+	Rules *rules.Registry
+	Trees *taxonomy.Registry // of the taxonomy, where there is one
+}
+
+// Terms compiles wishes.
+func (w Wishes) Terms() (t Terms, err error) {
+	if w.Taxonomy != nil {
+		w.Rules.Taxonomy = w.Taxonomy.ID
+	}
+	t.Rules = &rules.Registry{}
+	t.Trees = taxonomy.NewRegistry(t.Rules.Rules)
+	if err = t.Rules.Put(w.Rules); err == nil && w.Taxonomy != nil {
+		err = t.Trees.Put(*w.Taxonomy)
+	}
+	return t, err
+}
+
 // Deps are what the step works with to fulfill wishes by some models, and the classes that results may have, those wanted first.
 // The error says which model the taxonomy cannot translate, and why, or that none gives anything that is wanted.
 func (w Wishes) Deps(models []prelabel.Detector, log *slog.Logger) (with prelabel.Deps, classes []string, err error) {
 	with.Models = prelabel.Fixed(models)
-	if w.Taxonomy != nil {
-		w.Rules.Taxonomy = w.Taxonomy.ID
-	}
-	var inForce rules.Registry
-	if err := inForce.Put(w.Rules); err != nil {
+	terms, err := w.Terms()
+	if err != nil {
 		return with, nil, err
 	}
-	with.Rules = &inForce
+	with.Rules = terms.Rules
 	wanted := taxonomy.WantsOf(w.Rules)
 	for _, o := range wanted {
 		classes = append(classes, o.Class)
@@ -45,11 +61,7 @@ func (w Wishes) Deps(models []prelabel.Detector, log *slog.Logger) (with prelabe
 	if err != nil {
 		return with, nil, err
 	}
-	trees := taxonomy.NewRegistry(inForce.Rules)
-	if err := trees.Put(*w.Taxonomy); err != nil {
-		return with, nil, err
-	}
-	translations := taxonomy.NewTranslations(trees, log)
+	translations := taxonomy.NewTranslations(terms.Trees, log)
 	with.Classes = translations
 	var given []string
 	for _, d := range models {

@@ -7,10 +7,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 
 	"gleaner/connectors/formats"
 	"gleaner/deploy/batch"
+	"gleaner/deploy/label"
 	"gleaner/schemas"
 	"gleaner/stages/ingest"
 	"gleaner/stages/lint"
@@ -28,6 +30,8 @@ type Options struct {
 	Models   []prelabel.Detector
 	Prelabel prelabel.Config
 	Lint     lint.Config
+	Dataset  string            // that the images are of
+	Terms    label.Terms       // what it wants; zero: everything
 	Limits   pixels.Limits     // of each image
 	Twins    ingest.Thresholds // which images are near duplicates
 	Losses   *Losses           // nil: no training run has said anything
@@ -49,9 +53,17 @@ type Result struct {
 // first, since what is usual in them is evidence, and so are the labels of near duplicates. An image that fails does not keep the others from being linted. When ctx ends,
 // Run finishes the images that it has begun and returns why ctx ended.
 func Run(ctx context.Context, images []string, o Options, done func(Result)) error {
-	l := &linter{Options: o, twins: &folderTwins{within: o.Twins.GroupBits, of: map[string]int{}, labels: o.Labels}}
+	if o.Terms == (label.Terms{}) {
+		o.Terms = label.Terms{Rules: &rules.Registry{}, Trees: &taxonomy.Registry{}}
+	}
+	l := &linter{
+		Options: o, twins: &folderTwins{within: o.Twins.GroupBits, of: map[string]int{}, labels: o.Labels},
+		translations: taxonomy.NewTranslations(o.Terms.Trees, slog.New(slog.DiscardHandler)), knows: map[string][]string{},
+	}
 	for _, d := range o.Models {
-		l.classes = append(l.classes, d.Model().Classes...)
+		m := d.Model()
+		_, classes := l.translations.Translate(o.Dataset, m, nil)
+		l.classes, l.knows[m.ID] = append(l.classes, classes...), m.Classes
 	}
 	faults, err := l.learn(ctx, images)
 	if err != nil {
@@ -83,9 +95,11 @@ func inOrder[R any](ctx context.Context, n, atATime int, work func(i int) R, don
 
 type linter struct {
 	Options
-	classes []string
-	habits  *evidence.Habits
-	twins   *folderTwins
+	translations *taxonomy.Translations
+	classes      []string            // that the models can give the dataset
+	knows        map[string][]string // classes of models by their own names, by id
+	habits       *evidence.Habits
+	twins        *folderTwins
 }
 
 // Habits implements lint.Habits.
@@ -137,7 +151,7 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		r.Err = err
 		return r
 	}
-	s := schemas.Sample{Task: "detect", UniqueID: name, Rank: schemas.RankHuman, Image: schemas.ImageRef{SHA256: sha256.Sum256(data), W: img.W, H: img.H}}
+	s := schemas.Sample{Dataset: l.Dataset, Task: "detect", UniqueID: name, Rank: schemas.RankHuman, Image: schemas.ImageRef{SHA256: sha256.Sum256(data), W: img.W, H: img.H}}
 	if s.Objects, r.Labeled, r.Err = l.Labels.Objects(name, img.W, img.H); r.Err != nil || !r.Labeled {
 		return r
 	}
@@ -162,12 +176,15 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 
 // steps lets the models and then lint look at a sample, with what a training run said of it.
 func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache, said sampleLosses) ([]schemas.Finding, error) {
-	look, err := prelabel.New(l.Prelabel, prelabel.Deps{Models: prelabel.Fixed(l.Models), Images: images, Version: l.Version})
+	look, err := prelabel.New(l.Prelabel, prelabel.Deps{
+		Models: prelabel.Fixed(l.Models), Images: images, Classes: l.translations, Rules: l.Terms.Rules, Version: l.Version,
+	})
 	if err != nil {
 		return nil, err
 	}
 	doubt, err := lint.New(l.Lint, lint.Deps{
-		Classes: func(*schemas.Sample) []string { return l.classes }, Taxonomy: &taxonomy.Registry{}, Demands: &rules.Registry{},
+		Classes: func(*schemas.Sample) []string { return l.classes }, Models: func(id string) []string { return l.knows[id] },
+		Taxonomy: l.Terms.Trees, Demands: l.Terms.Rules,
 		Images: images, Habits: l, Twins: l.twins, Losses: said, Version: l.Version,
 	})
 	if err != nil {
