@@ -19,25 +19,31 @@ import (
 	"gleaner/stages/taxonomy"
 )
 
-// TestModelIDHasOneMeaning lets two files race for one id: one of them gets it, and the topic has no other entry.
-func TestModelIDHasOneMeaning(t *testing.T) {
-	c := overKafka(t)
-	var err error
-	if c.Blobs, err = blob.Open(t.Context(), c.Config.Blob); err != nil {
+// overBlobs are connections to an embedded Kafka and a blob store, with a real model to register and its classes.
+func overBlobs(t *testing.T) (c *Connections, data []byte, classes []string) {
+	t.Helper()
+	c = overKafka(t)
+	var opened, read, named error
+	c.Blobs, opened = blob.Open(t.Context(), c.Config.Blob)
+	data, read = os.ReadFile(realdata.Need(t, "models", "FastestDet.onnx"))
+	classes, named = prelabel.ReadClasses(realdata.Need(t, "models", "coco.names"))
+	if err := errors.Join(opened, read, named); err != nil {
 		t.Fatal(err)
 	}
-	classes, err := prelabel.ReadClasses(realdata.Need(t, "models", "coco.names"))
+	return c, data, classes
+}
+
+// TestModelIDHasOneMeaning lets two files race for one id: one of them gets it, and the topic has no other entry.
+func TestModelIDHasOneMeaning(t *testing.T) {
+	c, data, classes := overBlobs(t)
+	other, err := os.ReadFile(realdata.Need(t, "models", "yolox_nano.onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var wait sync.WaitGroup
 	var entries [2]schemas.Model
 	var errs [2]error
-	for i, file := range []string{"yolox_nano.onnx", "FastestDet.onnx"} {
-		data, err := os.ReadFile(realdata.Need(t, "models", file))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for i, data := range [][]byte{other, data} {
 		wait.Go(func() {
 			entries[i], _, errs[i] = c.AddModel(t.Context(), data, ModelSpec{Name: "m", Version: "1", Classes: classes})
 		})
@@ -62,19 +68,7 @@ func TestModelIDHasOneMeaning(t *testing.T) {
 
 // TestModelMetrics: an entry has the metrics that it was given, else those of the run that the file says trained it.
 func TestModelMetrics(t *testing.T) {
-	c := overKafka(t)
-	var err error
-	if c.Blobs, err = blob.Open(t.Context(), c.Config.Blob); err != nil {
-		t.Fatal(err)
-	}
-	classes, err := prelabel.ReadClasses(realdata.Need(t, "models", "coco.names"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(realdata.Need(t, "models", "FastestDet.onnx"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, data, classes := overBlobs(t)
 	trained := map[string]float64{"val_accuracy": 0.75}
 	properties, err := schemas.ModelMetadata{Classes: classes, Run: &schemas.Run{Metrics: trained}}.Properties()
 	if err == nil {
@@ -129,19 +123,7 @@ func TestModelTriedBeforeItIsRegistered(t *testing.T) {
 // TestRemovedModelStaysAway: neither rolling back nor asking for it lets a removed model serve again. A name with + in it never does:
 // sets of models are joined by that.
 func TestRemovedModelStaysAway(t *testing.T) {
-	c := overKafka(t)
-	var err error
-	if c.Blobs, err = blob.Open(t.Context(), c.Config.Blob); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(realdata.Need(t, "models", "FastestDet.onnx"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	classes, err := prelabel.ReadClasses(realdata.Need(t, "models", "coco.names"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, data, classes := overBlobs(t)
 	if _, _, err := c.AddModel(t.Context(), data, ModelSpec{Name: "old+new", Classes: classes}); err == nil || !strings.Contains(err.Error(), "want name@version") {
 		t.Errorf("a name with + is registered: %v", err)
 	}
