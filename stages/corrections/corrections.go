@@ -74,7 +74,7 @@ func (s *Step) HandleBatch(ctx context.Context, recs []schemas.Record) ([]schema
 				return nil, fmt.Errorf("corrections: sample %s: %w", id, err)
 			}
 			rows, from = append(rows, Judge(&samples[i], s.path)...), append(from, i)
-			judgments = append(judgments, JudgeFindings(&samples[i])...)
+			judgments = append(judgments, JudgeFindings(&samples[i], s.path)...)
 		}
 	}
 	if len(rows) > 0 {

@@ -15,10 +15,14 @@ const mostJudged = 50
 // is a word for the label as it is; else what was done to the label counts, and where nothing was done the finding was passed by.
 // That is a no like an override: a finding's score is the probability that whoever looks at it changes the label. Rules are not
 // judged, since what breaks one is no matter of probability, nor are findings that point nowhere. Of findings that are the same the
-// first is judged, and of all the first mostJudged. A sample without stamps, which no desk made, has none.
-func JudgeFindings(s *schemas.Sample) []schemas.Judgment {
+// first is judged, and of all the first mostJudged. A sample without stamps, which no desk made, has none. A nil path means that
+// classes are as they are called.
+func JudgeFindings(s *schemas.Sample, path Path) []schemas.Judgment {
 	if s.Rank < schemas.RankHuman || len(s.Stamps) == 0 {
 		return nil
+	}
+	if path == nil {
+		path = unrelated
 	}
 	var out []schemas.Judgment
 	for i, f := range s.Findings {
@@ -37,7 +41,7 @@ func JudgeFindings(s *schemas.Sample) []schemas.Judgment {
 		switch {
 		case at >= 0:
 			j.Outcome, j.Reason = schemas.JudgedKept, s.Overrides[at].Reason
-		case fixed(f, s.Objects, s.Image):
+		case fixed(f, s, path):
 			j.Outcome = schemas.JudgedFixed
 		}
 		out = append(out, j)
@@ -46,9 +50,11 @@ func JudgeFindings(s *schemas.Sample) []schemas.Judgment {
 }
 
 // fixed tells whether labels are what a finding asked for. A label that is gone, or that has another class where the class was
-// doubted, is; one that only has another class elsewhere is not: naming a super-class's label says nothing against its box.
-func fixed(f schemas.Finding, now []schemas.Object, img schemas.ImageRef) bool {
-	doubted := f.Box.Clip(img.W, img.H) // as labels are
+// doubted, is; one that only has another class elsewhere is not: naming a super-class's label says nothing against its box, nor
+// against the super-class, unless that very class was suggested.
+func fixed(f schemas.Finding, s *schemas.Sample, path Path) bool {
+	now := s.Objects
+	doubted := f.Box.Clip(s.Image.W, s.Image.H) // as labels are
 	if f.ObjectID == "" {
 		return slices.ContainsFunc(now, func(o schemas.Object) bool { return o.Box.IoU(doubted) >= match })
 	}
@@ -61,7 +67,7 @@ func fixed(f schemas.Finding, now []schemas.Object, img schemas.ImageRef) bool {
 	case f.Removes():
 		return false
 	case f.Type == schemas.FindingSwap || f.FixClass != "":
-		return o.Class != f.Class
+		return o.Class != f.Class && (o.Class == f.FixClass || !slices.Contains(path(s.Dataset, o.Class), path(s.Dataset, f.Class)[0]))
 	case f.Type == schemas.FindingLoss && o.Class != f.Class: // losses doubt all of a label
 		return true
 	}

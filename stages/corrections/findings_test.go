@@ -7,6 +7,14 @@ import (
 	"gleaner/schemas"
 )
 
+// animals is a taxonomy of dogs and cats.
+func animals(_, class string) []string {
+	if class == "dog" || class == "cat" {
+		return []string{class, "animal"}
+	}
+	return []string{class}
+}
+
 // TestJudgeFindings: one finding, what was shown with it and what was submitted.
 func TestJudgeFindings(t *testing.T) {
 	was, fix := box(100, 100, 200, 200), box(110, 100, 200, 200)
@@ -22,6 +30,8 @@ func TestJudgeFindings(t *testing.T) {
 	missing := schemas.Finding{Type: schemas.FindingMissing, Class: "dog", Box: was, Fix: &was, Score: 0.75, Why: "A dog."}
 	overhanging := about(schemas.FindingSpurious)
 	overhanging.Box.X2 = 700
+	vague, named := about(schemas.FindingSwap), about(schemas.FindingSwap)
+	vague.Class, named.Class, named.FixClass = "animal", "animal", "cat"
 	type objects = []schemas.Object
 	for name, c := range map[string]struct {
 		f         schemas.Finding
@@ -55,6 +65,10 @@ func TestJudgeFindings(t *testing.T) {
 		"duplicate, the other deleted, renamed": {about(schemas.FindingDuplicate), objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
 		"swap, renamed":                         {about(schemas.FindingSwap), objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
 		"swap, made tighter":                    {about(schemas.FindingSwap), objects{label("o1", "dog", fix)}, nil, schemas.JudgedPassed},
+		"swap, a super-class named":             {vague, objects{label("o1", "dog", was)}, nil, schemas.JudgedPassed},
+		"swap, another class than below":        {vague, objects{label("o1", "car", was)}, nil, schemas.JudgedFixed},
+		"swap, a super-class named as it said":  {named, objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
+		"swap, made the super-class":            {about(schemas.FindingSwap), objects{label("o1", "animal", was)}, nil, schemas.JudgedFixed},
 		"degenerate, moved":                     {about(schemas.FindingDegenerate), objects{label("o1", "dog", fix)}, nil, schemas.JudgedFixed},
 		"twin, renamed":                         {renaming, objects{label("o1", "cat", was)}, nil, schemas.JudgedFixed},
 		"twin, moved but not renamed":           {renaming, objects{label("o1", "dog", fix)}, nil, schemas.JudgedPassed},
@@ -70,7 +84,7 @@ func TestJudgeFindings(t *testing.T) {
 	} {
 		s := sample("a", nil, c.now)
 		s.Findings, s.Overrides = []schemas.Finding{c.f}, c.overrides
-		got := JudgeFindings(&s)
+		got := JudgeFindings(&s, animals)
 		switch {
 		case c.want == "":
 			if len(got) != 0 {
@@ -84,11 +98,11 @@ func TestJudgeFindings(t *testing.T) {
 	}
 	s := sample("a", nil, nil)
 	s.Rank, s.Findings = schemas.RankAutomatic, []schemas.Finding{missing}
-	if got := JudgeFindings(&s); len(got) != 0 {
+	if got := JudgeFindings(&s, animals); len(got) != 0 {
 		t.Errorf("judged without a person: %+v", got)
 	}
 	s.Rank, s.Stamps = schemas.RankHuman, nil
-	if got := JudgeFindings(&s); len(got) != 0 {
+	if got := JudgeFindings(&s, animals); len(got) != 0 {
 		t.Errorf("judged of a sample that no desk made: %+v", got)
 	}
 }
@@ -104,7 +118,7 @@ func TestJudgedOnce(t *testing.T) {
 	beside.Box.X2 += 2
 	s := sample("a", nil, []schemas.Object{label("o1", "dog", was)})
 	s.Findings = []schemas.Finding{loose, again, missing, beside}
-	if got := JudgeFindings(&s); len(got) != 2 || got[0].Index != 0 || got[1].Index != 2 {
+	if got := JudgeFindings(&s, animals); len(got) != 2 || got[0].Index != 0 || got[1].Index != 2 {
 		t.Errorf("judged %+v", got)
 	}
 	s.Findings = nil
@@ -113,7 +127,7 @@ func TestJudgedOnce(t *testing.T) {
 		f.ObjectID = strconv.Itoa(i)
 		s.Findings = append(s.Findings, f)
 	}
-	if got := JudgeFindings(&s); len(got) != mostJudged {
+	if got := JudgeFindings(&s, animals); len(got) != mostJudged {
 		t.Errorf("%d judgments of one submission", len(got))
 	}
 }

@@ -11,6 +11,9 @@ import (
 // the dataset calls "waschbär". A class that is only a kind of one of the taxonomy's comes first, by its own name.
 type Path func(dataset, class string) []string
 
+// unrelated is the path where there is no taxonomy.
+func unrelated(_, class string) []string { return []string{class} }
+
 // match is the IoU from which a label and a proposal are about one thing, the usual threshold of evaluations (Everingham et al.,
 // "The Pascal Visual Object Classes Challenge", 2010).
 const match = 0.5
@@ -29,7 +32,7 @@ func Judge(s *schemas.Sample, path Path) []schemas.Correction {
 		return nil
 	}
 	if path == nil {
-		path = func(_, class string) []string { return []string{class} }
+		path = unrelated
 	}
 	proposals := distinct(s.Proposals)
 	type pair struct {
