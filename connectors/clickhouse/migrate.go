@@ -52,9 +52,10 @@ func (db *DB) seesInserts(ctx context.Context) error {
 	return withGrant(err, db.cfg.Username)
 }
 
-// withGrant says what the user lacks where that is why the server refused to show what goes on.
+// withGrant says what the user lacks where that is why the server refused to show what goes on. Of another right that is missing the
+// server's own words say which.
 func withGrant(err error, user string) error {
-	if code, ok := exception(err); ok && code == accessDenied {
+	if code, ok := exception(err); ok && code == accessDenied && strings.Contains(err.Error(), "system.processes") {
 		return fmt.Errorf("user %[1]s may not see which inserts go on, for which folds of losses and erasures wait: GRANT SELECT ON system.processes TO %[1]s: %[2]w", user, err)
 	}
 	return err

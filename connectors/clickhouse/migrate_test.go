@@ -40,12 +40,19 @@ func TestMigrationsAreRepeatable(t *testing.T) {
 
 // TestSaysWhatToGrant: the embedded engine has all rights, so its refusal is made up here.
 func TestSaysWhatToGrant(t *testing.T) {
-	refused := fmt.Errorf("clickhouse: count: %w", &ch.Exception{Code: accessDenied, Message: "Not enough privileges"})
-	if err := withGrant(refused, "gleaner"); !errors.Is(err, refused) || !strings.Contains(err.Error(), "GRANT SELECT ON system.processes TO gleaner") {
+	refused := func(table string) error {
+		return fmt.Errorf("clickhouse: count: %w", &ch.Exception{
+			Code: accessDenied, Message: "gleaner: Not enough privileges. To execute this query, it's necessary to have the grant SELECT(elapsed) ON " + table,
+		})
+	}
+	processes := refused("system.processes")
+	if err := withGrant(processes, "gleaner"); !errors.Is(err, processes) || !strings.Contains(err.Error(), "GRANT SELECT ON system.processes TO gleaner") {
 		t.Errorf("%v: want the grant that is missing", err)
 	}
-	if err := withGrant(io.EOF, "gleaner"); err != io.EOF { //nolint:errorlint // the same
-		t.Errorf("%v: want it as it was", err)
+	for _, other := range []error{io.EOF, refused("gleaner.loss_folds")} {
+		if err := withGrant(other, "gleaner"); err != other { //nolint:errorlint // the same
+			t.Errorf("%v: want it as it was", err)
+		}
 	}
 }
 
