@@ -134,13 +134,16 @@ ORDER BY d.name, d.value, d.distance, d.sample_id`, dataset, dataset, n)
 type Discovery struct {
 	Dataset, Name string
 	Space         Space     // whose embeddings it goes by; zero: it finds nothing, and so takes the slice back
-	Began         time.Time // by the server's clock; another of the same slice has another
+	Began         time.Time // by the server's clock, but after what is published; another of the same slice has another
 }
 
-// BeginDiscovery begins one. It writes nothing.
+// BeginDiscovery begins one. It writes nothing. Where the clock has been put back behind the discovery that is published, it begins at
+// random within the second after that one, since others may begin as well.
 func (db *DB) BeginDiscovery(ctx context.Context, dataset, name string, space Space) (Discovery, error) {
 	d := Discovery{Dataset: dataset, Name: name, Space: space}
-	err := db.rows(ctx, "begin to discover slice "+name+" of "+dataset, func() {}, func(rows driver.Rows) error { return rows.Scan(&d.Began) }, "SELECT now64(6, 'UTC')")
+	err := db.rows(ctx, "begin to discover slice "+name+" of "+dataset, func() {}, func(rows driver.Rows) error { return rows.Scan(&d.Began) },
+		`SELECT if(now64(6, 'UTC') > max(discovery), now64(6, 'UTC'), max(discovery) + toIntervalMicrosecond(1 + rand() % 1000000))
+FROM slice_discoveries WHERE dataset = ? AND name = ?`, dataset, name)
 	return d, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,5 +142,31 @@ func TestDiscoveredSlices(t *testing.T) {
 	has("")
 	if got := ask(t, db, "SELECT count() FROM discovered_slices"); got != "(0)" {
 		t.Errorf("%s rows after the removal", got)
+	}
+}
+
+// TestDiscoveryAfterTheClockWasPutBack: one that begins by a clock behind the last discovery's counts all the same.
+func TestDiscoveryAfterTheClockWasPutBack(t *testing.T) {
+	db := open(t)
+	began := func() Discovery {
+		t.Helper()
+		d, err := db.BeginDiscovery(t.Context(), "test", "look", Space{Model: "m@1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	ahead := began()
+	ahead.Began = ahead.Began.Add(time.Hour)
+	publish := func(d Discovery) {
+		t.Helper()
+		if stands, err := db.PublishDiscovery(t.Context(), d); err != nil || !stands {
+			t.Errorf("begun at %v after %v: stands %v, %v", d.Began, ahead.Began, stands, err)
+		}
+	}
+	publish(ahead)
+	publish(began())
+	if a, b := began(), began(); a.Began.Equal(b.Began) {
+		t.Errorf("two begin at %v", a.Began)
 	}
 }
