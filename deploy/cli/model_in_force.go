@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -29,8 +28,7 @@ const (
 
 // awaitForce waits until what was asked for is in force, where inForce knows. It is an error when it is refused, and when within is over.
 func awaitForce(ctx context.Context, c *wire.Connections, s schemas.Serving, within time.Duration) error {
-	late := errors.New("late")
-	waiting, stop := context.WithTimeoutCause(ctx, within, late)
+	waiting, stop := context.WithTimeout(ctx, within)
 	defer stop()
 	what := fmt.Sprintf("%s: %s", datasetText(s.Dataset), setText(s.Dataset, s.ModelSet))
 	why := "its models are still being loaded"
@@ -53,8 +51,8 @@ func awaitForce(ctx context.Context, c *wire.Connections, s schemas.Serving, wit
 		}
 		select {
 		case <-waiting.Done():
-			if context.Cause(waiting) != late {
-				return context.Cause(waiting)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
 			}
 			return fmt.Errorf("%s: not in force after %v: %s. It is tried for as long as it is asked for; `gleaner model list` shows when it is in force", what, within, why)
 		case <-time.After(askEvery):

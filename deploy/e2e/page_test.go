@@ -235,12 +235,16 @@ func TestPageObeysRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	desk, store, url := startDesk(ctx, t, "", web.Deps{Rules: &registry})
-	createTask(ctx, t, desk, store, 0)
+	createTask(ctx, t, desk, store, 0, schemas.Finding{
+		Type: schemas.FindingRule, ObjectID: "o1", Box: geometry.Box{X1: 10, Y1: 10, X2: 50, Y2: 50}, Score: 1, Why: "It is none of the classes wanted.",
+	})
 	tab := openBrowser(ctx, t, browser)
 	do, until := drive(tab, t)
 	do("open the labeling page", chromedp.Navigate(url+"label"), chromedp.WaitVisible("dialog input"), chromedp.SendKeys("dialog input", "ana\r"))
 	until("the task with its image", shown("scene-0"))
 	until("the class that the rules name is offered, alone", `[...document.querySelectorAll("#classes option")].map(o => o.value).join() === "dragon"`)
+
+	until("what a rule refuses is not to be kept", `[...document.querySelectorAll("#findings .finding")].map(f => f.textContent.includes("Keep…")).join() === "true,false"`)
 
 	do("accept what is not wanted", chromedp.Click("#accept"))
 	until("refused", fmt.Sprintf(`!document.getElementById("message").hidden && document.querySelectorAll("#message li.error").length === %d`, objectsShown(tab, t)))
@@ -534,7 +538,7 @@ func fixedStatus(context.Context) (web.Status, error) {
 }
 
 // createTask draws a scene, takes one of its boxes away, and sends it to the desk as lint would.
-func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store blob.Store, n int) {
+func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store blob.Store, n int, more ...schemas.Finding) {
 	t.Helper()
 	scene, err := scenes.Draw(scenes.DefaultConfig(), n)
 	if err != nil {
@@ -567,6 +571,7 @@ func createTask(ctx context.Context, t *testing.T, desk *humanlabel.Desk, store 
 		}
 		s.Objects = append(s.Objects, schemas.Object{ID: fmt.Sprintf("o%d", i), Class: o.Class, Box: o.Box, Score: 0.9, Source: "scenes@1"})
 	}
+	s.Findings = append(s.Findings, more...)
 	body, err := schemas.EncodeSample(&s)
 	if err != nil {
 		t.Fatal(err)
