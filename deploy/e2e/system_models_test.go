@@ -114,7 +114,9 @@ func TestModels(t *testing.T) {
 	serves("cells", "fast@1", "models")
 	labeledBy("cells", 2, "yolox_nano@1", "fast@1")
 	i.ok(t, model("serve", "fast", "--canary", "20%")...)
-	serves("*", "fast@1", "canary")
+	if !strings.Contains(metrics(), `gleaner_model_serving{dataset="*",model="fast@1",role="canary"}`) {
+		t.Error("model serve ended before the canary was in force")
+	}
 
 	s.kill()
 	s.orphans(t)
