@@ -183,6 +183,11 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 	if err != nil {
 		return err
 	}
+	if wishes.Taxonomy != nil {
+		if _, _, err := wishes.Deps(o.Models, log); err != nil { // it cannot translate them
+			return err
+		}
+	}
 	sum := lintSummary{Images: len(images), Findings: map[string]int{}, Out: l.out}
 	if o.Losses != nil {
 		sum.Argued = &argued{Run: o.Losses.Run, Labels: o.Losses.Labels}

@@ -183,6 +183,7 @@ func TestLintRefuses(t *testing.T) {
 		{"lint --images images --labels labels --format coco --out o.jsonl" + lintModel, "coco labels are a file"},
 		{lintYOLO + "--out o.jsonl extra", "unknown command"},
 		{lintYOLO + "--scores scores.csv --out scores.csv", "scores.csv would be overwritten"},
+		{lintYOLO + "--taxonomy coco --out o.jsonl", "model yolox_nano@1: its label space is not known: name it with --label-space"},
 		{lintYOLO + "--rules rules.yaml --out rules.yaml", "rules.yaml would be overwritten"},
 		{lintYOLO + "--scores losses.csv --out o.jsonl", "losses.csv: these are losses, not the scores that they come to: `gleaner export --scores RUN --out FILE.parquet`"},
 		{lintYOLO + "--scores two.csv --out o.jsonl", "two.csv: there are those of run run7 of dataset street and of run run8 of dataset street"},
