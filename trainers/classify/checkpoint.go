@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gleaner/schemas"
 )
@@ -44,6 +45,9 @@ func Fingerprint(cfg Config, train, held Images) (schemas.Hash, error) {
 	h := sha256.New()
 	if err := json.NewEncoder(h).Encode(cfg); err != nil {
 		return schemas.Hash{}, err
+	}
+	if len(cfg.ONNX) > 0 && !slices.Equal(cfg.ONNXClasses, train.Classes) { // its last layer is not as in the file
+		fmt.Fprintf(h, "of outputs %q\n", cfg.ONNXClasses)
 	}
 	for _, im := range []Images{train, held} {
 		fmt.Fprintf(h, "%d images of %d pixels a side, of %q\n", im.Len(), im.Side, im.Classes)

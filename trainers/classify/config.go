@@ -13,8 +13,12 @@ import (
 // Config says how a classifier is trained.
 type Config struct {
 	Network string `yaml:"network"` // of Networks; ignored where ONNX is given
-	ONNX    []byte `yaml:"-"`       // a classifier to go on from; its last layer is replaced where it has another number of classes
+	ONNX    []byte `yaml:"-"`       // a classifier to go on from
 	Width   int    `yaml:"width"`   // channels of the first block; 0 for the network's usual
+
+	// The classes that the outputs of ONNX are known as, in their order, of which those that are trained keep what the last layer knows of
+	// them; none: its last layer is drawn anew.
+	ONNXClasses []string `json:"-" yaml:"-"`
 
 	Epochs    int       `yaml:"epochs"`
 	Batch     int       `yaml:"batch"`        // images a step
@@ -121,6 +125,17 @@ func (c Config) passes(batch int) (parts, calls, size int) {
 		parts--
 	}
 	return parts, passes / parts, (batch + passes - 1) / passes
+}
+
+// KeptClasses are those of the classes that the outputs of ONNX are known as too: training begins with what its last layer knows of them.
+func (c Config) KeptClasses(classes []string) []string {
+	var kept []string
+	for class, output := range keptOutputs(c.ONNXClasses, classes) {
+		if output >= 0 {
+			kept = append(kept, classes[class])
+		}
+	}
+	return kept
 }
 
 // training is the configuration of the steps.

@@ -11,6 +11,9 @@ import (
 	"gleaner/schemas"
 )
 
+// classLists are the keys in metadata_props under which exporters put the classes of the classifier that was gone on with, beside ours.
+var classLists = []string{schemas.MetadataNames, "classes", "class_names", "labels", "categories", "id2label", "label2id"}
+
 // Export writes the classifier with its present weights, or their moving average where there is one: an ONNX file from images
 // [N, 3, side, side] to logits [N, classes], with its classes, its preprocessing and its run as schemas.ModelMetadata has them, that
 // stages/prelabel and any ONNX Runtime serve.
@@ -23,6 +26,7 @@ func (t *Trainer) Export() ([]byte, error) {
 	if err := proto.Unmarshal(file, m); err != nil {
 		return nil, fmt.Errorf("classify: export: %w", err)
 	}
+	m.MetadataProps = slices.DeleteFunc(m.GetMetadataProps(), func(e *onnxpb.StringStringEntryProto) bool { return slices.Contains(classLists, e.GetKey()) })
 	g := m.GetGraph()
 	g.Output = slices.DeleteFunc(g.GetOutput(), func(v *onnxpb.ValueInfoProto) bool { return v.GetName() != t.logits })
 	if file, err = proto.Marshal(m); err != nil {

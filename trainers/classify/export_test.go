@@ -108,7 +108,7 @@ func TestImported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.ONNX, cfg.Normalize = file, &first.normal
+	cfg.ONNX, cfg.ONNXClasses, cfg.Normalize = file, train.Classes, &first.normal
 	again := newTrainer(t, rt, cfg, train, Images{})
 	same, err := again.Logits(t.Context(), train, Views{})
 	if err != nil || !slices.Equal(logits, same) {
@@ -156,6 +156,83 @@ func TestImported(t *testing.T) {
 	if _, err := New(rt, cfg, train, Images{}); err == nil {
 		t.Error("half a file was imported")
 	}
+}
+
+// TestImportedClasses wants the logits of a class that the file names to stay what they were, wherever the class comes to stand, and those
+// of any other, or of a file that does not name its outputs, to be drawn anew. What names the classes that were goes.
+func TestImportedClasses(t *testing.T) {
+	rt := open(t)
+	train := stripes(30, 16, 1)
+	cfg := small("resnet9")
+	first := newTrainer(t, rt, cfg, train, Images{})
+	file := run(t, first, 0).file
+	before, err := first.Logits(t.Context(), train, Views{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file, err = onnx.WithMetadata(file, map[string]string{"names": "{0: 'x'}", "author": "somebody"}); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Normalize = &first.normal
+	for kind, file := range map[string][]byte{"Gemm": file, "MatMul": asProduct(t, file)} {
+		for _, classes := range [][]string{{"diagonal", "across", "down"}, {"plain", "down"}, {"down", "across", "dots", "diagonal"}} {
+			for _, known := range [][]string{train.Classes, nil} {
+				im := train
+				im.Classes, im.Labels = classes, make([]int, train.Len())
+				cfg.ONNX, cfg.ONNXClasses = file, known
+				tr := newTrainer(t, rt, cfg, im, Images{})
+				after, err := tr.Logits(t.Context(), train, Views{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for c, class := range classes {
+					was, same := slices.Index(train.Classes, class), true
+					for i := range train.Len() {
+						same = same && was >= 0 && math.Abs(float64(after[i*len(classes)+c]-before[i*3+was])) < 1e-4
+					}
+					if want := slices.Contains(cfg.KeptClasses(classes), class); same != want || want != slices.Contains(known, class) {
+						t.Errorf("%s, outputs known as %v: logits of %s among %v as before: %t", kind, known, class, classes, same)
+					}
+				}
+				exported, err := tr.Export()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if has, err := onnx.Metadata(exported); err != nil || has["names"] != "" || has["author"] != "somebody" {
+					t.Errorf("metadata %v, %v", has, err)
+				}
+			}
+		}
+	}
+	cfg.ONNX, cfg.ONNXClasses = file, []string{"across", "down"}
+	if _, err := New(rt, cfg, train, Images{}); err == nil || !strings.Contains(err.Error(), "2 outputs are named, and its last layer has 3") {
+		t.Errorf("two names for three outputs: %v", err)
+	}
+}
+
+// asProduct is a file whose last layer is a MatMul and an Add in place of a Gemm.
+func asProduct(t *testing.T, file []byte) []byte {
+	t.Helper()
+	var m onnxpb.ModelProto
+	if err := proto.Unmarshal(file, &m); err != nil {
+		t.Fatal(err)
+	}
+	g := importedGraph{m.GetGraph()}
+	gemm := g.maker(logitsName)
+	weight := g.initializer(gemm.GetInput()[1])
+	x, rows, columns := floatsOf(weight), int(weight.GetDims()[0]), int(weight.GetDims()[1])
+	turned := make([]float32, len(x))
+	for i, v := range x {
+		turned[i%columns*rows+i/columns] = v
+	}
+	become(weight, floats(weight.GetName(), turned, columns, rows))
+	g.Node = append(g.Node, &onnxpb.NodeProto{OpType: proto.String("Add"), Input: []string{gemm.GetInput()[2], "product"}, Output: []string{logitsName}})
+	become(gemm, &onnxpb.NodeProto{OpType: proto.String("MatMul"), Input: gemm.GetInput()[:2], Output: []string{"product"}})
+	data, err := proto.Marshal(&m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // ofOne is a ResNet-9 as it is exported for one image: every shape says so, and it makes a row of the pooled maps by what the graph sees
@@ -303,7 +380,7 @@ func TestAdoptRefuses(t *testing.T) {
 		if name == "loop" {
 			want = "its own output"
 		}
-		if _, _, err := adopt(file, 8, 5, 1); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := adopt(file, nil, 8, make([]string, 5), 1); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
@@ -327,11 +404,11 @@ func FuzzAdopt(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, classes int) {
 		classes = max(min(classes, 10), 2)
-		out, e, err := adopt(data, 8, classes, 1)
+		out, e, err := adopt(data, nil, 8, make([]string, classes), 1)
 		if err != nil {
 			return
 		}
-		if again, e2, err := adopt(out, 8, classes, 1); err != nil || e != e2 || !slices.Equal(out, again) {
+		if again, e2, err := adopt(out, nil, 8, make([]string, classes), 1); err != nil || e != e2 || !slices.Equal(out, again) {
 			t.Errorf("what was adopted is adopted as another: %+v, %+v, %v", e, e2, err)
 		}
 	})

@@ -164,7 +164,7 @@ func (t *Trainer) check() error {
 // file is the network with the weights to begin with; it finds the ends.
 func (t *Trainer) file() (file []byte, err error) {
 	if len(t.cfg.ONNX) > 0 {
-		file, t.ends, err = adopt(t.cfg.ONNX, t.train.Side, len(t.train.Classes), t.cfg.Seed)
+		file, t.ends, err = adopt(t.cfg.ONNX, t.cfg.ONNXClasses, t.train.Side, t.train.Classes, t.cfg.Seed)
 		return file, err
 	}
 	n, err := networkNamed(t.cfg.Network)
