@@ -49,7 +49,7 @@ func (s *Stopped) Error() string {
 
 func (s *Stopped) Unwrap() error { return s.Err }
 
-// Diverged is the error of a training that ended with weights whose loss is no finite number.
+// Diverged is the error of a training that ended with weights that are no finite numbers, or whose loss is none.
 type Diverged struct {
 	Epoch int // the first such, from one
 	Rate  float64
@@ -57,7 +57,7 @@ type Diverged struct {
 }
 
 func (d *Diverged) Error() string {
-	return fmt.Sprintf("the training diverged in epoch %d, from which on its loss is no finite number, and %s classifies badly: train with a rate lower than %g", d.Epoch, d.Out, d.Rate)
+	return fmt.Sprintf("the training diverged in epoch %d, from which on its loss or its weights are no finite numbers, and %s classifies badly: train with a rate lower than %g", d.Epoch, d.Out, d.Rate)
 }
 
 // RunOf describes the run of a configuration on images, with the same id for all that gives the same weights and rows, by

@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"gleaner/connectors/onnx"
@@ -135,6 +136,11 @@ func (t *Trainer) Export(averaged bool) ([]byte, error) {
 	if averaged && t.Average == 0 {
 		return nil, fmt.Errorf("training: no average of the weights was kept")
 	}
+	return t.net.export(t.exported(averaged))
+}
+
+// exported are the weights that Export writes, by name.
+func (t *Trainer) exported(averaged bool) map[string][]float32 {
 	weights := map[string][]float32{}
 	for _, p := range t.parameters {
 		weights[p.name] = data[float32](t, p.name)
@@ -155,7 +161,19 @@ func (t *Trainer) Export(averaged bool) ([]byte, error) {
 		}
 		weights[r.GetName()] = mean
 	}
-	return t.net.export(weights)
+	return weights
+}
+
+// Finite tells whether all weights that Export writes are finite numbers.
+func (t *Trainer) Finite(averaged bool) bool {
+	for _, weights := range t.exported(averaged) {
+		for _, x := range weights {
+			if math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Close frees the graphs and the weights. Further calls do nothing, and Step returns onnx.ErrClosed.

@@ -18,7 +18,7 @@ import (
 // (autograd.Trainer.Save), and with Patience that of the best epoch, else nothing.
 const (
 	checkpointKind  = "gleaner classify checkpoint "
-	checkpointMagic = checkpointKind + "2\n"
+	checkpointMagic = checkpointKind + "3\n"
 )
 
 // ErrNoCheckpoint is in the chain of the errors of Restore and CheckpointRun where the bytes are something else altogether.
@@ -32,10 +32,25 @@ type header struct {
 	Count       int         `json:"count"`
 	Correct     int         `json:"correct"` // of Count presentations in the present epoch
 	Loss        uint64      `json:"loss"`    // their sum, as the bits of a float64
-	Held        *float64    `json:"held,omitempty"`
-	Best        float64     `json:"best"`
+	Last        figureBits  `json:"last"`
+	Best        figureBits  `json:"best"`
 	BestAt      int         `json:"best_at"`
 	Diverged    int         `json:"diverged,omitempty"` // the epoch, from one
+}
+
+// figureBits are Figures as the bits of float64, since JSON has neither NaN nor infinities.
+type figureBits struct {
+	Loss     uint64 `json:"loss"`
+	Accuracy uint64 `json:"accuracy"`
+	Held     uint64 `json:"held"`
+}
+
+func bitsOf(f Figures) figureBits {
+	return figureBits{math.Float64bits(f.Loss), math.Float64bits(f.Accuracy), math.Float64bits(f.Held)}
+}
+
+func (b figureBits) figures() Figures {
+	return Figures{math.Float64frombits(b.Loss), math.Float64frombits(b.Accuracy), math.Float64frombits(b.Held)}
 }
 
 // Fingerprint is a digest of all that determines the weights of a training and the ids of its rows: of the configuration but for Run and
@@ -80,10 +95,7 @@ func (t *Trainer) Checkpoint() ([]byte, error) {
 	}
 	h := header{
 		Fingerprint: id, Run: t.cfg.Run, Step: t.step, Count: t.sum.count, Correct: t.sum.correct, Loss: math.Float64bits(t.sum.loss),
-		Best: t.best, BestAt: t.bestAt, Diverged: t.diverged,
-	}
-	if !math.IsNaN(t.last) {
-		h.Held = &t.last
+		Last: bitsOf(t.last), Best: bitsOf(t.best), BestAt: t.bestAt, Diverged: t.diverged,
 	}
 	state, err := t.model.Save()
 	if err != nil {
@@ -146,11 +158,8 @@ func (t *Trainer) restore(checkpoint []byte) error {
 		t.was[i] = bits[i/8]>>(i%8)&1 == 1
 	}
 	t.step, t.sum = h.Step, tally{h.Count, h.Correct, math.Float64frombits(h.Loss)}
-	t.best, t.bestAt, t.bestFile, t.last = h.Best, h.BestAt, best, nan
+	t.last, t.best, t.bestAt, t.bestFile = h.Last.figures(), h.Best.figures(), h.BestAt, best
 	t.diverged = h.Diverged
-	if h.Held != nil {
-		t.last = *h.Held
-	}
 	t.cfg.Run = h.Run
 	t.cfg.Run.Attempt++
 	return nil

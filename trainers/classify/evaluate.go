@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"gleaner/connectors/onnx"
@@ -56,11 +57,26 @@ func (t *Trainer) Evaluate(ctx context.Context, images Images, views Views) (flo
 	return float64(right) / float64(max(images.Len(), 1)), nil
 }
 
+// sound tells whether the exported model has finite weights alone, and makes finite logits of some images.
+func (t *Trainer) sound(ctx context.Context) (bool, error) {
+	if !t.model.Finite(t.cfg.Average > 0) {
+		return false, nil
+	}
+	some := t.held
+	if some.Len() == 0 {
+		some = t.train
+	}
+	logits, err := t.Logits(ctx, some.first(testedAtOnce), Views{})
+	return !slices.ContainsFunc(logits, func(x float32) bool { return !finite(float64(x)) }), err
+}
+
+// testedAtOnce is how many images at most go through the exported model at once: no more are faster so.
+const testedAtOnce = 100
+
 // Logits runs the exported model on images: [N, classes], averaged over the views. No more go through it at once than in
 // training, and no more than are faster so.
 func (t *Trainer) Logits(ctx context.Context, images Images, views Views) (logits []float32, err error) {
-	const most = 100
-	batch := max(min(most, t.size, images.Len()), 1)
+	batch := max(min(testedAtOnce, t.size, images.Len()), 1)
 	file, err := t.Export()
 	if err != nil {
 		return nil, err

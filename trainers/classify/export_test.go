@@ -316,7 +316,7 @@ func TestPatience(t *testing.T) {
 	held := stripes(30, 16, 2)
 	tr := newTrainer(t, rt, cfg, stripes(60, 16, 1), held)
 	r := run(t, tr, 0).result
-	if done := len(r.Epochs); !r.Stopped || done >= 50 || r.Best != done-3 || r.Run.Metrics["val_accuracy"] != r.Epochs[r.Best].Held {
+	if done := len(r.Epochs); !r.Stopped || done >= 50 || r.Best != done-3 || r.Run.Metrics["val_accuracy"] != r.Epochs[r.Best].Held || r.Run.Metrics["train_loss"] != r.Epochs[r.Best].Loss {
 		t.Errorf("%+v", r)
 	}
 	if now, err := tr.Evaluate(context.Background(), held, Views{}); err != nil || now != r.Epochs[r.Best].Held {
@@ -333,9 +333,10 @@ func TestDiverged(t *testing.T) {
 	train, held := stripes(32, 16, 1), stripes(16, 16, 2)
 	tr := newTrainer(t, rt, cfg, train, held)
 	run(t, tr, 0)
+	tr.best.Loss, tr.best.Accuracy = math.Inf(1), 0.5
 	for diverged, want := range map[int]int{0: 0, tr.bestAt + 1: tr.bestAt + 1, tr.bestAt + 2: 0} {
 		tr.diverged = diverged
-		r, err := tr.end(Result{Epochs: []Epoch{{Loss: math.Inf(1), Accuracy: 0.5}}})
+		r, err := tr.end(t.Context(), Result{})
 		if _, ok := r.Run.Metrics["train_loss"]; err != nil || ok || r.Run.Metrics["train_accuracy"] != 0.5 || r.Diverged != want {
 			t.Errorf("diverged in epoch %d, the best is %d: %+v, %v", diverged, r.Best+1, r, err)
 		}
@@ -346,8 +347,8 @@ func TestDiverged(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := newTrainer(t, rt, cfg, train, held)
-	if err := again.Restore(checkpoint); err != nil || again.diverged != 2 {
-		t.Errorf("diverged in epoch %d after a checkpoint, %v", again.diverged, err)
+	if err := again.Restore(checkpoint); err != nil || again.diverged != 2 || again.best != tr.best {
+		t.Errorf("diverged in epoch %d after a checkpoint, the best %+v, %v", again.diverged, again.best, err)
 	}
 }
 

@@ -28,6 +28,12 @@ func (im Images) image(i int) []uint8 {
 	return im.Pixels[i*size : (i+1)*size]
 }
 
+// first are at most n of the images, without what names them.
+func (im Images) first(n int) Images {
+	n = min(n, im.Len())
+	return Images{Side: im.Side, Pixels: im.Pixels[:n*3*im.Side*im.Side], Labels: im.Labels[:n], Classes: im.Classes}
+}
+
 func (im Images) object(i int) string {
 	if im.Objects == nil {
 		return ""

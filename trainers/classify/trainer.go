@@ -39,11 +39,16 @@ type Progress struct {
 
 // Epoch is what an epoch came to.
 type Epoch struct {
-	Epoch    int // from zero
+	Epoch int // from zero
+	Figures
+	Time time.Duration // since the training or its resumption began
+}
+
+// Figures are what presentations and tests of an epoch came to; NaN before there is one.
+type Figures struct {
 	Loss     float64
-	Accuracy float64       // of its presentations, as is Loss
-	Held     float64       // accuracy on held-out images; NaN where there are none
-	Time     time.Duration // since the training or its resumption began
+	Accuracy float64 // of its presentations, as is Loss
+	Held     float64 // accuracy on held-out images; NaN where there are none
 }
 
 // Result is how training ended.
@@ -54,7 +59,7 @@ type Result struct {
 	Stopped   bool        // by Patience
 	Steps     int         // of all attempts
 	Presented int         // images, of all attempts
-	Diverged  int         // the epoch, from one, since which the loss was no finite number up to that of these weights; 0 for none
+	Diverged  int         // the epoch, from one, since which the loss was no finite number up to that of these weights, or after which these or their logits are none; 0: not at all
 }
 
 // Trainer trains one classifier. It is for one goroutine at a time.
@@ -80,10 +85,10 @@ type position struct {
 	step     int     // done
 	was      []bool  // of each training image, whether its last presentation was correct
 	sum      tally   // of the present epoch
-	best     float64 // highest accuracy on held-out images, with Patience; -1 before there is one
-	bestAt   int     // its epoch, from zero
-	bestFile []byte  // the state at the best epoch, with Patience
-	last     float64 // accuracy on held-out images after the last epoch; NaN where there is none
+	last     Figures // of the last epoch
+	best     Figures // of the epoch that is most accurate on held-out images, with Patience
+	bestAt   int     // that epoch, from zero
+	bestFile []byte  // the state after it; nil before there is one
 	diverged int     // the epoch, from one, since which the loss is no finite number; 0 while it is one
 }
 
@@ -110,7 +115,7 @@ func (t *Trainer) load() error {
 	t.batch = min(t.cfg.Batch, t.train.Len())
 	t.steps = (t.train.Len() + t.batch - 1) / t.batch
 	t.was = make([]bool, t.train.Len())
-	t.best, t.last = -1, nan
+	t.last, t.best = Figures{nan, nan, nan}, Figures{nan, nan, nan}
 	switch {
 	case t.cfg.Normalize != nil:
 		t.normal = *t.cfg.Normalize
@@ -232,7 +237,7 @@ func (t *Trainer) run(ctx context.Context, hooks Hooks) (Result, error) {
 		}
 		if hooks.Progress != nil {
 			hooks.Progress(Progress{
-				Step: t.step, Steps: until, Epoch: (t.step - 1) / t.steps, Epochs: t.cfg.Epochs, Held: t.last,
+				Step: t.step, Steps: until, Epoch: (t.step - 1) / t.steps, Epochs: t.cfg.Epochs, Held: t.last.Held,
 				Loss: losses.loss / float64(losses.count), Accuracy: float64(losses.correct) / float64(losses.count),
 			})
 		}
@@ -261,7 +266,7 @@ func (t *Trainer) run(ctx context.Context, hooks Hooks) (Result, error) {
 	if err := flush(); err != nil {
 		return result, err
 	}
-	return t.end(result)
+	return t.end(context.WithoutCancel(ctx), result)
 }
 
 // present does one step and adds its rows.
@@ -331,7 +336,8 @@ func (s *tally) add(o measure.Outcome) {
 
 // endEpoch tests on held-out images.
 func (t *Trainer) endEpoch(ctx context.Context) (Epoch, error) {
-	e := Epoch{Epoch: t.step/t.steps - 1, Loss: t.sum.loss / float64(t.sum.count), Accuracy: float64(t.sum.correct) / float64(t.sum.count), Held: nan}
+	count := float64(t.sum.count)
+	e := Epoch{Epoch: t.step/t.steps - 1, Figures: Figures{Loss: t.sum.loss / count, Accuracy: float64(t.sum.correct) / count, Held: nan}}
 	t.sum = tally{}
 	if t.held.Len() > 0 {
 		held, err := t.Evaluate(context.WithoutCancel(ctx), t.held, Views{})
@@ -340,44 +346,51 @@ func (t *Trainer) endEpoch(ctx context.Context) (Epoch, error) {
 		}
 		e.Held = held
 	}
-	t.last = e.Held
+	t.last = e.Figures
 	if finite(e.Loss) {
 		t.diverged = 0
 	} else if t.diverged == 0 {
 		t.diverged = e.Epoch + 1
 	}
-	if t.cfg.Patience > 0 && e.Held > t.best {
+	if t.cfg.Patience > 0 && (t.bestFile == nil || e.Held > t.best.Held) {
 		state, err := t.model.Save()
 		if err != nil {
 			return e, err
 		}
-		t.best, t.bestAt, t.bestFile = e.Held, e.Epoch, state
+		t.best, t.bestAt, t.bestFile = e.Figures, e.Epoch, state
 	}
 	return e, nil
 }
 
 // end fills in the result; with patience the best weights come back.
-func (t *Trainer) end(result Result) (Result, error) {
+func (t *Trainer) end(ctx context.Context, result Result) (Result, error) {
 	done := t.step / t.steps
 	result.Stopped = done < t.cfg.Epochs
 	result.Steps, result.Presented, result.Best = t.step, done*t.train.Len(), done-1
 	result.Run.Epochs = uint32(done)
-	result.Run.Metrics = map[string]float64{"classes": float64(len(t.train.Classes)), "train_images": float64(t.train.Len())}
-	if n := len(result.Epochs); n > 0 {
-		result.Run.Metrics["train_accuracy"], result.Run.Metrics["train_loss"] = result.Epochs[n-1].Accuracy, result.Epochs[n-1].Loss
-	}
-	if t.held.Len() > 0 {
-		result.Run.Metrics["val_images"], result.Run.Metrics["val_accuracy"] = float64(t.held.Len()), t.last
-	}
+	of := t.last
 	if t.bestFile != nil {
 		if err := t.model.Restore(t.bestFile); err != nil {
 			return result, err
 		}
-		result.Best = t.bestAt
-		result.Run.Metrics["val_accuracy"] = t.best
+		of, result.Best = t.best, t.bestAt
 	}
-	if t.diverged > 0 && result.Best+1 >= t.diverged {
+	result.Run.Metrics = map[string]float64{
+		"classes": float64(len(t.train.Classes)), "train_images": float64(t.train.Len()),
+		"train_loss": of.Loss, "train_accuracy": of.Accuracy, "val_accuracy": of.Held,
+	}
+	if t.held.Len() > 0 {
+		result.Run.Metrics["val_images"] = float64(t.held.Len())
+	}
+	sound, err := t.sound(ctx)
+	if err != nil {
+		return result, err
+	}
+	switch {
+	case t.diverged > 0 && result.Best+1 >= t.diverged:
 		result.Diverged = t.diverged
+	case !sound: // the last update is after the last loss
+		result.Diverged = result.Best + 1
 	}
 	maps.DeleteFunc(result.Run.Metrics, func(_ string, v float64) bool { return !finite(v) }) // JSON has none
 	result.Run.Finished = time.Now().UTC()
