@@ -61,6 +61,23 @@ func inspect(rt *onnx.Runtime, data []byte, shapes map[string][]int64, learned f
 	return net, nil
 }
 
+// Size is how many numbers the parameters of a model are, and how many its operators make of inputs of these shapes. The model runs once.
+func Size(rt *onnx.Runtime, model []byte, shapes map[string][]int64) (weights, made int64, err error) {
+	net, err := inspect(rt, model, shapes, func(string) bool { return false }, true)
+	if err != nil {
+		return 0, 0, fmt.Errorf("training: %w", err)
+	}
+	for _, p := range net.parameters {
+		weights += product(p.GetDims())
+	}
+	for _, n := range net.nodes {
+		for _, out := range n.out {
+			made += out.size()
+		}
+	}
+	return weights, made, nil
+}
+
 // fix gives the inputs their shapes.
 func (net *network) fix(shapes map[string][]int64) ([]*onnxpb.ValueInfoProto, error) {
 	var fixed []*onnxpb.ValueInfoProto

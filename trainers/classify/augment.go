@@ -17,18 +17,35 @@ type Augment struct {
 // DefaultAugment moves by two pixels and flips.
 func DefaultAugment() Augment { return Augment{Crop: 2, Pad: "reflect", Flip: "alternating"} }
 
-// Validate refuses unknown words.
+// Validate refuses unknown words and numbers below 0.
 func (a Augment) Validate() error {
 	pads, flips := []string{"reflect", "zero"}, []string{"none", "random", "alternating"}
 	switch {
-	case a.Crop < 0 || a.Cutout < 0:
-		return fmt.Errorf("augment: crop %d, cutout %d: must be at least 0", a.Crop, a.Cutout)
+	case a.Crop < 0:
+		return a.invalid("crop", a.Crop, "must be at least 0")
+	case a.Cutout < 0:
+		return a.invalid("cutout", a.Cutout, "must be at least 0")
 	case a.Crop > 0 && !slices.Contains(pads, a.Pad):
-		return fmt.Errorf("augment: pad: %q: must be one of %v", a.Pad, pads)
+		return a.invalid("pad", a.Pad, fmt.Sprintf("must be one of %v", pads))
 	case !slices.Contains(flips, a.Flip):
-		return fmt.Errorf("augment: flip: %q: must be one of %v", a.Flip, flips)
+		return a.invalid("flip", a.Flip, fmt.Sprintf("must be one of %v", flips))
 	}
 	return nil
+}
+
+// checkSide refuses changes that would leave little of images of so many pixels a side.
+func (a Augment) checkSide(side int) error {
+	switch {
+	case a.Crop > side/2:
+		return a.invalid("crop", a.Crop, fmt.Sprintf("must be at most half of the images' side of %d pixels", side))
+	case a.Cutout > side:
+		return a.invalid("cutout", a.Cutout, fmt.Sprintf("must be at most the images' side of %d pixels", side))
+	}
+	return nil
+}
+
+func (a Augment) invalid(key string, value any, want string) error {
+	return &Invalid{"augment", fmt.Sprintf("%s=%v", key, value), want}
 }
 
 // view is how one image is presented.

@@ -62,34 +62,50 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate refuses what could not train, naming each field as a configuration file does.
+// Invalid is a field of a configuration whose value cannot train.
+type Invalid struct {
+	Field string // as in a configuration file
+	Value any
+	Want  string
+}
+
+func (e *Invalid) Error() string { return fmt.Sprintf("%s: %v: %s", e.Field, e.Value, e.Want) }
+
+// MaxThreads is how many threads a step may have, on any machine: what a number of threads gives, it gives on all of them.
+const MaxThreads = 256
+
+// Validate refuses what could not train, by an Invalid for each field.
 func (c Config) Validate() error {
 	var errs []error
-	refuse := func(bad bool, format string, args ...any) {
+	refuse := func(bad bool, field string, value any, want string) {
 		if bad {
-			errs = append(errs, fmt.Errorf(format, args...))
+			errs = append(errs, &Invalid{field, value, want})
 		}
 	}
 	if len(c.ONNX) == 0 {
 		_, err := networkNamed(c.Network)
 		errs = append(errs, err)
 	}
-	refuse(c.Width < 0 || c.Width > 4096, "width: %d: must be 1 to 4096, or 0 for the network's usual", c.Width)
-	refuse(c.Epochs < 1 || c.Epochs > 100_000, "epochs: %d: must be 1 to 100000", c.Epochs)
-	refuse(c.Batch < 1 || c.Pass < 1, "batch: %d, pass: %d: must be at least 1", c.Batch, c.Pass)
-	refuse(!slices.Contains(optimizers, c.Optimizer), "optimizer: %q: must be one of %v", c.Optimizer, optimizers)
-	refuse(!(c.Rate > 0) || math.IsInf(c.Rate, 0), "rate: %g: must be above 0", c.Rate)
+	refuse(c.Width < 0 || c.Width > 4096, "width", c.Width, "must be 1 to 4096, or 0 for the network's usual")
+	refuse(c.Epochs < 1 || c.Epochs > 100_000, "epochs", c.Epochs, "must be 1 to 100000")
+	refuse(c.Batch < 1, "batch", c.Batch, "must be at least 1")
+	refuse(c.Pass < 1, "pass", c.Pass, "must be at least 1")
+	refuse(!slices.Contains(optimizers, c.Optimizer), "optimizer", c.Optimizer, fmt.Sprintf("must be one of %v", optimizers))
+	refuse(!(c.Rate > 0) || math.IsInf(c.Rate, 0), "rate", c.Rate, "must be above 0")
 	for name, x := range map[string]float64{"warmup": c.Warmup, "momentum": c.Momentum, "smoothing": c.Smoothing, "average": c.Average, "running": c.Running} {
-		refuse(!(x >= 0 && x < 1), "%s: %g: must be at least 0 and below 1", name, x)
+		refuse(!(x >= 0 && x < 1), name, x, "must be at least 0 and below 1")
 	}
-	refuse(!(c.Final >= 0 && c.Final <= 1), "final_rate: %g: must be 0 to 1", c.Final)
+	refuse(!(c.Final >= 0 && c.Final <= 1), "final_rate", c.Final, "must be 0 to 1")
 	for name, x := range map[string]float64{"weight_decay": c.Decay, "bias_rate": c.BiasRate, "head_rate": c.HeadRate, "clip": c.Clip} {
-		refuse(!(x >= 0) || math.IsInf(x, 0), "%s: %g: must be at least 0", name, x)
+		refuse(!(x >= 0) || math.IsInf(x, 0), name, x, "must be at least 0")
 	}
-	refuse(c.Lookahead.Steps < 0 || c.Lookahead.Steps > 0 && !(c.Lookahead.Rate > 0 && c.Lookahead.Rate <= 1), "lookahead: %d steps at rate %g: the rate must be above 0 and at most 1", c.Lookahead.Steps, c.Lookahead.Rate)
-	refuse(c.Threads < 1, "threads: %d: must be at least 1", c.Threads)
-	refuse(c.Patience < 0 || c.Checkpoint < 0, "patience: %d, checkpoint: %d: must be at least 0", c.Patience, c.Checkpoint)
-	refuse(c.Run.RunID == "" || c.Run.Attempt < 1, "run: id %q, attempt %d: an id and an attempt from 1 on are needed", c.Run.RunID, c.Run.Attempt)
+	refuse(c.Lookahead.Steps < 0, "lookahead.steps", c.Lookahead.Steps, "must be at least 0")
+	refuse(c.Lookahead.Steps > 0 && !(c.Lookahead.Rate > 0 && c.Lookahead.Rate <= 1), "lookahead.rate", c.Lookahead.Rate, "must be above 0 and at most 1")
+	refuse(c.Threads < 1 || c.Threads > MaxThreads, "threads", c.Threads, fmt.Sprintf("must be 1 to %d", MaxThreads))
+	refuse(c.Patience < 0, "patience", c.Patience, "must be at least 0")
+	refuse(c.Checkpoint < 0, "checkpoint", c.Checkpoint, "must be at least 0")
+	refuse(c.Run.RunID == "", "run.run_id", `""`, "must not be empty")
+	refuse(c.Run.Attempt < 1, "run.attempt", c.Run.Attempt, "must be at least 1")
 	if c.Normalize != nil {
 		errs = append(errs, c.Normalize.Validate())
 	}

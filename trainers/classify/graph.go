@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,20 +26,27 @@ type tensor struct {
 	channels, side int
 }
 
-// graph writes a network as ONNX, layer by layer, with weights drawn by seed.
+// graph writes a network as ONNX, layer by layer, with weights drawn by seed, and counts its numbers.
 type graph struct {
 	pb *onnxpb.GraphProto
-	r  *rand.Rand
+	r  *rand.Rand // nil: weights are counted alone
+	size
 }
 
 func newGraph(name string, seed int64) *graph {
-	return &graph{&onnxpb.GraphProto{Name: proto.String(name)}, rand.New(rand.NewPCG(uint64(seed), 0x6e6574))}
+	return &graph{pb: &onnxpb.GraphProto{Name: proto.String(name)}, r: rand.New(rand.NewPCG(uint64(seed), 0x6e6574))}
+}
+
+// made counts what an operator makes.
+func (g *graph) made(x tensor) tensor {
+	g.maps += int64(x.channels) * int64(max(x.side*x.side, 1))
+	return x
 }
 
 // image declares the input.
 func (g *graph) image(side int) tensor {
 	g.pb.Input = append(g.pb.Input, declared(inputName, 3, side, side))
-	return tensor{inputName, 3, side}
+	return g.made(tensor{inputName, 3, side})
 }
 
 // declared is a float tensor whose first dimension is open.
@@ -60,9 +68,16 @@ func (g *graph) node(operator, name string, inputs []string, attributes ...*onnx
 	return name
 }
 
-// weight adds an initializer.
-func (g *graph) weight(name string, x []float32, dims ...int) string {
-	g.pb.Initializer = append(g.pb.Initializer, floats(name, x, dims...))
+// weight adds an initializer of n numbers that draw makes.
+func (g *graph) weight(name string, draw func(n int) []float32, dims ...int) string {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	g.weights += int64(n)
+	if g.r != nil {
+		g.pb.Initializer = append(g.pb.Initializer, floats(name, draw(n), dims...))
+	}
 	return name
 }
 
@@ -78,63 +93,61 @@ func floats(name string, x []float32, dims ...int) *onnxpb.TensorProto {
 	return t
 }
 
-// normal draws n numbers around 0.
-func (g *graph) normal(n int, deviation float64) []float32 {
-	x := make([]float32, n)
-	for i := range x {
-		x[i] = float32(deviation * g.r.NormFloat64())
+// normal draws numbers around 0.
+func (g *graph) normal(deviation float64) func(n int) []float32 {
+	return func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(deviation * g.r.NormFloat64())
+		}
+		return x
 	}
-	return x
 }
 
-// filled is n times x.
-func filled(n int, x float32) []float32 {
-	out := make([]float32, n)
-	for i := range out {
-		out[i] = x
-	}
-	return out
+// filled is the same number everywhere.
+func filled(x float32) func(n int) []float32 {
+	return func(n int) []float32 { return slices.Repeat([]float32{x}, n) }
 }
 
 // conv3 is a convolution 3x3 without a bias that keeps the size, or with stride 2 halves it. Weights are drawn by He et al. 2015.
 func (g *graph) conv3(name string, x tensor, out, stride int) tensor {
-	return g.conv3By(name, x, out, stride, g.normal(out*x.channels*9, math.Sqrt(2/float64(9*x.channels))))
+	return g.conv3By(name, x, out, stride, g.normal(math.Sqrt(2/float64(9*x.channels))))
 }
 
-func (g *graph) conv3By(name string, x tensor, out, stride int, weights []float32) tensor {
+func (g *graph) conv3By(name string, x tensor, out, stride int, weights func(n int) []float32) tensor {
 	w := g.weight(name+".weight", weights, out, x.channels, 3, 3)
 	g.node("Conv", name, []string{x.name, w}, integers("kernel_shape", 3, 3), integers("pads", 1, 1, 1, 1), integers("strides", stride, stride))
-	return tensor{name, out, (x.side + stride - 1) / stride}
+	return g.made(tensor{name, out, (x.side + stride - 1) / stride})
 }
 
 // batchNorm is a batch normalization (Ioffe and Szegedy 2015) that begins as the identity of standardized maps.
 func (g *graph) batchNorm(name string, x tensor, epsilon float64) tensor {
 	c := x.channels
 	g.node("BatchNormalization", name, []string{
-		x.name, g.weight(name+".weight", filled(c, 1), c), g.weight(name+".bias", filled(c, 0), c),
-		g.weight(name+".mean", filled(c, 0), c), g.weight(name+".var", filled(c, 1), c),
+		x.name, g.weight(name+".weight", filled(1), c), g.weight(name+".bias", filled(0), c),
+		g.weight(name+".mean", filled(0), c), g.weight(name+".var", filled(1), c),
 	}, float("epsilon", epsilon))
 	x.name = name
-	return x
+	return g.made(x)
 }
 
 // instanceNorm standardizes each map of each sample (Ulyanov et al. 2016), with gains and biases that learn.
 func (g *graph) instanceNorm(name string, x tensor) tensor {
 	c := x.channels
-	g.node("InstanceNormalization", name, []string{x.name, g.weight(name+".weight", filled(c, 1), c), g.weight(name+".bias", filled(c, 0), c)}, float("epsilon", 1e-5))
+	g.node("InstanceNormalization", name, []string{x.name, g.weight(name+".weight", filled(1), c), g.weight(name+".bias", filled(0), c)}, float("epsilon", 1e-5))
 	x.name = name
-	return x
+	return g.made(x)
 }
 
 func (g *graph) unary(operator, name string, x tensor) tensor {
 	x.name = g.node(operator, name, []string{x.name})
-	return x
+	return g.made(x)
 }
 
 // pool halves the size by the windows of 2x2: operator is MaxPool or AveragePool. An odd last row is left out.
 func (g *graph) pool(operator, name string, x tensor) tensor {
 	g.node(operator, name, []string{x.name}, integers("kernel_shape", 2, 2), integers("strides", 2, 2))
-	return tensor{name, x.channels, x.side / 2}
+	return g.made(tensor{name, x.channels, x.side / 2})
 }
 
 // flat makes one row of each sample: the embedding.

@@ -1,24 +1,28 @@
 package classify
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+
+	"gleaner/connectors/onnx/onnxpb"
 )
 
 // network writes a classifier of images of one side.
 type network struct {
 	name  string
-	width int // the usual one
-	least int // side
+	width int     // the usual one
+	least int     // side
+	held  float64 // by how much more than what its operators make a training holds at a time, as measured
 	build func(g *graph, x tensor, width, classes int, train Images, in Normalization) tensor
 }
 
 // networks are those that there are.
 var networks = []network{
-	{"convnet3", 128, 8, convNet3}, // three blocks of convolution 3x3, instance normalization, ReLU and average pooling
-	{"resnet9", 32, 8, resNet9},    // eight convolutions 3x3 with batch normalization and two residual blocks, three of stride 2, and global average pooling
-	{"airbench", 64, 16, airbench}, // whitened patches, then three groups of two convolutions 3x3 that begin as the identity (Jordan 2024, arXiv 2404.00498)
+	{"convnet3", 128, 8, 4, convNet3},    // three blocks of convolution 3x3, instance normalization, ReLU and average pooling
+	{"resnet9", 32, 8, 2.75, resNet9},    // eight convolutions 3x3 with batch normalization and two residual blocks, three of stride 2, and global average pooling
+	{"airbench", 64, 16, 1.75, airbench}, // whitened patches, then three groups of two convolutions 3x3 that begin as the identity (Jordan 2024, arXiv 2404.00498)
 }
 
 // Networks names the networks that Config.Network may be.
@@ -40,22 +44,22 @@ func networkNamed(name string) (network, error) {
 
 // write returns the ONNX file of a network with the weights that training begins with.
 func (n network) write(cfg Config, train Images, in Normalization) ([]byte, error) {
-	if train.Side < n.least {
-		return nil, fmt.Errorf("network %s: images of %d pixels a side: it needs at least %d", n.name, train.Side, n.least)
-	}
 	g := newGraph(n.name, cfg.Seed)
-	width := cfg.Width
-	if width == 0 {
-		width = n.width
-	}
-	x := n.build(g, g.image(train.Side), width, len(train.Classes), train, in)
+	x := n.build(g, g.image(train.Side), cmp.Or(cfg.Width, n.width), len(train.Classes), train, in)
 	return g.model(x, len(train.Classes))
+}
+
+// size is that of a network of so many channels for images of so many pixels a side.
+func (n network) size(width, side, classes int) size {
+	g := &graph{pb: &onnxpb.GraphProto{}}
+	n.build(g, g.image(side), cmp.Or(width, n.width), classes, Images{Side: side}, Normalization{})
+	return g.size
 }
 
 // linear is the last layer, with a bias.
 func (g *graph) linear(x tensor, classes int) {
-	w := g.weight("head.weight", g.normal(classes*x.channels, 1/math.Sqrt(float64(x.channels))), classes, x.channels)
-	g.node("Gemm", logitsName, []string{x.name, w, g.weight("head.bias", filled(classes, 0), classes)}, integer("transB", 1))
+	w := g.weight("head.weight", g.normal(1/math.Sqrt(float64(x.channels))), classes, x.channels)
+	g.node("Gemm", logitsName, []string{x.name, w, g.weight("head.bias", filled(0), classes)}, integer("transB", 1))
 }
 
 func convNet3(g *graph, x tensor, width, classes int, _ Images, _ Normalization) tensor {
@@ -76,7 +80,7 @@ func resNet9(g *graph, x tensor, width, classes int, _ Images, _ Normalization) 
 	residual := func(name string, x tensor) tensor {
 		y := layer(name+".second", layer(name+".first", x, x.channels, 1), x.channels, 1)
 		y.name = g.node("Add", name, []string{x.name, y.name})
-		return y
+		return g.made(y)
 	}
 	x = layer("stem", x, width, 1)
 	x = residual("residual1", layer("layer1", x, 2*width, 2))
@@ -92,9 +96,9 @@ func resNet9(g *graph, x tensor, width, classes int, _ Images, _ Normalization) 
 // the gains of its batch normalizations, does not learn.
 func airbench(g *graph, x tensor, width, classes int, train Images, in Normalization) tensor {
 	const kernel, filters = 3, 32
-	w := g.weight("whiten.weight", whitening(train, in, kernel, filters/2), filters, 3, kernel, kernel)
+	w := g.weight("whiten.weight", func(int) []float32 { return whitening(train, in, kernel, filters/2) }, filters, 3, kernel, kernel)
 	g.node("Conv", "whiten", []string{x.name, w}, integers("kernel_shape", kernel, kernel))
-	x = g.unary(activation, "whiten.activation", tensor{"whiten", filters, x.side - kernel + 1})
+	x = g.unary(activation, "whiten.activation", g.made(tensor{"whiten", filters, x.side - kernel + 1}))
 	for i, out := range []int{width, 4 * width, 4 * width} {
 		name := fmt.Sprintf("group%d.", i+1)
 		x = g.pool("MaxPool", name+"pool", g.conv3By(name+"conv1", x, out, 1, g.identity(x.channels, out)))
@@ -104,7 +108,7 @@ func airbench(g *graph, x tensor, width, classes int, train Images, in Normaliza
 	}
 	g.node("GlobalMaxPool", "pool", []string{x.name})
 	x = g.flat(tensor{"pool", x.channels, 1})
-	head := g.normal(classes*x.channels, 1/math.Sqrt(float64(3*x.channels)))
+	head := g.normal(1 / math.Sqrt(float64(3*x.channels)))
 	g.node("Gemm", logitsName, []string{x.name, g.weight("head.weight", head, classes, x.channels)}, integer("transB", 1), float("alpha", 1.0/9))
 	return x
 }
@@ -113,16 +117,18 @@ func airbench(g *graph, x tensor, width, classes int, train Images, in Normaliza
 const activation = "Gelu"
 
 // identity draws weights of a convolution 3x3 as PyTorch does, uniform within 1/sqrt(fan-in), but that the first filters pass each input on.
-func (g *graph) identity(in, out int) []float32 {
-	w := make([]float32, out*in*9)
-	bound := 1 / math.Sqrt(float64(9*in))
-	for i := range w {
-		w[i] = float32(bound * (2*g.r.Float64() - 1))
+func (g *graph) identity(in, out int) func(n int) []float32 {
+	return func(n int) []float32 {
+		w := make([]float32, n)
+		bound := 1 / math.Sqrt(float64(9*in))
+		for i := range w {
+			w[i] = float32(bound * (2*g.r.Float64() - 1))
+		}
+		for o := range min(in, out) {
+			filter := w[o*in*9 : (o+1)*in*9]
+			clear(filter)
+			filter[o*9+4] = 1
+		}
+		return w
 	}
-	for o := range min(in, out) {
-		filter := w[o*in*9 : (o+1)*in*9]
-		clear(filter)
-		filter[o*9+4] = 1
-	}
-	return w
 }

@@ -148,6 +148,9 @@ func (t *Trainer) check() error {
 	if err := t.train.Validate(); err != nil {
 		return fmt.Errorf("training images: %w", err)
 	}
+	if err := t.cfg.CheckSide(t.train.Side); err != nil {
+		return err
+	}
 	if t.train.Len() == 0 || len(t.train.Classes) < 2 {
 		return fmt.Errorf("%d training images of %d classes: at least one image and two classes are needed", t.train.Len(), len(t.train.Classes))
 	}
