@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -26,13 +27,20 @@ type progress struct {
 func bar(total int64, what string) *progress {
 	p := &progress{what: what, total: total, began: time.Now()}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
-		p.bar = progressbar.NewOptions64(
-			total, progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetSpinnerChangeInterval(0), // of one without an end, which would else be drawn for as long as the process lives
-		)
+		p.bar = drawn(total, what, os.Stderr)
 	}
 	return p
+}
+
+// drawn is a bar whose time runs from now on, and not from when it is first set.
+func drawn(total int64, what string, w io.Writer) *progressbar.ProgressBar {
+	b := progressbar.NewOptions64(
+		total, progressbar.OptionSetDescription(what), progressbar.OptionSetWriter(w), progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(shownEvery),
+		progressbar.OptionSetSpinnerChangeInterval(0), // of one without an end, which would else be drawn for as long as the process lives
+	)
+	b.StartWithoutRender()
+	return b
 }
 
 // Set moves the bar to n.
@@ -51,10 +59,13 @@ func (p *progress) Add(n int) {
 
 func (p *progress) set(n int64) {
 	p.done = n
-	if p.bar != nil && !p.ended {
+	if p.bar != nil && !p.ended && time.Since(p.began) >= shownEvery { // before that, there is no rate to speak of
 		_ = p.bar.Set64(n) // it fails on numbers past the total only
 	}
 }
+
+// shownEvery is how long a bar stays as it is.
+const shownEvery = 100 * time.Millisecond
 
 // Say prints a line above the bar.
 func (p *progress) Say(line string) {
@@ -76,6 +87,7 @@ func (p *progress) End() {
 	p.ended = true
 	switch {
 	case p.bar != nil:
+		_ = p.bar.Set64(p.done)
 		_ = p.bar.Exit()
 		fmt.Fprintln(os.Stderr)
 	case p.total >= 0:
