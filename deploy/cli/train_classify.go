@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,7 +58,8 @@ found as by other commands, else nowhere. A run is named after the images, their
 --threads is one of these, but changes their rounding alone: batch normalizations see the same images with any number.
 
 After each epoch a checkpoint is written. A training that was stopped, by Ctrl-C or by a crash, is gone on with by the same command, to
-the same weights bit for bit, as the next attempt of the same run. --resume=false begins anew.`,
+the same weights bit for bit, as the next attempt of the same run. --resume=false begins anew. While it runs, no other training writes
+the same files: their locks, beside them, end with the process.`,
 		Example: `  gleaner train classify --data photos/ --out birds.onnx
   gleaner train classify --data cifar10/train.tar.gz --model resnet9 --epochs 20 --losses losses.parquet
   gleaner train classify --data photos/ --model resnet18.onnx --rate 0.01 --patience 3 --augment crop=8,flip=random
@@ -115,7 +117,14 @@ func (f *classifyFlags) check() error {
 	case f.held < 0 || f.held >= 1:
 		return fmt.Errorf("--held %g: want a share from 0 to below 1", f.held)
 	}
-	if err := errors.Join(f.checkName(), train.CheckPaths(f.Out, f.Checkpoint, f.losses)); err != nil {
+	if err := f.checkName(); err != nil {
+		return err
+	}
+	if f.Out == "" {
+		f.Out = fmt.Sprintf("%s-%s.onnx", filepath.Base(cmp.Or(f.dataset, f.name)), strings.TrimSuffix(filepath.Base(f.model), ".onnx"))
+	}
+	f.Checkpoint = cmp.Or(f.Checkpoint, f.Out+".checkpoint")
+	if err := train.CheckPaths(f.Out, f.Checkpoint, f.losses); err != nil {
 		return err
 	}
 	return f.configure()
@@ -188,7 +197,12 @@ func (a *app) trainClassifier(ctx context.Context, out io.Writer, f classifyFlag
 }
 
 // run trains; conn is nil without a system.
-func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config, conn *wire.Connections) error {
+func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config, conn *wire.Connections) (err error) {
+	unlock, err := train.Lock(f.Out, f.Checkpoint, f.losses)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	rt, err := onnx.Open()
 	if err != nil {
 		return err
@@ -203,12 +217,6 @@ func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config
 	}
 	if f.Config.Run, err = train.RunOf(f.Config, data); err != nil {
 		return err
-	}
-	if f.Out == "" {
-		f.Out = fmt.Sprintf("%s-%s.onnx", filepath.Base(data.Dataset), strings.TrimSuffix(filepath.Base(f.model), ".onnx"))
-	}
-	if f.Checkpoint == "" {
-		f.Checkpoint = f.Out + ".checkpoint"
 	}
 	if conn != nil {
 		if f.LastAttempt, err = conn.DB.LastAttempt(ctx, f.Config.Run.RunID); err != nil {
