@@ -43,6 +43,7 @@ type FolderOptions struct {
 	Side    int               // pixels; images are resized to it, each side by itself, by the mean of the area under each pixel
 	Rule    schemas.SplitRule // of images whose folders do not say it; by their content, so copies never straddle
 	Limits  pixels.Limits     // of files
+	Room    *Room             // that the images may take
 }
 
 // decoded is an image file that was read.
@@ -134,17 +135,20 @@ func (d *Data) divide(kept []decoded, a imagefolder.Arrangement, splits []schema
 func decodeAll(ctx context.Context, root string, o FolderOptions, progress func(done int)) ([]decoded, error) {
 	var all []decoded
 	var mu sync.Mutex // of all and progress
-	var group errgroup.Group
+	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	var failed error
 	for f, err := range imagefolder.Files(root, int64(o.Limits.MaxBytes)) {
-		if failed = cmp.Or(err, ctx.Err()); failed != nil {
+		if failed = cmp.Or(err, ctx.Err()); failed != nil || working.Err() != nil {
 			break
 		}
 		group.Go(func() error {
 			d := decoded{name: f.Name, digest: sha256.Sum256(f.Data)}
 			var img *pixels.Image
 			if img, _, d.err = pixels.Decode(f.Data, o.Limits); d.err == nil {
+				if err := o.Room.Take(); err != nil {
+					return err
+				}
 				d.pixels = Planes(img, o.Side)
 			}
 			mu.Lock()

@@ -24,9 +24,10 @@ type Options struct {
 	Checkpoint  string          // file that training goes on from; it is removed at the end
 	Resume      bool            // go on from it, if it is there
 	LastAttempt uint32          // the highest attempt of this run that is known of elsewhere
-	Resumed     func(run schemas.Run, step, steps int)
-	Progress    func(p classify.Progress)
-	Epoch       func(e classify.Epoch)
+	// Began is called before the first step, with how many are done of how many.
+	Began    func(run schemas.Run, resumed bool, step, steps int)
+	Progress func(p classify.Progress)
+	Epoch    func(e classify.Epoch)
 }
 
 // Start is where an attempt begins.
@@ -101,9 +102,9 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 		return result, err
 	}
 	defer func() { err = errors.Join(err, losses.Close(context.WithoutCancel(ctx))) }()
-	if !fresh && o.Resumed != nil {
+	if o.Began != nil {
 		done, of := t.Step()
-		o.Resumed(t.Run(), done, of)
+		o.Began(t.Run(), !fresh, done, of)
 	}
 	saved := -1 // the step that the checkpoint is after
 	if !fresh {

@@ -19,7 +19,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"gleaner/connectors/onnx"
+	"gleaner/connectors/onnx/onnxpb"
 	"gleaner/deploy/batch"
 	"gleaner/deploy/config"
 	"gleaner/deploy/train"
@@ -239,7 +242,7 @@ func TestRun(t *testing.T) {
 	}
 	o.LastAttempt, o.Epoch = 8, nil
 	began := 0
-	o.Resumed = func(_ schemas.Run, step, _ int) { began = step }
+	o.Began = func(_ schemas.Run, _ bool, step, _ int) { began = step }
 	result, err := train.Run(t.Context(), rt, data, o, open)
 	if err != nil {
 		t.Fatal(err)
@@ -324,9 +327,9 @@ func TestRunFromFile(t *testing.T) {
 	cfg := classify.DefaultConfig()
 	cfg.Width, cfg.Epochs, cfg.Batch = 8, 12, 8
 	run(cfg, "first.onnx")
-	side, err := train.SetNetwork(rt, &cfg, filepath.Join(dir, "first.onnx"))
-	if want := data.Train.Measure(); err != nil || side != 16 || cfg.Normalize == nil || *cfg.Normalize != want {
-		t.Fatalf("side %d, normalization %v, want %v; %v", side, cfg.Normalize, want, err)
+	side, err := train.SetNetwork(rt, &cfg, filepath.Join(dir, "first.onnx"), 0)
+	if want := data.Train.Measure(); err != nil || side != 16 || cfg.Normalize == nil || *cfg.Normalize != want || !slices.Equal(cfg.ONNXClasses, data.Train.Classes) {
+		t.Fatalf("side %d, normalization %v, want %v, outputs %v; %v", side, cfg.Normalize, want, cfg.ONNXClasses, err)
 	}
 	file, err := os.ReadFile(filepath.Join(dir, "first.onnx"))
 	if err != nil {
@@ -337,7 +340,7 @@ func TestRunFromFile(t *testing.T) {
 	}
 	write(t, file, dir, "bgr.onnx")
 	bgr, want := cfg, classify.Normalization{Mean: classify.ImageNetNormalization().Mean, Std: [3]float32{1, 2, 3}, BGR: true}
-	if _, err := train.SetNetwork(rt, &bgr, filepath.Join(dir, "bgr.onnx")); err != nil || *bgr.Normalize != want {
+	if _, err := train.SetNetwork(rt, &bgr, filepath.Join(dir, "bgr.onnx"), 0); err != nil || *bgr.Normalize != want {
 		t.Errorf("a file that takes BGR: %+v, %v", bgr.Normalize, err)
 	}
 	cfg.Epochs, cfg.Rate = 1, 1e-4
@@ -375,6 +378,12 @@ func TestRunOf(t *testing.T) {
 		if other := id(change); other == same {
 			t.Errorf("another %s: still run %s", name, other)
 		}
+	}
+	named := func(outputs ...string) string {
+		return id(func(cfg *classify.Config, _ *classify.Images) { cfg.ONNX, cfg.ONNXClasses = []byte("a file"), outputs })
+	}
+	if named("across", "down") == named("down", "across") || named() == named("across", "down") {
+		t.Error("the same run of a file whose outputs are of other classes")
 	}
 }
 
@@ -477,7 +486,8 @@ type unflushed struct {
 
 func (u *unflushed) Flush(context.Context) error { return u.err }
 
-// TestRunDiverged wants a training that diverged told, with its epoch, and all of it written.
+// TestRunDiverged wants a training that diverged told, with its epoch, and all of it written: by its losses, and where the last step alone
+// made weights, or logits, that are no finite numbers.
 func TestRunDiverged(t *testing.T) {
 	rt, err := onnx.Open()
 	if err != nil {
@@ -485,24 +495,114 @@ func TestRunDiverged(t *testing.T) {
 	}
 	defer rt.Close()
 	data := folder(t, stripes(t, 40), options())
-	dir := t.TempDir()
-	cfg := classify.DefaultConfig()
-	cfg.Width, cfg.Epochs, cfg.Batch, cfg.Optimizer, cfg.Rate = 8, 3, 8, "adamw", 1e30
-	if cfg.Run, err = train.RunOf(cfg, data); err != nil {
+	for _, c := range []struct {
+		rate          float64
+		epochs, batch int
+	}{{1e30, 3, 8}, {1e38, 1, 64}, {1e300, 1, 64}} {
+		dir := t.TempDir()
+		cfg := classify.DefaultConfig()
+		cfg.Width, cfg.Epochs, cfg.Batch, cfg.Optimizer, cfg.Rate = 8, c.epochs, c.batch, "adamw", c.rate
+		if cfg.Run, err = train.RunOf(cfg, data); err != nil {
+			t.Fatal(err)
+		}
+		o := train.Options{Config: cfg, Out: filepath.Join(dir, "out.onnx"), Checkpoint: filepath.Join(dir, "checkpoint"), Resume: true}
+		topic := &sent{}
+		result, err := train.Run(t.Context(), rt, data, o, func(schemas.Run, train.Start) (train.Losses, error) { return &train.Topic{Sink: topic}, nil })
+		var diverged *train.Diverged
+		if !errors.As(err, &diverged) || diverged.Epoch != 1 || !strings.Contains(err.Error(), "diverged in epoch 1") || !strings.Contains(err.Error(), fmt.Sprint(c.rate)) {
+			t.Errorf("rate %g, %d epochs: %v, want that it diverged", c.rate, c.epochs, err)
+		}
+		if _, ok := result.Run.Metrics["train_loss"]; ok != (c.epochs == 1) || result.Run.Metrics["classes"] != 2 || len(topic.ends) != 1 {
+			t.Errorf("rate %g: metrics %v, ends %v", c.rate, result.Run.Metrics, topic.ends)
+		}
+		if _, err := os.Stat(o.Out); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDetectorRefused wants a model of several outputs, or of boxes, told for what it is, and one of another side for that.
+func TestDetectorRefused(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
 		t.Fatal(err)
 	}
-	o := train.Options{Config: cfg, Out: filepath.Join(dir, "out.onnx"), Checkpoint: filepath.Join(dir, "checkpoint"), Resume: true}
-	topic := &sent{}
-	result, err := train.Run(t.Context(), rt, data, o, func(schemas.Run, train.Start) (train.Losses, error) { return &train.Topic{Sink: topic}, nil })
-	var diverged *train.Diverged
-	if !errors.As(err, &diverged) || diverged.Epoch != 1 || !strings.Contains(err.Error(), "diverged in epoch 1") || !strings.Contains(err.Error(), "1e+30") {
-		t.Errorf("%v, want that it diverged", err)
+	defer rt.Close()
+	float := func(name string, dims ...int64) *onnxpb.ValueInfoProto {
+		shape := &onnxpb.TensorShapeProto{}
+		for _, d := range dims {
+			shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d}})
+		}
+		return &onnxpb.ValueInfoProto{Name: proto.String(name), Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{
+			TensorType: &onnxpb.TypeProto_Tensor{ElemType: proto.Int32(int32(onnxpb.TensorProto_FLOAT)), Shape: shape},
+		}}}
 	}
-	if _, ok := result.Run.Metrics["train_loss"]; ok || result.Run.Metrics["classes"] != 2 || len(topic.ends) != 1 {
-		t.Errorf("metrics %v, ends %v", result.Run.Metrics, topic.ends)
+	for name, outputs := range map[string][]*onnxpb.ValueInfoProto{
+		"rank 3": {float("boxes", 1, 3, 256)}, "two": {float("scores", 1, 768), float("boxes", 1, 3, 256)},
+	} {
+		g := &onnxpb.GraphProto{Name: proto.String("detector"), Input: []*onnxpb.ValueInfoProto{float("images", 1, 3, 16, 16)}, Output: outputs}
+		for output, to := range map[string][]int64{"boxes": {1, 3, 256}, "scores": {1, 768}} {
+			shape := &onnxpb.TensorProto{Name: proto.String(output + ".shape"), DataType: proto.Int32(int32(onnxpb.TensorProto_INT64)), Dims: []int64{int64(len(to))}, Int64Data: to}
+			g.Initializer = append(g.Initializer, shape)
+			g.Node = append(g.Node, &onnxpb.NodeProto{OpType: proto.String("Reshape"), Input: []string{"images", shape.GetName()}, Output: []string{output}})
+		}
+		file, err := proto.Marshal(&onnxpb.ModelProto{
+			IrVersion: proto.Int64(8), Graph: g, OpsetImport: []*onnxpb.OperatorSetIdProto{{Domain: proto.String(""), Version: proto.Int64(17)}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "detector.onnx")
+		write(t, file, path)
+		cfg := classify.DefaultConfig()
+		for side, want := range map[int]string{0: "looks like a detector", 32: "it takes images of 16 pixels a side: leave --side 32 out"} {
+			if _, err := train.SetNetwork(rt, &cfg, path, side); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, side %d: %v, want %q", name, side, err, want)
+			}
+		}
 	}
-	if _, err := os.Stat(o.Out); err != nil {
+}
+
+// TestMemory refuses what does not fit, and says what would.
+func TestMemory(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	cfg := classify.DefaultConfig()
+	if _, err := train.Fit(rt, cfg, 32, 8<<30); err != nil {
 		t.Error(err)
+	}
+	cfg.Width = 4096
+	_, err = train.Fit(rt, cfg, 32, 8<<30)
+	var width int
+	if _, text, ok := strings.Cut(fmt.Sprint(err), "--width "); !ok {
+		t.Fatalf("%v, want a width that fits", err)
+	} else if _, err := fmt.Sscan(text, &width); err != nil {
+		t.Fatal(err)
+	}
+	for w, fits := range map[int]bool{width: true, width + 1: false} {
+		cfg.Width = w
+		if _, err := train.Fit(rt, cfg, 32, 8<<30); (err == nil) != fits {
+			t.Errorf("width %d: %v", w, err)
+		}
+	}
+	o := options()
+	if o.Room, err = train.Fit(rt, classify.DefaultConfig(), 16, 8<<30); err != nil {
+		t.Fatal(err)
+	}
+	dir := stripes(t, 20)
+	folder(t, dir, o)
+	need, err := classify.Memory(rt, classify.DefaultConfig(), 16, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Room, err = train.Fit(rt, classify.DefaultConfig(), 16, need+10*2*3*16*16); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.Folder(t.Context(), dir, o, func(int) {}); err == nil || !strings.Contains(err.Error(), "10 images of 16 pixels a side take") {
+		t.Errorf("%v, want that there is no memory for more images", err)
 	}
 }
 
@@ -513,15 +613,15 @@ func TestNetworksAndAugment(t *testing.T) {
 	}
 	defer rt.Close()
 	cfg := classify.DefaultConfig()
-	if side, err := train.SetNetwork(rt, &cfg, "resnet9"); err != nil || side != 0 || cfg.Network != "resnet9" {
+	if side, err := train.SetNetwork(rt, &cfg, "resnet9", 0); err != nil || side != 32 || cfg.Network != "resnet9" {
 		t.Errorf("%d, %v", side, err)
 	}
-	if _, err := train.SetNetwork(rt, &cfg, "resnet"); err == nil || !strings.Contains(err.Error(), "neither a file nor a network that is known: convnet3") {
+	if _, err := train.SetNetwork(rt, &cfg, "resnet", 0); err == nil || !strings.Contains(err.Error(), "neither a file nor a network that is known: convnet3") {
 		t.Error(err)
 	}
 	none := filepath.Join(t.TempDir(), "none.onnx")
 	write(t, []byte("no model"), none)
-	if _, err := train.SetNetwork(rt, &cfg, none); err == nil || !strings.Contains(err.Error(), none) {
+	if _, err := train.SetNetwork(rt, &cfg, none, 0); err == nil || !strings.Contains(err.Error(), none) {
 		t.Error(err)
 	}
 	a := classify.DefaultAugment()
@@ -531,7 +631,7 @@ func TestNetworksAndAugment(t *testing.T) {
 	if got, err := train.ParseAugment("none", a); err != nil || got.Crop != 0 || got.Flip != "none" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, bad := range []string{"", "crop", "crop=x", "flip=up", "zoom=2", "crop=4,,"} {
+	for _, bad := range []string{"", "crop", "crop=x", "zoom=2", "crop=4,,", "crop=2,crop=3"} {
 		if _, err := train.ParseAugment(bad, a); err == nil {
 			t.Errorf("%q was understood", bad)
 		}

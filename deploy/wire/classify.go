@@ -16,19 +16,23 @@ import (
 
 // Crops makes a version of a dataset's labels as they stand and cuts its objects out, side pixels a side, for a classifier to
 // train on. Samples that were erased are not among them, and the split is that of the version. Classes with fewer training boxes than
-// probe.min_boxes are left out, and none may be left (boxes.ErrTooFew). progress is called with the labeled images that are done.
-func (c *Connections) Crops(ctx context.Context, name string, side int, progress func(done int)) (train.Data, error) {
+// probe.min_boxes are left out, and none may be left (boxes.ErrTooFew). The objects take no more
+// memory than room has. progress is called with the labeled images that are done.
+func (c *Connections) Crops(ctx context.Context, name string, side int, room *train.Room, progress func(done int)) (train.Data, error) {
 	version, labels, err := c.versionToTrain(ctx, name)
 	if err != nil {
 		return train.Data{}, err
 	}
-	return c.crops(ctx, version, labels, side, progress)
+	return c.crops(ctx, version, labels, side, room, progress)
 }
 
-func (c *Connections) crops(ctx context.Context, version schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], side int, progress func(done int)) (train.Data, error) {
+func (c *Connections) crops(ctx context.Context, version schemas.DatasetVersion, labels iter.Seq2[schemas.Label, error], side int, room *train.Room, progress func(done int)) (train.Data, error) {
 	data := train.Data{Dataset: version.Dataset, Version: version.ID}
 	images := pixels.NewCache(c.Config.Pixels.Cache, c.Blobs.Get)
 	crop := func(_ context.Context, img *pixels.Image, box geometry.Box) ([]uint8, error) {
+		if err := room.Take(); err != nil {
+			return nil, err
+		}
 		return train.Planes(pixels.Crop(img, box), side), nil
 	}
 	found, crops, err := boxes.Collect(ctx, images, version.Rule, labels, crop, progress)

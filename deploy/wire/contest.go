@@ -42,7 +42,7 @@ func (c *Connections) TrainBetter(ctx context.Context, name string, progress fun
 	}
 	if out.Used.Metrics["val_boxes"] > 0 {
 		began := time.Now()
-		data, err := c.crops(ctx, version, labels, contestSide, func(done int) { progress(done, 0, "crops") })
+		data, err := c.crops(ctx, version, labels, contestSide, nil, func(done int) { progress(done, 0, "crops") })
 		if err != nil {
 			return out, err
 		}
@@ -80,7 +80,7 @@ func (c *Connections) trainWithin(ctx context.Context, data train.Data, began ti
 	}
 	defer rt.Close()
 	cfg := classify.DefaultConfig()
-	cfg.Width, cfg.Batch, cfg.Pass, cfg.Rate, cfg.Seed, cfg.Threads, cfg.Epochs = 32, 32, 16, 0.02, c.Config.Probe.Seed, runtime.GOMAXPROCS(0), 1
+	cfg.Width, cfg.Batch, cfg.Pass, cfg.Rate, cfg.Seed, cfg.Threads, cfg.Epochs = 32, 32, 16, 0.02, c.Config.Probe.Seed, min(runtime.GOMAXPROCS(0), classify.MaxThreads), 1
 	trial := time.Now()
 	if _, err := c.train(ctx, rt, cfg, data, train.Nowhere{}, nil); err != nil {
 		return run, err

@@ -1,0 +1,129 @@
+package train
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"gleaner/connectors/onnx"
+	"gleaner/trainers/classify"
+)
+
+// Free is about how many bytes this process can still take: of the machine's memory, and of what its control groups (cgroup v2) leave.
+// It is math.MaxInt64 where the system tells neither.
+func Free() int64 { return freeIn(os.DirFS("/")) }
+
+func freeIn(root fs.FS) int64 {
+	free := int64(math.MaxInt64)
+	if kib, ok := entry(root, "proc/meminfo", "MemAvailable:"); ok {
+		free = kib << 10
+	}
+	group, err := fs.ReadFile(root, "proc/self/cgroup")
+	if err != nil {
+		return free
+	}
+	for line := range strings.Lines(string(group)) {
+		below, ok := strings.CutPrefix(strings.TrimSpace(line), "0::")
+		for at := path.Join("sys/fs/cgroup", below); ok && strings.HasPrefix(at, "sys/fs/cgroup"); at = path.Dir(at) {
+			most, limited := entry(root, path.Join(at, "memory.max"), "")
+			used, known := entry(root, path.Join(at, "memory.current"), "")
+			if limited && known {
+				cached, _ := entry(root, path.Join(at, "memory.stat"), "inactive_file") // which the kernel gives up first
+				free = min(free, max(most-used+cached, 0))
+			}
+		}
+	}
+	return free
+}
+
+// entry is the number in a file of the kernel that follows a key at the beginning of a line, or, without a key, is all that there is.
+func entry(root fs.FS, file, key string) (int64, bool) {
+	data, err := fs.ReadFile(root, file)
+	if err != nil {
+		return 0, false
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if key != "" && (len(fields) < 2 || fields[0] != key) || len(fields) == 0 {
+			continue
+		}
+		if key != "" {
+			fields = fields[1:]
+		}
+		n, err := strconv.ParseInt(fields[0], 10, 64)
+		return n, err == nil // a limit may be "max"
+	}
+	return 0, false
+}
+
+// Room is the memory that images may take while they are gathered; nil is any. It may be used by several goroutines at once.
+type Room struct {
+	free  int64 // bytes
+	side  int   // of the images, in pixels
+	taken atomic.Int64
+}
+
+// Take takes the memory of one more image, twice: it is copied as soon as its place among the others is known.
+func (r *Room) Take() error {
+	if r == nil {
+		return nil
+	}
+	if fit := r.free / (2 * 3 * int64(r.side) * int64(r.side)); r.taken.Add(1) > fit {
+		return fmt.Errorf("%d images of %d pixels a side take the %s of memory that are free, and there are more: train on fewer, or with a smaller --side, of which half takes a quarter", fit, r.side, gib(r.free))
+	}
+	return nil
+}
+
+// Fit refuses a training that takes more than the free bytes even without its images, and says which flags would make it fit. What it
+// leaves is for the images, of so many pixels a side.
+func Fit(rt *onnx.Runtime, cfg classify.Config, side int, free int64) (*Room, error) {
+	need, err := needs(rt, cfg, side)
+	if err != nil {
+		return nil, err
+	}
+	if need <= free {
+		return &Room{free: free - need, side: side}, nil
+	}
+	var lower []string
+	try := func(flag string, from, now int, set func(c *classify.Config, side *int, to int)) {
+		tooMuch := func(to int) bool {
+			c, s := cfg, side
+			set(&c, &s, to)
+			need, err := needs(rt, c, s)
+			return err != nil || need > free
+		}
+		if n := sort.Search(max(now-from, 0), func(i int) bool { return tooMuch(from + i) }); n > 0 {
+			lower = append(lower, fmt.Sprintf("%s %d", flag, from+n-1))
+		}
+	}
+	if len(cfg.ONNX) == 0 {
+		least := 1
+		for least < side && cfg.CheckSide(least) != nil {
+			least++
+		}
+		try("--width", 1, cfg.Width, func(c *classify.Config, _ *int, to int) { c.Width = to })
+		try("--side", least, side, func(_ *classify.Config, s *int, to int) { *s = to })
+	}
+	try("--batch", 1, cfg.Batch, func(c *classify.Config, _ *int, to int) { c.Batch = to })
+	try("--threads", 1, cfg.Threads, func(c *classify.Config, _ *int, to int) { c.Threads = to })
+	hint := "none of --width, --side, --batch and --threads is enough alone: lower several, or train on another machine"
+	if len(lower) > 0 {
+		hint = "what fits is at most " + strings.Join(lower, ", or ")
+	}
+	return nil, fmt.Errorf("training takes about %s of memory, and %s are free: %s", gib(need), gib(free), hint)
+}
+
+// needs is the memory of a training before its classes are known: layers before the last are larger.
+func needs(rt *onnx.Runtime, cfg classify.Config, side int) (int64, error) {
+	return classify.Memory(rt, cfg, side, 2)
+}
+
+func gib(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
