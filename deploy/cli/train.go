@@ -106,13 +106,9 @@ func trainProgress() (show func(done, total int, what string), end func()) {
 	}, end
 }
 
-// printRun says of a run what all its attempts came to, and of this one how much it did of it.
+// printRun says of a run what all its attempts came to, and what this one did of it.
 func printRun(w io.Writer, run schemas.Run) {
-	did := fmt.Sprintf("%d loss rows, %.1f s", run.Rows, run.Finished.Sub(run.Started).Seconds())
-	if run.Attempt > 1 {
-		did = fmt.Sprintf("of which attempt %d: %s", run.Attempt, did)
-	}
-	fmt.Fprintf(w, "run %s: %d epochs, %s\n", run.RunID, run.Epochs, did)
+	fmt.Fprintf(w, "run %s: %d epochs in all; attempt %d: %d loss rows, %.1f s\n", run.RunID, run.Epochs, run.Attempt, run.Rows, run.Finished.Sub(run.Started).Seconds())
 	for _, name := range slices.Sorted(maps.Keys(run.Metrics)) {
 		fmt.Fprintf(w, "  %-16s %.4g\n", name, run.Metrics[name])
 	}

@@ -105,7 +105,7 @@ func TestTrainClassify(t *testing.T) {
 	if err := undisturbed.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	for _, want := range []string{"skipped: down/none.png", "of 3 classes", "epoch 60 of 60", "attempt 1"} {
+	for _, want := range []string{"skipped: down/none.png", "of 3 classes", "epoch 60 of 60", "60 epochs in all; attempt 1: "} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, said.String())
 		}
@@ -114,6 +114,10 @@ func TestTrainClassify(t *testing.T) {
 	s := i.start(t, "demo", "--images", drawn(t, 24, 9), "--dataset", "scenes")
 	killed, said := command(beside, "killed.onnx")
 	checkpoint(killed, said, "killed.onnx")
+	twice, refused := command(beside, "killed.onnx")
+	if err := twice.Run(); err == nil || !strings.Contains(refused.String(), "killed.onnx is being written by another training") {
+		t.Errorf("the same training twice at once: %v\n%s", err, refused.String())
+	}
 	if err := killed.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +129,7 @@ func TestTrainClassify(t *testing.T) {
 	if err := resumed.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	for _, want := range []string{"going on from step", "as attempt 2", "losses go to the running system"} {
+	for _, want := range []string{"going on from step", "as attempt 2", "60 epochs in all; attempt 2: ", "losses go to the running system"} {
 		if !strings.Contains(said.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, said.String())
 		}
