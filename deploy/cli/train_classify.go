@@ -278,7 +278,7 @@ func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config
 		b.End()
 	}
 	if err != nil {
-		return err
+		return byFlag(err)
 	}
 	if f.quiet {
 		return printJSON(out, struct {
@@ -342,14 +342,18 @@ func (f classifyFlags) describe(data train.Data, cfg config.Config, system bool)
 	if len(f.Config.ONNX) > 0 {
 		fmt.Fprintln(w, f.lastLayer(data.Train.Classes))
 	}
+	fmt.Fprintln(w, f.lossesGo(cfg, system))
+}
+
+// lossesGo says where.
+func (f classifyFlags) lossesGo(cfg config.Config, system bool) string {
 	switch {
 	case f.losses != "":
-		fmt.Fprintln(w, "losses go to", f.losses)
+		return "losses go to " + f.losses
 	case system:
-		fmt.Fprintln(w, "losses go to the running system, as run", f.Config.Run.RunID)
-	default:
-		fmt.Fprintf(w, "losses go nowhere: no system runs on %s, and neither --losses names a file nor --config the configuration of another system\n", cfg.DataDir)
+		return "losses go to the running system, as run " + f.Config.Run.RunID
 	}
+	return fmt.Sprintf("losses go nowhere: no system runs on %s, and neither --losses names a file nor --config the configuration of another system", cfg.DataDir)
 }
 
 // lastLayer says of which classes an imported classifier knows something already.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gleaner/deploy/config"
 	"gleaner/trainers/classify"
 )
 
@@ -26,6 +27,26 @@ func TestClassifySettings(t *testing.T) {
 	}
 	if f.name != "photos" {
 		t.Errorf("the folder's images are of dataset %q", f.name)
+	}
+}
+
+// TestClassifySays wants told which system was looked for, and which classes an imported file knows.
+func TestClassifySays(t *testing.T) {
+	f := classifyFlags{model: "x.onnx"}
+	cfg := config.Default()
+	if said := f.lossesGo(cfg, false); !strings.Contains(said, "no system runs on "+cfg.DataDir) || !strings.Contains(said, "--config") {
+		t.Error(said)
+	}
+	for want, outputs := range map[string][]string{
+		"last layer: drawn anew, since x.onnx does not name its outputs":                    nil,
+		"last layer: drawn anew, since x.onnx names none of the classes":                    {"a", "b"},
+		"last layer: kept for all 2 classes, by the names in x.onnx":                        {"dog", "owl", "cat"},
+		"last layer: kept for 1 classes, by the names in x.onnx, and drawn anew for 1: dog": {"owl", "cat"},
+	} {
+		f.Config.ONNXClasses = outputs
+		if said := f.lastLayer([]string{"cat", "dog"}); said != want {
+			t.Errorf("outputs %v: %s, want %s", outputs, said, want)
+		}
 	}
 }
 

@@ -331,6 +331,16 @@ func TestRunFromFile(t *testing.T) {
 	if want := data.Train.Measure(); err != nil || side != 16 || cfg.Normalize == nil || *cfg.Normalize != want || !slices.Equal(cfg.ONNXClasses, data.Train.Classes) {
 		t.Fatalf("side %d, normalization %v, want %v, outputs %v; %v", side, cfg.Normalize, want, cfg.ONNXClasses, err)
 	}
+	need, err := classify.Memory(rt, cfg, side, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.Fit(rt, cfg, side, need); err != nil {
+		t.Error(err)
+	}
+	if _, err := train.Fit(rt, cfg, side, need-1); err == nil || !strings.Contains(err.Error(), "at most --batch 7") {
+		t.Errorf("%v, want a batch that fits", err)
+	}
 	file, err := os.ReadFile(filepath.Join(dir, "first.onnx"))
 	if err != nil {
 		t.Fatal(err)

@@ -156,7 +156,7 @@ func (t *Trainer) check() error {
 	}
 	if t.held.Len() == 0 {
 		if t.cfg.Patience > 0 {
-			return errors.New("patience: there are no held-out images to stop by")
+			return &Invalid{"patience", t.cfg.Patience, "there are no held-out images to stop by"}
 		}
 		return nil
 	}
