@@ -12,6 +12,7 @@ import (
 	"image/png"
 	"io/fs"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -597,6 +598,11 @@ func TestMemory(t *testing.T) {
 		if _, err := train.Fit(rt, cfg, 32, 8<<30); (err == nil) != fits {
 			t.Errorf("width %d: %v", w, err)
 		}
+	}
+	whole := classify.DefaultConfig()
+	whole.Batch = math.MaxInt
+	if room, err := train.Fit(rt, whole, 32, 8<<30); err != nil || room.Take() != nil {
+		t.Errorf("a batch of all images, however many: %v, %v", err, room.Take())
 	}
 	o := options()
 	if o.Room, err = train.Fit(rt, classify.DefaultConfig(), 16, 8<<30); err != nil {

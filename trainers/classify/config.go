@@ -135,12 +135,12 @@ func (c Config) schedule(steps int) autograd.Schedule {
 // passes of size images as there can be, of which the last slots may be one or some too many. Parts of them run at the same time, in so
 // many calls.
 func (c Config) passes(batch int) (parts, calls, size int) {
-	passes := (batch + c.Pass - 1) / c.Pass
+	passes := (batch-1)/c.Pass + 1 // rounded up, of a batch of any size
 	parts = min(c.Threads, passes)
 	for passes%parts > 0 {
 		parts--
 	}
-	return parts, passes / parts, (batch + passes - 1) / passes
+	return parts, passes / parts, (batch-1)/passes + 1
 }
 
 // KeptClasses are those of the classes that the outputs of ONNX are known as too: training begins with what its last layer knows of them.
