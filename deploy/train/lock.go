@@ -8,12 +8,16 @@ import (
 )
 
 // Lock takes the files that a training writes for this process until unlock or until it ends, however it ends: two trainings on one
-// checkpoint would overwrite each other's. It does not wait. Beside each file lies one of that name and .lock, which unlock removes.
+// checkpoint would overwrite each other's. It does not wait. Beside each file lies an empty one of that name and .lock, which unlock
+// removes; a file of that name that holds something is refused, and stays.
 func Lock(paths ...string) (unlock func() error, err error) {
 	var held []*os.File
 	unlock = func() (err error) {
 		for _, f := range held {
-			err = errors.Join(err, os.Remove(f.Name()), f.Close()) // in this order: whoever opened it meanwhile finds another at its name
+			if named(f) { // else it is another file by now, such as one that the training wrote
+				err = errors.Join(err, os.Remove(f.Name()))
+			}
+			err = errors.Join(err, f.Close()) // last: whoever opened it meanwhile finds another at its name
 		}
 		return err
 	}
@@ -43,13 +47,25 @@ func lock(path string) (*os.File, error) {
 			}
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
-		held, err := f.Stat()
-		if err != nil {
+		if info, err := f.Stat(); err != nil || info.Size() > 0 {
+			if err == nil {
+				err = fmt.Errorf("%s is no lock: name another file than %s, or move it", f.Name(), path)
+			}
 			return nil, errors.Join(err, f.Close())
 		}
-		if named, err := os.Stat(f.Name()); err == nil && os.SameFile(held, named) {
+		if named(f) {
 			return f, nil
 		}
 		_ = f.Close() // another process removed it between the two calls
 	}
+}
+
+// named tells whether an open file is the one at its name.
+func named(f *os.File) bool {
+	held, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	at, err := os.Stat(f.Name())
+	return err == nil && os.SameFile(held, at)
 }

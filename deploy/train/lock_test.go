@@ -1,6 +1,7 @@
 package train_test
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,5 +31,28 @@ func TestLock(t *testing.T) {
 	}
 	if err := unlock(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLockKeeps keeps files that only have the name of a lock: what the training itself wrote there, and what was there before.
+func TestLockKeeps(t *testing.T) {
+	dir := t.TempDir()
+	out, checkpoint := filepath.Join(dir, "model.lock"), filepath.Join(dir, "model")
+	unlock, err := train.Lock(out, checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, []byte("a model"), dir, "new")
+	if err := os.Rename(filepath.Join(dir, "new"), out); err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.Lock(checkpoint); err == nil || !strings.Contains(err.Error(), out+" is no lock") {
+		t.Errorf("%v, want that the model is no lock", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || !slices.Equal(left, []string{out}) {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
