@@ -36,8 +36,9 @@ func freeIn(root fs.FS) int64 {
 			most, limited := entry(root, path.Join(at, "memory.max"), "")
 			used, known := entry(root, path.Join(at, "memory.current"), "")
 			if limited && known {
-				cached, _ := entry(root, path.Join(at, "memory.stat"), "inactive_file") // which the kernel gives up first
-				free = min(free, max(most-used+cached, 0))
+				old, _ := entry(root, path.Join(at, "memory.stat"), "inactive_file") // the kernel gives up both, as MemAvailable counts on
+				recent, _ := entry(root, path.Join(at, "memory.stat"), "active_file")
+				free = min(free, max(most-used+old+recent, 0))
 			}
 		}
 	}

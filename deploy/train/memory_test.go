@@ -20,8 +20,8 @@ func TestFree(t *testing.T) {
 	}
 	root["sys/fs/cgroup/pod/box/memory.max"], root["sys/fs/cgroup/pod/box/memory.current"] = file("max\n"), file("7\n")
 	root["sys/fs/cgroup/pod/memory.max"], root["sys/fs/cgroup/pod/memory.current"] = file("5000\n"), file("3000\n")
-	root["sys/fs/cgroup/pod/memory.stat"] = file("anon 1\ninactive_file 400\n")
-	if got := freeIn(root); got != 2400 {
+	root["sys/fs/cgroup/pod/memory.stat"] = file("anon 1\ninactive_file 400\nactive_file 1000\n")
+	if got := freeIn(root); got != 3400 {
 		t.Errorf("%d of a control group's", got)
 	}
 }
