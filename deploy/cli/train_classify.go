@@ -238,13 +238,17 @@ func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config
 		return err
 	}
 	defer rt.Close()
-	room, err := f.network(rt)
+	free := train.Free()
+	room, err := f.network(rt, free)
 	if err != nil {
 		return usageError{err}
 	}
 	data, err := f.data(ctx, cfg, conn, room)
 	if err != nil {
 		return err
+	}
+	if err := train.FitData(rt, f.Config, data, free); err != nil {
+		return usageError{err}
 	}
 	if f.Config.Run, err = train.RunOf(f.Config, data); err != nil {
 		return err
@@ -295,8 +299,8 @@ func (f classifyFlags) run(ctx context.Context, out io.Writer, cfg config.Config
 	return nil
 }
 
-// network reads --model, completes the side, and returns the memory that is left for the images.
-func (f *classifyFlags) network(rt *onnx.Runtime) (*train.Room, error) {
+// network reads --model, completes the side, and returns the memory that is left of the free bytes for the images.
+func (f *classifyFlags) network(rt *onnx.Runtime, free int64) (*train.Room, error) {
 	var err error
 	if f.side, err = train.SetNetwork(rt, &f.Config, f.model, f.side); err != nil {
 		return nil, fmt.Errorf("--model: %w", err)
@@ -304,7 +308,7 @@ func (f *classifyFlags) network(rt *onnx.Runtime) (*train.Room, error) {
 	if err := f.Config.CheckSide(f.side); err != nil {
 		return nil, byFlag(err)
 	}
-	return train.Fit(rt, f.Config, f.side, train.Free())
+	return train.Fit(rt, f.Config, f.side, free)
 }
 
 func (f classifyFlags) data(ctx context.Context, cfg config.Config, conn *wire.Connections, room *train.Room) (train.Data, error) {

@@ -83,22 +83,37 @@ func (r *Room) Take() error {
 	return nil
 }
 
-// Fit refuses a training that takes more than the free bytes even without its images, and says which flags would make it fit. What it
-// leaves is for the images, of so many pixels a side.
+// known is what is known of the images of a training.
+type known struct {
+	side    int // pixels
+	classes int // two at least
+	images  int // 0: not known
+}
+
+// Fit refuses a training that takes more than the free bytes even without its images and with two classes alone, and says which flags
+// would make it fit. What it leaves is for the images, of so many pixels a side.
 func Fit(rt *onnx.Runtime, cfg classify.Config, side int, free int64) (*Room, error) {
-	need, err := needs(rt, cfg, side)
-	if err != nil {
-		return nil, err
-	}
-	if need <= free {
-		return &Room{free: free - need, side: side}, nil
+	need, err := fit(rt, cfg, known{side: side, classes: 2}, free)
+	return &Room{free: free - need, side: side}, err
+}
+
+// FitData refuses a training of images as Fit does, by what was free before they were read.
+func FitData(rt *onnx.Runtime, cfg classify.Config, data Data, free int64) error {
+	cfg.Batch = min(cfg.Batch, data.Train.Len())
+	_, err := fit(rt, cfg, known{data.Train.Side, len(data.Train.Classes), data.Train.Len() + data.Held.Len()}, free)
+	return err
+}
+
+func fit(rt *onnx.Runtime, cfg classify.Config, of known, free int64) (need int64, err error) {
+	if need, err = needs(rt, cfg, of); err != nil || need <= free {
+		return need, err
 	}
 	var lower []string
-	try := func(flag string, from, now int, set func(c *classify.Config, side *int, to int)) {
+	try := func(flag string, from, now int, set func(c *classify.Config, of *known, to int)) {
 		tooMuch := func(to int) bool {
-			c, s := cfg, side
-			set(&c, &s, to)
-			need, err := needs(rt, c, s)
+			c, k := cfg, of
+			set(&c, &k, to)
+			need, err := needs(rt, c, k)
 			return err != nil || need > free
 		}
 		if n := sort.Search(max(now-from, 0), func(i int) bool { return tooMuch(from + i) }); n > 0 {
@@ -107,24 +122,29 @@ func Fit(rt *onnx.Runtime, cfg classify.Config, side int, free int64) (*Room, er
 	}
 	if len(cfg.ONNX) == 0 {
 		least := 1
-		for least < side && cfg.CheckSide(least) != nil {
+		for least < of.side && cfg.CheckSide(least) != nil {
 			least++
 		}
-		try("--width", 1, cfg.Width, func(c *classify.Config, _ *int, to int) { c.Width = to })
-		try("--side", least, side, func(_ *classify.Config, s *int, to int) { *s = to })
+		try("--width", 1, cfg.Width, func(c *classify.Config, _ *known, to int) { c.Width = to })
+		try("--side", least, of.side, func(_ *classify.Config, k *known, to int) { k.side = to })
 	}
-	try("--batch", 1, cfg.Batch, func(c *classify.Config, _ *int, to int) { c.Batch = to })
-	try("--threads", 1, cfg.Threads, func(c *classify.Config, _ *int, to int) { c.Threads = to })
+	try("--batch", 1, cfg.Batch, func(c *classify.Config, _ *known, to int) { c.Batch = to })
+	try("--threads", 1, cfg.Threads, func(c *classify.Config, _ *known, to int) { c.Threads = to })
 	hint := "none of --width, --side, --batch and --threads is enough alone: lower several, or train on another machine"
 	if len(lower) > 0 {
 		hint = "what fits is at most " + strings.Join(lower, ", or ")
 	}
-	return nil, fmt.Errorf("training takes about %s of memory, and %s are free: %s", gib(need), gib(free), hint)
+	return need, fmt.Errorf("training takes about %s of memory, and %s are free: %s", gib(need), gib(free), hint)
 }
 
-// needs is the memory of a training before its classes are known: layers before the last are larger.
-func needs(rt *onnx.Runtime, cfg classify.Config, side int) (int64, error) {
-	return classify.Memory(rt, cfg, side, 2)
+// needs is the memory of a training; where its images are known with them, and with the two batches that are prepared while others train.
+func needs(rt *onnx.Runtime, cfg classify.Config, of known) (int64, error) {
+	need, err := classify.Memory(rt, cfg, of.side, of.classes)
+	if of.images > 0 {
+		const batches, number = 2, 4
+		need += 3 * int64(of.side) * int64(of.side) * (int64(of.images) + batches*number*int64(cfg.Batch))
+	}
+	return need, err
 }
 
 func gib(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }

@@ -622,6 +622,35 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestMemoryOfData counts what only the images tell: their classes, which the last layer grows with, and how many are in a batch.
+func TestMemoryOfData(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	const side, images = 64, 1000
+	for name, c := range map[string]struct {
+		classes, batch int
+		want           string
+	}{"few": {2, 128, ""}, "many classes": {1000, 128, "--side"}, "one batch": {2, math.MaxInt, "--batch"}} {
+		cfg := classify.DefaultConfig()
+		cfg.Batch = c.batch
+		need, err := classify.Memory(rt, cfg, side, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := train.Data{Train: classify.Images{Side: side, Labels: make([]int, images), Classes: make([]string, c.classes)}}
+		free := need + 3*side*side*(images+2*4*200)
+		if _, err := train.Fit(rt, cfg, side, free); err != nil {
+			t.Error(err)
+		}
+		if err := train.FitData(rt, cfg, data, free); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
 func TestNetworksAndAugment(t *testing.T) {
 	rt, err := onnx.Open()
 	if err != nil {
