@@ -108,8 +108,9 @@ func fit(rt *onnx.Runtime, cfg classify.Config, of known, free int64) (need int6
 	if need, err = needs(rt, cfg, of); err != nil || need <= free {
 		return need, err
 	}
-	var lower []string
+	var tried, lower []string
 	try := func(flag string, from, now int, set func(c *classify.Config, of *known, to int)) {
+		tried = append(tried, flag)
 		tooMuch := func(to int) bool {
 			c, k := cfg, of
 			set(&c, &k, to)
@@ -125,12 +126,12 @@ func fit(rt *onnx.Runtime, cfg classify.Config, of known, free int64) (need int6
 		for least < of.side && cfg.CheckSide(least) != nil {
 			least++
 		}
-		try("--width", 1, cfg.Width, func(c *classify.Config, _ *known, to int) { c.Width = to })
+		try("--width", 1, cfg.Channels(), func(c *classify.Config, _ *known, to int) { c.Width = to })
 		try("--side", least, of.side, func(_ *classify.Config, k *known, to int) { k.side = to })
 	}
 	try("--batch", 1, cfg.Batch, func(c *classify.Config, _ *known, to int) { c.Batch = to })
 	try("--threads", 1, cfg.Threads, func(c *classify.Config, _ *known, to int) { c.Threads = to })
-	hint := "none of --width, --side, --batch and --threads is enough alone: lower several, or train on another machine"
+	hint := fmt.Sprintf("none of %s is enough alone: lower several, or train on another machine", strings.Join(tried, ", "))
 	if len(lower) > 0 {
 		hint = "what fits is at most " + strings.Join(lower, ", or ")
 	}

@@ -342,6 +342,9 @@ func TestRunFromFile(t *testing.T) {
 	if _, err := train.Fit(rt, cfg, side, need-1); err == nil || !strings.Contains(err.Error(), "at most --batch 7") {
 		t.Errorf("%v, want a batch that fits", err)
 	}
+	if _, err := train.Fit(rt, cfg, side, 1); err == nil || !strings.Contains(err.Error(), "none of --batch, --threads is enough") {
+		t.Errorf("%v, want no flag that a file does not have", err)
+	}
 	file, err := os.ReadFile(filepath.Join(dir, "first.onnx"))
 	if err != nil {
 		t.Fatal(err)
@@ -603,6 +606,16 @@ func TestMemory(t *testing.T) {
 	whole.Batch = math.MaxInt
 	if room, err := train.Fit(rt, whole, 32, 8<<30); err != nil || room.Take() != nil {
 		t.Errorf("a batch of all images, however many: %v, %v", err, room.Take())
+	}
+	recipe, err := classify.Recipe("convnet3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = train.Fit(rt, recipe, 224, 4<<30); err == nil || !strings.Contains(err.Error(), "--width ") {
+		t.Errorf("%v, want a width that fits in place of the network's usual", err)
+	}
+	if _, err = train.Fit(rt, recipe, 224, 1<<20); err == nil || !strings.Contains(err.Error(), "none of --width, --side, --batch, --threads is enough") {
+		t.Errorf("%v, want several lowered", err)
 	}
 	o := options()
 	if o.Room, err = train.Fit(rt, classify.DefaultConfig(), 16, 8<<30); err != nil {

@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -114,6 +115,12 @@ func (c Config) Validate() error {
 }
 
 var optimizers = []string{"sgd", "adamw", "muon"}
+
+// Channels of the first block are Width, or the network's usual; 0 of one that is not known.
+func (c Config) Channels() int {
+	n, _ := networkNamed(c.Network)
+	return cmp.Or(c.Width, n.width)
+}
 
 // optimizer is the rule of the weights.
 func (c Config) optimizer() autograd.Optimizer {

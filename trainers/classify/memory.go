@@ -41,7 +41,7 @@ func Memory(rt *onnx.Runtime, cfg Config, side, classes int) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		return of(n.size(cfg.Width, side, classes), n.held), nil
+		return of(n.size(cfg.Channels(), side, classes), n.held), nil
 	}
 	file, e, err := adopt(cfg.ONNX, nil, side, make([]string, classes), cfg.Seed)
 	if err != nil {

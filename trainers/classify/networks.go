@@ -1,7 +1,6 @@
 package classify
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -45,14 +44,14 @@ func networkNamed(name string) (network, error) {
 // write returns the ONNX file of a network with the weights that training begins with.
 func (n network) write(cfg Config, train Images, in Normalization) ([]byte, error) {
 	g := newGraph(n.name, cfg.Seed)
-	x := n.build(g, g.image(train.Side), cmp.Or(cfg.Width, n.width), len(train.Classes), train, in)
+	x := n.build(g, g.image(train.Side), cfg.Channels(), len(train.Classes), train, in)
 	return g.model(x, len(train.Classes))
 }
 
 // size is that of a network of so many channels for images of so many pixels a side.
 func (n network) size(width, side, classes int) size {
 	g := &graph{pb: &onnxpb.GraphProto{}}
-	n.build(g, g.image(side), cmp.Or(width, n.width), classes, Images{Side: side}, Normalization{})
+	n.build(g, g.image(side), width, classes, Images{Side: side}, Normalization{})
 	return g.size
 }
 
