@@ -168,7 +168,7 @@ func (f *classifyFlags) checkName() error {
 func (f *classifyFlags) configure() (err error) {
 	if f.Config, err = classify.Recipe(f.model); err != nil {
 		if f.changed("width") {
-			return fmt.Errorf("--width is for networks, %s: a file, such as %s, has a width of its own", strings.Join(classify.Networks(), ", "), f.model)
+			return fmt.Errorf("--width is for networks, %s: %s is none of these, and a file has a width of its own", strings.Join(classify.Networks(), ", "), f.model)
 		}
 		f.Config = classify.DefaultConfig()
 	}
@@ -366,13 +366,13 @@ func (f classifyFlags) lastLayer(classes []string) string {
 	anew := slices.DeleteFunc(slices.Clone(classes), func(class string) bool { return slices.Contains(kept, class) })
 	switch {
 	case len(f.Config.ONNXClasses) == 0:
-		return fmt.Sprintf("last layer: drawn anew, since %s does not name its outputs", f.model)
+		return fmt.Sprintf("last layer: drawn anew, since %s does not give each of its outputs a name of its own", f.model)
 	case len(kept) == 0:
 		return fmt.Sprintf("last layer: drawn anew, since %s names none of the classes", f.model)
 	case len(anew) == 0:
 		return fmt.Sprintf("last layer: kept for all %d classes, by the names in %s", len(kept), f.model)
 	}
-	return fmt.Sprintf("last layer: kept for %d classes, by the names in %s, and drawn anew for %d: %s", len(kept), f.model, len(anew), few(anew))
+	return fmt.Sprintf("last layer: kept for %d of %d classes, by the names in %s, and drawn anew for %d: %s", len(kept), len(classes), f.model, len(anew), few(anew))
 }
 
 // few lists names, but not too many.

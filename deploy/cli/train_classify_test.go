@@ -38,10 +38,10 @@ func TestClassifySays(t *testing.T) {
 		t.Error(said)
 	}
 	for want, outputs := range map[string][]string{
-		"last layer: drawn anew, since x.onnx does not name its outputs":                    nil,
-		"last layer: drawn anew, since x.onnx names none of the classes":                    {"a", "b"},
-		"last layer: kept for all 2 classes, by the names in x.onnx":                        {"dog", "owl", "cat"},
-		"last layer: kept for 1 classes, by the names in x.onnx, and drawn anew for 1: dog": {"owl", "cat"},
+		"last layer: drawn anew, since x.onnx does not give each of its outputs a name of its own": nil,
+		"last layer: drawn anew, since x.onnx names none of the classes":                           {"a", "b"},
+		"last layer: kept for all 2 classes, by the names in x.onnx":                               {"dog", "owl", "cat"},
+		"last layer: kept for 1 of 2 classes, by the names in x.onnx, and drawn anew for 1: dog":   {"owl", "cat"},
 	} {
 		f.Config.ONNXClasses = outputs
 		if said := f.lastLayer([]string{"cat", "dog"}); said != want {
@@ -71,7 +71,7 @@ func TestBadClassifyFlags(t *testing.T) {
 		"--data photos --batch 0":             "--batch 0: must be at least 1",
 		"--data photos --threads 1000":        "--threads 1000: must be 1 to 256",
 		"--data photos --checkpoint-steps -1": "--checkpoint-steps -1: must be",
-		"--data photos -m x.onnx --width 8":   "--width is for networks",
+		"--data photos -m resnt9 --width 8":   "resnt9 is none of these, and a file has a width of its own",
 		"--data photos --out no/x.onnx":       "no/x.onnx cannot be written: stat no",
 		"--data photos -o x --losses ./x":     "./x is to be two files",
 		"--data photos --model none":          "neither a file nor a network",
