@@ -175,7 +175,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 	if err != nil {
 		return err
 	}
-	models, err := a.lintModels(ctx, l, names, cfg, log)
+	models, err := a.openModels(ctx, prelabelFlags{models: l.models, names: names, labelSpace: l.labelSpace}, cfg, log) // names are of those without any
 	for _, m := range models {
 		defer m.Close()
 		o.Models = append(o.Models, m)
@@ -237,19 +237,6 @@ func (l *lintFlags) reads(images []string, labels *formats.Beside, config string
 		}
 	}
 	return files
-}
-
-// lintModels opens the models; each has the names within or beside it, or else those that are given.
-func (a *app) lintModels(ctx context.Context, l lintFlags, names []string, cfg config.Config, log *slog.Logger) ([]prelabel.Loaded, error) {
-	var models []prelabel.Loaded
-	for _, name := range l.models {
-		opened, err := a.openModels(ctx, prelabelFlags{models: []string{name}, names: names, labelSpace: l.labelSpace}, cfg, log)
-		models = append(models, opened...)
-		if err != nil {
-			return models, err
-		}
-	}
-	return models, nil
 }
 
 // lintClasses reads a file of class names: YAML by its extension, else one a line.

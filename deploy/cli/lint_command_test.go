@@ -156,6 +156,7 @@ func TestLintRefuses(t *testing.T) {
 	d.write("two.csv", header+"run7"+row+"run8"+row)
 	d.write("losses.csv", "run_id,dataset,unique_id,epoch,loss\nrun7,street,a.jpg,0,1\n")
 	d.write("rules.yaml", "dataset: street\n")
+	d.write("other/yolox_nano.onnx", d.read("models/yolox_nano.onnx"))
 	if err := os.Symlink("labels/a.txt", "link.txt"); err != nil {
 		t.Fatal(err)
 	}
@@ -185,6 +186,7 @@ func TestLintRefuses(t *testing.T) {
 		{lintYOLO + "--scores scores.csv --out scores.csv", "scores.csv would be overwritten"},
 		{lintYOLO + "--taxonomy coco --out o.jsonl", "model yolox_nano@1: its label space is not known: name it with --label-space"},
 		{lintYOLO + "--rules rules.yaml --out rules.yaml", "rules.yaml would be overwritten"},
+		{lintYOLO + "--model other/yolox_nano.onnx --out o.jsonl", "two of the models are called yolox_nano@1"},
 		{lintYOLO + "--scores losses.csv --out o.jsonl", "losses.csv: these are losses, not the scores that they come to: `gleaner export --scores RUN --out FILE.parquet`"},
 		{lintYOLO + "--scores two.csv --out o.jsonl", "two.csv: there are those of run run7 of dataset street and of run run8 of dataset street"},
 	} {
