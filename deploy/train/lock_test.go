@@ -56,3 +56,18 @@ func TestLockKeeps(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+// TestCheckPaths refuses two names of one file, also through a link.
+func TestCheckPaths(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(".", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out")
+	if err := train.CheckPaths(out, "", "", out+".checkpoint"); err != nil {
+		t.Error(err)
+	}
+	if err := train.CheckPaths(out, "", filepath.Join(dir, "link", "out")); err == nil || !strings.Contains(err.Error(), "link/out is to be two files") {
+		t.Errorf("%v, want that these are one file", err)
+	}
+}

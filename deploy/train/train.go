@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/batch"
@@ -200,8 +201,7 @@ func (o Options) save(checkpoint []byte) error {
 
 // CheckPaths refuses, before hours of work, files where nothing can be written, and two that are one. An empty path is passed over.
 func CheckPaths(paths ...string) error {
-	seen := map[string]bool{}
-	for _, path := range paths {
+	for i, path := range paths {
 		if path == "" {
 			continue
 		}
@@ -211,14 +211,9 @@ func CheckPaths(paths ...string) error {
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
 			return fmt.Errorf("%s cannot be written: %w", path, err)
 		}
-		whole, err := filepath.Abs(path)
-		if err != nil {
-			return err
-		}
-		if seen[whole] {
+		if slices.ContainsFunc(paths[:i], func(other string) bool { return batch.Same(path, other) }) {
 			return fmt.Errorf("%s is to be two files: name another for one of them", path)
 		}
-		seen[whole] = true
 	}
 	return nil
 }
