@@ -32,7 +32,7 @@ type lintFlags struct {
 	rules, taxonomy, labelSpace     string
 	models                          []string
 	minScore                        float32
-	jobs                            int
+	jobs, tiles                     int
 }
 
 // reportedFindings is how many findings the page shows.
@@ -72,13 +72,13 @@ then must be as it was. How many of the labels that the run doubts are among the
 the image as a whole have its box and box_index null; nothing is missing that they do not want.
 
 Class names are compared as they are written, unless the rules name a taxonomy, or --taxonomy does. What a model does not know the names
-of is judged by its box alone.
+of is judged by its box alone, and is missing where something without a label resembles the labels that an image has of it.
 
 --classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have none within
 and no *.names beside them: a text file, one a line, or YAML with the key names.`,
 		Example: `  gleaner lint --images photos/ --labels labels/ --format yolo --classes coco.names --model yolox_nano.onnx --out findings.jsonl
   gleaner lint --images photos/ --labels annotations/ --format voc --model yolox_nano.onnx,nanodet.onnx --out findings.jsonl --html report.html
-  gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --out findings.jsonl
+  gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --tiles 3 --out findings.jsonl
   gleaner lint --images photos/ --labels street.json --format coco --model yolox_nano.onnx --scores scores.parquet --out findings.jsonl
   gleaner lint --images photos/ --labels labels/ --format yolo --model yolox_nano.onnx --rules street.yaml --out findings.jsonl`,
 		Args: cobra.NoArgs,
@@ -89,6 +89,9 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 			}
 			cfg.Prelabel.Model, cfg.Prelabel.Embeddings.Enabled = "", false // --model says it, and nobody asks for features
 			cfg.Lint.Rules.MinScore, cfg.Lint.Datasets = l.minScore, nil
+			if c.Flags().Changed("tiles") {
+				cfg.Prelabel.Tiles = l.tiles
+			}
 			if err := l.check(cfg); err != nil {
 				return usageError{fmt.Errorf("lint: %w", err)}
 			}
@@ -108,6 +111,7 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 	f.StringVar(&l.taxonomy, "taxonomy", "", "taxonomy that relates classes: FILE.tsv, coco, or the registry's name or name@version (default: the one that the rules name)")
 	f.StringVar(&l.labelSpace, "label-space", "", "dataset@version whose class names the models use, where the registry does not say it, such as coco@2017")
 	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
+	f.IntVar(&l.tiles, "tiles", 0, "models look at N by N tiles of each image, too: labels of small objects are judged better, for N*N more runs (default: the configuration's prelabel.tiles)")
 	f.Float32Var(&l.minScore, "min-score", 0.5, "findings score at least this, (0,1]")
 	f.StringVarP(&l.out, "out", "o", "", "file to write (required)")
 	f.StringVar(&l.html, "html", "", "also write a page with pictures of the most doubtful")
@@ -132,6 +136,8 @@ func (l *lintFlags) check(cfg config.Config) error {
 		return fmt.Errorf("--out and --html are both %s", l.html)
 	case !(l.minScore > 0 && l.minScore <= 1):
 		return fmt.Errorf("--min-score %g: must be above 0 and at most 1", l.minScore)
+	case l.tiles < 0 || l.tiles > prelabel.MaxTiles:
+		return fmt.Errorf("--tiles %d: want 0 to %d", l.tiles, prelabel.MaxTiles)
 	case l.jobs < 1:
 		return fmt.Errorf("--jobs %d: want at least 1", l.jobs)
 	}

@@ -34,6 +34,7 @@ type prelabelFlags struct {
 	classes, decode, labelSpace string
 	taxonomy, rules             string
 	low, accept                 float32
+	tiles                       int
 	verbose                     bool
 }
 
@@ -77,7 +78,12 @@ of one image among those that are labeled at the same time: --jobs 1 leaves each
 				p.Prelabel.Low = p.low
 			}
 			if c.Flags().Changed("accept") {
-				p.Prelabel.Accept, p.Prelabel.Datasets = p.accept, nil
+				p.Prelabel.Accept = p.accept
+				forAll(p.Prelabel.Datasets, func(d *prelabel.Dataset) { d.Accept = 0 })
+			}
+			if c.Flags().Changed("tiles") {
+				p.Prelabel.Tiles = p.tiles
+				forAll(p.Prelabel.Datasets, func(d *prelabel.Dataset) { d.Tiles = 0 })
 			}
 			if err := p.check(); err != nil {
 				return usageError{fmt.Errorf("prelabel: %w", err)}
@@ -102,6 +108,7 @@ of one image among those that are labeled at the same time: --jobs 1 leaves each
 	f.StringVar(&p.rules, "rules", "", "YAML file of the dataset's rules (gleaner dataset apply --help)")
 	f.Float32Var(&p.low, "low", 0, "proposals score at least this (default: the configuration's prelabel.low)")
 	f.Float32Var(&p.accept, "accept", 0, "objects score at least this (default: the configuration's prelabel.accept)")
+	f.IntVar(&p.tiles, "tiles", 0, "models look at N by N tiles of each image, too: smaller objects, for N*N more runs (default: the configuration's prelabel.tiles)")
 	f.BoolVar(&p.Proposals, "proposals", false, "write proposals rather than objects")
 	f.IntVarP(&p.Jobs, "jobs", "j", runtime.GOMAXPROCS(0), "images at a time")
 	f.BoolVarP(&p.verbose, "verbose", "v", false, "print a line for each image")
@@ -109,8 +116,18 @@ of one image among those that are labeled at the same time: --jobs 1 leaves each
 	return c
 }
 
+// forAll takes back what datasets have differently from what a flag says.
+func forAll(datasets map[string]prelabel.Dataset, change func(*prelabel.Dataset)) {
+	for name, d := range datasets {
+		change(&d)
+		datasets[name] = d
+	}
+}
+
 func (p *prelabelFlags) check() error {
 	switch {
+	case p.tiles < 0 || p.tiles > prelabel.MaxTiles:
+		return fmt.Errorf("--tiles %d: want 0 to %d", p.tiles, prelabel.MaxTiles)
 	case p.out == "":
 		return errors.New("--out is required")
 	case batch.Same(p.out, p.images):

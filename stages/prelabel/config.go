@@ -2,6 +2,7 @@ package prelabel
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ type Config struct {
 	IoU          float64            `yaml:"iou"`           // of two objects of a class that overlap more, the better stays
 	ProposalIoU  float64            `yaml:"proposal_iou"`  // the same of proposals: looser, so that lint sees how far boxes of one thing scatter
 	MaxProposals int                `yaml:"max_proposals"` // the best are kept
+	Tiles        int                `yaml:"tiles"`         // beside the whole image, models look at so many by so many tiles of it; 0 or 1: at none
 	Dense        Dense              `yaml:"dense"`         // what lint sees of the models' cells
 	Embeddings   Embeddings         `yaml:"embeddings"`    // of images and objects
 	Datasets     map[string]Dataset `yaml:"datasets"`      // exceptions by dataset
@@ -38,7 +40,8 @@ type Embeddings struct {
 
 // Dataset is what one dataset has differently.
 type Dataset struct {
-	Accept float32 `yaml:"accept"` // [low,1]
+	Accept float32 `yaml:"accept"` // [low,1]; 0: as for all
+	Tiles  int     `yaml:"tiles"`  // 0: as for all
 }
 
 // DefaultConfig names no model: those serve that the registry says.
@@ -57,6 +60,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("iou: %g: must be above 0 and at most 1", c.IoU)
 	case !(c.ProposalIoU >= c.IoU && c.ProposalIoU <= 1):
 		return fmt.Errorf("proposal_iou: %g: must lie between iou (%g) and 1", c.ProposalIoU, c.IoU)
+	case c.Tiles < 0 || c.Tiles > MaxTiles:
+		return fmt.Errorf("tiles: %d: must lie between 0 and %d", c.Tiles, MaxTiles)
 	case c.MaxProposals < 1 || c.MaxProposals > maxCandidates:
 		return fmt.Errorf("max_proposals: %d: must lie between 1 and %d", c.MaxProposals, maxCandidates)
 	case !(c.Dense.Floor > 0 && c.Dense.Floor <= 1):
@@ -70,8 +75,11 @@ func (c Config) Validate() error {
 		}
 	}
 	for name, d := range c.Datasets {
-		if !(d.Accept >= c.Low && d.Accept <= 1) {
+		if d.Accept != 0 && !(d.Accept >= c.Low && d.Accept <= 1) {
 			return fmt.Errorf("datasets: %s: accept: %g: must lie between low (%g) and 1", name, d.Accept, c.Low)
+		}
+		if d.Tiles < 0 || d.Tiles > MaxTiles {
+			return fmt.Errorf("datasets: %s: tiles: %d: must lie between 0 and %d", name, d.Tiles, MaxTiles)
 		}
 	}
 	return nil
@@ -87,12 +95,10 @@ func (c Config) ModelID() string {
 }
 
 // accept is the threshold of a dataset's objects.
-func (c Config) accept(dataset string) float32 {
-	if d, ok := c.Datasets[dataset]; ok {
-		return d.Accept
-	}
-	return c.Accept
-}
+func (c Config) accept(dataset string) float32 { return cmp.Or(c.Datasets[dataset].Accept, c.Accept) }
+
+// tiles is into how many by how many tiles a dataset's images are cut.
+func (c Config) tiles(dataset string) int { return cmp.Or(c.Datasets[dataset].Tiles, c.Tiles) }
 
 // ClassesBeside finds the *.names file in the folder of a model: the one with the model's name, else the only one.
 func ClassesBeside(model string) (string, error) {

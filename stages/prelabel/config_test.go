@@ -17,6 +17,8 @@ func TestBadConfigs(t *testing.T) {
 		"iou: 1.5": func(c *Config) { c.IoU = 1.5 },
 		"proposal_iou: 0.4: must lie between iou":      func(c *Config) { c.ProposalIoU = 0.4 },
 		"max_proposals: 0":                             func(c *Config) { c.MaxProposals = 0 },
+		"tiles: 9: must lie between 0 and 8":           func(c *Config) { c.Tiles = 9 },
+		"datasets: d: tiles: -1: must":                 func(c *Config) { c.Datasets = map[string]Dataset{"d": {Tiles: -1}} },
 		"datasets: d: accept: 2: must lie between low": func(c *Config) { c.Datasets = map[string]Dataset{"d": {Accept: 2}} },
 	} {
 		cfg := DefaultConfig()

@@ -184,15 +184,17 @@ func translated(c schemas.Candidates, translate func([]schemas.Object) []schemas
 func (p *Prelabel) candidates(s *schemas.Sample, opinions []opinion) []schemas.Candidates {
 	var out []schemas.Candidates
 	for _, o := range opinions {
-		if o.dense.Model == "" {
-			continue
-		}
-		for i := range o.dense.Cells {
-			if c := &o.dense.Cells[i]; p.Learned != nil && len(c.Scores) > 0 {
-				shift(c, p.Learned.Move(s.Dataset, o.dense.Classes[c.Scores[0].Class], o.dense.Model, c.Box, s.Image.W, s.Image.H))
+		for _, look := range o.looks {
+			if look.Model == "" {
+				continue
 			}
+			for i := range look.Cells {
+				if c := &look.Cells[i]; p.Learned != nil && len(c.Scores) > 0 {
+					shift(c, p.Learned.Move(s.Dataset, look.Classes[c.Scores[0].Class], look.Model, c.Box, s.Image.W, s.Image.H))
+				}
+			}
+			out = append(out, look)
 		}
-		out = append(out, o.dense)
 	}
 	return out
 }

@@ -116,9 +116,9 @@ func TestCandidatesFollowConventions(t *testing.T) {
 	}
 	scored := []schemas.ClassScore{{Class: 1, Score: 0.5}}
 	s := schemas.Sample{Image: schemas.ImageRef{W: 200, H: 100}}
-	got := p.candidates(&s, []opinion{{}, {dense: schemas.Candidates{Model: "m@1", Classes: []string{"cat", "dog"}, Cells: []schemas.Candidate{
+	got := p.candidates(&s, []opinion{{}, {looks: []schemas.Candidates{{Model: "m@1", Classes: []string{"cat", "dog"}, Cells: []schemas.Candidate{
 		{Box: box, Scores: scored, Sides: sides(30, 4)}, {Box: box, Scores: scored}, {Box: box, Sides: sides(30, 4)},
-	}}}})
+	}}}}})
 	moved := box
 	moved.X2 += 10
 	want := []schemas.Candidate{{Box: moved, Scores: scored, Sides: sides(35, 5)}, {Box: moved, Scores: scored}, {Box: box, Sides: sides(30, 4)}}

@@ -109,7 +109,7 @@ type opinion struct {
 	found    []schemas.Object
 	by       schemas.Model
 	features *featureMap
-	dense    schemas.Candidates // in the dataset's classes, too
+	looks    []schemas.Candidates // in the dataset's classes, too
 }
 
 // ask returns what each detector finds, and a stamp for each with the time that it took.
@@ -122,19 +122,21 @@ func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detec
 	for i, d := range detectors {
 		start, m := time.Now(), d.Model()
 		watching, features := watch(ctx)
-		found, dense, err := d.DetectDense(watching, img, p.cfg.Low, p.cfg.Dense)
+		found, looks, err := Look(watching, d, img, p.cfg.Low, p.cfg.Dense, p.cfg.tiles(s.Dataset))
 		if err != nil {
 			return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
 		}
 		classes := m.Classes
 		if p.Classes != nil {
 			found, classes = p.Classes.Translate(s.Dataset, m, found)
-			dense = translated(dense, func(of []schemas.Object) []schemas.Object {
-				of, _ = p.Classes.Translate(s.Dataset, m, of)
-				return of
-			})
+			for k := range looks {
+				looks[k] = translated(looks[k], func(of []schemas.Object) []schemas.Object {
+					of, _ = p.Classes.Translate(s.Dataset, m, of)
+					return of
+				})
+			}
 		}
-		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found, m, features, dense}
+		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found, m, features, looks}
 		stamps[i] = schemas.Stamp{Model: m.ID, Hash: m.SHA256.String(), Millis: millis(start)}
 	}
 	return opinions, stamps, nil

@@ -35,10 +35,13 @@ type scored struct {
 }
 
 // first are the detections of the first model.
-func (s *scored) first() [][]schemas.Object {
+func (s *scored) first() [][]schemas.Object { return s.of(0) }
+
+// of are the detections of a model.
+func (s *scored) of(model int) [][]schemas.Object {
 	out := make([][]schemas.Object, len(s.pictures))
 	for i, p := range s.pictures {
-		out[i] = p.found[0]
+		out[i] = p.found[model]
 	}
 	return out
 }
@@ -74,10 +77,15 @@ func (s *scored) evaluation(found [][]schemas.Object) *evaluate.Precision {
 }
 
 // coco128 is detected once a run.
-func (b *bench) coco128(ctx context.Context) (*scored, error) {
-	if b.coco != nil {
-		return b.coco, nil
+func (b *bench) coco128(ctx context.Context) (_ *scored, err error) {
+	if b.coco == nil {
+		b.coco, err = b.coco128In(ctx, 1)
 	}
+	return b.coco, err
+}
+
+// coco128In looks at so many by so many tiles of each picture, too.
+func (b *bench) coco128In(ctx context.Context, tiles int) (*scored, error) {
 	dir := filepath.Join(b.data, "coco128", "images")
 	beside, err := formats.Open(dir)
 	if err != nil {
@@ -87,7 +95,7 @@ func (b *bench) coco128(ctx context.Context) (*scored, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.coco, err = b.detect(ctx, len(names), func(p *picture, i int) (*pixels.Image, error) {
+	return b.detect(ctx, len(names), tiles, func(p *picture, i int) (*pixels.Image, error) {
 		p.name = names[i]
 		data, err := os.ReadFile(filepath.Join(dir, names[i]))
 		if err != nil {
@@ -100,11 +108,10 @@ func (b *bench) coco128(ctx context.Context) (*scored, error) {
 		p.truth, _, err = beside.Objects(names[i], img.W, img.H)
 		return img, err
 	})
-	return b.coco, err
 }
 
-// detect runs every model on n pictures. open returns the image of picture i and fills in its name, labels and slices.
-func (b *bench) detect(ctx context.Context, n int, open func(p *picture, i int) (*pixels.Image, error)) (*scored, error) {
+// detect runs every model on n pictures and on tiles of them. open returns the image of picture i and fills in its name, labels and slices.
+func (b *bench) detect(ctx context.Context, n, tiles int, open func(p *picture, i int) (*pixels.Image, error)) (*scored, error) {
 	s := &scored{pictures: make([]picture, n)}
 	for _, d := range b.detectors {
 		s.models = append(s.models, d.Model().ID)
@@ -121,7 +128,7 @@ func (b *bench) detect(ctx context.Context, n int, open func(p *picture, i int) 
 			}
 			p.look = looks.Of(img)
 			for _, d := range b.detectors {
-				found, err := d.Detect(ctx, img, cfg.Low)
+				found, _, err := prelabel.Look(ctx, d, img, cfg.Low, prelabel.Dense{}, tiles)
 				if err != nil {
 					return fmt.Errorf("%s: %w", p.name, err)
 				}

@@ -48,6 +48,7 @@ func suite() report.Suite[*bench] {
 			{Name: "fusion", Run: (*bench).fusion},
 			{Name: "calibration", Run: (*bench).calibration},
 			{Name: "slices", Run: (*bench).slices},
+			{Name: "tiles", Run: (*bench).tiles},
 			{Name: "conventions", Run: (*bench).conventions},
 			{Name: "heterogeneous", Run: (*bench).heterogeneous},
 			{Name: "hotswap", Run: (*bench).hotswap},

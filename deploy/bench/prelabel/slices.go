@@ -132,7 +132,7 @@ func nats(i evaluate.Interval) string {
 // scenes draws pictures and detects on them; only classes that the models know stay.
 func (b *bench) scenes(ctx context.Context) (*scored, error) {
 	drawn := map[string]bool{}
-	s, err := b.detect(ctx, sceneCount, func(p *picture, i int) (*pixels.Image, error) {
+	s, err := b.detect(ctx, sceneCount, 1, func(p *picture, i int) (*pixels.Image, error) {
 		scene, err := scenes.Draw(scenes.DefaultConfig(), i)
 		if err != nil {
 			return nil, err
