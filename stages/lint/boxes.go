@@ -38,13 +38,8 @@ func boxes(v *view) []schemas.Finding {
 		edge, whole := 0, 1.0 // which edge is surest to be wrong, and the chance that not several are
 		for _, t := range fitted {
 			f := schemas.Finding{Type: t, ObjectID: o.ID, Class: o.Class, Box: o.Box}
-			switch t {
-			case schemas.FindingMissing:
+			if (t == schemas.FindingSwap || t == schemas.FindingSpurious) && !v.known[o.Class] {
 				continue
-			case schemas.FindingSwap, schemas.FindingSpurious:
-				if !v.known[o.Class] {
-					continue
-				}
 			}
 			switch t {
 			case schemas.FindingEdge:

@@ -7,5 +7,6 @@
 // such as what near duplicates and training runs say, a box without area or a broken rule of the dataset, has scores that are set by hand.
 //
 // Rules that need a model's opinion say nothing about a sample that no model has seen, and nothing about a class that the model does
-// not know: its silence proves nothing there.
+// not know: its silence proves nothing there. That it sees something does, whatever it calls it: what resembles the labels of such a class
+// and has none may be missing.
 package lint

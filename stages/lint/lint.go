@@ -30,7 +30,7 @@ var rules = []struct {
 }{
 	{[]schemas.FindingType{schemas.FindingDegenerate}, degenerate},
 	{[]schemas.FindingType{schemas.FindingDuplicate}, duplicate},
-	{fitted[:len(fitted)-1], boxes},
+	{fitted, boxes},
 	{[]schemas.FindingType{schemas.FindingMissing}, missing},
 	{[]schemas.FindingType{schemas.FindingTwin}, twins},
 	{[]schemas.FindingType{schemas.FindingLoss}, losses},
@@ -56,6 +56,7 @@ type view struct {
 	wanted     []schemas.Object    // proposals that the dataset wants labeled
 	violations []schemas.Violation // of the dataset's rules
 	scene      *evidence.Scene
+	likenesses []likeness // things that resemble labels whose class no model knows
 	twins      []evidence.Twin
 	losses     []evidence.Losses
 	weights    *Weights
@@ -285,7 +286,8 @@ func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error)
 		of.Candidates = fromProposals(l.Classes(s), s.Proposals)
 	}
 	v.scene = evidence.New(&of, with)
-	return v, nil
+	v.likenesses, err = l.likenesses(ctx, v)
+	return v, err
 }
 
 // fromProposals makes candidates of what models proposed, where nothing more of what they said is kept. Scores are the models' own, as

@@ -2,18 +2,39 @@ package lint
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"gleaner/schemas"
+	"gleaner/schemas/geometry"
 	"gleaner/stages/lint/evidence"
+	"gleaner/stages/lint/forest"
 )
 
-// missing looks for objects that the models see and no label covers. Where there are labels and none of their classes is related to
-// the models', the dataset is about other things and the rule is silent, as it is about classes that the dataset never labels, where
-// it says nothing that no label covers such a thing, and about what its rules do not want.
+// missing looks for objects that no label covers: those of classes that the models know, and where labels name what no model knows, those
+// that resemble them. A thing that is both is told once.
 func missing(v *view) []schemas.Finding {
-	if !v.seen || len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, v.familiar) {
+	if !v.seen {
+		return nil
+	}
+	out := append(v.named(), v.resembling()...)
+	slices.SortStableFunc(out, func(a, b schemas.Finding) int { return cmp.Compare(b.Score, a.Score) })
+	kept := out[:0]
+	for _, f := range out {
+		if !slices.ContainsFunc(kept, func(k schemas.Finding) bool { return k.Box.IoU(f.Box) > 0.5 && k.Class != f.Class }) {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// named are objects of the models' classes. Where there are labels and none of their classes is related to the models', the dataset is
+// about other things and the rule is silent, as it is about classes that the dataset never labels, where
+// it says nothing that no label covers such a thing, and about what its rules do not want.
+func (v *view) named() []schemas.Finding {
+	if len(v.Objects) > 0 && !slices.ContainsFunc(v.Objects, v.familiar) {
 		return nil
 	}
 	var wanted []evidence.Proposal
@@ -27,18 +48,75 @@ func missing(v *view) []schemas.Finding {
 		}
 	}
 	out := make([]schemas.Finding, len(wanted))
-	for i, chance := range v.weights.missing(rows) {
-		p, box := wanted[i], wanted[i].Box
-		out[i] = schemas.Finding{
-			Type: schemas.FindingMissing, Class: p.Class, Box: box, Fix: &box, FixClass: p.Class, Score: float32(chance),
-			Why: fmt.Sprintf("The model sees %s here (score %.2f) and no label covers it.", article(p.Class), p.Score),
-		}
+	for i, chance := range v.weights.chances(schemas.FindingMissing, forest.NewBatch(rows)) {
+		p := wanted[i]
+		out[i] = absent(p.Class, p.Box, chance, fmt.Sprintf("The model sees %s here (score %.2f) and no label covers it.", article(p.Class), p.Score))
 	}
 	return out
 }
 
-// MissingFloor is the score from which on a proposal may be missing.
-const MissingFloor = 0.02
+// resembling are things that look like labels whose classes no model knows: the models see that something is there, and shape, color and what
+// they call it are like those labels'.
+func (v *view) resembling() []schemas.Finding {
+	rows := make([][]float32, len(v.likenesses))
+	for i, l := range v.likenesses {
+		rows[i] = l.evidence
+	}
+	out := make([]schemas.Finding, len(rows))
+	for i, chance := range v.weights.chances(MissingAlike, forest.NewBatch(rows)) {
+		l := v.likenesses[i]
+		out[i] = absent(l.class, l.box, chance, fmt.Sprintf("Something is here that looks like %s of this image, and no label covers it.", article(l.class)))
+	}
+	return out
+}
+
+// likeness is a thing that may be one more of what labels name whose class no model knows.
+type likeness struct {
+	class    string
+	box      geometry.Box
+	evidence []float32
+}
+
+// likenesses are those that the dataset wants labeled.
+func (l *Lint) likenesses(ctx context.Context, v *view) (out []likeness, err error) {
+	if !v.seen || slices.Contains(v.Off, schemas.FindingMissing) {
+		return nil, nil
+	}
+	exemplars := v.scene.Exemplars(func(label schemas.Object) bool { return !v.familiar(label) })
+	if exemplars.None() {
+		return nil, nil
+	}
+	var all []likeness
+	var objects []schemas.Object
+	for i, t := range v.scene.Things(ThingFloor) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		class, row := exemplars.Alike(t)
+		all = append(all, likeness{class, t.Box, row})
+		objects = append(objects, schemas.Object{ID: strconv.Itoa(i), Class: class, Box: t.Box, Score: t.Score})
+	}
+	wanted, err := l.Demands.Keep(ctx, v.Sample, objects)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range objects {
+		if !v.taxonomy.Unlabeled(v.Dataset, o.Class) && slices.ContainsFunc(wanted, func(w schemas.Object) bool { return w.ID == o.ID }) {
+			out = append(out, all[i])
+		}
+	}
+	return out, nil
+}
+
+func absent(class string, box geometry.Box, chance float64, why string) schemas.Finding {
+	return schemas.Finding{Type: schemas.FindingMissing, Class: class, Box: box, Fix: &box, FixClass: class, Score: float32(chance), Why: why}
+}
+
+// Scores from which on a proposal may be missing, and a thing that the models have no name for.
+const (
+	MissingFloor = 0.02
+	ThingFloor   = 0.1
+)
 
 // wants tells whether the dataset wants a proposal labeled, as far as its rules and taxonomy tell. Those that they were asked about are
 // prelabel's: a proposal that is none of them is judged by its class alone.

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 
@@ -17,15 +18,21 @@ import (
 	"gleaner/stages/lint/forest"
 )
 
-// Fitted are the types of finding whose scores come of fitted weights, in the order of the file.
-func Fitted() []schemas.FindingType { return fitted }
-
-var fitted = []schemas.FindingType{
-	schemas.FindingLoose, schemas.FindingTight, schemas.FindingShift, schemas.FindingEdge, schemas.FindingSwap, schemas.FindingSpurious,
-	schemas.FindingMissing,
+// Fitted are what forests are fitted for, in the order of the file: the types of finding that boxes makes, missing labels of classes that
+// the models know, and of those that they do not.
+func Fitted() []schemas.FindingType {
+	return slices.Concat(fitted, []schemas.FindingType{schemas.FindingMissing, MissingAlike})
 }
 
-// Weights make of evidence the chance that a reviewer would change a label: one forest for each type of finding.
+// fitted are the types of finding about labels whose scores come of fitted weights.
+var fitted = []schemas.FindingType{
+	schemas.FindingLoose, schemas.FindingTight, schemas.FindingShift, schemas.FindingEdge, schemas.FindingSwap, schemas.FindingSpurious,
+}
+
+// MissingAlike stands for findings of type missing that are told by the labels that a thing resembles.
+const MissingAlike schemas.FindingType = "missing-alike"
+
+// Weights make of evidence the chance that a reviewer would change a label: a forest for each of Fitted.
 type Weights struct {
 	of map[schemas.FindingType]*forest.Forest
 }
@@ -39,22 +46,16 @@ func (w *Weights) boxes(labels, edges [][]float32) map[schemas.FindingType][]flo
 	of, ofEdges := forest.NewBatch(labels), forest.NewBatch(edges)
 	chances := map[schemas.FindingType][]float64{}
 	for _, t := range fitted {
-		switch t {
-		case schemas.FindingMissing:
-		case schemas.FindingEdge:
+		if t == schemas.FindingEdge {
 			chances[t] = w.chances(t, ofEdges)
-		default:
+		} else {
 			chances[t] = w.chances(t, of)
 		}
 	}
 	return chances
 }
 
-// missing are the chances, (0,1), that proposals are missing labels by the evidence about them, [n][features].
-func (w *Weights) missing(proposals [][]float32) []float64 {
-	return w.chances(schemas.FindingMissing, forest.NewBatch(proposals))
-}
-
+// chances are those, (0,1), that rows of evidence, [n][features], mean what the forest of t was fitted for.
 func (w *Weights) chances(t schemas.FindingType, rows *forest.Batch) []float64 {
 	odds := w.of[t].Scores(rows)
 	out := make([]float64, len(odds))
@@ -81,6 +82,8 @@ func names(t schemas.FindingType) []string {
 	switch t {
 	case schemas.FindingMissing:
 		return evidence.AbsentNames()
+	case MissingAlike:
+		return evidence.AlikeNames()
 	case schemas.FindingEdge:
 		return evidence.EdgeNames()
 	}
@@ -93,7 +96,7 @@ const weightsVersion = "gleaner lint weights 1\n"
 
 func digest() []byte {
 	h := fnv.New64a()
-	for _, t := range fitted {
+	for _, t := range Fitted() {
 		fmt.Fprintln(h, t, strings.Join(names(t), " "))
 	}
 	return h.Sum(nil)
@@ -107,7 +110,7 @@ func (w *Weights) Encode() ([]byte, error) {
 		return nil, err
 	}
 	body := append([]byte(weightsVersion), digest()...)
-	for _, t := range fitted {
+	for _, t := range Fitted() {
 		body = w.of[t].Append(body)
 	}
 	_, err = z.Write(body)
@@ -132,7 +135,7 @@ func DecodeWeights(b []byte) (*Weights, error) {
 		return nil, errors.New("lint weights: they are of another version, or were fitted to other evidence: make lint-weights fits them anew")
 	}
 	w := NewWeights(map[schemas.FindingType]*forest.Forest{})
-	for _, t := range fitted {
+	for _, t := range Fitted() {
 		if w.of[t], rest, err = forest.Decode(rest, len(names(t))); err != nil {
 			return nil, fmt.Errorf("lint weights: %s: %w", t, err)
 		}

@@ -126,13 +126,7 @@ func (b *bench) linter(set []*picture, labels [][]schemas.Object, w *lint.Weight
 	for _, p := range set {
 		images[p.sample.Image.SHA256] = p.img
 	}
-	habits := evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
-		for i, p := range set {
-			if !yield(p.with(nil, labels[i])) {
-				return
-			}
-		}
-	})
+	habits := habitsOf(set, func(int) bool { return true }, func(i int) []schemas.Object { return labels[i] })
 	return lint.New(cfg, lint.Deps{
 		Classes: func(*schemas.Sample) []string { return b.classes }, Taxonomy: &taxonomy.Registry{}, Demands: &rules.Registry{},
 		Images: images, Habits: usuals{habits}, Weights: w, Version: "bench",
@@ -228,10 +222,15 @@ func meanOf(tables []map[string]map[string]float64, row, measure string) float64
 	return sum / float64(len(tables))
 }
 
+// joined names looks.
 func joined(which []int) string {
 	var names []string
-	for _, m := range which {
-		names = append(names, models[m])
+	for _, k := range which {
+		names = append(names, models[k%len(models)])
 	}
-	return strings.Join(names, " + ")
+	text := strings.Join(names, " + ")
+	if which[0] >= len(models) {
+		text += fmt.Sprintf(", `--tiles %d`", tiles)
+	}
+	return text
 }

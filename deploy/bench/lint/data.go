@@ -21,21 +21,27 @@ import (
 // models are the detectors of the real data, all of COCO's classes and trained on COCO's train2017, of which coco128 is a part.
 var models = []string{"yolox_nano", "FastestDet", "nanodet"}
 
+// tiles is into how many by how many tiles the pictures are cut. Looks are counted by model, first those at whole pictures and then those
+// that see tiles, too.
+const tiles = 3
+
+var looks = [2]int{1, tiles}
+
 // picture is a labeled image with all that lint may see of it.
 type picture struct {
 	stem    string
 	img     *pixels.Image
 	sample  schemas.Sample // labels as they are, superpixels, no candidates
-	by      []schemas.Candidates
-	detects [][]schemas.Object // by model, as proposals
+	by      [][]schemas.Candidates // by look
+	detects [][]schemas.Object     // by look, as proposals
 }
 
-// with is a copy of the sample as some of the models left it, with other labels.
+// with is a copy of the sample as some of the looks left it, with other labels.
 func (p *picture) with(which []int, labels []schemas.Object) *schemas.Sample {
 	s := p.sample
 	s.Objects, s.Rank, s.Proposals, s.Candidates = labels, schemas.RankHuman, nil, nil
 	for _, m := range which {
-		s.Candidates = append(s.Candidates, p.by[m])
+		s.Candidates = append(s.Candidates, p.by[m]...)
 		s.Proposals = append(s.Proposals, p.detects[m]...)
 	}
 	s.Stamps = []schemas.Stamp{{Step: "prelabel", Model: "m@1", Hash: "00"}}
@@ -134,16 +140,18 @@ func (b *bench) set(ctx context.Context, name string) ([]*picture, error) {
 		}
 		p.sample.Superpixels.Count = m.Counts()[0]
 		cfg := prelabel.DefaultConfig()
-		for _, d := range b.detectors {
-			found, dense, err := d.DetectDense(ctx, img, cfg.Low, cfg.Dense)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
+		for _, n := range looks {
+			for _, d := range b.detectors {
+				found, cells, err := prelabel.Look(ctx, d, img, cfg.Low, cfg.Dense, n)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", file, err)
+				}
+				found = prelabel.Suppress(found, cfg.ProposalIoU, cfg.MaxProposals)
+				for k := range found {
+					found[k].ID = fmt.Sprintf("%s/p%d", d.Model().ID, k+1)
+				}
+				p.by, p.detects = append(p.by, cells), append(p.detects, found)
 			}
-			found = prelabel.Suppress(found, cfg.ProposalIoU, cfg.MaxProposals)
-			for k := range found {
-				found[k].ID = fmt.Sprintf("%s/p%d", d.Model().ID, k+1)
-			}
-			p.by, p.detects = append(p.by, dense), append(p.detects, found)
 		}
 		out = append(out, p)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"gleaner/schemas"
+	"gleaner/schemas/geometry"
 	"gleaner/stages/lint"
 	"gleaner/stages/lint/evidence"
 	"gleaner/stages/lint/forest"
@@ -18,18 +19,20 @@ type rows struct {
 	moved  []bool
 	absent [][]float32
 	gone   []bool
+	alike  [][]float32
+	more   []bool // whether it is one more of what the labels name
 }
 
 // draws is how many times errors are put into the labels of each picture, rate the chance of each kind, and gone that of a missing
 // label: higher, since labels of clean data miss things that a reviewer would add, which count as present here.
 const (
-	draws = 60
+	draws = 80
 	rate  = 0.08
 	gone  = 0.15
 )
 
-// views are the models that look in turn, so that weights suit one model as well as several.
-var views = [][]int{{0}, {0, 1, 2}, {1}, {0}, {2}, {0, 2}}
+// views are the looks in turn, so that weights suit one model as well as several, and tiles.
+var views = [][]int{{0}, {0, 1, 2}, {1}, {3}, {0}, {2}, {3, 4, 5}, {0, 2}}
 
 // collect puts errors into the labels of the pictures that keep admits, and gathers the evidence about them. In some draws no pixels,
 // no superpixels and no habits are at hand, as in some flows. missing says that
@@ -41,13 +44,7 @@ func (b *bench) collect(r *rows, set []*picture, draws int, views [][]int, missi
 		for i, p := range set {
 			drawn[i] = n.put(p.sample.Objects, p.img.W, p.img.H)
 		}
-		habits := evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
-			for i, p := range set {
-				if keep(i) && !yield(p.with(nil, drawn[i].labels)) {
-					return
-				}
-			}
-		})
+		habits := habitsOf(set, keep, func(i int) []schemas.Object { return drawn[i].labels })
 		for i, p := range set {
 			if !keep(i) {
 				continue
@@ -79,22 +76,39 @@ func (b *bench) collect(r *rows, set []*picture, draws int, views [][]int, missi
 			}
 			taken := make([]bool, len(drawn[i].deleted))
 			for _, q := range scene.Proposals(lint.MissingFloor) {
-				at, top := -1, 0.5
-				for k, o := range drawn[i].deleted {
-					if x := o.Box.IoU(q.Box); x >= top {
-						at, top = k, x
-					}
+				if right, counts := claim(drawn[i].deleted, taken, q.Box); counts {
+					r.absent, r.gone = append(r.absent, scene.Absent(q)), append(r.gone, right)
 				}
-				if at >= 0 && taken[at] {
-					continue // neither right nor wrong
-				}
-				if at >= 0 {
-					taken[at] = true
-				}
-				r.absent, r.gone = append(r.absent, scene.Absent(q)), append(r.gone, at >= 0)
 			}
 		}
 	}
+}
+
+// habitsOf are those of the pictures that keep admits, with other labels.
+func habitsOf(set []*picture, keep func(i int) bool, labels func(i int) []schemas.Object) *evidence.Habits {
+	return evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
+		for i, p := range set {
+			if keep(i) && !yield(p.with(nil, labels(i))) {
+				return
+			}
+		}
+	})
+}
+
+// claim tells whether a box is of a label that was deleted. Beside one that has taken the label already it counts neither as right nor
+// as wrong.
+func claim(deleted []schemas.Object, taken []bool, b geometry.Box) (right, counts bool) {
+	at, top := -1, 0.5
+	for k, o := range deleted {
+		if x := o.Box.IoU(b); x >= top {
+			at, top = k, x
+		}
+	}
+	if at < 0 {
+		return false, true
+	}
+	counts, taken[at] = !taken[at], true
+	return counts, counts
 }
 
 func related(label schemas.Object, classes []string) []bool {
@@ -114,6 +128,10 @@ func (r *rows) fit() *lint.Weights {
 		case schemas.FindingMissing:
 			o = forest.Options{Trees: 60, Leaves: 4, Rate: 0.06, MinRows: 200, Ridge: 5, Features: 0.6, Rows: 0.5, Seed: 99}
 			of[t] = forest.Fit(r.absent, r.gone, o)
+			continue
+		case lint.MissingAlike:
+			o = forest.Options{Trees: 100, Leaves: 6, Rate: 0.06, MinRows: 200, Ridge: 5, Features: 0.6, Rows: 0.5, Seed: 98}
+			of[t] = forest.Fit(r.alike, r.more, o)
 			continue
 		case schemas.FindingEdge:
 			of[t] = forest.Fit(r.edge, r.moved, o)
@@ -155,6 +173,7 @@ func (b *bench) gather(ctx context.Context, keep func(i int) bool) (*rows, error
 			return nil, err
 		}
 		b.collect(r, set, part.draws, views, part.name == "coco128", part.keep)
+		b.collectAlike(r, set, part.draws, part.keep)
 	}
 	return r, nil
 }

@@ -36,7 +36,7 @@ func (b *bench) speed(ctx context.Context, out io.Writer) error {
 	fmt.Fprint(out, "\n### Speed\n\n")
 	fmt.Fprintf(out, "Milliseconds of processor time of the lint step for one of coco128's images with %d labels (its own, with errors, as often as it takes), the models' cells on the sample and the pixels decoded: medians of %d rounds over all images.\n\n", boxes, rounds)
 	fmt.Fprintln(out, "| models | ms | aim |\n|---|---|---|")
-	for _, which := range [][]int{{0}, {0, 1, 2}} {
+	for _, which := range [][]int{{0}, {0, 1, 2}, {3}, {3, 4, 5}} {
 		var took []float64
 		for range rounds {
 			start, n := report.ProcessorTime(), 0

@@ -34,7 +34,7 @@ func (b *bench) coco128(ctx context.Context, out io.Writer) error {
 	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|")
 	fmt.Fprintln(out, "| aim | .90 / .60 | .90 / .60 | .90 / .60 | .96 / .78 | .95 / .70 | .85 | .38 | .80 | .90 | .10 below |")
 	var details strings.Builder
-	for _, which := range [][]int{{0}, {0, 1, 2}} {
+	for _, which := range [][]int{{0}, {0, 1, 2}, {3}, {3, 4, 5}} {
 		var all, edge, image, count []table
 		var reached, reachable float64
 		var f fixes

@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"gleaner/schemas"
@@ -21,7 +20,7 @@ type Proposal struct {
 type cover struct{ any, same, in, around float64 }
 
 const (
-	maxProposals = 100
+	maxProposals = 200
 	oneThing     = 0.5 // IoU from which two boxes of a class are about one thing
 	anyThing     = 0.7 // the same of two classes
 )
@@ -102,24 +101,23 @@ var absentNames = func() []string {
 }()
 
 func (s *Scene) absent(v *vector, p Proposal) {
-	c := s.covered(p)
-	v.add("score", math.Log(float64(p.Score+1e-3)/float64(1-p.Score+1e-3)))
+	c := s.covered(p.Box, slices.Index(s.seen.Classes, p.Class))
+	v.add("score", logit(p.Score))
 	v.add("cover.same", c.same)
 	v.add("cover.any", c.any)
 	v.add("cover.in", c.in)
 	v.add("cover.around", c.around)
 }
 
-// covered is how the labels lie to a proposal.
-func (s *Scene) covered(p Proposal) (c cover) {
-	class := slices.Index(s.seen.Classes, p.Class)
-	area := max(p.Box.Area(), 1)
+// covered is how the labels lie to a box of one of the models' classes; of a class below 0 none is the same.
+func (s *Scene) covered(b geometry.Box, class int) (c cover) {
+	area := max(b.Area(), 1)
 	for i, l := range s.Labels {
-		common := p.Box.Intersect(l.Box).Area()
+		common := b.Intersect(l.Box).Area()
 		if common == 0 {
 			continue
 		}
-		o, in, around := float64(iou(p.Box, l.Box)), common/area, common/max(l.Box.Area(), 1)
+		o, in, around := float64(iou(b, l.Box)), common/area, common/max(l.Box.Area(), 1)
 		c.any, c.in, c.around = max(c.any, o), max(c.in, in), max(c.around, around)
 		if class >= 0 && s.seen.related[i][class] {
 			c.same = max(c.same, o)

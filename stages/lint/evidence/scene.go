@@ -93,7 +93,7 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 	n := len(s.Objects)
 	m := &seen{related: make([][]bool, n), known: make([]bool, n), near: make([][]nearCell, n), away: make([]float64, n)}
 	m.Classes, m.Cells = pool(s.Candidates)
-	m.models = s.Candidates
+	m.models = byModel(s.Candidates)
 	m.rival = make([]int, len(m.Cells))
 	for k := range m.rival {
 		m.rival[k] = -1
@@ -138,6 +138,18 @@ func scored(cells []schemas.Candidate, related []bool) []scores {
 			} else {
 				of.other = max(of.other, c.Score)
 			}
+		}
+	}
+	return out
+}
+
+// byModel are the candidates of each model, those of whole images and of tiles together.
+func byModel(all []schemas.Candidates) (out []schemas.Candidates) {
+	for _, c := range all {
+		if n := len(out); n > 0 && out[n-1].Model == c.Model && slices.Equal(out[n-1].Classes, c.Classes) {
+			out[n-1].Cells = slices.Concat(out[n-1].Cells, c.Cells)
+		} else {
+			out = append(out, c)
 		}
 	}
 	return out

@@ -22,14 +22,12 @@ type Options struct {
 const maxBins = 64
 
 // Fit fits a forest by the logistic loss to rows, [n][features], and what each means. Questions are asked at up to 63 quantiles
-// of a feature; trees grow leaf by leaf, the best question first. It takes 5 bytes for each number of the rows beside them. It panics
-// where trees are to have more leaves than they can.
+// of a feature; trees grow leaf by leaf, the best question first. It takes 5 bytes for each number of the rows beside them. Without rows
+// the odds are even. It panics where trees are to have more leaves than they can.
 func Fit(rows [][]float32, yes []bool, o Options) *Forest {
 	if o.Leaves > MaxLeaves {
 		panic(fmt.Sprintf("forest: trees of %d leaves are asked for; they have %d at most", o.Leaves, MaxLeaves))
 	}
-	batch := NewBatch(rows)
-	d := bin(rows)
 	share := 0.5
 	for _, y := range yes {
 		if y {
@@ -38,6 +36,10 @@ func Fit(rows [][]float32, yes []bool, o Options) *Forest {
 	}
 	share /= float64(len(rows)) + 1
 	f := &Forest{base: float32(math.Log(share / (1 - share)))}
+	if len(rows) == 0 {
+		return f
+	}
+	batch, d := NewBatch(rows), bin(rows)
 	odds := slices.Repeat([]float64{float64(f.base)}, len(rows))
 	g := &grower{data: d, o: o, slope: make([]float64, len(rows)), curve: make([]float64, len(rows)), random: rand.New(rand.NewPCG(o.Seed, 1))}
 	for range o.Trees {

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"gleaner/schemas"
+	"gleaner/stages/lint"
+	"gleaner/stages/lint/evidence"
+)
+
+// strange is the chance that a label of a dataset whose classes no model knows is missing.
+const strange = 0.2
+
+// collectAlike makes of the pictures datasets whose classes no model knows, with labels of some classes only, and takes some of these away:
+// what the models see where they were is one more of what the labels name, and what else they see is not.
+func (b *bench) collectAlike(r *rows, set []*picture, draws int, keep func(i int) bool) {
+	classes := labeled(set)
+	for d := range draws {
+		random := rand.New(rand.NewPCG(uint64(d), 4)) //nolint:gosec // not below 0
+		named := map[string]bool{}
+		for range 1 + random.IntN(4) {
+			p := set[random.IntN(len(set))]
+			if n := len(p.sample.Objects); n > 0 { // frequent classes are drawn more often
+				named[p.sample.Objects[random.IntN(n)].Class] = true
+			}
+		}
+		if d%4 == 3 {
+			for _, class := range classes {
+				named[class] = true
+			}
+		}
+		drawn := make([]noisy, len(set))
+		for i, p := range set {
+			for _, o := range p.sample.Objects {
+				switch {
+				case !named[o.Class]:
+				case random.Float64() < strange:
+					drawn[i].deleted = append(drawn[i].deleted, o)
+				default:
+					drawn[i].labels = append(drawn[i].labels, o)
+				}
+			}
+		}
+		habits := habitsOf(set, keep, func(i int) []schemas.Object { return drawn[i].labels })
+		for i, p := range set {
+			if !keep(i) || len(drawn[i].labels) == 0 {
+				continue
+			}
+			s := p.with(views[d%len(views)], drawn[i].labels)
+			with := evidence.Context{Related: func(_ schemas.Object, classes []string) []bool { return make([]bool, len(classes)) }, Image: p.img, Habits: habits}
+			switch d % 5 {
+			case 3:
+				with.Image = nil
+			case 4:
+				with.Habits = nil
+			}
+			if d%7 == 6 { // as where the dataset has no use for the models' classes
+				nameless(s.Candidates)
+			}
+			scene := evidence.New(s, with)
+			exemplars := scene.Exemplars(func(schemas.Object) bool { return true })
+			taken := make([]bool, len(drawn[i].deleted))
+			for _, t := range scene.Things(lint.ThingFloor) {
+				if right, counts := claim(drawn[i].deleted, taken, t.Box); counts {
+					_, row := exemplars.Alike(t)
+					r.alike, r.more = append(r.alike, row), append(r.more, right)
+				}
+			}
+		}
+	}
+}
+
+// nameless takes from cells by which names the models call what they see.
+func nameless(candidates []schemas.Candidates) {
+	for i := range candidates {
+		candidates[i].Cells = slices.Clone(candidates[i].Cells)
+		for k := range candidates[i].Cells {
+			candidates[i].Cells[k].Scores = nil
+		}
+	}
+}
