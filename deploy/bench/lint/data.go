@@ -31,7 +31,7 @@ var looks = [2]int{1, tiles}
 type picture struct {
 	stem    string
 	img     *pixels.Image
-	sample  schemas.Sample // labels as they are, superpixels, no candidates
+	sample  schemas.Sample         // labels as they are, superpixels, no candidates
 	by      [][]schemas.Candidates // by look
 	detects [][]schemas.Object     // by look, as proposals
 }
