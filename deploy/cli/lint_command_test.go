@@ -454,7 +454,7 @@ func TestLintExamples(t *testing.T) {
 		}
 		argued = argued || strings.Contains(out, "run run7 argues with 1 labels, of which 1 are here")
 	}
-	if run != 9 || !argued || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
+	if run != 10 || !argued || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
 		t.Errorf("%d examples were run", run)
 	}
 }
