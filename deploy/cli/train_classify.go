@@ -58,7 +58,7 @@ images want more epochs, and those whose mirror image means something else --aug
 
 A loss for every image and epoch goes to the Parquet file that --losses names, else to the losses topic of the system that runs, else
 nowhere. Where --data are the images, that system is found by --config alone: on the data_dir, or at the servers, of that configuration,
-by default on the folder "data".
+by default on the folder "data". Rows name an image by the sample_id that gleaner push gives the same file in the same dataset (--name).
 
 A run is named after the images, their labels and every option that changes its weights. --threads is one of these, but changes their
 rounding alone: batch normalizations see the same images with any number. There may be more of them than processors, to train as
@@ -319,7 +319,11 @@ func (f classifyFlags) data(ctx context.Context, cfg config.Config, conn *wire.C
 	}
 	rule := schemas.DefaultSplitRule()
 	rule.Val, rule.Test = f.held, 0
-	return train.Folder(ctx, f.folder, train.FolderOptions{Dataset: f.name, Side: f.side, Rule: rule, Limits: cfg.Pixels.Limits, Room: room}, b.Set)
+	data, err := train.Folder(ctx, f.folder, train.FolderOptions{Dataset: f.name, Side: f.side, Rule: rule, Limits: cfg.Pixels.Limits, Room: room}, b.Set)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = usageError{fmt.Errorf("--data: %w", err)}
+	}
+	return data, err
 }
 
 // describe says what is trained on, what was left out, and where the losses go.
@@ -332,7 +336,7 @@ func (f classifyFlags) describe(data train.Data, cfg config.Config, system bool)
 	if data.Unseen > 0 {
 		fmt.Fprintf(w, "; %d kept unseen for testing", data.Unseen)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\nclasses: %s\n", perClass(data.Train))
 	for i, s := range data.Skipped {
 		if i == 5 {
 			fmt.Fprintf(w, "skipped: %d more\n", len(data.Skipped)-i)
@@ -343,10 +347,29 @@ func (f classifyFlags) describe(data train.Data, cfg config.Config, system bool)
 	if n := data.Train.Len(); n < f.Config.Batch {
 		fmt.Fprintf(w, "each step takes all %d images, which are fewer than a batch of %d\n", n, f.Config.Batch)
 	}
+	if steps := f.Config.Epochs * ((data.Train.Len() + f.Config.Batch - 1) / f.Config.Batch); steps < fewSteps {
+		fmt.Fprintf(w, "%d steps in all are few: normalizations settle and the rate fits in some hundreds, so more --epochs are likely better\n", steps)
+	}
 	if len(f.Config.ONNX) > 0 {
 		fmt.Fprintln(w, f.lastLayer(data.Train.Classes))
 	}
 	fmt.Fprintln(w, f.lossesGo(cfg, system))
+}
+
+// fewSteps is how many are hardly enough for any network here.
+const fewSteps = 150
+
+// perClass tells how many images the classes have.
+func perClass(im classify.Images) string {
+	counts := make([]int, len(im.Classes))
+	for _, class := range im.Labels {
+		counts[class]++
+	}
+	texts := make([]string, len(counts))
+	for i, n := range counts {
+		texts[i] = fmt.Sprintf("%s (%d)", im.Classes[i], n)
+	}
+	return few(texts)
 }
 
 // lossesGo says where.
@@ -357,7 +380,7 @@ func (f classifyFlags) lossesGo(cfg config.Config, system bool) string {
 	case system:
 		return "losses go to the running system, as run " + f.Config.Run.RunID
 	}
-	return fmt.Sprintf("losses go nowhere: no system runs on %s, and neither --losses names a file nor --config the configuration of another system", cfg.DataDir)
+	return fmt.Sprintf("losses go nowhere: no system runs on %s, and neither --losses names a file nor --config the configuration of another system (a file with data_dir: ITS-FOLDER)", cfg.DataDir)
 }
 
 // lastLayer says of which classes an imported classifier knows something already.

@@ -145,7 +145,10 @@ func decodeAll(ctx context.Context, root string, o FolderOptions, progress func(
 		group.Go(func() error {
 			d := decoded{name: f.Name, digest: sha256.Sum256(f.Data)}
 			var img *pixels.Image
-			if img, _, d.err = pixels.Decode(f.Data, o.Limits); d.err == nil {
+			if d.err = f.Err; d.err == nil {
+				img, _, d.err = pixels.Decode(f.Data, o.Limits)
+			}
+			if d.err == nil {
 				if err := o.Room.Take(); err != nil {
 					return err
 				}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"gleaner/connectors/onnx"
 	"gleaner/deploy/batch"
@@ -51,7 +52,7 @@ func (s *Stopped) Error() string {
 
 func (s *Stopped) Unwrap() error { return s.Err }
 
-// Diverged is the error of a training that ended with weights that are no finite numbers, or whose loss is none.
+// Diverged is the error of a training that ended with weights that are no finite numbers, or whose loss is none. No model is written.
 type Diverged struct {
 	Epoch int // the first such, from one
 	Rate  float64
@@ -59,7 +60,7 @@ type Diverged struct {
 }
 
 func (d *Diverged) Error() string {
-	return fmt.Sprintf("the training diverged in epoch %d, from which on its loss or its weights are no finite numbers, and %s classifies badly: train with a rate lower than %g", d.Epoch, d.Out, d.Rate)
+	return fmt.Sprintf("the training diverged in epoch %d, from which on its loss or its weights are no finite numbers, so %s is not written: train with a rate lower than %g", d.Epoch, d.Out, d.Rate)
 }
 
 // RunOf describes the run of a configuration on images, with the same id for all that gives the same weights and rows, by
@@ -81,7 +82,7 @@ func RunOf(cfg classify.Config, data Data) (schemas.Run, error) {
 
 // Run trains, and writes the model. Where it was stopped before, by ctx or by a kill, it goes on from the last checkpoint, to the same
 // weights bit for bit. open says where the losses go of the run as it stands: of which attempt, and from where on. An error of a
-// training that can be gone on with is a *Stopped; that of one whose model and losses are written and of no use is a *Diverged.
+// training that can be gone on with is a *Stopped; that of one whose losses are written and whose model is of no use is a *Diverged.
 func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(run schemas.Run, from Start) (Losses, error)) (result classify.Result, err error) {
 	if err := CheckPaths(o.Out, o.Checkpoint); err != nil {
 		return result, err
@@ -102,7 +103,9 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 	if err != nil {
 		return result, err
 	}
-	defer func() { err = errors.Join(err, losses.Close(context.WithoutCancel(ctx))) }()
+	within, done := grace(ctx)
+	defer done()
+	defer func() { err = errors.Join(err, losses.Close(within)) }()
 	if o.Began != nil {
 		done, of := t.Step()
 		o.Began(t.Run(), !fresh, done, of)
@@ -112,11 +115,11 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 		saved = from.Step
 	}
 	result, err = t.Train(ctx, classify.Hooks{
-		Losses:   losses.Write,
+		Losses:   func(_ context.Context, rows *schemas.Losses) error { return losses.Write(within, rows) },
 		Progress: o.Progress,
 		Epoch:    o.Epoch,
 		Checkpoint: func(checkpoint []byte) error {
-			if err := losses.Flush(context.WithoutCancel(ctx)); err != nil {
+			if err := losses.Flush(within); err != nil {
 				return err
 			}
 			if err := o.save(checkpoint); err != nil {
@@ -142,23 +145,46 @@ func Run(ctx context.Context, rt *onnx.Runtime, data Data, o Options, open func(
 	if data.Held.Len() > 0 {
 		result.Run.Metrics["val_majority"] = data.Majority()
 	}
-	file, err := Export(t, result.Run)
-	if err == nil {
-		err = batch.Write(o.Out, func(w io.Writer) error {
-			_, err := w.Write(file)
-			return err
-		})
+	if result.Diverged == 0 {
+		err = o.export(t, result.Run)
 	}
 	if err == nil {
-		err = losses.End(ctx, result.Run)
+		err = losses.End(within, result.Run)
 	}
 	if err == nil {
-		err = os.Remove(o.Checkpoint)
+		if err = os.Remove(o.Checkpoint); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	}
 	if err == nil && result.Diverged > 0 {
 		err = &Diverged{result.Diverged, o.Config.Rate, o.Out}
 	}
 	return result, err
+}
+
+// export writes the model.
+func (o Options) export(t *classify.Trainer, run schemas.Run) error {
+	file, err := Export(t, run)
+	if err != nil {
+		return err
+	}
+	return batch.Write(o.Out, func(w io.Writer) error {
+		_, err := w.Write(file)
+		return err
+	})
+}
+
+// patience is how long losses may take to be written once a training is stopped.
+const patience = 5 * time.Second
+
+// grace ends some time after ctx: what is under way then is finished, and not waited for without end.
+func grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	within, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(patience, cancel) })
+	return within, func() {
+		stop()
+		cancel()
+	}
 }
 
 // restore goes back to the checkpoint, if that is wanted and it is there, and counts one attempt more. The checkpoint is written

@@ -97,8 +97,12 @@ func TestFolder(t *testing.T) {
 	for i := range 3 { // copies, under other names
 		write(t, striped(t, true, 1), dir, "down", fmt.Sprintf("copy%d.png", i))
 	}
+	if err := os.Symlink("nowhere.png", filepath.Join(dir, "down", "link.png")); err != nil {
+		t.Fatal(err)
+	}
 	data := folder(t, dir, options())
-	if len(data.Skipped) != 1 || data.Skipped[0].Name != "down/none.png" || !strings.Contains(data.Skipped[0].Err, "unsupported") {
+	if len(data.Skipped) != 2 || data.Skipped[0].Name != "down/link.png" || !strings.Contains(data.Skipped[0].Err, "no such file") ||
+		data.Skipped[1].Name != "down/none.png" || !strings.Contains(data.Skipped[1].Err, "unsupported") {
 		t.Errorf("skipped %+v", data.Skipped)
 	}
 	n := data.Held.Len()
@@ -500,8 +504,38 @@ type unflushed struct {
 
 func (u *unflushed) Flush(context.Context) error { return u.err }
 
-// TestRunDiverged wants a training that diverged told, with its epoch, and all of it written: by its losses, and where the last step alone
-// made weights, or logits, that are no finite numbers.
+// stuck takes losses until nobody waits for them any more.
+type stuck struct{ train.Nowhere }
+
+func (stuck) Flush(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestRunStuck wants a training that is stopped while its losses cannot be written to end, and to say from where it goes on.
+func TestRunStuck(t *testing.T) {
+	rt, err := onnx.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rt.Close()
+	data := folder(t, stripes(t, 40), options())
+	cfg := classify.DefaultConfig()
+	cfg.Width, cfg.Epochs = 8, 3
+	if cfg.Run, err = train.RunOf(cfg, data); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	o := train.Options{Config: cfg, Out: filepath.Join(t.TempDir(), "out.onnx"), Checkpoint: filepath.Join(t.TempDir(), "checkpoint")}
+	o.Epoch = func(classify.Epoch) { cancel() }
+	_, err = train.Run(ctx, rt, data, o, func(schemas.Run, train.Start) (train.Losses, error) { return stuck{}, nil })
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the same command begins anew") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestRunDiverged wants a training that diverged told, with its epoch, at which it ends, its losses written and the model that was there kept:
+// by its losses, and where the last step alone made weights, or logits, that are no finite numbers.
 func TestRunDiverged(t *testing.T) {
 	rt, err := onnx.Open()
 	if err != nil {
@@ -520,6 +554,9 @@ func TestRunDiverged(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := train.Options{Config: cfg, Out: filepath.Join(dir, "out.onnx"), Checkpoint: filepath.Join(dir, "checkpoint"), Resume: true}
+		if err := os.WriteFile(o.Out, []byte("a good model"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		topic := &sent{}
 		result, err := train.Run(t.Context(), rt, data, o, func(schemas.Run, train.Start) (train.Losses, error) { return &train.Topic{Sink: topic}, nil })
 		var diverged *train.Diverged
@@ -529,8 +566,11 @@ func TestRunDiverged(t *testing.T) {
 		if _, ok := result.Run.Metrics["train_loss"]; ok != (c.epochs == 1) || result.Run.Metrics["classes"] != 2 || len(topic.ends) != 1 {
 			t.Errorf("rate %g: metrics %v, ends %v", c.rate, result.Run.Metrics, topic.ends)
 		}
-		if _, err := os.Stat(o.Out); err != nil {
-			t.Error(err)
+		if kept, err := os.ReadFile(o.Out); err != nil || string(kept) != "a good model" || result.Run.Epochs != 1 {
+			t.Errorf("rate %g: %d epochs, and the model that was there is %d bytes (%v)", c.rate, result.Run.Epochs, len(kept), err)
+		}
+		if _, err := os.Stat(o.Checkpoint); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("rate %g: a checkpoint to go on from is left (%v)", c.rate, err)
 		}
 	}
 }

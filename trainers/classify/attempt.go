@@ -14,5 +14,5 @@ func (t *Trainer) Step() (done, of int) { return t.step, t.steps * t.cfg.Epochs 
 // Over tells whether no step is left, by number or by patience.
 func (t *Trainer) Over() bool {
 	impatient := t.cfg.Patience > 0 && t.step > 0 && t.step%t.steps == 0 && t.step/t.steps-1-t.bestAt >= t.cfg.Patience
-	return impatient || t.step >= t.cfg.Epochs*t.steps
+	return impatient || t.lost || t.step >= t.cfg.Epochs*t.steps
 }

@@ -56,7 +56,7 @@ type Result struct {
 	Run       schemas.Run // with Epochs, Rows, Seed, the finite Metrics and times filled in
 	Epochs    []Epoch     // of this attempt
 	Best      int         // the epoch whose weights these are, from zero: with Patience the most accurate on held-out images, else the last
-	Stopped   bool        // by Patience
+	Stopped   bool        // by Patience; a training whose weights are no finite numbers ends with their epoch, too
 	Steps     int         // of all attempts
 	Presented int         // images, of all attempts
 	Diverged  int         // the epoch, from one, since which the loss was no finite number up to that of these weights, or after which these or their logits are none; 0: not at all
@@ -90,6 +90,7 @@ type position struct {
 	bestAt   int     // that epoch, from zero
 	bestFile []byte  // the state after it; nil before there is one
 	diverged int     // the epoch, from one, since which the loss is no finite number; 0 while it is one
+	lost     bool    // the weights are no finite numbers either: no step makes them any
 }
 
 // tally sums over presentations.
@@ -260,7 +261,7 @@ func (t *Trainer) run(ctx context.Context, hooks Hooks) (Result, error) {
 				hooks.Epoch(e)
 			}
 		}
-		if t.step%t.steps == 0 || t.cfg.Checkpoint > 0 && t.step%t.cfg.Checkpoint == 0 {
+		if !t.lost && (t.step%t.steps == 0 || t.cfg.Checkpoint > 0 && t.step%t.cfg.Checkpoint == 0) {
 			if err := save(); err != nil {
 				return result, err
 			}
@@ -355,6 +356,13 @@ func (t *Trainer) endEpoch(ctx context.Context) (Epoch, error) {
 	} else if t.diverged == 0 {
 		t.diverged = e.Epoch + 1
 	}
+	if t.diverged > 0 {
+		sound, err := t.sound(context.WithoutCancel(ctx))
+		if err != nil {
+			return e, err
+		}
+		t.lost = !sound
+	}
 	if t.cfg.Patience > 0 && (t.bestFile == nil || e.Held > t.best.Held) {
 		state, err := t.model.Save()
 		if err != nil {
@@ -368,7 +376,7 @@ func (t *Trainer) endEpoch(ctx context.Context) (Epoch, error) {
 // end fills in the result; with patience the best weights come back.
 func (t *Trainer) end(ctx context.Context, result Result) (Result, error) {
 	done := t.step / t.steps
-	result.Stopped = done < t.cfg.Epochs
+	result.Stopped = done < t.cfg.Epochs && !t.lost
 	result.Steps, result.Presented, result.Best = t.step, done*t.train.Len(), done-1
 	result.Run.Epochs = uint32(done)
 	of := t.last

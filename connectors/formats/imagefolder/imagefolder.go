@@ -25,6 +25,7 @@ import (
 type File struct {
 	Name string // its path below the root, with slashes: "train/cat/1.jpg"
 	Data []byte
+	Err  error // why a file of a folder cannot be read
 }
 
 // archives are the endings of what is read as a tar archive; whether it is compressed is told by its content.
@@ -63,10 +64,7 @@ func files(root string, limit int64, yield func(File) bool) error {
 			continue
 		}
 		data, err := readFile(filepath.Join(root, filepath.FromSlash(name)), limit)
-		if err != nil {
-			return err
-		}
-		if !yield(File{name, data}) {
+		if !yield(File{name, data, err}) {
 			return errEnough
 		}
 	}
@@ -110,7 +108,10 @@ func archive(file, folder string, limit int64, yield func(File) bool) error {
 		}
 		return yield(f)
 	})
-	if err != nil && !errors.Is(err, errEnough) {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%s: the archive ends in the midst of a file: fetch it, or make it, again (%w)", file, err)
+	case err != nil && !errors.Is(err, errEnough):
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return err
@@ -183,7 +184,7 @@ func hand(name string, data io.Reader, limit int64, yield func(File) bool) error
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
-	case !yield(File{name, read}):
+	case !yield(File{Name: name, Data: read}):
 		return errEnough
 	}
 	return nil

@@ -98,7 +98,7 @@ func TestFiles(t *testing.T) {
 	}
 	half := tarOf(t, true, "cat/1.jpg", "cat/2.jpg")
 	for want, root := range map[string]string{
-		"absent": filepath.Join(dir, "absent"), "half.tgz": put(t, filepath.Join(dir, "half.tgz"), half[:len(half)/2]),
+		"absent": filepath.Join(dir, "absent"), "ends in the midst of a file": put(t, filepath.Join(dir, "half.tgz"), half[:len(half)/2]),
 		"no tar archive": put(t, filepath.Join(dir, "text.tar"), bytes.Repeat([]byte("no archive"), 100)),
 	} {
 		var failed error
