@@ -91,6 +91,7 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 			cfg.Lint.Rules.MinScore, cfg.Lint.Datasets = l.minScore, nil
 			if c.Flags().Changed("tiles") {
 				cfg.Prelabel.Tiles = l.tiles
+				forAll(cfg.Prelabel.Datasets, func(d *prelabel.Dataset) { d.Tiles = 0 })
 			}
 			if err := l.check(cfg); err != nil {
 				return usageError{fmt.Errorf("lint: %w", err)}

@@ -243,6 +243,16 @@ func TestLintRules(t *testing.T) {
 	if many != 1 || unwanted != len(broccoli) || unwanted == 0 {
 		t.Errorf("%d findings about all oranges, %d about broccoli, want 1 and %d", many, unwanted, len(broccoli))
 	}
+	d.write("config.yaml", "prelabel: {datasets: {kitchen: {tiles: 2}}}\n")
+	if _, err := gleaner(t.Context(), lintYOLO+"--min-score 0.01 --out tiled.jsonl --rules rules.yaml --config config.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gleaner(t.Context(), lintYOLO+"--min-score 0.01 --out whole.jsonl --rules rules.yaml --config config.yaml --tiles 1"); err != nil {
+		t.Fatal(err)
+	}
+	if whole := d.read("whole.jsonl"); whole != d.read("o.jsonl") || whole == d.read("tiled.jsonl") {
+		t.Error("--tiles does not say what the configuration says of the dataset otherwise")
+	}
 	if _, err := gleaner(t.Context(), lintYOLO+"--rules labels/a.txt --out o.jsonl"); err == nil || !strings.Contains(err.Error(), "labels/a.txt: ") {
 		t.Errorf("%v", err)
 	}
