@@ -146,7 +146,7 @@ func (r *ranks) appendBest(all []schemas.ClassScore, cell int, least float32) []
 // translated takes candidates to the classes that a dataset wants, by what translate makes of an object of each class. Cells that
 // the dataset has no use for stay, without scores: where they saw something counts.
 func translated(c schemas.Candidates, translate func([]schemas.Object) []schemas.Object) schemas.Candidates {
-	if len(c.Cells) == 0 {
+	if c.Model == "" { // none were asked for
 		return c
 	}
 	const none = math.MaxUint16

@@ -74,20 +74,25 @@ func TestDense(t *testing.T) {
 
 // TestTranslatedCandidates: two classes become one, and what the dataset has no use for keeps its box.
 func TestTranslatedCandidates(t *testing.T) {
-	c := schemas.Candidates{Classes: []string{"cat", "dog", "eel"}, Cells: []schemas.Candidate{
+	c := schemas.Candidates{Model: "m@1", Classes: []string{"cat", "dog", "eel"}, Cells: []schemas.Candidate{
 		{Score: 0.9, Scores: []schemas.ClassScore{{Class: 1, Score: 0.9}, {Class: 0, Score: 0.5}, {Class: 2, Score: 0.1}}},
 		{Score: 0.4, Scores: []schemas.ClassScore{{Class: 2, Score: 0.4}}},
 	}}
-	c = translated(c, func(of []schemas.Object) []schemas.Object {
+	translate := func(of []schemas.Object) []schemas.Object {
 		of = slices.DeleteFunc(of, func(o schemas.Object) bool { return o.Class == "eel" })
 		for i := range of {
 			of[i].Class = "pet"
 		}
 		return of
-	})
+	}
+	nothing := translated(schemas.Candidates{Model: "m@1", Classes: c.Classes}, translate)
+	c = translated(c, translate)
 	want := []schemas.Candidate{{Score: 0.9, Scores: []schemas.ClassScore{{Class: 0, Score: 0.9}}}, {Score: 0.4, Scores: []schemas.ClassScore{}}}
 	if !cmp.Equal(c.Classes, []string{"pet"}) || !cmp.Equal(c.Cells, want) {
 		t.Errorf("%+v", c)
+	}
+	if !cmp.Equal(nothing.Classes, c.Classes) {
+		t.Errorf("a look that sees nothing knows %v", nothing.Classes)
 	}
 }
 
