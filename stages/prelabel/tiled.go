@@ -17,12 +17,13 @@ const MaxTiles = 8
 const (
 	tileOverlap = 0.25 // of a tile
 	tileBorder  = 0.01 // of a tile's side: what comes so near to a cut is cut
+	maxTiled    = 4000 // cells of all tiles that are kept, the best: some 400 KiB at most, so that several models' fit into a sample's record
 )
 
 // Look is what a detector finds in an image, and the candidates that d asks for. Where n is above 1 it looks once more at each of n by n
 // tiles that overlap by a quarter of themselves and fill its input (slicing aided inference, Akyon et al. 2022): it sees smaller things, and
 // puts edges more exactly, for n*n more runs. What reaches to where a tile was cut does not count, since the rest of it lies beyond.
-// Candidates are those of the whole and, by themselves, those of all tiles.
+// Candidates are those of the whole and, by themselves, the best of all tiles.
 func Look(ctx context.Context, by Detector, img *pixels.Image, low float32, d Dense, n int) ([]schemas.Object, []schemas.Candidates, error) {
 	objects, whole, err := by.DetectDense(ctx, img, low, d)
 	if err != nil || n < 2 {
@@ -55,6 +56,9 @@ func Look(ctx context.Context, by Detector, img *pixels.Image, low float32, d De
 	}
 	sortByScore(objects)
 	slices.SortStableFunc(tiled.Cells, func(a, b schemas.Candidate) int { return cmp.Compare(b.Score, a.Score) })
+	if len(tiled.Cells) > maxTiled {
+		tiled.Floor, tiled.Cells = tiled.Cells[maxTiled].Score, tiled.Cells[:maxTiled]
+	}
 	return objects[:min(len(objects), maxCandidates)], []schemas.Candidates{whole, tiled}, nil
 }
 

@@ -87,6 +87,29 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// crowd sees as many equal things as are asked for, better ones the wider the image.
+type crowd struct{ Detector }
+
+func (crowd) DetectDense(_ context.Context, img *pixels.Image, _ float32, d Dense) ([]schemas.Object, schemas.Candidates, error) {
+	c := schemas.Candidates{Model: "crowd@1", Floor: d.Floor}
+	for range d.Max {
+		c.Cells = append(c.Cells, schemas.Candidate{Box: geometry.Box{X1: 40, Y1: 40, X2: 50, Y2: 50}, Score: float32(img.W) / 1000})
+	}
+	return nil, c, nil
+}
+
+// TestLookKeepsTheBest: the candidates of however many tiles fit into a record, and the floor tells which are left out.
+func TestLookKeepsTheBest(t *testing.T) {
+	img := &pixels.Image{W: 800, H: 800, Pix: make([]uint8, 3*800*800)}
+	_, looks, err := Look(t.Context(), crowd{}, img, 0.1, Dense{Floor: 0.01, Max: 300}, MaxTiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := looks[1]; len(looks[0].Cells) != 300 || len(c.Cells) != maxTiled || c.Floor != c.Cells[maxTiled-1].Score {
+		t.Errorf("%d and %d cells, floor %g", len(looks[0].Cells), len(c.Cells), c.Floor)
+	}
+}
+
 // TestTiles: tiles cover an image of any size, within it.
 func TestTiles(t *testing.T) {
 	for _, size := range [][2]int{{640, 480}, {1, 1}, {7, 1000}, {3, 2}} {
