@@ -46,12 +46,19 @@ type Exemplars struct {
 	scene  *Scene
 	labels []int
 	looks  []appearance
+	usual  []float64 // log-odds of the best score of the cells that are about each
 }
 
 // appearance is what a box looks like.
 type appearance struct {
-	colors []uint8   // [3, swatch]: of each channel, sorted; nil without pixels
-	called []float64 // [classes]: by which names the models call it, of length 1; nil where they say none
+	colors []uint8  // [3, swatch*swatch]: of each channel, sorted; nil without pixels
+	called []naming // by which names the models call it, in the order of classes and of length 1; nil where they say none
+}
+
+// naming is how much of what the models say is a name: they have many, and of a thing say few.
+type naming struct {
+	class  uint16
+	weight float64
 }
 
 // Exemplars are the labels that of admits.
@@ -60,12 +67,13 @@ func (s *Scene) Exemplars(of func(label schemas.Object) bool) *Exemplars {
 	for i, l := range s.Labels {
 		if of(l) && !l.Box.Clip(s.W, s.H).Empty() {
 			var cells []int
+			top := float32(0)
 			for _, near := range s.seen.near[i] {
 				if near.iou >= oneThing {
-					cells = append(cells, near.cell)
+					cells, top = append(cells, near.cell), max(top, s.seen.Cells[near.cell].Score)
 				}
 			}
-			e.labels, e.looks = append(e.labels, i), append(e.looks, s.appearance(l.Box, cells))
+			e.labels, e.looks, e.usual = append(e.labels, i), append(e.looks, s.appearance(l.Box, cells)), append(e.usual, logit(top))
 		}
 	}
 	return e
@@ -106,25 +114,45 @@ func placed(from, side float32, i, limit int) int {
 }
 
 // called is by which names the models call what cells are about.
-func (s *Scene) called(b geometry.Box, cells []int) []float64 {
-	out, square := make([]float64, len(s.seen.Classes)), 0.0
+func (s *Scene) called(b geometry.Box, cells []int) (out []naming) {
 	for _, k := range cells {
 		c := &s.seen.Cells[k]
 		overlap := float64(iou(b, c.Box))
 		for _, x := range c.Scores {
-			out[x.Class] += overlap * overlap * float64(x.Score)
+			at, met := slices.BinarySearchFunc(out, x.Class, func(n naming, class uint16) int { return cmp.Compare(n.class, class) })
+			if !met {
+				out = slices.Insert(out, at, naming{class: x.Class})
+			}
+			out[at].weight += overlap * overlap * float64(x.Score)
 		}
 	}
-	for _, x := range out {
-		square += x * x
+	square := 0.0
+	for _, n := range out {
+		square += n.weight * n.weight
 	}
 	if square == 0 {
 		return nil
 	}
 	for k := range out {
-		out[k] /= math.Sqrt(square)
+		out[k].weight /= math.Sqrt(square)
 	}
 	return out
+}
+
+// cosine is that of the angle between two callings.
+func cosine(a, b []naming) (sum float64) {
+	for len(a) > 0 && len(b) > 0 {
+		switch x, y := a[0], b[0]; {
+		case x.class < y.class:
+			a = a[1:]
+		case x.class > y.class:
+			b = b[1:]
+		default:
+			sum += x.weight * y.weight
+			a, b = a[1:], b[1:]
+		}
+	}
+	return sum
 }
 
 // resemblance is how one appearance lies to another; parts that cannot be told are NaN.
@@ -139,16 +167,14 @@ func (s *Scene) resemblance(a, b geometry.Box, x, y appearance) resemblance {
 	}
 	if x.colors != nil && y.colors != nil {
 		sum := 0
-		for k, v := range x.colors {
-			sum += max(int(v)-int(y.colors[k]), int(y.colors[k])-int(v))
+		for k, v := range y.colors[:len(x.colors)] {
+			d := int(v) - int(x.colors[k])
+			sum += max(d, -d)
 		}
 		r.colors = float64(sum) / float64(len(x.colors))
 	}
 	if x.called != nil && y.called != nil {
-		r.called = 0
-		for k, v := range x.called {
-			r.called += v * y.called[k]
-		}
+		r.called = cosine(x.called, y.called)
 	}
 	return r
 }
@@ -192,23 +218,17 @@ func (e *Exemplars) alike(v *vector, t Thing) (class string) {
 	for k, i := range e.labels {
 		r := s.resemblance(t.Box, s.Labels[i].Box, x, e.looks[k])
 		switch d := r.distance(); {
-		case d < nearest || class == "":
+		case d < nearest || k == 0:
 			best, nearest, second, class = r, d, nearest, s.Labels[i].Class
 		case d < second:
 			second = d
 		}
 	}
 	of, usual := 0.0, 0.0
-	for _, i := range e.labels {
+	for k, i := range e.labels {
 		if s.Labels[i].Class == class {
 			of++
-			top := float32(0)
-			for _, c := range s.seen.near[i] {
-				if c.iou >= oneThing {
-					top = max(top, s.seen.Cells[c.cell].Score)
-				}
-			}
-			usual += logit(top)
+			usual += e.usual[k]
 		}
 	}
 	if second == math.Inf(1) {
