@@ -62,11 +62,12 @@ type view struct {
 	weights    *Weights
 	ended      func() bool // nobody waits any more: rules ask before each label, and what they return then is not used
 
-	models   func(id string) []string
-	taxonomy Taxonomy
-	paths    map[string][]string // of the classes met so far
-	relates  map[[2]string]bool  // of pairs of classes met so far
-	spoken   map[string][]bool   // whether each of the models' classes is related to a label's met so far
+	models    func(id string) []string
+	taxonomy  Taxonomy
+	paths     map[string][]string // of the classes met so far
+	relates   map[[2]string]bool  // of pairs of classes met so far
+	familiars map[string]bool     // of classes of labels met so far, whether the model knows them
+	spoken    map[string][]bool   // whether each of the models' classes is related to a label's met so far
 }
 
 // related tells whether two classes may name one thing: they are the same, or one is above the other.
@@ -251,7 +252,7 @@ func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error)
 	v = &view{
 		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{}, weights: l.Weights,
 		ended:  func() bool { return ctx.Err() != nil },
-		models: l.Models, taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{}, spoken: map[string][]bool{},
+		models: l.Models, taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{}, familiars: map[string]bool{}, spoken: map[string][]bool{},
 	}
 	for _, c := range l.Classes(s) {
 		v.known[c] = true

@@ -19,15 +19,24 @@ func missing(v *view) []schemas.Finding {
 	if !v.seen {
 		return nil
 	}
-	out := append(v.named(), v.resembling()...)
-	slices.SortStableFunc(out, func(a, b schemas.Finding) int { return cmp.Compare(b.Score, a.Score) })
-	kept := out[:0]
-	for _, f := range out {
-		if !slices.ContainsFunc(kept, func(k schemas.Finding) bool { return k.Box.IoU(f.Box) > 0.5 && k.Class != f.Class }) {
-			kept = append(kept, f)
+	named := v.named()
+	all := slices.Concat(named, v.resembling())
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(all[b].Score, all[a].Score) })
+	var kept []int
+	for _, i := range order {
+		if !slices.ContainsFunc(kept, func(k int) bool { return (k < len(named)) != (i < len(named)) && all[k].Box.IoU(all[i].Box) > 0.5 }) {
+			kept = append(kept, i)
 		}
 	}
-	return kept
+	out := make([]schemas.Finding, len(kept))
+	for i, k := range kept {
+		out[i] = all[k]
+	}
+	return out
 }
 
 // named are objects of the models' classes. Where there are labels and none of their classes is related to the models', the dataset is
@@ -131,10 +140,12 @@ func (v *view) wants(p evidence.Proposal) bool {
 
 // familiar tells whether the model knows a label's class, one above it or one below.
 func (v *view) familiar(label schemas.Object) bool {
-	for class := range v.known {
-		if v.related(label.Class, class) {
-			return true
+	yes, ok := v.familiars[label.Class]
+	if !ok {
+		for class := range v.known {
+			yes = yes || v.related(label.Class, class)
 		}
+		v.familiars[label.Class] = yes
 	}
-	return false
+	return yes
 }
