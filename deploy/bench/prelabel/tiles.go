@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
@@ -50,19 +51,10 @@ func (s *scored) small(model int) (found, all int) {
 				continue
 			}
 			all++
-			if covered(label, p.found[model]) {
+			if slices.ContainsFunc(p.found[model], func(o schemas.Object) bool { return o.Class == label.Class && o.Box.IoU(label.Box) >= 0.5 }) {
 				found++
 			}
 		}
 	}
 	return found, all
-}
-
-func covered(label schemas.Object, by []schemas.Object) bool {
-	for _, o := range by {
-		if o.Class == label.Class && o.Box.IoU(label.Box) >= 0.5 {
-			return true
-		}
-	}
-	return false
 }
