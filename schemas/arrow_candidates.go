@@ -40,6 +40,7 @@ var candidateColumns = []column[[]Candidates]{
 	field("floor", float32s(), func(c *Candidates) *float32 { return &c.Floor }),
 	field("classes", lists(texts[string]()), func(c *Candidates) *[]string { return &c.Classes }),
 	field("cells", cells(), func(c *Candidates) *[]Candidate { return &c.Cells }),
+	field("look", texts[Look](), func(c *Candidates) *Look { return &c.Look }),
 }
 
 // candidates are structs whose cells name classes that there are.

@@ -67,7 +67,7 @@ func testCandidates() Candidates {
 		}
 		return &s
 	}
-	return Candidates{Model: "nanodet@1", Floor: 0.0625, Classes: []string{"car", "bus", "person"}, Cells: []Candidate{
+	return Candidates{Model: "nanodet@1", Look: LookTiles, Floor: 0.0625, Classes: []string{"car", "bus", "person"}, Cells: []Candidate{
 		{Box: geometry.Box{X1: 0, Y1: 1.125, X2: 300.5, Y2: 40}, Score: 1, Scores: []ClassScore{{Class: 2, Score: 1}, {Class: 0, Score: float32(1. / 25)}}, Sides: sides(-8, 0)},
 		{Box: geometry.Box{X1: 1, Y1: 1, X2: 1.125, Y2: 1.125}, Score: score, Sides: sides(700.125, 6)},
 		{Box: geometry.Box{X2: 640, Y2: 480}, Scores: []ClassScore{{Class: 1}}},
@@ -249,6 +249,20 @@ func TestGoldenWithoutLineage(t *testing.T) {
 		if d := diff(want, got); err != nil || d != "" {
 			t.Errorf("%s: %v, -want +got\n%s", c.name, err, d)
 		}
+	}
+}
+
+// Candidates from before they said how the model looked are of the whole image.
+func TestGoldenWithoutLooks(t *testing.T) {
+	want := testSample()
+	want.Candidates[0].Look = LookWhole
+	b, err := os.ReadFile(filepath.Join("testdata", "earlier", "candidates.v1.arrow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeSample(b)
+	if d := diff(want, got); err != nil || d != "" {
+		t.Errorf("%v, -want +got\n%s", err, d)
 	}
 }
 

@@ -7,10 +7,21 @@ import "gleaner/schemas/geometry"
 // its cell here too.
 type Candidates struct {
 	Model   string      `json:"model"`           // name@version
-	Floor   float32     `json:"floor"`           // [0,1]: no cell that scores more is left out
+	Look    Look        `json:"look,omitempty"`  // what of the image it looked at
+	Floor   float32     `json:"floor"`           // [0,1]: no cell that scores more is left out; of closer looks, none that says something of a label
 	Classes []string    `json:"classes"`         // names that ClassScore.Class counts, in the dataset's label space
 	Cells   []Candidate `json:"cells,omitempty"` // best first
 }
+
+// Look is a way in which a detector looks at an image.
+type Look string
+
+// Looks are at the whole image, at tiles of it, and closer at each of its labels, about which alone the cells then say something.
+const (
+	LookWhole  Look = ""
+	LookTiles  Look = "tiles"
+	LookCloser Look = "closer"
+)
 
 // Candidate is what one cell of a detector says.
 type Candidate struct {

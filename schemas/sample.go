@@ -23,7 +23,7 @@ type Sample struct {
 
 	Objects     []Object     `json:"objects"`
 	Proposals   []Object     `json:"proposals,omitempty"`  // what each model saw at low thresholds, for lint: Score means the same as on Objects
-	Candidates  []Candidates `json:"candidates,omitempty"` // what the models' cells say, for lint: of each model those of the whole image, and then those of tiles of it, if it looked at any
+	Candidates  []Candidates `json:"candidates,omitempty"` // what the models' cells say, for lint: of each model those of the whole image, and then those of its other looks
 	Superpixels Superpixels  `json:"superpixels"`
 	Findings    []Finding    `json:"findings,omitempty"`  // by lint; once people have submitted, and until lint has seen it, those that they were shown
 	Overrides   []Override   `json:"overrides,omitempty"` // findings that people have settled

@@ -33,6 +33,7 @@ type lintFlags struct {
 	models                          []string
 	minScore                        float32
 	jobs, tiles                     int
+	closer                          bool
 }
 
 // reportedFindings is how many findings the page shows.
@@ -78,7 +79,7 @@ of is judged by its box alone, and is missing where something without a label re
 and no *.names beside them: a text file, one a line, or YAML with the key names.`,
 		Example: `  gleaner lint --images photos/ --labels labels/ --format yolo --classes coco.names --model yolox_nano.onnx --out findings.jsonl
   gleaner lint --images photos/ --labels annotations/ --format voc --model yolox_nano.onnx,nanodet.onnx --out findings.jsonl --html report.html
-  gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --tiles 3 --out findings.jsonl
+  gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --closer --out findings.jsonl
   gleaner lint --images photos/ --labels street.json --format coco --model yolox_nano.onnx --scores scores.parquet --out findings.jsonl
   gleaner lint --images photos/ --labels labels/ --format yolo --model yolox_nano.onnx --rules street.yaml --out findings.jsonl`,
 		Args: cobra.NoArgs,
@@ -93,6 +94,7 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 				cfg.Prelabel.Tiles = l.tiles
 				forAll(cfg.Prelabel.Datasets, func(d *prelabel.Dataset) { d.Tiles = 0 })
 			}
+			cfg.Prelabel.Closer = l.closer
 			if err := l.check(cfg); err != nil {
 				return usageError{fmt.Errorf("lint: %w", err)}
 			}
@@ -113,6 +115,7 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 	f.StringVar(&l.labelSpace, "label-space", "", "dataset@version whose class names the models use, where the registry does not say it, such as coco@2017")
 	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
 	f.IntVar(&l.tiles, "tiles", 0, "models look at N by N tiles of each image, too: labels of small objects are judged better, for N*N more runs (default: the configuration's prelabel.tiles)")
+	f.BoolVar(&l.closer, "closer", false, "models look closer at each label, too: boxes are judged more exactly, for up to four more runs a label and at most 512 an image")
 	f.Float32Var(&l.minScore, "min-score", 0.5, "findings score at least this, (0,1]")
 	f.StringVarP(&l.out, "out", "o", "", "file to write (required)")
 	f.StringVar(&l.html, "html", "", "also write a page with pictures of the most doubtful")

@@ -244,14 +244,13 @@ func TestLintRules(t *testing.T) {
 		t.Errorf("%d findings about all oranges, %d about broccoli, want 1 and %d", many, unwanted, len(broccoli))
 	}
 	d.write("config.yaml", "prelabel: {datasets: {kitchen: {tiles: 2}}}\n")
-	if _, err := gleaner(t.Context(), lintYOLO+"--min-score 0.01 --out tiled.jsonl --rules rules.yaml --config config.yaml"); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct{ out, flags string }{{"tiled", ""}, {"whole", " --tiles 1"}, {"closer", " --tiles 1 --closer"}} {
+		if _, err := gleaner(t.Context(), lintYOLO+"--min-score 0.01 --out "+c.out+".jsonl --rules rules.yaml --config config.yaml"+c.flags); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := gleaner(t.Context(), lintYOLO+"--min-score 0.01 --out whole.jsonl --rules rules.yaml --config config.yaml --tiles 1"); err != nil {
-		t.Fatal(err)
-	}
-	if whole := d.read("whole.jsonl"); whole != d.read("o.jsonl") || whole == d.read("tiled.jsonl") {
-		t.Error("--tiles does not say what the configuration says of the dataset otherwise")
+	if whole := d.read("whole.jsonl"); whole != d.read("o.jsonl") || whole == d.read("tiled.jsonl") || whole == d.read("closer.jsonl") {
+		t.Error("--tiles does not say what the configuration says of the dataset otherwise, or --closer says nothing")
 	}
 	if _, err := gleaner(t.Context(), lintYOLO+"--rules labels/a.txt --out o.jsonl"); err == nil || !strings.Contains(err.Error(), "labels/a.txt: ") {
 		t.Errorf("%v", err)

@@ -52,7 +52,10 @@ func (v *view) named() []schemas.Finding {
 		if v.ended() {
 			return nil
 		}
-		if v.wants(p) {
+		again := slices.ContainsFunc(wanted, func(q evidence.Proposal) bool { // by a class above or below
+			return q.Class != p.Class && v.related(q.Class, p.Class) && p.Box.IoU(q.Box) > oneThing
+		})
+		if !again && v.wants(p) {
 			wanted, rows = append(wanted, p), append(rows, v.scene.Absent(p))
 		}
 	}
@@ -120,6 +123,9 @@ func (l *Lint) likenesses(ctx context.Context, v *view) (out []likeness, err err
 func absent(class string, box geometry.Box, chance float64, why string) schemas.Finding {
 	return schemas.Finding{Type: schemas.FindingMissing, Class: class, Box: box, Fix: &box, FixClass: class, Score: float32(chance), Why: why}
 }
+
+// oneThing is the IoU of two proposals of related classes from which on they are about one thing.
+const oneThing = 0.3
 
 // Scores from which on a proposal may be missing, and a thing that the models have no name for.
 const (

@@ -20,3 +20,15 @@ func Crop(m *Image, b geometry.Box) *Image {
 	}
 	return out
 }
+
+// Mirror is an image with left and right exchanged.
+func Mirror(m *Image) *Image {
+	out := newImage(m.W, m.H)
+	for at := 0; at < len(m.Pix); at += 3 * m.W {
+		from, to := m.Pix[at:][:3*m.W], out.Pix[at:][:3*m.W]
+		for x := 0; x < len(from); x += 3 {
+			copy(to[len(to)-3-x:], from[x:x+3])
+		}
+	}
+	return out
+}

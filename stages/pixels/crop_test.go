@@ -33,3 +33,15 @@ func TestCropTakesEveryPixelTheBoxTouches(t *testing.T) {
 		}
 	}
 }
+
+func TestMirror(t *testing.T) {
+	m := newImage(3, 2)
+	for i := range m.Pix {
+		m.Pix[i] = uint8(i)
+	}
+	got := Mirror(m)
+	want := []uint8{6, 7, 8, 3, 4, 5, 0, 1, 2, 15, 16, 17, 12, 13, 14, 9, 10, 11}
+	if got.W != 3 || got.H != 2 || string(got.Pix) != string(want) {
+		t.Errorf("%d x %d: %v", got.W, got.H, got.Pix)
+	}
+}

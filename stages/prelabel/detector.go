@@ -17,7 +17,8 @@ type Detector interface {
 	// Detect returns every detection whose score is at least low, best first, at most 1000 of them and not yet thinned by
 	// suppression: boxes in pixels of img, finite, not empty and within the image; scores in [0,1]. IDs are empty.
 	Detect(ctx context.Context, img *pixels.Image, low float32) ([]schemas.Object, error)
-	// DetectDense is Detect, and returns of the same run the candidates that d asks for, in the model's classes.
+	// DetectDense is Detect, and returns of the same run the candidates that d asks for, in the model's classes. They are the caller's
+	// to change, but for the scores of cells.
 	DetectDense(ctx context.Context, img *pixels.Image, low float32, d Dense) ([]schemas.Object, schemas.Candidates, error)
 	// Embed describes a whole image by numbers that are always as many.
 	Embed(ctx context.Context, img *pixels.Image) ([]float32, error)

@@ -126,6 +126,15 @@ func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detec
 		if err != nil {
 			return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
 		}
+		if p.cfg.Closer && s.Rank >= schemas.RankHuman && m.Task != schemas.TaskClassify {
+			near, err := Closer(ctx, d, img, s.Objects, p.cfg.Dense)
+			if err != nil {
+				return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
+			}
+			if len(near.Cells) > 0 {
+				looks = append(looks, near)
+			}
+		}
 		classes := m.Classes
 		if p.Classes != nil {
 			found, classes = p.Classes.Translate(s.Dataset, m, found)

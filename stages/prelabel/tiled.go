@@ -30,29 +30,15 @@ func Look(ctx context.Context, by Detector, img *pixels.Image, low float32, d De
 		return objects, []schemas.Candidates{whole}, err
 	}
 	unwatched := context.WithValue(ctx, watchedKey{}, nil) // features are those of the whole
-	tiled := schemas.Candidates{Model: whole.Model, Classes: whole.Classes}
+	tiled := schemas.Candidates{Model: whole.Model, Look: schemas.LookTiles, Classes: whole.Classes}
 	for _, tile := range tiles(img.W, img.H, n) {
-		found, cells, err := by.DetectDense(unwatched, pixels.Crop(img, tile), low, d)
+		found, cells, err := lookAt(unwatched, by, img, tile, false, low, d)
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, o := range found {
-			if uncut(o.Box, tile, img) {
-				o.Box = onto(o.Box, tile)
-				objects = append(objects, o)
-			}
-		}
+		objects = append(objects, found...)
 		tiled.Floor = max(tiled.Floor, cells.Floor)
-		for _, c := range cells.Cells {
-			if !uncut(c.Box, tile, img) {
-				continue
-			}
-			c.Box = onto(c.Box, tile)
-			if s := c.Sides; s != nil {
-				s.X, s.Y = s.X+tile.X1, s.Y+tile.Y1
-			}
-			tiled.Cells = append(tiled.Cells, c)
-		}
+		tiled.Cells = append(tiled.Cells, cells.Cells...)
 	}
 	sortByScore(objects)
 	slices.SortStableFunc(tiled.Cells, func(a, b schemas.Candidate) int { return cmp.Compare(b.Score, a.Score) })
@@ -81,14 +67,51 @@ func tiles(w, h, n int) (out []geometry.Box) {
 	return out
 }
 
-// uncut tells whether a box in a tile of an image stays clear of where the tile was cut from the rest.
-func uncut(b, tile geometry.Box, img *pixels.Image) bool {
-	x, y := tileBorder*tile.W(), tileBorder*tile.H()
-	return (tile.X1 <= 0 || b.X1 > x) && (tile.Y1 <= 0 || b.Y1 > y) &&
-		(tile.X2 >= float32(img.W) || b.X2 < tile.W()-x) && (tile.Y2 >= float32(img.H) || b.Y2 < tile.H()-y)
+// lookAt is DetectDense in a part of an image, in pixels of the whole, but for what comes near to where the part was cut from the rest.
+func lookAt(ctx context.Context, by Detector, img *pixels.Image, cut geometry.Box, mirrored bool, low float32, d Dense) (objects []schemas.Object, cells schemas.Candidates, err error) {
+	part := pixels.Crop(img, cut)
+	if mirrored {
+		part = pixels.Mirror(part)
+	}
+	found, cells, err := by.DetectDense(ctx, part, low, d)
+	if err != nil {
+		return nil, cells, err
+	}
+	onto := func(b geometry.Box) geometry.Box {
+		if mirrored {
+			b.X1, b.X2 = float32(part.W)-b.X2, float32(part.W)-b.X1
+		}
+		return geometry.Box{X1: b.X1 + cut.X1, Y1: b.Y1 + cut.Y1, X2: b.X2 + cut.X1, Y2: b.Y2 + cut.Y1}
+	}
+	for _, o := range found {
+		if o.Box = onto(o.Box); uncut(o.Box, cut, img) {
+			objects = append(objects, o)
+		}
+	}
+	all := cells.Cells
+	cells.Cells = all[:0]
+	for _, c := range all {
+		if c.Box = onto(c.Box); !uncut(c.Box, cut, img) {
+			continue
+		}
+		if s := c.Sides; s != nil {
+			if mirrored {
+				s.X = float32(part.W) - s.X
+				left, right := s.P[:len(s.P)/4], s.P[len(s.P)/2:3*len(s.P)/4]
+				for i := range left {
+					left[i], right[i] = right[i], left[i]
+				}
+			}
+			s.X, s.Y = s.X+cut.X1, s.Y+cut.Y1
+		}
+		cells.Cells = append(cells.Cells, c)
+	}
+	return objects, cells, nil
 }
 
-// onto is a box in a tile as one in the image.
-func onto(b, tile geometry.Box) geometry.Box {
-	return geometry.Box{X1: b.X1 + tile.X1, Y1: b.Y1 + tile.Y1, X2: b.X2 + tile.X1, Y2: b.Y2 + tile.Y1}
+// uncut tells whether a box stays clear of where a part of an image was cut from the rest.
+func uncut(b, cut geometry.Box, img *pixels.Image) bool {
+	x, y := tileBorder*cut.W(), tileBorder*cut.H()
+	return (cut.X1 <= 0 || b.X1 > cut.X1+x) && (cut.Y1 <= 0 || b.Y1 > cut.Y1+y) &&
+		(cut.X2 >= float32(img.W) || b.X2 < cut.X2-x) && (cut.Y2 >= float32(img.H) || b.Y2 < cut.Y2-y)
 }

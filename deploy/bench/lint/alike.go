@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 
@@ -14,7 +15,7 @@ const strange = 0.2
 
 // collectAlike makes of the pictures datasets whose classes no model knows, with labels of some classes only, and takes some of these away:
 // what the models see where they were is one more of what the labels name, and what else they see is not.
-func (b *bench) collectAlike(r *rows, set []*picture, draws int, keep func(i int) bool) {
+func (b *bench) collectAlike(ctx context.Context, r *rows, set []*picture, draws int, keep func(i int) bool) error {
 	classes := labeled(set)
 	for d := range draws {
 		random := rand.New(rand.NewPCG(uint64(d), 4)) //nolint:gosec // not below 0
@@ -43,12 +44,12 @@ func (b *bench) collectAlike(r *rows, set []*picture, draws int, keep func(i int
 			}
 		}
 		habits := habitsOf(set, keep, func(i int) []schemas.Object { return drawn[i].labels })
-		for i, p := range set {
-			if !keep(i) || len(drawn[i].labels) == 0 {
-				continue
+		err := r.gather(ctx, set, func(i int) bool { return keep(i) && len(drawn[i].labels) > 0 }, func(i int) (*rows, error) {
+			s, err := b.seen(ctx, set[i], views[d%len(views)], drawn[i].labels)
+			if err != nil {
+				return nil, err
 			}
-			s := p.with(views[d%len(views)], drawn[i].labels)
-			with := evidence.Context{Related: func(_ schemas.Object, classes []string) []bool { return make([]bool, len(classes)) }, Image: p.img, Habits: habits}
+			with := evidence.Context{Related: func(_ schemas.Object, classes []string) []bool { return make([]bool, len(classes)) }, Image: set[i].img, Habits: habits}
 			switch d % 5 {
 			case 3:
 				with.Image = nil
@@ -58,17 +59,23 @@ func (b *bench) collectAlike(r *rows, set []*picture, draws int, keep func(i int
 			if d%7 == 6 { // as where the dataset has no use for the models' classes
 				nameless(s.Candidates)
 			}
+			of := &rows{}
 			scene := evidence.New(s, with)
 			exemplars := scene.Exemplars(func(schemas.Object) bool { return true })
 			taken := make([]bool, len(drawn[i].deleted))
 			for _, t := range scene.Things(lint.ThingFloor) {
 				if right, counts := claim(drawn[i].deleted, taken, t.Box); counts {
 					_, row := exemplars.Alike(t)
-					r.alike, r.more = append(r.alike, row), append(r.more, right)
+					of.alike, of.more = append(of.alike, row), append(of.more, right)
 				}
 			}
+			return of, nil
+		})
+		if err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // nameless takes from cells by which names the models call what they see.

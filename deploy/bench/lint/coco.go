@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"gleaner/connectors/formats/yolo"
 	"gleaner/schemas"
@@ -134,7 +133,7 @@ func (b *bench) linter(set []*picture, labels [][]schemas.Object, w *lint.Weight
 }
 
 // found are findings of a planted set: [pictures].
-func (b *bench) found(ctx context.Context, set []*picture, p *planted, which []int, fold func(i int) *lint.Weights) ([][]schemas.Finding, error) {
+func (b *bench) found(ctx context.Context, set []*picture, p *planted, v view, fold func(i int) *lint.Weights) ([][]schemas.Finding, error) {
 	linters := map[*lint.Weights]*lint.Lint{}
 	out := make([][]schemas.Finding, len(set))
 	for i, pic := range set {
@@ -146,7 +145,11 @@ func (b *bench) found(ctx context.Context, set []*picture, p *planted, which []i
 			}
 			linters[w] = l
 		}
-		done, err := linters[w].Process(ctx, *pic.with(which, p.labels[i]))
+		s, err := b.seen(ctx, pic, v, p.labels[i])
+		if err != nil {
+			return nil, err
+		}
+		done, err := linters[w].Process(ctx, *s)
 		if err != nil {
 			return nil, err
 		}
@@ -220,17 +223,4 @@ func meanOf(tables []map[string]map[string]float64, row, measure string) float64
 		sum += t[row][measure]
 	}
 	return sum / float64(len(tables))
-}
-
-// joined names looks.
-func joined(which []int) string {
-	var names []string
-	for _, k := range which {
-		names = append(names, models[k%len(models)])
-	}
-	text := strings.Join(names, " + ")
-	if which[0] >= len(models) {
-		text += fmt.Sprintf(", `--tiles %d`", tiles)
-	}
-	return text
 }

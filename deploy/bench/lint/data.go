@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"gleaner/connectors/formats"
 	"gleaner/connectors/onnx"
@@ -21,31 +23,75 @@ import (
 // models are the detectors of the real data, all of COCO's classes and trained on COCO's train2017, of which coco128 is a part.
 var models = []string{"yolox_nano", "FastestDet", "nanodet"}
 
-// tiles is into how many by how many tiles the pictures are cut. Looks are counted by model, first those at whole pictures and then those
-// that see tiles, too.
+// tiles is into how many by how many tiles the pictures are cut where models look at tiles, too.
 const tiles = 3
 
-var looks = [2]int{1, tiles}
+// view is what of a picture models look at.
+type view struct {
+	models        []int
+	tiles, closer bool
+}
+
+func (v view) String() string {
+	var names []string
+	for _, m := range v.models {
+		names = append(names, models[m])
+	}
+	text := strings.Join(names, " + ")
+	if v.tiles {
+		text += fmt.Sprintf(", `--tiles %d`", tiles)
+	}
+	if v.closer {
+		text += ", `--closer`"
+	}
+	return text
+}
+
+// looked is what a model saw in a picture, and which proposals that makes.
+type looked struct {
+	looks     []schemas.Candidates
+	proposals []schemas.Object
+}
 
 // picture is a labeled image with all that lint may see of it.
 type picture struct {
-	stem    string
-	img     *pixels.Image
-	sample  schemas.Sample         // labels as they are, superpixels, no candidates
-	by      [][]schemas.Candidates // by look
-	detects [][]schemas.Object     // by look, as proposals
+	stem         string
+	img          *pixels.Image
+	sample       schemas.Sample // labels as they are, superpixels, no candidates
+	whole, tiled []looked       // by model
 }
 
-// with is a copy of the sample as some of the looks left it, with other labels.
-func (p *picture) with(which []int, labels []schemas.Object) *schemas.Sample {
+// saw is what model m saw, closer looks apart.
+func (p *picture) saw(v view, m int) looked {
+	if v.tiles {
+		return p.tiled[m]
+	}
+	return p.whole[m]
+}
+
+// labeled is a copy of the sample with other labels, at which no model has looked.
+func (p *picture) labeled(labels []schemas.Object) *schemas.Sample {
 	s := p.sample
-	s.Objects, s.Rank, s.Proposals, s.Candidates = labels, schemas.RankHuman, nil, nil
-	for _, m := range which {
-		s.Candidates = append(s.Candidates, p.by[m]...)
-		s.Proposals = append(s.Proposals, p.detects[m]...)
+	s.Objects, s.Rank = labels, schemas.RankHuman
+	return &s
+}
+
+// seen is a copy of the sample with other labels, as models left it.
+func (b *bench) seen(ctx context.Context, p *picture, v view, labels []schemas.Object) (*schemas.Sample, error) {
+	s := p.labeled(labels)
+	for _, m := range v.models {
+		saw := p.saw(v, m)
+		s.Candidates, s.Proposals = append(s.Candidates, saw.looks...), append(s.Proposals, saw.proposals...)
+		if v.closer {
+			closer, err := prelabel.Closer(ctx, b.closely[m], p.img, labels, prelabel.DefaultConfig().Dense)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", p.stem, err)
+			}
+			s.Candidates = append(s.Candidates, closer)
+		}
 	}
 	s.Stamps = []schemas.Stamp{{Step: "prelabel", Model: "m@1", Hash: "00"}}
-	return &s
+	return s, nil
 }
 
 // bench is what the sections share.
@@ -54,8 +100,9 @@ type bench struct {
 	data      string
 	sessions  []*onnx.Session
 	detectors []prelabel.Detector
-	classes   []string          // that the models know
-	super     map[string]string // of each class
+	closely   []prelabel.Detector // the same, for closer looks
+	classes   []string            // that the models know
+	super     map[string]string   // of each class
 	sets      map[string][]*picture
 }
 
@@ -91,6 +138,7 @@ func (b *bench) open() (err error) {
 			return err
 		}
 		b.detectors = append(b.detectors, d)
+		b.closely = append(b.closely, &rememberer{Detector: d, seed: maphash.MakeSeed(), saw: map[uint64]schemas.Candidates{}})
 	}
 	return nil
 }
@@ -140,18 +188,27 @@ func (b *bench) set(ctx context.Context, name string) ([]*picture, error) {
 		}
 		p.sample.Superpixels.Count = m.Counts()[0]
 		cfg := prelabel.DefaultConfig()
-		for _, n := range looks {
-			for _, d := range b.detectors {
-				found, cells, err := prelabel.Look(ctx, d, img, cfg.Low, cfg.Dense, n)
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", file, err)
-				}
-				found = prelabel.Suppress(found, cfg.ProposalIoU, cfg.MaxProposals)
-				for k := range found {
-					found[k].ID = fmt.Sprintf("%s/p%d", d.Model().ID, k+1)
-				}
-				p.by, p.detects = append(p.by, cells), append(p.detects, found)
+		look := func(d prelabel.Detector, n int) (looked, error) {
+			found, cells, err := prelabel.Look(ctx, d, img, cfg.Low, cfg.Dense, n)
+			if err != nil {
+				return looked{}, fmt.Errorf("%s: %w", file, err)
 			}
+			found = prelabel.Suppress(found, cfg.ProposalIoU, cfg.MaxProposals)
+			for k := range found {
+				found[k].ID = fmt.Sprintf("%s/p%d", d.Model().ID, k+1)
+			}
+			return looked{cells, found}, nil
+		}
+		for _, d := range b.detectors {
+			whole, err := look(d, 1)
+			if err != nil {
+				return nil, err
+			}
+			tiled, err := look(d, tiles)
+			if err != nil {
+				return nil, err
+			}
+			p.whole, p.tiled = append(p.whole, whole), append(p.tiled, tiled)
 		}
 		out = append(out, p)
 	}
@@ -176,4 +233,39 @@ func labeled(set []*picture) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// rememberer remembers what its detector saw in parts of pictures: draws of errors leave most labels as they are, and closer looks at those
+// see the same again.
+type rememberer struct {
+	prelabel.Detector
+	seed maphash.Seed
+	mu   sync.Mutex
+	saw  map[uint64]schemas.Candidates
+}
+
+// DetectDense returns no objects of what was seen before: closer looks have no use for them.
+func (r *rememberer) DetectDense(ctx context.Context, img *pixels.Image, low float32, d prelabel.Dense) ([]schemas.Object, schemas.Candidates, error) {
+	key := maphash.Bytes(r.seed, img.Pix) ^ uint64(img.W) //nolint:gosec // not below 0
+	r.mu.Lock()
+	c, met := r.saw[key]
+	r.mu.Unlock()
+	if !met {
+		var err error
+		if _, c, err = r.Detector.DetectDense(ctx, img, low, d); err != nil {
+			return nil, c, err
+		}
+		r.mu.Lock()
+		r.saw[key] = c
+		r.mu.Unlock()
+	}
+	c.Cells = slices.Clone(c.Cells) // which the caller changes, and sides
+	for i := range c.Cells {
+		if s := c.Cells[i].Sides; s != nil {
+			own := *s
+			own.P = slices.Clone(s.P)
+			c.Cells[i].Sides = &own
+		}
+	}
+	return nil, c, nil
 }

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"os"
+	"runtime"
+	"slices"
 
+	"gleaner/deploy/batch"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/lint"
@@ -31,26 +36,44 @@ const (
 	gone  = 0.15
 )
 
-// views are the looks in turn, so that weights suit one model as well as several, and tiles.
-var views = [][]int{{0}, {0, 1, 2}, {1}, {3}, {0}, {2}, {3, 4, 5}, {0, 2}}
+// views are those of the draws in turn, so that weights suit one model as well as several, and tiles. In half as many draws more models look closer, too.
+var views = []view{
+	{models: []int{0}},
+	{models: []int{0, 1, 2}},
+	{models: []int{1}},
+	{models: []int{0}, tiles: true},
+	{models: []int{0}},
+	{models: []int{2}},
+	{models: []int{0, 1, 2}, tiles: true},
+	{models: []int{0, 2}},
+}
 
-// collect puts errors into the labels of the pictures that keep admits, and gathers the evidence about them. In some draws no pixels,
+// closely are views in which models look closer, too.
+func closely(views []view) []view {
+	out := slices.Clone(views)
+	for i := range out {
+		out[i].closer = true
+	}
+	return out
+}
+
+// collect puts errors into the labels of the pictures that keep admits, in draws of such numbers, and gathers the evidence about them. In some draws no pixels,
 // no superpixels and no habits are at hand, as in some flows. missing says that
 // the models know what the pictures show, so that what they see beside the labels is evidence.
-func (b *bench) collect(r *rows, set []*picture, draws int, views [][]int, missing bool, keep func(i int) bool) {
-	for d := range draws {
+func (b *bench) collect(ctx context.Context, r *rows, set []*picture, from, to int, views []view, missing bool, keep func(i int) bool) error {
+	for d := from; d < to; d++ {
 		n := b.newNoise(set, uint64(d)) //nolint:gosec // not below 0
 		drawn := make([]noisy, len(set))
 		for i, p := range set {
 			drawn[i] = n.put(p.sample.Objects, p.img.W, p.img.H)
 		}
 		habits := habitsOf(set, keep, func(i int) []schemas.Object { return drawn[i].labels })
-		for i, p := range set {
-			if !keep(i) {
-				continue
+		err := r.gather(ctx, set, keep, func(i int) (*rows, error) {
+			s, err := b.seen(ctx, set[i], views[d%len(views)], drawn[i].labels)
+			if err != nil {
+				return nil, err
 			}
-			s := p.with(views[d%len(views)], drawn[i].labels)
-			with := evidence.Context{Related: related, Image: p.img, Habits: habits}
+			with := evidence.Context{Related: related, Image: set[i].img, Habits: habits}
 			switch d % 5 {
 			case 3:
 				with.Image = nil
@@ -60,35 +83,68 @@ func (b *bench) collect(r *rows, set []*picture, draws int, views [][]int, missi
 			if d%3 == 1 {
 				s.Superpixels = schemas.Superpixels{}
 			}
-			scene := evidence.New(s, with)
-			for k, wrong := range drawn[i].wrong {
-				r.box, r.wrong = append(r.box, scene.Box(k)), append(r.wrong, wrong)
-				switch wrong {
-				case schemas.FindingLoose, schemas.FindingTight, schemas.FindingShift:
-				default:
-					for e, x := range scene.Edges(k) {
-						r.edge, r.moved = append(r.edge, x), append(r.moved, wrong == schemas.FindingEdge && drawn[i].moved[k] == e)
-					}
-				}
-			}
-			if !missing {
-				continue
-			}
-			taken := make([]bool, len(drawn[i].deleted))
-			for _, q := range scene.Proposals(lint.MissingFloor) {
-				if right, counts := claim(drawn[i].deleted, taken, q.Box); counts {
-					r.absent, r.gone = append(r.absent, scene.Absent(q)), append(r.gone, right)
-				}
+			of := &rows{}
+			of.labels(evidence.New(s, with), drawn[i], missing)
+			return of, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labels adds the evidence about the labels of a scene and, where it is wanted, about what they miss.
+func (r *rows) labels(scene *evidence.Scene, n noisy, missing bool) {
+	for k, wrong := range n.wrong {
+		r.box, r.wrong = append(r.box, scene.Box(k)), append(r.wrong, wrong)
+		switch wrong {
+		case schemas.FindingLoose, schemas.FindingTight, schemas.FindingShift:
+		default:
+			for e, x := range scene.Edges(k) {
+				r.edge, r.moved = append(r.edge, x), append(r.moved, wrong == schemas.FindingEdge && n.moved[k] == e)
 			}
 		}
 	}
+	if !missing {
+		return
+	}
+	taken := make([]bool, len(n.deleted))
+	for _, q := range scene.Proposals(lint.MissingFloor) {
+		if right, counts := claim(n.deleted, taken, q.Box); counts {
+			r.absent, r.gone = append(r.absent, scene.Absent(q)), append(r.gone, right)
+		}
+	}
+}
+
+// gather adds the rows of the pictures that keep admits, in their order.
+func (r *rows) gather(ctx context.Context, set []*picture, keep func(i int) bool, of func(i int) (*rows, error)) error {
+	all, errs := make([]*rows, len(set)), make([]error, len(set))
+	ended := batch.Each(ctx, len(set), runtime.GOMAXPROCS(0), func(i int) struct{} {
+		if keep(i) {
+			all[i], errs[i] = of(i)
+		}
+		return struct{}{}
+	}, func(int, struct{}) {})
+	if err := cmp.Or(ended, errors.Join(errs...)); err != nil {
+		return err
+	}
+	for _, x := range all {
+		if x != nil {
+			r.box, r.wrong = append(r.box, x.box...), append(r.wrong, x.wrong...)
+			r.edge, r.moved = append(r.edge, x.edge...), append(r.moved, x.moved...)
+			r.absent, r.gone = append(r.absent, x.absent...), append(r.gone, x.gone...)
+			r.alike, r.more = append(r.alike, x.alike...), append(r.more, x.more...)
+		}
+	}
+	return nil
 }
 
 // habitsOf are those of the pictures that keep admits, with other labels.
 func habitsOf(set []*picture, keep func(i int) bool, labels func(i int) []schemas.Object) *evidence.Habits {
 	return evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
 		for i, p := range set {
-			if keep(i) && !yield(p.with(nil, labels(i))) {
+			if keep(i) && !yield(p.labeled(labels(i))) {
 				return
 			}
 		}
@@ -172,8 +228,16 @@ func (b *bench) gather(ctx context.Context, keep func(i int) bool) (*rows, error
 		if err != nil {
 			return nil, err
 		}
-		b.collect(r, set, part.draws, views, part.name == "coco128", part.keep)
-		b.collectAlike(r, set, part.draws, part.keep)
+		known := part.name == "coco128"
+		if err := b.collect(ctx, r, set, 0, part.draws, views, known, part.keep); err != nil {
+			return nil, err
+		}
+		if err := b.collect(ctx, r, set, part.draws, part.draws+part.draws/2, closely(views), known, part.keep); err != nil {
+			return nil, err
+		}
+		if err := b.collectAlike(ctx, r, set, part.draws, part.keep); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"gleaner/schemas"
@@ -28,57 +29,50 @@ const (
 // Proposals are what the models see, best first and each thing once: the cells that no better one explains and, of several models, what
 // fusing theirs makes (stages/prelabel/fuse, as it is before anything was learned). Scores are at least least for one of the models.
 func (s *Scene) Proposals(least float32) []Proposal {
-	of := make([][]schemas.Object, len(s.seen.models))
-	for i, c := range s.seen.models {
-		of[i] = found(c, least)
-	}
-	var all []schemas.Object
-	if len(of) == 1 {
-		all = of[0]
-	} else if len(of) > 1 {
-		models := make([]fuse.Model, len(of))
-		for i, c := range s.seen.models {
-			models[i] = fuse.Model{ID: c.Model, Classes: c.Classes}
+	var models []fuse.Model
+	var of [][]Proposal // [models]
+	for i, c := range s.seen.general {
+		if i == 0 || s.seen.general[i-1].Model != c.Model {
+			models, of = append(models, fuse.Model{ID: c.Model, Classes: c.Classes}), append(of, nil)
 		}
-		all = fuse.New(models).Fuse(of)
-	}
-	var out []Proposal
-next:
-	for _, o := range all {
-		for _, q := range out {
-			if iou(o.Box, q.Box) > anyThing {
-				continue next
+		last := len(of) - 1
+		for _, cell := range c.Cells {
+			if len(cell.Scores) > 0 && cell.Scores[0].Score >= least {
+				of[last] = append(of[last], Proposal{c.Classes[cell.Scores[0].Class], cell.Box, cell.Scores[0].Score})
 			}
 		}
-		if out = append(out, Proposal{o.Class, o.Box, o.Score}); len(out) == maxProposals {
-			break
+	}
+	var all []Proposal
+	for i := range of {
+		of[i] = once(of[i], func(p, q Proposal) bool { return p.Class == q.Class && iou(p.Box, q.Box) > oneThing })
+		all = of[0]
+	}
+	if len(of) > 1 {
+		all = fused(models, of)
+	}
+	return once(all, func(p, q Proposal) bool { return iou(p.Box, q.Box) > anyThing })
+}
+
+// once are the best proposals, best first, each thing once; of equals the first is ahead.
+func once(all []Proposal, same func(p, q Proposal) bool) (out []Proposal) {
+	slices.SortStableFunc(all, func(a, b Proposal) int { return cmp.Compare(b.Score, a.Score) })
+	for _, p := range all {
+		if len(out) < maxProposals && !slices.ContainsFunc(out, func(q Proposal) bool { return same(p, q) }) {
+			out = append(out, p)
 		}
 	}
 	return out
 }
 
-// found are the cells of one model that no better one of their class explains, best first.
-func found(c schemas.Candidates, least float32) []schemas.Object {
-	var out []schemas.Object
-	var order []int
-	score := func(k int) float32 { return c.Cells[k].Scores[0].Score }
-	for k := range c.Cells {
-		if len(c.Cells[k].Scores) > 0 && score(k) >= least {
-			order = append(order, k)
+func fused(models []fuse.Model, of [][]Proposal) (out []Proposal) {
+	objects := make([][]schemas.Object, len(of))
+	for i, all := range of {
+		for _, p := range all {
+			objects[i] = append(objects[i], schemas.Object{Class: p.Class, Box: p.Box, Score: p.Score, Source: models[i].ID})
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(score(b), score(a)) })
-next:
-	for _, k := range order {
-		o := schemas.Object{Class: c.Classes[c.Cells[k].Scores[0].Class], Box: c.Cells[k].Box, Score: score(k), Source: c.Model}
-		for _, q := range out {
-			if q.Class == o.Class && iou(o.Box, q.Box) > oneThing {
-				continue next
-			}
-		}
-		if out = append(out, o); len(out) == maxProposals {
-			break
-		}
+	for _, o := range fuse.New(models).Fuse(objects) {
+		out = append(out, Proposal{Class: o.Class, Box: o.Box, Score: o.Score})
 	}
 	return out
 }
@@ -103,10 +97,32 @@ var absentNames = func() []string {
 func (s *Scene) absent(v *vector, p Proposal) {
 	c := s.covered(p.Box, slices.Index(s.seen.Classes, p.Class))
 	v.add("score", logit(p.Score))
+	v.add("score.whole", s.sawAt(p, schemas.LookWhole))
+	v.add("score.tiles", s.sawAt(p, schemas.LookTiles))
 	v.add("cover.same", c.same)
 	v.add("cover.any", c.any)
 	v.add("cover.in", c.in)
 	v.add("cover.around", c.around)
+}
+
+// sawAt is the logarithm of the odds of the best score that looks of a kind give a proposal's class at its place, NaN where there were none.
+func (s *Scene) sawAt(p Proposal, look schemas.Look) float64 {
+	odds := math.NaN()
+	for _, c := range s.seen.general {
+		if c.Look != look {
+			continue
+		}
+		best, class := float32(0), slices.Index(c.Classes, p.Class)
+		for _, cell := range c.Cells {
+			if len(cell.Scores) > 0 && int(cell.Scores[0].Class) == class && cell.Scores[0].Score > best && iou(p.Box, cell.Box) > oneThing {
+				best = cell.Scores[0].Score
+			}
+		}
+		if o := logit(best); !(odds >= o) {
+			odds = o
+		}
+	}
+	return odds
 }
 
 // covered is how the labels lie to a box of one of the models' classes; of a class below 0 none is the same.

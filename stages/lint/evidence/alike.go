@@ -18,7 +18,7 @@ type Thing struct {
 
 // Things are what the models see, best first and each once: the cells that overlap no better one. Scores are at least least.
 func (s *Scene) Things(least float32) (out []Thing) {
-	cells := s.seen.Cells
+	cells := s.seen.Cells[:s.seen.first]
 	var order []int
 	for k := range cells {
 		if cells[k].Score >= least {
@@ -69,7 +69,7 @@ func (s *Scene) Exemplars(of func(label schemas.Object) bool) *Exemplars {
 			var cells []int
 			top := float32(0)
 			for _, near := range s.seen.near[i] {
-				if near.iou >= oneThing {
+				if near.iou >= oneThing && near.cell < s.seen.first { // things are not seen from nearby, either
 					cells, top = append(cells, near.cell), max(top, s.seen.Cells[near.cell].Score)
 				}
 			}

@@ -189,6 +189,60 @@ func TestProposals(t *testing.T) {
 	}
 }
 
+// TestLooks: what tiles show is proposed beside what the whole does, and said to be theirs; closer looks tell of labels, and of nothing that has none.
+func TestLooks(t *testing.T) {
+	label, near, far := rect(50, 50, 150, 150), rect(45, 50, 150, 150), rect(5, 5, 25, 25)
+	saw := func(look schemas.Look, score float32, boxes ...geometry.Box) schemas.Candidates {
+		c := schemas.Candidates{Model: "m@1", Look: look, Classes: []string{"cat"}}
+		for _, b := range boxes {
+			c.Cells = append(c.Cells, schemas.Candidate{Box: b, Score: score, Scores: []schemas.ClassScore{{Score: score}}})
+		}
+		return c
+	}
+	scores := func(s *Scene, p Proposal) (out []float64) {
+		for i, name := range AbsentNames() {
+			if name == "score.whole" || name == "score.tiles" {
+				out = append(out, float64(s.Absent(p)[i]))
+			}
+		}
+		return out
+	}
+	in := sample(label, label)
+	in.Candidates = []schemas.Candidates{saw(schemas.LookWhole, 0.3, label), saw(schemas.LookCloser, 0.9, near, far)}
+	s := New(in, Context{Related: same})
+	if all := s.Proposals(0.05); len(all) != 1 || all[0].Box != label || len(s.Things(0.05)) != 1 {
+		t.Errorf("a closer look shows something without a label: %+v, %+v", all, s.Things(0.05))
+	} else if x := scores(s, all[0]); !(x[0] < 0) || !math.IsNaN(x[1]) {
+		t.Errorf("scores of the whole and of no tiles: %v", x)
+	}
+	if fit, ok := s.Fit(0); !ok || fit.Sure < 0.89 || fit.Box.X1 > 47 {
+		t.Errorf("a closer look does not tell where the label belongs: %+v", fit)
+	}
+	blind := schemas.Candidates{Model: "m@1", Look: schemas.LookCloser, Classes: []string{"cat"}}
+	unnamed := sample(label, label)
+	unnamed.Candidates = []schemas.Candidates{{Model: "m@1", Classes: []string{"cat"}, Cells: []schemas.Candidate{{Box: label, Score: 0.3}}}}
+	once := New(unnamed, Context{Related: same})
+	unnamed.Candidates = append(unnamed.Candidates, blind)
+	if twice := New(unnamed, Context{Related: same}); value(t, once, "support.known") != 1 || value(t, twice, "support.known") != 1 {
+		t.Error("a second look makes a model not know a class")
+	}
+	in.Candidates = []schemas.Candidates{saw(schemas.LookWhole, 0.5, rect(0, 0, 100, 100)), saw(schemas.LookTiles, 0.9, rect(-6, 0, 94, 100))}
+	in.Candidates[0].Cells = append(in.Candidates[0].Cells, saw(schemas.LookWhole, 0.6, rect(30, 0, 130, 100)).Cells...)
+	s = New(in, Context{Related: same})
+	if x := scores(s, s.Proposals(0.05)[0]); !(x[0] > -0.1 && x[0] < 0.1) {
+		t.Errorf("what the whole saw is hidden by a neighbor: %v", x)
+	}
+	in.Candidates = []schemas.Candidates{saw(schemas.LookWhole, 0.3, label), saw(schemas.LookTiles, 0.6, far, near)}
+	s = New(in, Context{Related: same})
+	all := s.Proposals(0.05)
+	if len(all) != 2 || all[0].Box != far || all[1].Box != near {
+		t.Fatalf("%+v", all)
+	}
+	if x, y := scores(s, all[0]), scores(s, all[1]); !(x[0] < -6 && x[1] > 0 && y[0] < 0 && y[0] > -6 && y[1] > 0) {
+		t.Errorf("scores of the whole and of tiles: %v, %v", x, y)
+	}
+}
+
 // FuzzScene gives any boxes: there is no panic, and as many numbers as names.
 func FuzzScene(f *testing.F) {
 	f.Add(float32(10), float32(10), float32(50), float32(50), float32(20), float32(0.5), byte(3))

@@ -35,13 +35,14 @@ type Scene struct {
 type seen struct {
 	Classes []string
 	Cells   []schemas.Candidate
-	related [][]bool     // [labels][classes]: may name what the label names
-	known   []bool       // [labels]: any of the classes may
-	near    [][]nearCell // [labels]: the cells whose boxes overlap the label's by nearby or more, in the order of cells
-	away    []float64    // [labels]: the best score of the other cells for what the label names
-	models  []schemas.Candidates
-	rival   []int        // [cells]: the label that fits the cell's box best, -1 for none
-	peaks   [][4]float64 // [cells]: logarithm of the likeliest distance's probability of each edge, where the model gives any
+	related [][]bool             // [labels][classes]: may name what the label names
+	known   []bool               // [labels]: any of the classes may
+	near    [][]nearCell         // [labels]: the cells whose boxes overlap the label's by nearby or more, in the order of cells
+	away    []float64            // [labels]: the best score of the other cells for what the label names
+	general []schemas.Candidates // of looks that are not at labels only
+	first   int                  // how many of the cells are of those
+	rival   []int                // [cells]: the label that fits the cell's box best, -1 for none
+	peaks   [][4]float64         // [cells]: logarithm of the likeliest distance's probability of each edge, where the model gives any
 }
 
 // nearby is the IoU from which on a cell is near a label.
@@ -92,8 +93,15 @@ func New(s *schemas.Sample, with Context) *Scene {
 func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen {
 	n := len(s.Objects)
 	m := &seen{related: make([][]bool, n), known: make([]bool, n), near: make([][]nearCell, n), away: make([]float64, n)}
-	m.Classes, m.Cells = pool(s.Candidates)
-	m.models = byModel(s.Candidates)
+	var closer []schemas.Candidates
+	for _, c := range s.Candidates {
+		if c.Look == schemas.LookCloser {
+			closer = append(closer, c)
+		} else {
+			m.general, m.first = append(m.general, c), m.first+len(c.Cells)
+		}
+	}
+	m.Classes, m.Cells = pool(slices.Concat(m.general, closer))
 	m.rival = make([]int, len(m.Cells))
 	for k := range m.rival {
 		m.rival[k] = -1
@@ -143,18 +151,6 @@ func scored(cells []schemas.Candidate, related []bool) []scores {
 	return out
 }
 
-// byModel are the candidates of each model, those of whole images and of tiles together.
-func byModel(all []schemas.Candidates) (out []schemas.Candidates) {
-	for _, c := range all {
-		if n := len(out); n > 0 && out[n-1].Model == c.Model && slices.Equal(out[n-1].Classes, c.Classes) {
-			out[n-1].Cells = slices.Concat(out[n-1].Cells, c.Cells)
-		} else {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 // pool is the cells of all models, with the classes that they count.
 func pool(all []schemas.Candidates) (classes []string, cells []schemas.Candidate) {
 	if len(all) == 1 {
@@ -162,16 +158,17 @@ func pool(all []schemas.Candidates) (classes []string, cells []schemas.Candidate
 	}
 	index := map[string]uint16{}
 	for _, c := range all {
+		for _, name := range c.Classes {
+			if _, met := index[name]; !met {
+				index[name], classes = uint16(len(classes)), append(classes, name) //nolint:gosec // models have fewer than 65536 classes
+			}
+		}
+	}
+	for _, c := range all {
 		for _, cell := range c.Cells {
 			scores := make([]schemas.ClassScore, len(cell.Scores))
 			for i, s := range cell.Scores {
-				name := c.Classes[s.Class]
-				at, ok := index[name]
-				if !ok {
-					at = uint16(len(classes)) //nolint:gosec // models have fewer than 65536 classes
-					index[name], classes = at, append(classes, name)
-				}
-				scores[i] = schemas.ClassScore{Class: at, Score: s.Score}
+				scores[i] = schemas.ClassScore{Class: index[c.Classes[s.Class]], Score: s.Score}
 			}
 			cell.Scores = scores
 			cells = append(cells, cell)
