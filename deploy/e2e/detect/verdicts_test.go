@@ -23,7 +23,7 @@ type verdict struct {
 	Image string      `json:"image"`
 	Index *int        `json:"box_index"` // of the label; null where there is none
 	Box   *[4]float32 `json:"box"`       // where a label may be missing
-	Set   string      `json:"set"`       // "top": of the fifty findings that lint is surest of; "random": a label drawn by chance; "control": a thing drawn by chance that lint takes for covered or for another
+	Set   string      `json:"set"`       // "top": of the fifty findings that lint is surest of; "past": of those of other weights; "random": a label drawn by chance; "control": a thing drawn by chance that lint takes for covered or for another
 	Looks [2]string   `json:"looks"`     // "yes": a reviewer would change the label, or add one; "clump": would add several, for which the box is too large; "no"
 }
 
