@@ -69,8 +69,7 @@ func Run(ctx context.Context, images []string, o Options, done func(Result)) err
 	if err != nil {
 		return err
 	}
-	whole := context.WithoutCancel(ctx)
-	return inOrder(ctx, len(images), o.Jobs, func(i int) Result { return l.lint(whole, images[i], faults[i]) }, func(_ int, r Result) { done(r) })
+	return inOrder(ctx, len(images), o.Jobs, func(i int) Result { return l.lint(ctx, images[i], faults[i]) }, func(_ int, r Result) { done(r) })
 }
 
 // inOrder is batch.Each with the results in the order of the numbers; those that were not begun are left out.

@@ -251,3 +251,36 @@ func TestLosses(t *testing.T) {
 		}
 	}
 }
+
+// interrupting is a detector that somebody interrupts while it looks.
+type interrupting struct {
+	oracle
+	stop func()
+	runs *int
+}
+
+func (i interrupting) DetectDense(ctx context.Context, img *pixels.Image, low float32, d prelabel.Dense) ([]schemas.Object, schemas.Candidates, error) {
+	*i.runs++
+	i.stop()
+	found, cells, _ := i.oracle.DetectDense(ctx, img, low, d)
+	return found, cells, ctx.Err()
+}
+
+// TestInterruptedImage: no more looks are taken at an image once nobody waits for what is found.
+func TestInterruptedImage(t *testing.T) {
+	images, labels := folder(t, map[string][][5]float64{"many": {{1, 30, 30, 10, 10}, {1, 90, 90, 10, 10}, {1, 150, 150, 10, 10}}})
+	ctx, stop := context.WithCancel(t.Context())
+	runs := 0
+	o := Options{
+		Images: images, Labels: labels, Models: []prelabel.Detector{interrupting{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}, stop, &runs}},
+		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.DefaultConfig().Thresholds, Jobs: 1,
+	}
+	o.Prelabel.Closer = true
+	names, err := formats.Images(images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(ctx, names, o, func(Result) {}); !errors.Is(err, context.Canceled) || runs != 1 {
+		t.Errorf("%v, after %d runs of the model", err, runs)
+	}
+}
