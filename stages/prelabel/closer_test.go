@@ -200,8 +200,10 @@ func TestCloserAtPeoplesLabels(t *testing.T) {
 		task schemas.ModelTask
 		want bool
 	}{
-		{schemas.RankHuman, true, schemas.TaskDetect, true}, {schemas.RankHuman, false, schemas.TaskDetect, false},
-		{schemas.RankHuman, true, schemas.TaskClassify, false}, {schemas.RankAutomatic, true, schemas.TaskDetect, false},
+		{schemas.RankHuman, true, schemas.TaskDetect, true},
+		{schemas.RankHuman, false, schemas.TaskDetect, false},
+		{schemas.RankHuman, true, schemas.TaskClassify, false},
+		{schemas.RankAutomatic, true, schemas.TaskDetect, false},
 	} {
 		cfg := DefaultConfig()
 		cfg.Closer = c.on

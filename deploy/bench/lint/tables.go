@@ -25,6 +25,7 @@ var judged = []view{
 	{models: []int{0}, closer: true},
 	{models: []int{0, 1, 2}, closer: true},
 	{models: []int{0}, tiles: true, closer: true},
+	{models: []int{0, 1, 2}, tiles: true, closer: true},
 }
 
 type table = map[string]map[string]float64
