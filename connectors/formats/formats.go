@@ -200,6 +200,9 @@ func openFolder(format, folder, ext string, images []string, read func(data []by
 
 var yoloConfigs = []string{"config.yaml", "data.yaml", "dataset.yaml"}
 
+// ErrNoNames: there are YOLO labels, and no file that names their classes.
+var ErrNoNames = errors.New("the class names are missing")
+
 // yoloNames reads the class names of YOLO labels from the first file in the folders that has them, and says which that is.
 func yoloNames(folders []string) (names []string, file string, err error) {
 	for _, dir := range folders {
@@ -218,8 +221,8 @@ func yoloNames(folders []string) (names []string, file string, err error) {
 			return names, file, nil
 		}
 	}
-	return nil, "", fmt.Errorf("%s has YOLO labels, but the class names are missing: put them beside it in %s, under the key `names`",
-		folders[len(folders)-1], strings.Join(yoloConfigs, ", "))
+	return nil, "", fmt.Errorf("%s has YOLO labels, but %w: put them beside it in %s, under the key `names`",
+		folders[len(folders)-1], ErrNoNames, strings.Join(yoloConfigs, ", "))
 }
 
 // Formats are the names of the known formats.

@@ -58,7 +58,8 @@ reviewer would change the label, [0,1]; findings below --min-score are left out.
 missing, or {remove: true}. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.
 
 Images that cannot be linted are named at the end and make the command fail; the findings of the others are written all the same.
-When the command is interrupted or none can be linted, nothing is written, and files that were there stay as they were.
+When the command is interrupted or none can be linted, nothing is written, and files that were there stay as they were; when it is interrupted while
+it makes the pictures of --html, the findings are written and the page is not.
 
 An image has the labels at its own path, photos/a/x.jpg those of labels/a/x.txt, or else those whose path ends like its own, such as
 labels/x.txt; when these could be of several images, nothing is linted. Images without a label file (of COCO: which the file does not
@@ -151,10 +152,10 @@ func (l *lintFlags) check(cfg config.Config) error {
 func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.Config, log *slog.Logger) (err error) {
 	images, err := formats.Images(l.images)
 	if err != nil {
-		return err
+		return fmt.Errorf("--images: %w", err)
 	}
 	if len(images) == 0 {
-		return fmt.Errorf("no images in %s", l.images)
+		return fmt.Errorf("--images: no images in %s", l.images)
 	}
 	var names []string
 	if l.classes != "" {
@@ -163,8 +164,10 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 		}
 	}
 	o := lint.Options{Images: l.images, Prelabel: cfg.Prelabel, Lint: cfg.Lint, Limits: cfg.Pixels.Limits, Twins: cfg.Ingest.Thresholds, Jobs: l.jobs, Version: a.version}
-	if o.Labels, err = formats.OpenAs(l.format, l.labels, images, names); err != nil {
-		return err
+	if o.Labels, err = formats.OpenAs(l.format, l.labels, images, names); errors.Is(err, formats.ErrNoNames) {
+		return fmt.Errorf("--labels: %w, or give a file of them by --classes", err)
+	} else if err != nil {
+		return fmt.Errorf("--labels: %w", err)
 	}
 	if l.scores != "" {
 		if o.Losses, err = lint.ReadLosses(ctx, l.scores); err != nil {
@@ -217,8 +220,12 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			}
 		})
 		b.End()
-		return cmp.Or(ran, failed, lines.Flush(), sum.none())
+		if ran != nil {
+			return fmt.Errorf("nothing is written, what was there stays: %w", ran)
+		}
+		return cmp.Or(failed, lines.Flush(), sum.none())
 	}
+	written := false
 	if l.html == "" {
 		err = batch.Write(l.out, findings)
 	} else {
@@ -226,13 +233,20 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			if err := batch.Write(l.out, findings); err != nil {
 				return err
 			}
-			return page.Write(w)
+			written = true
+			b := bar(int64(page.Images()), "pictures")
+			defer b.End()
+			return page.Write(ctx, w, func() { b.Add(1) })
 		})
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("nothing is written, what was there stays: %w", err)
+	if err != nil && !written {
+		return err
 	}
-	return cmp.Or(err, sum.print(out, a.asJSON))
+	printed := sum.print(out, a.asJSON)
+	if err != nil {
+		return fmt.Errorf("%s is written, %s is not: %w", l.out, l.html, err)
+	}
+	return printed
 }
 
 // reads are the files that a run reads.

@@ -125,7 +125,10 @@ func TestLintKeepsWhatWasThere(t *testing.T) {
 			if name == "no such folder" {
 				html = "nowhere/page.html"
 			}
-			_, err := gleaner(c.ctx, lintYOLO+"--out out.jsonl --html "+html)
+			said, err := gleaner(c.ctx, lintYOLO+"--out out.jsonl --html "+html)
+			if strings.Contains(said, "findings in") {
+				t.Errorf("nothing is written, and it says %q", said)
+			}
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -178,9 +181,12 @@ func TestLintRefuses(t *testing.T) {
 		{ofCOCO + "--out c.json", "c.json would be overwritten"},
 		{ofCOCO + "--out models/coco.names", "models/coco.names would be overwritten"},
 		{lintYOLO + "--out images/o.jsonl --html images/../images/o.jsonl", "--out and --html are both images/../images/o.jsonl"},
-		{"lint --images images --labels empty --format yolo --classes models/coco.names --out o.jsonl" + lintModel, "empty: none of the images has labels: those of a.jpg would be a.txt"},
+		{"lint --images images --labels empty --format yolo --classes models/coco.names --out o.jsonl" + lintModel, "--labels: empty: none of the images has labels: those of a.jpg would be a.txt"},
 		{"lint --images two --labels one --format yolo --classes models/coco.names --out o.jsonl" + lintModel, "one: which labels are of which image cannot be told: x.txt could be of a/x.jpg and of b/x.jpg"},
-		{"lint --images empty --labels labels --format yolo --out o.jsonl" + lintModel, "no images in empty"},
+		{"lint --images empty --labels labels --format yolo --out o.jsonl" + lintModel, "--images: no images in empty"},
+		{"lint --images nowhere --labels labels --format yolo --out o.jsonl" + lintModel, "--images: "},
+		{"lint --images images --labels nowhere --format yolo --out o.jsonl" + lintModel, "--labels: "},
+		{"lint --images images --labels one --format yolo --out one.jsonl" + lintModel, "or give a file of them by --classes"},
 		{"lint --images images --labels labels --format coco --out o.jsonl" + lintModel, "coco labels are a file"},
 		{lintYOLO + "--out o.jsonl extra", "unknown command"},
 		{lintYOLO + "--scores scores.csv --out scores.csv", "scores.csv would be overwritten"},

@@ -168,7 +168,7 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		return r
 	}
 	for _, f := range found {
-		r.Findings = append(r.Findings, newFinding(name, f))
+		r.Findings = append(r.Findings, newFinding(name, f, img.W, img.H))
 	}
 	return r
 }
@@ -215,15 +215,17 @@ type Finding struct {
 type Fix struct {
 	Box    *[4]float32 `json:"box,omitempty"`    // the label's box, or the missing one
 	Class  string      `json:"class,omitempty"`  // the label's class, or the missing one's
-	Remove bool        `json:"remove,omitempty"` // the label is of nothing, or there twice
+	Remove bool        `json:"remove,omitempty"` // the label is of nothing, there twice, without area or outside the image
 }
 
-func newFinding(image string, f schemas.Finding) Finding {
+// newFinding is the line of a finding in an image of w by h pixels.
+func newFinding(image string, f schemas.Finding, w, h int) Finding {
 	out := Finding{Image: image, Type: f.Type, Box: [4]float32{f.Box.X1, f.Box.Y1, f.Box.X2, f.Box.Y2}, Class: f.Class, Score: f.Score, Why: f.Why}
 	if place, ok := formats.Place(f.ObjectID); ok {
 		out.Index = &place
 	}
-	fix := Fix{Class: f.FixClass, Remove: f.Removes()}
+	nothing := f.Type == schemas.FindingDegenerate && f.Box.Clip(w, h).Empty()
+	fix := Fix{Class: f.FixClass, Remove: f.Removes() || nothing}
 	if b := f.Fix; b != nil {
 		fix.Box = &[4]float32{b.X1, b.Y1, b.X2, b.Y2}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,6 +93,7 @@ func TestRun(t *testing.T) {
 		"loose":   {{1, 100, 100, 140, 140}},
 		"missing": {},
 		"none":    nil,
+		"outside": {{1, 100, 100, 100, 100}, {1, 300, 100, 50, 50}},
 		"right":   {{1, 100, 100, 100, 100}},
 		"swap":    {{0, 100, 100, 100, 100}},
 	})
@@ -114,11 +116,11 @@ func TestRun(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Join(order, " ") != "edge.jpg loose.jpg missing.jpg none.jpg right.jpg swap.jpg" {
+	if strings.Join(order, " ") != "edge.jpg loose.jpg missing.jpg none.jpg outside.jpg right.jpg swap.jpg" {
 		t.Errorf("order %v", order)
 	}
 	for name, want := range map[string]schemas.FindingType{
-		"edge.jpg": schemas.FindingEdge, "loose.jpg": schemas.FindingLoose, "missing.jpg": schemas.FindingMissing, "none.jpg": "", "right.jpg": "", "swap.jpg": schemas.FindingSwap,
+		"edge.jpg": schemas.FindingEdge, "loose.jpg": schemas.FindingLoose, "missing.jpg": schemas.FindingMissing, "none.jpg": "", "outside.jpg": schemas.FindingDegenerate, "right.jpg": "", "swap.jpg": schemas.FindingSwap,
 	} {
 		r := got[name]
 		switch {
@@ -136,15 +138,26 @@ func TestRun(t *testing.T) {
 	if f := got["swap.jpg"].Findings[0]; f.Index == nil || *f.Index != 0 || f.Fix == nil || f.Fix.Class != "dog" {
 		t.Errorf("%+v", f)
 	}
+	if f := got["outside.jpg"].Findings[0]; len(got["outside.jpg"].Findings) != 1 || f.Box != [4]float32{275, 75, 325, 125} || f.Fix == nil || !f.Fix.Remove {
+		t.Errorf("%+v", f)
+	}
 	line, err := json.Marshal(got["missing.jpg"].Findings[0])
 	if err != nil || !strings.Contains(string(line), `"box_index":null`) || !strings.Contains(string(line), `"fix":{"box":[`) {
 		t.Errorf("%s, %v", line, err)
 	}
 	var page bytes.Buffer
-	if err := report.Write(&page); err != nil {
+	ctx, stop := context.WithCancel(t.Context())
+	if err := report.Write(ctx, io.Discard, stop); !errors.Is(err, context.Canceled) {
+		t.Errorf("stopped after the first image: %v", err)
+	}
+	made := 0
+	if err := report.Write(t.Context(), &page, func() { made++ }); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"loose.jpg, box 0", "data:image/jpeg;base64,", "6 images, 4 labels, 4 findings", "cat → dog"} {
+	if made != 5 || made != report.Images() {
+		t.Errorf("the page has pictures of %d images, %d were made", report.Images(), made)
+	}
+	for _, want := range []string{"loose.jpg, box 0", "data:image/jpeg;base64,", "7 images, 6 labels, 5 findings", "cat → dog", "→ to be removed"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page does not say %q", want)
 		}

@@ -3,6 +3,7 @@ package lint
 import (
 	"bytes"
 	"cmp"
+	"context"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
@@ -65,13 +66,24 @@ type card struct {
 	Fix     *rect
 	Instead string // the class that the label should have
 	Index   string
+	Remove  bool // there should be no label
 	Added   bool // there is no label: the box is what is missing
 }
 
 type rect struct{ X, Y, W, H float32 }
 
-// Write writes the page.
-func (r *Report) Write(w io.Writer) error {
+// Images is of how many images the page has pictures.
+func (r *Report) Images() int {
+	r.cut()
+	of := map[string]bool{}
+	for _, f := range r.worst {
+		of[f.Image] = true
+	}
+	return len(of)
+}
+
+// Write writes the page, and tells after each image that its pictures are made.
+func (r *Report) Write(ctx context.Context, w io.Writer, made func()) error {
 	r.cut()
 	type count struct {
 		Type schemas.FindingType
@@ -93,6 +105,9 @@ func (r *Report) Write(w io.Writer) error {
 		byImage[f.Image] = append(byImage[f.Image], i)
 	}
 	for name, of := range byImage {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		img, _, _, err := batch.Read(filepath.Join(r.folder, filepath.FromSlash(name)), r.limits)
 		if err != nil {
 			return err
@@ -102,6 +117,7 @@ func (r *Report) Write(w io.Writer) error {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
+		made()
 	}
 	return reportPage.Execute(w, data)
 }
@@ -116,6 +132,7 @@ func picture(img *pixels.Image, f Finding) (card, error) {
 	}
 	all := boxOf(f.Box)
 	if f.Fix != nil {
+		c.Remove = f.Fix.Remove
 		if f.Fix.Box != nil && !c.Added {
 			b := boxOf(*f.Fix.Box)
 			all = geometry.Box{X1: min(all.X1, b.X1), Y1: min(all.Y1, b.Y1), X2: max(all.X2, b.X2), Y2: max(all.Y2, b.Y2)}

@@ -30,7 +30,7 @@ func boxes(v *view) []schemas.Finding {
 		of := v.scene.Edges(i)
 		judged, labels, edges = append(judged, i), append(labels, v.scene.Box(i)), append(edges, of[:]...)
 	}
-	chances := v.weights.boxes(labels, edges)
+	chances := v.weights.boxes(v.manner, labels, edges)
 	var out []schemas.Finding
 	for k, i := range judged {
 		o := v.Objects[i]

@@ -52,6 +52,7 @@ type view struct {
 	*schemas.Sample
 	Rules
 	seen       bool                // models have looked at the image: what they say, even if it is nothing, is their opinion
+	manner     Manner              // how
 	known      map[string]bool     // classes that these models know
 	wanted     []schemas.Object    // proposals that the dataset wants labeled
 	violations []schemas.Violation // of the dataset's rules
@@ -251,6 +252,7 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error) {
 	v = &view{
 		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{}, weights: l.Weights,
+		manner: mannerOf(s),
 		ended:  func() bool { return ctx.Err() != nil },
 		models: l.Models, taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{}, familiars: map[string]bool{}, spoken: map[string][]bool{},
 	}

@@ -10,7 +10,6 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/lint/evidence"
-	"gleaner/stages/lint/forest"
 )
 
 // missing looks for objects that no label covers: those of classes that the models know, and where labels name what no model knows, those
@@ -60,7 +59,7 @@ func (v *view) named() []schemas.Finding {
 		}
 	}
 	out := make([]schemas.Finding, len(wanted))
-	for i, chance := range v.weights.chances(schemas.FindingMissing, forest.NewBatch(rows)) {
+	for i, chance := range v.weights.missing(v.manner, schemas.FindingMissing, rows) {
 		p := wanted[i]
 		out[i] = absent(p.Class, p.Box, chance, fmt.Sprintf("The model sees %s here (score %.2f) and no label covers it.", article(p.Class), p.Score))
 	}
@@ -75,7 +74,7 @@ func (v *view) resembling() []schemas.Finding {
 		rows[i] = l.evidence
 	}
 	out := make([]schemas.Finding, len(rows))
-	for i, chance := range v.weights.chances(MissingAlike, forest.NewBatch(rows)) {
+	for i, chance := range v.weights.missing(v.manner, MissingAlike, rows) {
 		l := v.likenesses[i]
 		out[i] = absent(l.class, l.box, chance, fmt.Sprintf("Something is here that looks like %s of this image, and no label covers it.", article(l.class)))
 	}

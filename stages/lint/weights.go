@@ -18,9 +18,32 @@ import (
 	"gleaner/stages/lint/forest"
 )
 
-// Fitted are what forests are fitted for, in the order of the file: the types of finding that boxes makes, missing labels of classes that
-// the models know, and of those that they do not.
-func Fitted() []schemas.FindingType {
+// Manner is how models looked at an image, which makes evidence of different kinds: each has forests of its own.
+type Manner struct {
+	Several bool // models
+	Closer  bool // at the labels, too
+}
+
+// mannerOf is how models looked at a sample. One without candidates, of which only proposals are known, counts as one model's.
+func mannerOf(s *schemas.Sample) (m Manner) {
+	for _, c := range s.Candidates {
+		m.Several = m.Several || c.Model != s.Candidates[0].Model
+		m.Closer = m.Closer || c.Look == schemas.LookCloser
+	}
+	return m
+}
+
+// Manners are all that there are, in the order of the file.
+func Manners() []Manner {
+	return []Manner{{}, {Several: true}, {Closer: true}, {Several: true, Closer: true}}
+}
+
+// Fitted are what forests are fitted for, in the order of the file: the types of finding that boxes makes and, unless models looked closer at labels,
+// which says nothing of what has none, missing labels of classes that the models know, and of those that they do not.
+func (m Manner) Fitted() []schemas.FindingType {
+	if m.Closer {
+		return slices.Clone(fitted)
+	}
 	return slices.Concat(fitted, []schemas.FindingType{schemas.FindingMissing, MissingAlike})
 }
 
@@ -32,32 +55,40 @@ var fitted = []schemas.FindingType{
 // MissingAlike stands for findings of type missing that are told by the labels that a thing resembles.
 const MissingAlike schemas.FindingType = "missing-alike"
 
-// Weights make of evidence the chance that a reviewer would change a label: a forest for each of Fitted.
-type Weights struct {
-	of map[schemas.FindingType]*forest.Forest
-}
+// Forests are one for each of some types of finding.
+type Forests map[schemas.FindingType]*forest.Forest
 
-// NewWeights are those of some forests, one for each of Fitted.
-func NewWeights(of map[schemas.FindingType]*forest.Forest) *Weights { return &Weights{of} }
+// Weights make of evidence the chance that a reviewer would change a label.
+type Weights struct{ of map[Manner]Forests }
+
+// NewWeights are those of forests for all that each of Manners has them for.
+func NewWeights(of map[Manner]Forests) *Weights { return &Weights{of} }
 
 // boxes are the chances, (0,1), that evidence about labels, [n][features], and about their edges, [4n][features], means findings of each
 // type that boxes makes.
-func (w *Weights) boxes(labels, edges [][]float32) map[schemas.FindingType][]float64 {
+func (w *Weights) boxes(m Manner, labels, edges [][]float32) map[schemas.FindingType][]float64 {
+	by := w.of[m]
 	of, ofEdges := forest.NewBatch(labels), forest.NewBatch(edges)
-	chances := map[schemas.FindingType][]float64{}
+	out := map[schemas.FindingType][]float64{}
 	for _, t := range fitted {
 		if t == schemas.FindingEdge {
-			chances[t] = w.chances(t, ofEdges)
+			out[t] = chances(by[t], ofEdges)
 		} else {
-			chances[t] = w.chances(t, of)
+			out[t] = chances(by[t], of)
 		}
 	}
-	return chances
+	return out
 }
 
-// chances are those, (0,1), that rows of evidence, [n][features], mean what the forest of t was fitted for.
-func (w *Weights) chances(t schemas.FindingType, rows *forest.Batch) []float64 {
-	odds := w.of[t].Scores(rows)
+// missing are the chances, (0,1), that evidence about things without a label, [n][features], means findings of a type that missing makes.
+// Closer looks are no part of it.
+func (w *Weights) missing(m Manner, t schemas.FindingType, things [][]float32) []float64 {
+	return chances(w.of[Manner{Several: m.Several}][t], forest.NewBatch(things))
+}
+
+// chances are those, (0,1), that rows of evidence, [n][features], mean what a forest was fitted for.
+func chances(by *forest.Forest, rows *forest.Batch) []float64 {
+	odds := by.Scores(rows)
 	out := make([]float64, len(odds))
 	for i, x := range odds {
 		out[i] = 1 / (1 + math.Exp(-float64(x)))
@@ -92,17 +123,19 @@ func names(t schemas.FindingType) []string {
 
 // weightsVersion begins a file of weights; what follows is a digest of the names of the evidence, so that weights are never read with
 // other evidence than they were fitted to.
-const weightsVersion = "gleaner lint weights 1\n"
+const weightsVersion = "gleaner lint weights 2\n"
 
 func digest() []byte {
 	h := fnv.New64a()
-	for _, t := range Fitted() {
-		fmt.Fprintln(h, t, strings.Join(names(t), " "))
+	for _, m := range Manners() {
+		for _, t := range m.Fitted() {
+			fmt.Fprintln(h, m, t, strings.Join(names(t), " "))
+		}
 	}
 	return h.Sum(nil)
 }
 
-// Encode writes the weights: gzip of the version, the digest and the forests in the order of Fitted.
+// Encode writes the weights: gzip of the version, the digest and the forests in the order of Manners and Fitted.
 func (w *Weights) Encode() ([]byte, error) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
@@ -110,8 +143,10 @@ func (w *Weights) Encode() ([]byte, error) {
 		return nil, err
 	}
 	body := append([]byte(weightsVersion), digest()...)
-	for _, t := range Fitted() {
-		body = w.of[t].Append(body)
+	for _, m := range Manners() {
+		for _, t := range m.Fitted() {
+			body = w.of[m][t].Append(body)
+		}
 	}
 	_, err = z.Write(body)
 	err = errors.Join(err, z.Close())
@@ -134,10 +169,13 @@ func DecodeWeights(b []byte) (*Weights, error) {
 	if !ok {
 		return nil, errors.New("lint weights: they are of another version, or were fitted to other evidence: make lint-weights fits them anew")
 	}
-	w := NewWeights(map[schemas.FindingType]*forest.Forest{})
-	for _, t := range Fitted() {
-		if w.of[t], rest, err = forest.Decode(rest, len(names(t))); err != nil {
-			return nil, fmt.Errorf("lint weights: %s: %w", t, err)
+	w := NewWeights(map[Manner]Forests{})
+	for _, m := range Manners() {
+		w.of[m] = Forests{}
+		for _, t := range m.Fitted() {
+			if w.of[m][t], rest, err = forest.Decode(rest, len(names(t))); err != nil {
+				return nil, fmt.Errorf("lint weights: %+v: %s: %w", m, t, err)
+			}
 		}
 	}
 	if len(rest) > 0 {

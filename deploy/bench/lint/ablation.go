@@ -24,12 +24,12 @@ func (b *bench) ablation(ctx context.Context, out io.Writer) error {
 	fmt.Fprintf(out, "nanodet alone, weights fitted to the other half of coco128 with %d draws of errors; AUROC / P@K, means of seeds 0 to %d, edge errors among the others. The negative log-likelihoods (`nll.`, `worst.nll`) are those of the model's own distribution of each side.\n\n", ablationDraws, seeds-1)
 	fmt.Fprintln(out, "| evidence | loose | tight | shift | edge |\n|---|---|---|---|---|")
 	for _, c := range []struct{ name, without string }{{"all", ""}, {"without the likelihood of edges", "nll"}, {"without pixels and superpixels", "pixels."}} {
-		fold, err := b.halves(ctx, func(keep func(int) bool) (*rows, error) {
-			r := &rows{}
+		fold, err := b.halves(ctx, func(keep func(int) bool) (evidenceOf, error) {
+			r := evidenceOf{}
 			if err := b.collect(ctx, r, set, 0, ablationDraws, []view{nanodet}, true, keep); err != nil {
 				return nil, err
 			}
-			r.hide(c.without)
+			r.of(nanodet).hide(c.without)
 			return r, nil
 		})
 		if err != nil {

@@ -15,7 +15,7 @@ const strange = 0.2
 
 // collectAlike makes of the pictures datasets whose classes no model knows, with labels of some classes only, and takes some of these away:
 // what the models see where they were is one more of what the labels name, and what else they see is not.
-func (b *bench) collectAlike(ctx context.Context, r *rows, set []*picture, draws int, keep func(i int) bool) error {
+func (b *bench) collectAlike(ctx context.Context, r evidenceOf, set []*picture, draws int, keep func(i int) bool) error {
 	classes := labeled(set)
 	for d := range draws {
 		random := rand.New(rand.NewPCG(uint64(d), 4)) //nolint:gosec // not below 0
@@ -26,7 +26,7 @@ func (b *bench) collectAlike(ctx context.Context, r *rows, set []*picture, draws
 				named[p.sample.Objects[random.IntN(n)].Class] = true
 			}
 		}
-		if d%4 == 3 {
+		if random.IntN(4) == 0 {
 			for _, class := range classes {
 				named[class] = true
 			}
@@ -44,12 +44,13 @@ func (b *bench) collectAlike(ctx context.Context, r *rows, set []*picture, draws
 			}
 		}
 		habits := habitsOf(set, keep, func(i int) []schemas.Object { return drawn[i].labels })
-		err := r.gather(ctx, set, func(i int) bool { return keep(i) && len(drawn[i].labels) > 0 }, func(i int) (*rows, error) {
-			s, err := b.seen(ctx, set[i], views[d%len(views)], drawn[i].labels)
+		v := views[d%len(views)]
+		err := r.of(v).gather(ctx, set, func(i int) bool { return keep(i) && len(drawn[i].labels) > 0 }, func(i int) (*rows, error) {
+			s, err := b.seen(ctx, set[i], v, drawn[i].labels)
 			if err != nil {
 				return nil, err
 			}
-			with := evidence.Context{Related: func(_ schemas.Object, classes []string) []bool { return make([]bool, len(classes)) }, Image: set[i].img, Habits: habits}
+			with := evidence.Context{Maps: b.maps, Related: func(_ schemas.Object, classes []string) []bool { return make([]bool, len(classes)) }, Image: set[i].img, Habits: habits}
 			switch d % 5 {
 			case 3:
 				with.Image = nil

@@ -13,6 +13,7 @@ import (
 	"gleaner/connectors/formats/yolo"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
+	"gleaner/schemas/labelmap"
 	"gleaner/stages/lint"
 	"gleaner/stages/lint/evidence"
 	"gleaner/stages/pixels"
@@ -118,7 +119,7 @@ func (u usuals) Habits(string) *evidence.Habits { return u.of }
 // least is the score of findings that the scorer is given: it ranks all.
 const least = 1e-4
 
-func (b *bench) linter(set []*picture, labels [][]schemas.Object, w *lint.Weights, minScore float32) (*lint.Lint, error) {
+func (b *bench) linter(set []*picture, labels [][]schemas.Object, w *lint.Weights, maps *labelmap.Recent, minScore float32) (*lint.Lint, error) {
 	cfg := lint.DefaultConfig()
 	cfg.Rules.MinScore = minScore
 	images := shelf{}
@@ -128,7 +129,7 @@ func (b *bench) linter(set []*picture, labels [][]schemas.Object, w *lint.Weight
 	habits := habitsOf(set, func(int) bool { return true }, func(i int) []schemas.Object { return labels[i] })
 	return lint.New(cfg, lint.Deps{
 		Classes: func(*schemas.Sample) []string { return b.classes }, Taxonomy: &taxonomy.Registry{}, Demands: &rules.Registry{},
-		Images: images, Habits: usuals{habits}, Weights: w, Version: "bench",
+		Images: images, Maps: maps, Habits: usuals{habits}, Weights: w, Version: "bench",
 	})
 }
 
@@ -139,7 +140,7 @@ func (b *bench) found(ctx context.Context, set []*picture, p *planted, v view, f
 	for i, pic := range set {
 		w := fold(i)
 		if linters[w] == nil {
-			l, err := b.linter(set, p.labels, w, least)
+			l, err := b.linter(set, p.labels, w, b.maps, least)
 			if err != nil {
 				return nil, err
 			}

@@ -14,6 +14,7 @@ import (
 	"gleaner/connectors/formats"
 	"gleaner/connectors/onnx"
 	"gleaner/schemas"
+	"gleaner/schemas/labelmap"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
 	"gleaner/stages/superpixel"
@@ -87,7 +88,9 @@ func (b *bench) seen(ctx context.Context, p *picture, v view, labels []schemas.O
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.stem, err)
 			}
-			s.Candidates = append(s.Candidates, closer)
+			if len(closer.Cells) > 0 { // as prelabel does
+				s.Candidates = append(s.Candidates, closer)
+			}
 		}
 	}
 	s.Stamps = []schemas.Stamp{{Step: "prelabel", Model: "m@1", Hash: "00"}}
@@ -104,6 +107,7 @@ type bench struct {
 	classes   []string            // that the models know
 	super     map[string]string   // of each class
 	sets      map[string][]*picture
+	maps      *labelmap.Recent // of superpixels, as the flow keeps them
 }
 
 func (b *bench) open() (err error) {
@@ -183,7 +187,7 @@ func (b *bench) set(ctx context.Context, name string) ([]*picture, error) {
 		}
 		p.sample = schemas.Sample{Dataset: name, UniqueID: file, Image: schemas.ImageRef{SHA256: schemas.Hash{byte(i), byte(i >> 8)}, W: img.W, H: img.H}, Objects: labels}
 		m := segmenter.Segment(img.Pix, img.W, img.H, superpixel.DefaultConfig().Params())
-		if p.sample.Superpixels.Data, err = m.Encode(); err != nil {
+		if p.sample.Superpixels.Data, err = b.maps.Encode(m); err != nil {
 			return nil, err
 		}
 		p.sample.Superpixels.Count = m.Counts()[0]

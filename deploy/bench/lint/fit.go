@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -28,6 +29,17 @@ type rows struct {
 	more   []bool // whether it is one more of what the labels name
 }
 
+// evidenceOf is the rows of each manner of looking.
+type evidenceOf map[lint.Manner]*rows
+
+func (e evidenceOf) of(v view) *rows {
+	m := lint.Manner{Several: len(v.models) > 1, Closer: v.closer}
+	if e[m] == nil {
+		e[m] = &rows{}
+	}
+	return e[m]
+}
+
 // draws is how many times errors are put into the labels of each picture, rate the chance of each kind, and gone that of a missing
 // label: higher, since labels of clean data miss things that a reviewer would add, which count as present here.
 const (
@@ -36,7 +48,7 @@ const (
 	gone  = 0.15
 )
 
-// views are those of the draws in turn, so that weights suit one model as well as several, and tiles. In half as many draws more models look closer, too.
+// views are those of the draws in turn. Models look closer at labels in half as many more.
 var views = []view{
 	{models: []int{0}},
 	{models: []int{0, 1, 2}},
@@ -60,20 +72,21 @@ func closely(views []view) []view {
 // collect puts errors into the labels of the pictures that keep admits, in draws of such numbers, and gathers the evidence about them. In some draws no pixels,
 // no superpixels and no habits are at hand, as in some flows. missing says that
 // the models know what the pictures show, so that what they see beside the labels is evidence.
-func (b *bench) collect(ctx context.Context, r *rows, set []*picture, from, to int, views []view, missing bool, keep func(i int) bool) error {
+func (b *bench) collect(ctx context.Context, r evidenceOf, set []*picture, from, to int, views []view, missing bool, keep func(i int) bool) error {
 	for d := from; d < to; d++ {
+		v := views[d%len(views)]
 		n := b.newNoise(set, uint64(d)) //nolint:gosec // not below 0
 		drawn := make([]noisy, len(set))
 		for i, p := range set {
 			drawn[i] = n.put(p.sample.Objects, p.img.W, p.img.H)
 		}
 		habits := habitsOf(set, keep, func(i int) []schemas.Object { return drawn[i].labels })
-		err := r.gather(ctx, set, keep, func(i int) (*rows, error) {
-			s, err := b.seen(ctx, set[i], views[d%len(views)], drawn[i].labels)
+		err := r.of(v).gather(ctx, set, keep, func(i int) (*rows, error) {
+			s, err := b.seen(ctx, set[i], v, drawn[i].labels)
 			if err != nil {
 				return nil, err
 			}
-			with := evidence.Context{Related: related, Image: set[i].img, Habits: habits}
+			with := evidence.Context{Maps: b.maps, Related: related, Image: set[i].img, Habits: habits}
 			switch d % 5 {
 			case 3:
 				with.Image = nil
@@ -83,8 +96,11 @@ func (b *bench) collect(ctx context.Context, r *rows, set []*picture, from, to i
 			if d%3 == 1 {
 				s.Superpixels = schemas.Superpixels{}
 			}
-			of := &rows{}
-			of.labels(evidence.New(s, with), drawn[i], missing)
+			of, scene := &rows{}, evidence.New(s, with)
+			of.labels(scene, drawn[i])
+			if missing && !v.closer {
+				of.missing(scene, drawn[i])
+			}
 			return of, nil
 		})
 		if err != nil {
@@ -94,8 +110,8 @@ func (b *bench) collect(ctx context.Context, r *rows, set []*picture, from, to i
 	return nil
 }
 
-// labels adds the evidence about the labels of a scene and, where it is wanted, about what they miss.
-func (r *rows) labels(scene *evidence.Scene, n noisy, missing bool) {
+// labels adds the evidence about the labels of a scene.
+func (r *rows) labels(scene *evidence.Scene, n noisy) {
 	for k, wrong := range n.wrong {
 		r.box, r.wrong = append(r.box, scene.Box(k)), append(r.wrong, wrong)
 		switch wrong {
@@ -106,9 +122,10 @@ func (r *rows) labels(scene *evidence.Scene, n noisy, missing bool) {
 			}
 		}
 	}
-	if !missing {
-		return
-	}
+}
+
+// missing adds the evidence about what the labels of a scene miss.
+func (r *rows) missing(scene *evidence.Scene, n noisy) {
 	taken := make([]bool, len(n.deleted))
 	for _, q := range scene.Proposals(lint.MissingFloor) {
 		if right, counts := claim(n.deleted, taken, q.Box); counts {
@@ -175,31 +192,40 @@ func related(label schemas.Object, classes []string) []bool {
 	return out
 }
 
-// fit makes weights of rows.
-func (r *rows) fit() *lint.Weights {
-	of := map[schemas.FindingType]*forest.Forest{}
-	for i, t := range lint.Fitted() {
-		o := forest.Options{Trees: 120, Leaves: 12, Rate: 0.08, MinRows: 60, Ridge: 2, Features: 0.4, Rows: 0.7, Seed: uint64(i)} //nolint:gosec // not below 0
-		switch t {
-		case schemas.FindingMissing:
-			o = forest.Options{Trees: 60, Leaves: 4, Rate: 0.06, MinRows: 200, Ridge: 5, Features: 0.6, Rows: 0.5, Seed: 99}
-			of[t] = forest.Fit(r.absent, r.gone, o)
-			continue
-		case lint.MissingAlike:
-			o = forest.Options{Trees: 100, Leaves: 6, Rate: 0.06, MinRows: 200, Ridge: 5, Features: 0.6, Rows: 0.5, Seed: 98}
-			of[t] = forest.Fit(r.alike, r.more, o)
-			continue
-		case schemas.FindingEdge:
-			of[t] = forest.Fit(r.edge, r.moved, o)
-			continue
+// fit makes weights of evidence. Where there is none of a manner its forests say even odds, and are not to be asked.
+func (e evidenceOf) fit() *lint.Weights {
+	of := map[lint.Manner]lint.Forests{}
+	for _, m := range lint.Manners() {
+		r := e[m]
+		if r == nil {
+			r = &rows{}
 		}
-		yes := make([]bool, len(r.wrong))
-		for k, w := range r.wrong {
-			yes[k] = w == t
+		of[m] = lint.Forests{}
+		for i, t := range m.Fitted() {
+			of[m][t] = r.forest(t, uint64(i)) //nolint:gosec // not below 0
 		}
-		of[t] = forest.Fit(r.box, yes, o)
 	}
 	return lint.NewWeights(of)
+}
+
+// forest is fitted for a type of finding.
+func (r *rows) forest(t schemas.FindingType, seed uint64) *forest.Forest {
+	o := forest.Options{Trees: 120, Leaves: 12, Rate: 0.08, MinRows: 60, Ridge: 2, Features: 0.4, Rows: 0.7, Seed: seed}
+	switch t {
+	case schemas.FindingMissing:
+		o = forest.Options{Trees: 200, Leaves: 6, Rate: 0.02, MinRows: 400, Ridge: 10, Features: 1, Rows: 0.5, Seed: 99}
+		return forest.Fit(r.absent, r.gone, o)
+	case lint.MissingAlike:
+		o = forest.Options{Trees: 100, Leaves: 6, Rate: 0.06, MinRows: 200, Ridge: 5, Features: 0.6, Rows: 0.5, Seed: 98}
+		return forest.Fit(r.alike, r.more, o)
+	case schemas.FindingEdge:
+		return forest.Fit(r.edge, r.moved, o)
+	}
+	yes := make([]bool, len(r.wrong))
+	for k, w := range r.wrong {
+		yes[k] = w == t
+	}
+	return forest.Fit(r.box, yes, o)
 }
 
 // ship fits the weights that are shipped, to all of coco128 and raccoon, and writes them.
@@ -207,6 +233,11 @@ func (b *bench) ship(ctx context.Context, path string) error {
 	r, err := b.gather(ctx, func(int) bool { return true })
 	if err != nil {
 		return err
+	}
+	for _, m := range lint.Manners() {
+		if r[m] == nil {
+			return fmt.Errorf("there is no evidence of %+v", m)
+		}
 	}
 	data, err := r.fit().Encode()
 	if err != nil {
@@ -217,8 +248,8 @@ func (b *bench) ship(ctx context.Context, path string) error {
 
 // gather collects the evidence of the pictures of coco128 that keep admits, and of raccoon's. bccd's labels hold errors of their own,
 // and are what the weights are tried on.
-func (b *bench) gather(ctx context.Context, keep func(i int) bool) (*rows, error) {
-	r := &rows{}
+func (b *bench) gather(ctx context.Context, keep func(i int) bool) (evidenceOf, error) {
+	r := evidenceOf{}
 	for _, part := range []struct {
 		name  string
 		draws int

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"gleaner/deploy/bench/report"
+	"gleaner/schemas/labelmap"
 )
 
 // options are the program's arguments.
@@ -43,6 +44,9 @@ func main() {
 	report.Main(suite().Target, func(ctx context.Context) error { return run(ctx, o) })
 }
 
+// keptMaps is more than the pixels of all the pictures together.
+const keptMaps = 1 << 28
+
 func run(ctx context.Context, o options) (err error) {
 	if err := suite().Check(o.only); err != nil {
 		return err
@@ -57,7 +61,7 @@ func run(ctx context.Context, o options) (err error) {
 	if o.scratch, err = os.MkdirTemp("", "bench-lint"); err != nil {
 		return err
 	}
-	b := &bench{options: o, data: data, sets: map[string][]*picture{}}
+	b := &bench{options: o, data: data, sets: map[string][]*picture{}, maps: labelmap.NewRecent(keptMaps)}
 	defer func() { err = errors.Join(err, b.close(), os.RemoveAll(o.scratch)) }()
 	if err := b.open(); err != nil {
 		return err

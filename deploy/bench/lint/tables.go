@@ -36,12 +36,12 @@ func (b *bench) coco128(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fold, err := b.halves(ctx, func(keep func(int) bool) (*rows, error) { return b.gather(ctx, keep) })
+	fold, err := b.halves(ctx, func(keep func(int) bool) (evidenceOf, error) { return b.gather(ctx, keep) })
 	if err != nil {
 		return err
 	}
 	fmt.Fprint(out, "\n### coco128 with planted errors\n\n")
-	fmt.Fprintf(out, "`label_noise.py` plants errors, `lint_score.py` judges; means of seeds 0 to %d, AUROC / P@K. Each image is scored by weights that were fitted to the other half of coco128 (the images of odd or of even number) and to raccoon, with errors drawn by a program of its own (`noise.go`). The kinds and amounts of those errors are those of `label_noise.py`, so the figures are for errors of known size, and people's are found less well (bccd, above); the score from which on a box is offered was chosen by these same images. All three detectors were trained on COCO's train2017, which holds coco128's images.\n\n", seeds-1)
+	fmt.Fprintf(out, "`label_noise.py` plants errors, `lint_score.py` judges; means of seeds 0 to %d, AUROC / P@K. Each image is scored by weights that were fitted to the other half of coco128 (the images of odd or of even number) and to raccoon, with errors drawn by a program of its own (`noise.go`). The kinds and amounts of those errors are those of `label_noise.py`, so the figures are for errors of known size, and people's are found less well (bccd, above); the score from which on a box is offered, where closer looks are, that each manner of looking has forests of its own, and the size of the forest for what is missing were chosen by these same images. All three detectors were trained on COCO's train2017, which holds coco128's images.\n\n", seeds-1)
 	fmt.Fprintln(out, "| models | loose | tight | shift | swap | spurious | edge (with `--types …,edge`) | missing: AP of boxes | its recall where a raw box of .05 covers | image, at rate .02 | counting boxes |")
 	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|")
 	fmt.Fprintln(out, "| aim | .90 / .60 | .90 / .60 | .90 / .60 | .96 / .78 | .95 / .70 | .85 | .38 | .80 | .90 | .10 below |")
@@ -97,7 +97,7 @@ func (b *bench) coco128(ctx context.Context, out io.Writer) error {
 }
 
 // halves fits weights to each half of coco128 and returns for each picture those that did not see it.
-func (b *bench) halves(ctx context.Context, gather func(keep func(i int) bool) (*rows, error)) (func(i int) *lint.Weights, error) {
+func (b *bench) halves(ctx context.Context, gather func(keep func(i int) bool) (evidenceOf, error)) (func(i int) *lint.Weights, error) {
 	var of [2]*lint.Weights
 	for h := range of {
 		if err := ctx.Err(); err != nil {

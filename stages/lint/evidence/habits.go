@@ -48,7 +48,7 @@ func HabitsOf(samples func(yield func(*schemas.Sample) bool)) *Habits {
 }
 
 func shape(b geometry.Box, w, h int) (size, aspect, height float64, ok bool) {
-	if b.Empty() || w <= 0 || h <= 0 {
+	if b.Clip(w, h).Empty() {
 		return 0, 0, 0, false
 	}
 	size = math.Log(b.Area()/(float64(w)*float64(h))) / 2
