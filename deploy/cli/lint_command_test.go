@@ -150,6 +150,7 @@ func TestLintRefuses(t *testing.T) {
 	d.write("c.json", `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"bowl"}],"annotations":[]}`)
 	d.write("gleaner.yaml", "lint: {}\n")
 	d.write("empty/none.md", "")
+	d.write("deep/labels/a.txt", d.labels)
 	d.write("two/a/x.jpg", d.photo)
 	d.write("two/b/x.jpg", d.photo)
 	d.write("one/x.txt", d.labels)
@@ -186,7 +187,7 @@ func TestLintRefuses(t *testing.T) {
 		{"lint --images empty --labels labels --format yolo --out o.jsonl" + lintModel, "--images: no images in empty"},
 		{"lint --images nowhere --labels labels --format yolo --out o.jsonl" + lintModel, "--images: "},
 		{"lint --images images --labels nowhere --format yolo --out o.jsonl" + lintModel, "--labels: "},
-		{"lint --images images --labels one --format yolo --out one.jsonl" + lintModel, "or give a file of them by --classes"},
+		{"lint --images images --labels deep/labels --format yolo --out o.jsonl" + lintModel, "or give a file of them by --classes"},
 		{"lint --images images --labels labels --format coco --out o.jsonl" + lintModel, "coco labels are a file"},
 		{lintYOLO + "--out o.jsonl extra", "unknown command"},
 		{lintYOLO + "--scores scores.csv --out scores.csv", "scores.csv would be overwritten"},
