@@ -253,6 +253,11 @@ func OpenAs(format, path string, images, names []string) (*Beside, error) {
 // Images lists the image files of a folder, which may be a link to one, and of the folders below it, by their slash-separated path
 // relative to it, sorted. Images are told by their extension; links to folders below are not followed.
 func Images(dir string) ([]string, error) {
+	if info, err := os.Stat(dir); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("%s is no folder", dir)
+	}
 	var found []string
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && IsImage(name) {

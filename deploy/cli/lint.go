@@ -116,7 +116,7 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 	f.StringVar(&l.labelSpace, "label-space", "", "dataset@version whose class names the models use, where the registry does not say it, such as coco@2017")
 	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
 	f.IntVar(&l.tiles, "tiles", 0, "models look at N by N tiles of each image, too: labels of small objects are judged better, for N*N more runs (default: the configuration's prelabel.tiles)")
-	f.BoolVar(&l.closer, "closer", false, "models look closer at each label, too: boxes are judged more exactly, for up to four more runs a label of each model, at most 512 an image: ten to thirty times as long")
+	f.BoolVar(&l.closer, "closer", false, "models look closer at each label, too: boxes are judged more exactly, for up to four more runs a label of each model, at most 512 an image: some two to forty times as long, by how many labels images have")
 	f.Float32Var(&l.minScore, "min-score", 0.5, "findings score at least this, (0,1]")
 	f.StringVarP(&l.out, "out", "o", "", "file to write (required)")
 	f.StringVar(&l.html, "html", "", "also write a page with pictures of the most doubtful")
@@ -284,8 +284,9 @@ type lintSummary struct {
 	Images    int            `json:"images"`
 	Unlabeled int            `json:"unlabeled"` // images that no label file is about
 	Labels    int            `json:"labels"`
-	Findings  map[string]int `json:"findings"`         // by type
-	Argued    *argued        `json:"argued,omitempty"` // nil: no run was asked
+	Unknown   []string       `json:"unknown_classes,omitempty"` // of labels, that no model knows
+	Findings  map[string]int `json:"findings"`                  // by type
+	Argued    *argued        `json:"argued,omitempty"`          // nil: no run was asked
 	Failed    []string       `json:"failed,omitempty"`
 	Out       string         `json:"out"`
 }
@@ -305,6 +306,11 @@ func (s *lintSummary) add(r lint.Result) {
 		s.Unlabeled++
 	}
 	s.Labels += r.Labels
+	for _, class := range r.Unknown {
+		if !slices.Contains(s.Unknown, class) {
+			s.Unknown = append(s.Unknown, class)
+		}
+	}
 	if s.Argued != nil {
 		s.Argued.Here += r.Argued
 	}
@@ -336,6 +342,9 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		fmt.Fprintf(out, "%d images, %d of them without labels; %d labels; %d findings in %s\n", s.Images, s.Unlabeled, s.Labels, total, s.Out)
 		if total > 0 {
 			fmt.Fprintln(out, strings.Join(parts, ", "))
+		}
+		if len(s.Unknown) > 0 {
+			fmt.Fprintf(out, "no model knows these classes, whose labels are judged by their boxes alone: %s\n", few(s.Unknown))
 		}
 		if a := s.Argued; a != nil {
 			fmt.Fprintf(out, "run %s argues with %d labels, of which %d are here\n", a.Run, a.Labels, a.Here)

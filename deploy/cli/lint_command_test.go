@@ -316,6 +316,10 @@ func TestLintCommand(t *testing.T) {
 			line: lintYOLO, files: map[string]string{"images/a.jpg": "", "images/b.jpg": "", "labels/a.txt": shifted},
 			print: "2 images, 1 of them without labels; 1 labels;", places: map[string][]int{"a.jpg": {0}},
 		},
+		"a class that no model knows": {
+			line: strings.Replace(lintYOLO, "models/coco.names", "own.names", 1), files: map[string]string{"images/a.jpg": "", "labels/a.txt": "0 .5 .5 .1 .1", "own.names": "ladle\n"},
+			print: "no model knows these classes, whose labels are judged by their boxes alone: ladle",
+		},
 		"an empty label file": {
 			line: lintYOLO, files: map[string]string{"images/a.jpg": "", "labels/a.txt": ""},
 			print: "1 images, 0 of them without labels; 0 labels;", class: "bowl",

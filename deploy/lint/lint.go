@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"gleaner/connectors/formats"
 	"gleaner/deploy/batch"
@@ -43,8 +44,9 @@ type Options struct {
 type Result struct {
 	Image    string // path below the folder
 	Labels   int
-	Labeled  bool // there is a word about the image: without one nothing is missing
-	Argued   int  // of the labels, those that the training run argues with
+	Labeled  bool     // there is a word about the image: without one nothing is missing
+	Unknown  []string // classes of the labels that no model knows: these are judged by their boxes alone
+	Argued   int      // of the labels, those that the training run argues with
 	Findings []Finding
 	Err      error // why there are none
 }
@@ -155,6 +157,11 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		return r
 	}
 	r.Labels = len(s.Objects)
+	for _, o := range s.Objects {
+		if o.Class != "" && !slices.Contains(r.Unknown, o.Class) && !l.familiar(o.Class) {
+			r.Unknown = append(r.Unknown, o.Class)
+		}
+	}
 	var said sampleLosses
 	if l.Losses != nil {
 		said = l.Losses.about(name, s.Image.SHA256, l.Labels, s.Objects)
@@ -171,6 +178,12 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		r.Findings = append(r.Findings, newFinding(name, f, img.W, img.H))
 	}
 	return r
+}
+
+// familiar tells whether a model knows a class, one above it or one below.
+func (l *linter) familiar(class string) bool {
+	above := func(a, b string) bool { return slices.Contains(l.Terms.Trees.Path(l.Dataset, a), b) }
+	return slices.ContainsFunc(l.classes, func(c string) bool { return c == class || above(c, class) || above(class, c) })
 }
 
 // steps lets the models and then lint look at a sample, with what a training run said of it.
