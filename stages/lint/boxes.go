@@ -35,7 +35,7 @@ func boxes(v *view) []schemas.Finding {
 	for k, i := range judged {
 		o := v.Objects[i]
 		fit, fits := v.scene.Fit(i)
-		edge, whole := 0, 1.0 // which edge is surest to be wrong, given that not several are, and the chance of that
+		edge := 0 // which is surest to be wrong
 		for _, t := range fitted {
 			f := schemas.Finding{Type: t, ObjectID: o.ID, Class: o.Class, Box: o.Box}
 			if (t == schemas.FindingSwap || t == schemas.FindingSpurious) && !v.known[o.Class] {
@@ -45,10 +45,7 @@ func boxes(v *view) []schemas.Finding {
 			case schemas.FindingEdge:
 				var score float64
 				edge, score = worst([4]float64(chances[t][4*k:]))
-				f.Score = float32(score * min(1, 2*whole)) // several are likelier than not: a finding of its own says that
-			case schemas.FindingLoose, schemas.FindingTight, schemas.FindingShift:
-				score := chances[t][k]
-				f.Score, whole = float32(score), whole*(1-score)
+				f.Score = float32(score) // given that not several are: then a reviewer changes the label all the same
 			case schemas.FindingSpurious:
 				f.Score = max(float32(chances[t][k]), v.unsure(o))
 			default:
