@@ -22,11 +22,13 @@ import (
 
 // Beside is the labels beside a folder of images.
 type Beside struct {
-	Format string   // "coco", "voc" or "yolo"
-	From   string   // the file or folder they come from
-	Files  []string // all label files, and that of the class names
-	find   func(image string, w, h int) ([]schemas.Object, bool, error)
-	origin func(image string) (coco.Exported, bool) // nil: no labels here say where they were exported from
+	Format string            // "coco", "voc" or "yolo"
+	From   string            // the file or folder they come from
+	Files  []string          // all label files, and that of the class names
+	Spare  []string          // label files, or images that COCO names, which are of none of the images
+	of     map[string]string // where each image's labels are: the label file or, in COCO, the image's name there
+	read   func(place string, w, h int) ([]schemas.Object, error)
+	origin func(place string) (coco.Exported, bool) // nil: no labels here say where they were exported from
 }
 
 // Errors of labels and images that do not go together.
@@ -65,16 +67,32 @@ func Open(images string) (*Beside, error) {
 }
 
 // Objects returns the labels of an image by its path below the folder, and whether there is a word about it at all: an image without
-// objects is not the same as one that nobody labeled. The image has w by h pixels.
+// objects is not the same as one that nobody labeled. The image has w by h pixels, upright; it is an error when VOC or COCO state another
+// size, since the boxes then are of another image, or of this one before it was scaled or turned.
 //
 // The ids o1, o2, … count what is there about the image in the file's order: lines that are not empty of YOLO, objects of VOC, and
 // annotations of COCO, crowd regions too although they are left out.
 func (b *Beside) Objects(image string, w, h int) ([]schemas.Object, bool, error) {
-	objects, ok, err := b.find(image, w, h)
+	if !b.Labeled(image) {
+		return nil, false, nil
+	}
+	objects, err := b.read(b.of[image], w, h)
 	if err != nil {
 		return nil, false, fmt.Errorf("labels of %s in %s: %w", image, b.From, err)
 	}
-	return objects, ok, nil
+	return objects, true, nil
+}
+
+// Labeled tells whether there is a word about an image at all.
+func (b *Beside) Labeled(image string) bool { return b.of[image] != "" }
+
+// fits is an error where labels are for an image of another size, as far as they state any; a pixel may be lost in rounding.
+func fits(statedW, statedH, w, h int) error {
+	off := func(stated, is int) bool { return stated > 0 && max(stated-is, is-stated) > 1 }
+	if off(statedW, w) || off(statedH, h) {
+		return fmt.Errorf("they are for an image of %d x %d pixels, and it has %d x %d (upright): scale the boxes, or mend the size that the labels state", statedW, statedH, w, h)
+	}
+	return nil
 }
 
 // Exported returns which sample an image is, and which of its objects are which of those that Objects gives, where `gleaner export` wrote
@@ -83,7 +101,7 @@ func (b *Beside) Exported(image string) (coco.Exported, bool) {
 	if b.origin == nil {
 		return coco.Exported{}, false
 	}
-	return b.origin(image)
+	return b.origin(b.of[image])
 }
 
 // Place is where an object with one of the ids that Objects gives is in its file, from 0; false for other ids.
@@ -120,15 +138,15 @@ func cocoFile(path string, images []string) (*Beside, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	of, err := match(images, slices.Sorted(maps.Keys(file.Objects)), func(image string) string { return image })
+	of, spare, err := match(images, slices.Sorted(maps.Keys(file.Objects)), func(image string) string { return image })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &Beside{Format: "coco", From: path, Files: []string{path}, find: func(image string, _, _ int) ([]schemas.Object, bool, error) {
-		name, ok := of[image]
-		return file.Objects[name], ok, nil
-	}, origin: func(image string) (coco.Exported, bool) {
-		e, ok := file.Exported[of[image]]
+	return &Beside{Format: "coco", From: path, Files: []string{path}, Spare: spare, of: of, read: func(name string, w, h int) ([]schemas.Object, error) {
+		size := file.Sizes[name]
+		return file.Objects[name], fits(size[0], size[1], w, h)
+	}, origin: func(name string) (coco.Exported, bool) {
+		e, ok := file.Exported[name]
 		return e, ok
 	}}, nil
 }
@@ -138,8 +156,11 @@ func openVOC(dir string, images []string) (*Beside, error) {
 }
 
 func vocFolder(folder string, images []string) (*Beside, error) {
-	return openFolder("voc", folder, ".xml", images, func(data []byte, _, _ int) ([]schemas.Object, error) {
+	return openFolder("voc", folder, ".xml", images, func(data []byte, w, h int) ([]schemas.Object, error) {
 		a, err := voc.Read(bytes.NewReader(data))
+		if err == nil {
+			err = fits(a.W, a.H, w, h)
+		}
 		return a.Objects, err
 	})
 }
@@ -153,8 +174,12 @@ func yoloFolder(folder string, images, names []string, configs ...string) (*Besi
 	b, err := openFolder("yolo", folder, ".txt", images, func(data []byte, w, h int) ([]schemas.Object, error) {
 		return yolo.Read(bytes.NewReader(data), names, w, h)
 	})
-	if err != nil || names != nil {
-		return b, err
+	if err != nil {
+		return nil, err
+	}
+	b.Spare = slices.DeleteFunc(b.Spare, func(name string) bool { return path.Base(name) == "classes.txt" }) // names, which labelImg puts there
+	if names != nil {
+		return b, nil
 	}
 	var file string
 	if names, file, err = yoloNames(configs); err != nil {
@@ -176,21 +201,16 @@ func openFolder(format, folder, ext string, images []string, read func(data []by
 	if err != nil {
 		return nil, err
 	}
-	of, err := match(images, names, func(image string) string { return strings.TrimSuffix(image, path.Ext(image)) + ext })
+	of, spare, err := match(images, names, func(image string) string { return strings.TrimSuffix(image, path.Ext(image)) + ext })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
 	}
-	b := &Beside{Format: format, From: folder, find: func(image string, w, h int) ([]schemas.Object, bool, error) {
-		name, ok := of[image]
-		if !ok {
-			return nil, false, nil
-		}
+	b := &Beside{Format: format, From: folder, Spare: spare, of: of, read: func(name string, w, h int) ([]schemas.Object, error) {
 		data, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
-		objects, err := read(data, w, h)
-		return objects, true, err
+		return read(data, w, h)
 	}}
 	for _, name := range names {
 		b.Files = append(b.Files, filepath.Join(folder, filepath.FromSlash(name)))

@@ -2,6 +2,9 @@ package formats
 
 import (
 	"errors"
+	"image"
+	_ "image/jpeg"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,7 +38,16 @@ func TestRealLayouts(t *testing.T) {
 			}
 			labeled, boxes := 0, 0
 			for _, i := range images {
-				objects, ok, err := b.Objects(i, 640, 480)
+				f, err := os.Open(filepath.Join(dir, i))
+				if err != nil {
+					t.Fatal(err)
+				}
+				size, _, err := image.DecodeConfig(f)
+				f.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				objects, ok, err := b.Objects(i, size.Width, size.Height)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -101,7 +113,7 @@ func TestMatch(t *testing.T) {
 		{"no labels", "x.jpg", "", "none of the images has labels"},
 	} {
 		images := strings.Fields(c.images)
-		of, err := match(images, strings.Fields(c.labels), func(image string) string { return strings.TrimSuffix(image, filepath.Ext(image)) + ".txt" })
+		of, spare, err := match(images, strings.Fields(c.labels), func(image string) string { return strings.TrimSuffix(image, filepath.Ext(image)) + ".txt" })
 		if err != nil {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v, want %q", c.name, err, c.want)
@@ -117,13 +129,18 @@ func TestMatch(t *testing.T) {
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: %v, want %s", c.name, got, c.want)
 		}
+		for _, name := range strings.Fields(c.labels) {
+			if taken := slices.Contains(slices.Collect(maps.Values(of)), name); taken == slices.Contains(spare, name) {
+				t.Errorf("%s: %s is of an image: %v, but spare are %v", c.name, name, taken, spare)
+			}
+		}
 	}
 }
 
 // TestFolders has labels of two images with one name in folders like theirs.
 func TestFolders(t *testing.T) {
 	for format, files := range map[string]map[string]string{
-		"yolo": {"labels/a/x.txt": "0 .5 .5 .1 .1", "labels/b/x.txt": "1 .5 .5 .1 .1", "data.yaml": "names: [cat, dog]"},
+		"yolo": {"labels/a/x.txt": "0 .5 .5 .1 .1", "labels/b/x.txt": "1 .5 .5 .1 .1", "labels/classes.txt": "cat\ndog", "data.yaml": "names: [cat, dog]"},
 		"voc": {
 			"annotations/a/x.xml": "<annotation><object><name>cat</name></object></annotation>",
 			"annotations/b/x.xml": "<annotation><object><name>dog</name></object></annotation>",
@@ -146,8 +163,37 @@ func TestFolders(t *testing.T) {
 				t.Errorf("%s: %s has %v, %v; want a %s", format, image, objects, err, want)
 			}
 		}
-		if b.Format != format || len(b.Files) != len(files) {
-			t.Errorf("%s %v, want %s with %d files", b.Format, b.Files, format, len(files))
+		if b.Format != format || len(b.Files) != len(files) || len(b.Spare) > 0 {
+			t.Errorf("%s %v, spare %v, want %s with %d files", b.Format, b.Files, b.Spare, format, len(files))
+		}
+	}
+}
+
+// TestAnotherSize has labels that state the size of their image: boxes of another size are refused, and rounding is not.
+func TestAnotherSize(t *testing.T) {
+	for format, files := range map[string]map[string]string{
+		"voc":  {"annotations/a.xml": "<annotation><size><width>200</width><height>100</height></size><object><name>cat</name></object></annotation>"},
+		"coco": {"labels.json": `{"images":[{"id":1,"file_name":"a.jpg","width":200,"height":100}],"categories":[{"id":1,"name":"cat"}],"annotations":[{"image_id":1,"category_id":1}]}`},
+	} {
+		dir := t.TempDir()
+		put(t, dir, "images/a.jpg", "")
+		for name, text := range files {
+			put(t, dir, name, text)
+		}
+		b, err := Open(filepath.Join(dir, "images"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range [][2]int{{200, 100}, {199, 101}} {
+			if objects, ok, err := b.Objects("a.jpg", size[0], size[1]); err != nil || !ok || len(objects) != 1 {
+				t.Errorf("%s: %v pixels: %v, %v, %v", format, size, objects, ok, err)
+			}
+		}
+		for _, size := range [][2]int{{100, 50}, {100, 200}, {200, 98}} {
+			_, _, err := b.Objects("a.jpg", size[0], size[1])
+			if err == nil || !strings.Contains(err.Error(), "labels of a.jpg") || !strings.Contains(err.Error(), "200 x 100") {
+				t.Errorf("%s: %v pixels: %v, want both sizes", format, size, err)
+			}
 		}
 	}
 }

@@ -6,16 +6,17 @@ import (
 	"strings"
 )
 
-// match says which of the labels' names is that of each image; images that have none are left out. An image has the labels at its own
+// match says which of the labels' names is that of each image, and which are of none; images that have none are left out. An image has the labels at its own
 // path, where at says these would be, or else, of those that no image has so, the ones whose path ends like its own: images/a/x.jpg has
 // a/x.txt, and so has a/x.jpg x.txt or some/a/x.txt; the most alike counts. It refuses what is still ambiguous (ErrAmbiguous), and
 // labels of which none is of an image (ErrUnmatched).
-func match(images, names []string, at func(image string) string) (map[string]string, error) {
+func match(images, names []string, at func(image string) string) (of map[string]string, spare []string, err error) {
 	there := make(map[string]bool, len(names))
 	for _, name := range names {
 		there[name] = true
 	}
-	of, by := map[string]string{}, map[string]string{} // names by images, and images by names
+	of = map[string]string{}
+	by := map[string]string{} // images by names
 	var doubts []string
 	take := func(image, name string) {
 		if other, taken := by[name]; taken {
@@ -58,12 +59,17 @@ func match(images, names []string, at func(image string) string) (map[string]str
 		}
 	}
 	if n := len(doubts); n > 0 {
-		return nil, fmt.Errorf("%w: %s (%d such in all)", ErrAmbiguous, doubts[0], n)
+		return nil, nil, fmt.Errorf("%w: %s (%d such in all)", ErrAmbiguous, doubts[0], n)
 	}
 	if len(of) == 0 && len(images) > 0 {
-		return nil, fmt.Errorf("%w: those of %s would be %s", ErrUnmatched, images[0], at(images[0]))
+		return nil, nil, fmt.Errorf("%w: those of %s would be %s", ErrUnmatched, images[0], at(images[0]))
 	}
-	return of, nil
+	for _, name := range names {
+		if by[name] == "" {
+			spare = append(spare, name)
+		}
+	}
+	return of, spare, nil
 }
 
 // alike is the length of the shorter path where it is the end of the other, else 0.

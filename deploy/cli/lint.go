@@ -21,6 +21,7 @@ import (
 	"gleaner/connectors/formats/yolo"
 	"gleaner/deploy/batch"
 	"gleaner/deploy/config"
+	"gleaner/deploy/label"
 	"gleaner/deploy/lint"
 	"gleaner/stages/prelabel"
 )
@@ -30,6 +31,7 @@ type lintFlags struct {
 	images, labels, format, classes string
 	scores, out, html               string
 	rules, taxonomy, labelSpace     string
+	dataset                         string
 	models                          []string
 	minScore                        float32
 	jobs, tiles                     int
@@ -73,7 +75,8 @@ then must be as it was. How many of the labels that the run doubts are among the
 --rules is a file of the dataset's rules, as gleaner dataset apply reads it: findings of type rule say which labels break them, and about
 the image as a whole have its box and box_index null; nothing is missing that they do not want.
 
-Class names are compared as they are written, unless the rules name a taxonomy, or --taxonomy does. What a model does not know the names
+Class names are compared as they are written, unless the rules name a taxonomy, or --taxonomy does: then those of labels mean what it says
+of the dataset of the rules or of --dataset. What a model does not know the names
 of is judged by its box alone, and is missing where something without a label resembles the labels that an image has of it.
 
 --classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have none within
@@ -82,7 +85,8 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
   gleaner lint --images photos/ --labels annotations/ --format voc --model yolox_nano.onnx,nanodet.onnx --out findings.jsonl --html report.html
   gleaner lint --images photos/ --labels coco.json --format coco --model yolox_nano.onnx --min-score 0.2 --closer --out findings.jsonl
   gleaner lint --images photos/ --labels street.json --format coco --model yolox_nano.onnx --scores scores.parquet --out findings.jsonl
-  gleaner lint --images photos/ --labels labels/ --format yolo --model yolox_nano.onnx --rules street.yaml --out findings.jsonl`,
+  gleaner lint --images photos/ --labels labels/ --format yolo --model yolox_nano.onnx --rules street.yaml --out findings.jsonl
+  gleaner lint --images photos/ --labels labels/ --format yolo --model yolox_nano.onnx --taxonomy mine.tsv --dataset street --label-space coco@2017 --out findings.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, log, err := a.load()
@@ -112,6 +116,7 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 	f.StringVar(&l.classes, "classes", "", "file with class names")
 	f.StringVar(&l.scores, "scores", "", "file with the scores of a training run, as export --scores writes it")
 	f.StringVar(&l.rules, "rules", "", "YAML file of the dataset's rules (gleaner dataset apply --help)")
+	f.StringVar(&l.dataset, "dataset", "", "dataset that the labels are of: whose settings count, and whose class names the taxonomy maps")
 	f.StringVar(&l.taxonomy, "taxonomy", "", "taxonomy that relates classes: FILE.tsv, coco, or the registry's name or name@version (default: the one that the rules name)")
 	f.StringVar(&l.labelSpace, "label-space", "", "dataset@version whose class names the models use, where the registry does not say it, such as coco@2017")
 	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
@@ -141,6 +146,8 @@ func (l *lintFlags) check(cfg config.Config) error {
 		return fmt.Errorf("--out and --html are both %s", l.html)
 	case !(l.minScore > 0 && l.minScore <= 1):
 		return fmt.Errorf("--min-score %g: must be above 0 and at most 1", l.minScore)
+	case l.rules != "" && l.dataset != "":
+		return errors.New("--dataset: the file of --rules says whose it is")
 	case l.tiles < 0 || l.tiles > prelabel.MaxTiles:
 		return fmt.Errorf("--tiles %d: want 0 to %d", l.tiles, prelabel.MaxTiles)
 	case l.jobs < 1:
@@ -171,7 +178,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 	}
 	if l.scores != "" {
 		if o.Losses, err = lint.ReadLosses(ctx, l.scores); err != nil {
-			return err
+			return fmt.Errorf("--scores: %w", err)
 		}
 	}
 	known := batch.FilesOf(l.reads(images, o.Labels, a.configFile))
@@ -180,7 +187,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return fmt.Errorf("%s would be overwritten", file)
 		}
 	}
-	wishes, err := a.wishes(ctx, prelabelFlags{rules: l.rules, taxonomy: l.taxonomy})
+	wishes, err := a.wishes(ctx, prelabelFlags{rules: l.rules, taxonomy: l.taxonomy, Options: label.Options{Dataset: l.dataset}})
 	if err == nil {
 		o.Dataset = wishes.Rules.Dataset
 		o.Terms, err = wishes.Terms()
@@ -201,7 +208,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return err
 		}
 	}
-	sum := lintSummary{Images: len(images), Findings: map[string]int{}, Out: l.out}
+	sum := lintSummary{Images: len(images), Spare: o.Labels.Spare, Findings: map[string]int{}, Out: l.out}
 	if o.Losses != nil {
 		sum.Argued = &argued{Run: o.Losses.Run, Labels: o.Losses.Labels}
 	}
@@ -282,7 +289,8 @@ func lintClasses(path string) ([]string, error) {
 // lintSummary is what is printed at the end.
 type lintSummary struct {
 	Images    int            `json:"images"`
-	Unlabeled int            `json:"unlabeled"` // images that no label file is about
+	Unlabeled int            `json:"unlabeled"`                      // images that no label file is about
+	Spare     []string       `json:"labels_without_image,omitempty"` // files, or images that COCO names
 	Labels    int            `json:"labels"`
 	Unknown   []string       `json:"unknown_classes,omitempty"` // of labels, that no model knows
 	Findings  map[string]int `json:"findings"`                  // by type
@@ -342,6 +350,9 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		fmt.Fprintf(out, "%d images, %d of them without labels; %d labels; %d findings in %s\n", s.Images, s.Unlabeled, s.Labels, total, s.Out)
 		if total > 0 {
 			fmt.Fprintln(out, strings.Join(parts, ", "))
+		}
+		if n := len(s.Spare); n > 0 {
+			fmt.Fprintf(out, "%d have labels but no image: %s\n", n, few(s.Spare))
 		}
 		if len(s.Unknown) > 0 {
 			fmt.Fprintf(out, "no model knows these classes, whose labels are judged by their boxes alone: %s\n", few(s.Unknown))

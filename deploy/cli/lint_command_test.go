@@ -142,6 +142,29 @@ func TestLintKeepsWhatWasThere(t *testing.T) {
 	}
 }
 
+// TestLintSaysWhatDoesNotFit has labels of an image of another size, and of one that is not there.
+func TestLintSaysWhatDoesNotFit(t *testing.T) {
+	d := newLintFolder(t)
+	d.write("images/a.jpg", d.photo)
+	d.write("images/b.jpg", d.photo)
+	d.write("c.json", `{"images":[{"id":1,"file_name":"a.jpg","width":640,"height":480},{"id":2,"file_name":"b.jpg","width":320,"height":240},
+		{"id":3,"file_name":"gone.jpg"}],"categories":[{"id":1,"name":"bowl"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[5,5,90,90]}]}`)
+	said, err := gleaner(t.Context(), "lint --images images --labels c.json --format coco"+lintModel+"--out out.jsonl")
+	if err == nil || !strings.Contains(err.Error(), "1 of 2 images failed") {
+		t.Errorf("%v", err)
+	}
+	for _, want := range []string{"1 have labels but no image: gone.jpg", "failed: labels of b.jpg in c.json: they are for an image of 320 x 240 pixels, and it has 640 x 480"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q does not say %q", said, want)
+		}
+	}
+	for _, f := range d.findings("out.jsonl") {
+		if f.Image != "a.jpg" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 func TestLintRefuses(t *testing.T) {
 	d := newLintFolder(t)
 	d.write("images/a.jpg", d.photo)
@@ -261,6 +284,50 @@ func TestLintRules(t *testing.T) {
 	}
 	if _, err := gleaner(t.Context(), lintYOLO+"--rules labels/a.txt --out o.jsonl"); err == nil || !strings.Contains(err.Error(), "labels/a.txt: ") {
 		t.Errorf("%v", err)
+	}
+}
+
+// dishes is COCO's taxonomy with the class names of a dataset of another tongue.
+func dishes(t *testing.T) string {
+	t.Helper()
+	coco, err := gleaner(t.Context(), "taxonomy show coco --tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return coco + "street@1:Schale\texact\tbowl\nstreet@1:Brokkoli\texact\tbroccoli\n"
+}
+
+// TestLintTaxonomy has labels whose class names are others than the model's: a taxonomy says what they mean, and what is offered is called as they are.
+func TestLintTaxonomy(t *testing.T) {
+	d := newLintFolder(t)
+	d.write("images/a.jpg", d.photo)
+	d.write("labels/a.xml", "<annotation><object><name>Schale</name><bndbox><xmin>1</xmin><ymin>190</ymin><xmax>600</xmax><ymax>470</ymax></bndbox></object></annotation>")
+	d.write("mine.tsv", dishes(t))
+	const voc = "lint --images images --labels labels --format voc --min-score 0.01 --out o.jsonl" + lintModel
+	said, err := gleaner(t.Context(), voc)
+	if err != nil || !strings.Contains(said, "no model knows these classes, whose labels are judged by their boxes alone: Schale") {
+		t.Errorf("%s, %v", said, err)
+	}
+	said, err = gleaner(t.Context(), voc+"--taxonomy mine.tsv --dataset street --label-space coco@2017")
+	if err != nil || strings.Contains(said, "no model knows") {
+		t.Errorf("%s, %v", said, err)
+	}
+	classes := map[string]bool{}
+	for _, f := range d.findings("o.jsonl") {
+		if f.Type == schemas.FindingMissing {
+			classes[f.Class] = true
+		}
+	}
+	if !classes["Brokkoli"] || classes["broccoli"] || classes["bowl"] {
+		t.Errorf("missing are %v", classes)
+	}
+	for flags, want := range map[string]string{
+		"--taxonomy mine.tsv --label-space coco@2017": "maps no class of dataset images: name one of coco, street,",
+		"--rules rules.yaml --dataset street":         "--dataset: the file of --rules says whose it is",
+	} {
+		if _, err := gleaner(t.Context(), voc+flags); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", flags, err, want)
+		}
 	}
 }
 
@@ -448,7 +515,7 @@ func TestLintExamples(t *testing.T) {
 		"annotations/a.xml": "<annotation><object><name>bowl</name><bndbox><xmin>1</xmin><ymin>190</ymin><xmax>600</xmax><ymax>470</ymax></bndbox></object></annotation>",
 		"coco.json":         `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[],"annotations":[]}`,
 		"coco.names":        d.read("models/coco.names"), "yolox_nano.onnx": d.read("models/yolox_nano.onnx"), "best.onnx": d.read("models/yolox_nano.onnx"),
-		"nanodet.onnx": string(second), "street.yaml": "dataset: street\nobjects: [{class: bowl}]\n",
+		"nanodet.onnx": string(second), "street.yaml": "dataset: street\nobjects: [{class: bowl}]\n", "mine.tsv": dishes(t),
 	} {
 		d.write(name, text)
 	}
@@ -474,7 +541,7 @@ func TestLintExamples(t *testing.T) {
 		}
 		argued = argued || strings.Contains(out, "run run7 argues with 1 labels, of which 1 are here")
 	}
-	if run != 10 || !argued || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
+	if run != 11 || !argued || len(d.findings("findings.jsonl")) == 0 || !strings.Contains(d.read("report.html"), "a.jpg") {
 		t.Errorf("%d examples were run", run)
 	}
 }

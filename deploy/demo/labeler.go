@@ -53,16 +53,15 @@ func (l *labeler) work(ctx context.Context, queue string, n int, done func()) (i
 }
 
 func (l *labeler) finish(ctx context.Context, t schemas.Task) (bool, error) {
-	_, ok, err := l.beside.Objects(t.UniqueID, 1, 1)
-	if err != nil || !ok {
-		return false, err
+	if !l.beside.Labeled(t.UniqueID) {
+		return false, nil
 	}
 	key := fmt.Sprintf("sim-%s-%d", t.ID, t.Round)
 	var view struct {
 		Task   schemas.Task
 		Sample schemas.Sample
 	}
-	err = l.call(ctx, http.MethodPost, "/api/tasks/claim", key+"-claim", map[string]any{"task_id": t.ID}, &view)
+	err := l.call(ctx, http.MethodPost, "/api/tasks/claim", key+"-claim", map[string]any{"task_id": t.ID}, &view)
 	if errors.Is(err, errConflict) {
 		return false, nil // somebody else took it
 	}

@@ -57,28 +57,28 @@ func boxes(v *view) []schemas.Finding {
 			switch t {
 			case schemas.FindingSwap:
 				class, score := v.scene.Instead(i)
-				f.Why = fmt.Sprintf("The model does not see %s here.", article(o.Class))
+				f.Why = fmt.Sprintf("The %s not see %s here.", v.that("does", "do"), article(o.Class))
 				if class != "" {
 					if !v.related(class, o.Class) {
 						f.FixClass = class
 					}
-					f.Why = fmt.Sprintf("The model sees %s here (score %.2f), not %s (%.2f).", article(class), score, article(o.Class), v.scene.Seen(i))
+					f.Why = fmt.Sprintf("The %s %s here (score %.2f), not %s (%.2f).", v.that("sees", "see"), article(class), score, article(o.Class), v.scene.Seen(i))
 				}
 			case schemas.FindingSpurious:
-				f.Why = fmt.Sprintf("The model sees no %s here.", o.Class)
+				f.Why = fmt.Sprintf("The %s no %s here.", v.that("sees", "see"), o.Class)
 				if seen := v.scene.Seen(i); seen >= 0.005 {
-					f.Why = fmt.Sprintf("The model is little sure of %s here (score %.2f).", article(o.Class), seen)
+					f.Why = fmt.Sprintf("The %s little sure of %s here (score %.2f).", v.that("is", "are"), article(o.Class), seen)
 				}
 			default:
 				if !fits {
-					f.Why = "The model sees nothing that the box fits."
+					f.Why = fmt.Sprintf("The %s nothing that the box fits.", v.that("sees", "see"))
 					break
 				}
 				box := fit.Box
 				if t == schemas.FindingEdge {
 					box = evidence.Moved(o.Box, fit.Box, edge)
 				}
-				f.Why = location(t, o.Box, fit, edge)
+				f.Why = v.location(t, o.Box, fit, edge)
 				if box = box.Clip(v.Image.W, v.Image.H); f.Score >= offerFrom {
 					f.Fix = &box
 				}
@@ -104,16 +104,24 @@ func (v *view) unsure(o schemas.Object) float32 {
 	return float32((1 - ramp(float64(o.Score), 0, 0.7)) * (0.2 + 0.8*ramp(side, 0, 0.15)))
 }
 
+// that is who doubts, with what it or they do.
+func (v *view) that(does, do string) string {
+	if v.manner.Several {
+		return "models " + do
+	}
+	return "model " + does
+}
+
 var edgeNames = [4]string{"left", "top", "right", "bottom"}
 
 // location says how a box, of which one edge or several are wrong, lies to where the models put it.
-func location(t schemas.FindingType, b geometry.Box, fit evidence.Fit, e int) string {
+func (v *view) location(t schemas.FindingType, b geometry.Box, fit evidence.Fit, e int) string {
 	r := fit.Residuals(b)
 	switch t {
 	case schemas.FindingEdge:
 		side := [2]float64{float64(fit.Box.W()), float64(fit.Box.H())}[e%2]
-		return fmt.Sprintf("The %s edge lies %.0f pixels (%.0f %% of the box) %s where the models put it.",
-			edgeNames[e], math.Abs(r[e])*side, 100*math.Abs(r[e]), beyond(r[e], "outside of", "inside of"))
+		return fmt.Sprintf("The %s edge lies %.0f pixels (%.0f %% of the object's %s) %s where the %s it.",
+			edgeNames[e], math.Abs(r[e])*side, 100*math.Abs(r[e]), [2]string{"width", "height"}[e%2], beyond(r[e], "outside of", "inside of"), v.that("puts", "put"))
 	case schemas.FindingShift:
 		dx, dy := float64(b.X1+b.X2-fit.Box.X1-fit.Box.X2)/2, float64(b.Y1+b.Y2-fit.Box.Y1-fit.Box.Y2)/2
 		var to []string
@@ -126,7 +134,7 @@ func location(t schemas.FindingType, b geometry.Box, fit evidence.Fit, e int) st
 		if len(to) == 0 {
 			to = []string{"a little off"}
 		}
-		return fmt.Sprintf("The box lies %s of where the models see the object (overlap %.0f %%).", strings.Join(to, " and "), 100*b.IoU(fit.Box))
+		return fmt.Sprintf("The box lies %s of where the %s the object (overlap %.0f %%).", strings.Join(to, " and "), v.that("sees", "see"), 100*b.IoU(fit.Box))
 	}
 	var edges []string
 	for e, x := range r {
@@ -134,10 +142,11 @@ func location(t schemas.FindingType, b geometry.Box, fit evidence.Fit, e int) st
 			edges = append(edges, fmt.Sprintf("%s %.0f %%", edgeNames[e], 100*math.Abs(x)))
 		}
 	}
-	if len(edges) == 0 {
-		edges = []string{"by a little"}
+	much := "by a little"
+	if len(edges) > 0 {
+		much = strings.Join(edges, ", ") + " of its size"
 	}
-	return fmt.Sprintf("The box is too %s against where the models see the object: %s.", beyond(float64(slices.Index(fitted, t)), "small", "large"), strings.Join(edges, ", "))
+	return fmt.Sprintf("The box is too %s against where the %s the object: %s.", beyond(float64(slices.Index(fitted, t)), "small", "large"), v.that("sees", "see"), much)
 }
 
 func beyond(x float64, more, less string) string {

@@ -39,7 +39,7 @@ func duplicate(v *view) []schemas.Finding {
 			if score := float32(0.3 + 0.7*ramp(iou, from, 0.95)); score > top.Score {
 				top = schemas.Finding{
 					Type: schemas.FindingDuplicate, ObjectID: o.ID, Class: o.Class, Box: o.Box, Score: score,
-					Why: fmt.Sprintf("Another label, %s, covers the same place (overlap %.0f %%) and %s.", other.ID, 100*iou, what),
+					Why: fmt.Sprintf("Another label covers the same place (overlap %.0f %%) and %s.", 100*iou, what),
 				}
 			}
 		}

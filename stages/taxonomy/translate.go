@@ -109,7 +109,7 @@ func (t *Tree) wants(dataset string, wanted []Want) ([]schemas.ClassMapping, err
 			}
 		}
 		if len(wanted) == 0 {
-			return nil, fmt.Errorf("taxonomy %s maps no class of dataset %s: name the classes that are wanted", t.id, dataset)
+			return nil, fmt.Errorf("taxonomy %s maps no class of dataset %s: name one of %s, or the classes that are wanted", t.id, dataset, strings.Join(t.datasets(), ", "))
 		}
 	}
 	out := make([]schemas.ClassMapping, 0, len(wanted))

@@ -120,11 +120,11 @@ func TestTranslateSpecialist(t *testing.T) {
 func TestTranslatorNamesWhatIsUnknown(t *testing.T) {
 	tree := tree(t, zoo)
 	for want, c := range map[string]struct{ space, dataset, wanted string }{
-		`label space "coco@2014" is not mapped in taxonomy test@1; coco@2017, street@1, den@1, kennel@1 is`: {"coco@2014", "pets", "dog"},
-		`class "Dog" is not a canonical one of taxonomy test@1, which does not map dataset pets`:            {"coco@2017", "pets", "Dog"},
-		`class "lynx" is neither one of den@1 nor a canonical one of taxonomy test@1`:                       {"coco@2017", "den", "lynx"},
-		`class "crowd" is wanted, but taxonomy test@1 says to ignore coco@2017:crowd`:                       {"coco@2017", "coco", "crowd"},
-		`taxonomy test@1 maps no class of dataset pets: name the classes that are wanted`:                   {"coco@2017", "pets", ""},
+		`label space "coco@2014" is not mapped in taxonomy test@1; coco@2017, street@1, den@1, kennel@1 is`:                    {"coco@2014", "pets", "dog"},
+		`class "Dog" is not a canonical one of taxonomy test@1, which does not map dataset pets`:                               {"coco@2017", "pets", "Dog"},
+		`class "lynx" is neither one of den@1 nor a canonical one of taxonomy test@1`:                                          {"coco@2017", "den", "lynx"},
+		`class "crowd" is wanted, but taxonomy test@1 says to ignore coco@2017:crowd`:                                          {"coco@2017", "coco", "crowd"},
+		`taxonomy test@1 maps no class of dataset pets: name one of coco, street, den, kennel, or the classes that are wanted`: {"coco@2017", "pets", ""},
 	} {
 		var wanted []Want
 		if c.wanted != "" {

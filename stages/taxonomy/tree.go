@@ -150,6 +150,16 @@ func (t *Tree) Space(dataset string) (string, bool) {
 	return "", false
 }
 
+// datasets are the names of those that have label spaces here.
+func (t *Tree) datasets() (out []string) {
+	for _, space := range t.spaces {
+		if name, _, _ := strings.Cut(space, "@"); !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // Unmapped are the classes of a label space that the taxonomy says nothing about, in the order given.
 func (t *Tree) Unmapped(space string, classes []string) []string {
 	var out []string

@@ -13,6 +13,7 @@ import (
 // File is what a COCO file says.
 type File struct {
 	Objects    map[string][]schemas.Object // of each image, by file name
+	Sizes      map[string][2]int           // width and height in pixels, likewise; 0 where the file does not say
 	Exported   map[string]Exported         // of images that Write wrote, likewise
 	Images     map[int64]string            // file names by id
 	Categories map[int64]string            // names by id
@@ -34,6 +35,7 @@ func Read(r io.Reader) (*File, error) {
 	var (
 		names   = map[int64]string{}
 		files   = map[int64]string{}
+		sizes   = map[string][2]int{}
 		pending []located
 		origins map[string]Exported
 	)
@@ -55,7 +57,7 @@ func Read(r io.Reader) (*File, error) {
 				if err == nil && i.FileName == "" {
 					err = fmt.Errorf("image %d has no file_name", i.ID)
 				}
-				files[i.ID] = i.FileName
+				files[i.ID], sizes[i.FileName] = i.FileName, [2]int{i.Width, i.Height}
 				if i.SampleID != "" && err == nil {
 					var of Exported
 					if of.Sample, err = schemas.ParseSampleID(i.SampleID); err != nil {
@@ -91,7 +93,7 @@ func Read(r io.Reader) (*File, error) {
 			return nil, fmt.Errorf("not COCO JSON: %v: %w", key, err)
 		}
 	}
-	f := &File{Objects: make(map[string][]schemas.Object, len(files)), Exported: origins, Images: files, Categories: names}
+	f := &File{Objects: make(map[string][]schemas.Object, len(files)), Sizes: sizes, Exported: origins, Images: files, Categories: names}
 	for _, name := range files {
 		f.Objects[name] = nil
 	}

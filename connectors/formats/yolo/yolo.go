@@ -20,7 +20,8 @@ import (
 const maxLine = 1 << 20 // bytes; a polygon of some fifty thousand corners
 
 // Read returns the objects of one label file for an image of w by h pixels, with ids o1, o2, … by line; empty lines
-// are passed over. A polygon becomes the box around it. Boxes are cut to the image; those that lie outside of it stay as they are. Errors name the line.
+// are passed over. A polygon becomes the box around it. Boxes that reach beyond the image by a pixel at most, as rounding makes them, are
+// cut to it; others stay as they are. Errors name the line.
 func Read(r io.Reader, names []string, w, h int) ([]schemas.Object, error) {
 	var objects []schemas.Object
 	lines := bufio.NewScanner(r)
@@ -45,8 +46,8 @@ func Read(r io.Reader, names []string, w, h int) ([]schemas.Object, error) {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 		box = geometry.Box{X1: box.X1 * float32(w), Y1: box.Y1 * float32(h), X2: box.X2 * float32(w), Y2: box.Y2 * float32(h)}
-		if cut := box.Clip(w, h); !cut.Empty() {
-			box = cut
+		if min(box.X1, box.Y1, float32(w)-box.X2, float32(h)-box.Y2) >= -1 {
+			box = box.Clip(w, h)
 		}
 		objects = append(objects, schemas.Object{ID: fmt.Sprintf("o%d", len(objects)+1), Class: names[class], Box: box})
 	}

@@ -14,15 +14,16 @@ import (
 var names = []string{"person", "car"}
 
 func TestRead(t *testing.T) {
-	got, err := Read(strings.NewReader("1 0.5 0.5 0.25 0.5\n\n0 0.1 0.2 0.3 0.2 0.3 0.6\n0 0 0 1 1\n0 1.5 .5 .2 .2\n"), names, 200, 100)
+	got, err := Read(strings.NewReader("1 0.5 0.5 0.25 0.5\n\n0 0.1 0.2 0.3 0.2 0.3 0.6\n0 .249 .5 .506 1.01\n0 0 0 1 1\n0 1.5 .5 .2 .2\n"), names, 200, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []schemas.Object{
 		{ID: "o1", Class: "car", Box: geometry.Box{X1: 75, Y1: 25, X2: 125, Y2: 75}},
 		{ID: "o2", Class: "person", Box: geometry.Box{X1: 20, Y1: 20, X2: 60, Y2: 60}},
-		{ID: "o3", Class: "person", Box: geometry.Box{X1: 0, Y1: 0, X2: 100, Y2: 50}}, // cut to the image
-		{ID: "o4", Class: "person", Box: geometry.Box{X1: 280, Y1: 40, X2: 320, Y2: 60}},
+		{ID: "o3", Class: "person", Box: geometry.Box{X1: 0, Y1: 0, X2: 100.4, Y2: 100}}, // rounded: cut to the image
+		{ID: "o4", Class: "person", Box: geometry.Box{X1: -100, Y1: -50, X2: 100, Y2: 50}},
+		{ID: "o5", Class: "person", Box: geometry.Box{X1: 280, Y1: 40, X2: 320, Y2: 60}},
 	}
 	near := cmp.Comparer(func(a, b float32) bool { return a-b < 1e-3 && b-a < 1e-3 })
 	if d := cmp.Diff(want, got, near); d != "" {
