@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
-	"slices"
 
 	"gleaner/connectors/formats"
 	"gleaner/deploy/batch"
@@ -157,11 +156,6 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		return r
 	}
 	r.Labels = len(s.Objects)
-	for _, o := range s.Objects {
-		if o.Class != "" && !slices.Contains(r.Unknown, o.Class) && !l.familiar(o.Class) {
-			r.Unknown = append(r.Unknown, o.Class)
-		}
-	}
 	var said sampleLosses
 	if l.Losses != nil {
 		said = l.Losses.about(name, s.Image.SHA256, l.Labels, s.Objects)
@@ -169,8 +163,8 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 	}
 	cache := pixels.NewCache(schemas.ByteSize(len(img.Pix)), func(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist })
 	cache.Put(ctx, s.Image.SHA256, img)
-	found, err := l.steps(ctx, s, cache, said)
-	if err != nil {
+	var found []schemas.Finding
+	if found, r.Unknown, err = l.steps(ctx, s, cache, said); err != nil {
 		r.Err = fmt.Errorf("%s: %w", path, err)
 		return r
 	}
@@ -180,19 +174,13 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 	return r
 }
 
-// familiar tells whether a model knows a class, one above it or one below.
-func (l *linter) familiar(class string) bool {
-	above := func(a, b string) bool { return slices.Contains(l.Terms.Trees.Path(l.Dataset, a), b) }
-	return slices.ContainsFunc(l.classes, func(c string) bool { return c == class || above(c, class) || above(class, c) })
-}
-
-// steps lets the models and then lint look at a sample, with what a training run said of it.
-func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache, said sampleLosses) ([]schemas.Finding, error) {
+// steps lets the models and then lint look at a sample, with what a training run said of it, and says which classes of its labels are unknown to the models.
+func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache, said sampleLosses) (found []schemas.Finding, unknown []string, err error) {
 	look, err := prelabel.New(l.Prelabel, prelabel.Deps{
 		Models: prelabel.Fixed(l.Models), Images: images, Classes: l.translations, Rules: l.Terms.Rules, Version: l.Version,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	doubt, err := lint.New(l.Lint, lint.Deps{
 		Classes: func(*schemas.Sample) []string { return l.classes }, Models: func(id string) []string { return l.knows[id] },
@@ -200,16 +188,16 @@ func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cac
 		Images: images, Habits: l, Twins: l.twins, Losses: said, Version: l.Version,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out, err := look.Process(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if out, err = doubt.Process(ctx, out[0]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return out[0].Findings, nil
+	return out[0].Findings, doubt.Unknown(&s), nil
 }
 
 // Finding is a line of the output.

@@ -249,16 +249,33 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 	return out[:min(len(out), maxFindings)], nil
 }
 
-func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error) {
-	v = &view{
-		Sample: s, Rules: l.cfg.rules(s.Dataset), seen: seen(s), known: map[string]bool{}, weights: l.Weights,
-		manner: mannerOf(s),
-		ended:  func() bool { return ctx.Err() != nil },
-		models: l.Models, taxonomy: l.Taxonomy, paths: map[string][]string{}, relates: map[[2]string]bool{}, familiars: map[string]bool{}, spoken: map[string][]bool{},
+// classes is a view of a sample's classes alone.
+func (l *Lint) classes(s *schemas.Sample) *view {
+	v := &view{
+		Sample: s, known: map[string]bool{}, models: l.Models, taxonomy: l.Taxonomy,
+		paths: map[string][]string{}, relates: map[[2]string]bool{}, familiars: map[string]bool{}, spoken: map[string][]bool{},
 	}
 	for _, c := range l.Classes(s) {
 		v.known[c] = true
 	}
+	return v
+}
+
+// Unknown are the classes of a sample's labels that no model knows, nor one above or below, each once: these labels are judged by their boxes alone.
+func (l *Lint) Unknown(s *schemas.Sample) (classes []string) {
+	v := l.classes(s)
+	for _, o := range s.Objects {
+		if o.Class != "" && !v.familiar(o) && !slices.Contains(classes, o.Class) {
+			classes = append(classes, o.Class)
+		}
+	}
+	return classes
+}
+
+func (l *Lint) view(ctx context.Context, s *schemas.Sample) (v *view, err error) {
+	v = l.classes(s)
+	v.Rules, v.seen, v.manner, v.weights = l.cfg.rules(s.Dataset), seen(s), mannerOf(s), l.Weights
+	v.ended = func() bool { return ctx.Err() != nil }
 	if v.violations, err = l.Demands.Check(ctx, s, s.Objects); err != nil {
 		return nil, err
 	}
