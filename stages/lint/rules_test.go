@@ -330,6 +330,43 @@ func TestSpecialist(t *testing.T) {
 }
 
 // TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that people labeled, and then over what they submitted of it.
+// TestOpinions has two models of one mind, and one that puts the box elsewhere or knows other classes.
+func TestOpinions(t *testing.T) {
+	label, elsewhere := geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}, geometry.Box{X1: 50, Y1: 50, X2: 125, Y2: 125}
+	saw := func(model string, b geometry.Box, class string) schemas.Candidates {
+		return cells([]schemas.Candidates{{Model: model, Classes: []string{class}}}, schemas.Object{Class: class, Box: b, Score: 0.8})[0]
+	}
+	doubts := func(all ...schemas.Candidates) map[schemas.FindingType]float32 {
+		s := schemas.Sample{
+			Image: schemas.ImageRef{W: 200, H: 200}, Rank: schemas.RankHuman, Objects: []schemas.Object{{ID: "a", Class: "dog", Box: label}},
+			Candidates: all, Stamps: []schemas.Stamp{{Step: "prelabel", Model: "m@1", Hash: "00"}},
+		}
+		l, err := New(sure(), Deps{Classes: of("dog"), Taxonomy: tree{}, Demands: demands{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.cfg.Rules.MinScore = 1e-4
+		done, err := l.Process(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[schemas.FindingType]float32{}
+		for _, f := range done[0].Findings {
+			out[f.Type] = f.Score
+		}
+		return out
+	}
+	one, other := doubts(saw("m@1", label, "dog")), doubts(saw("m@1", elsewhere, "dog"))
+	both := doubts(saw("m@1", label, "dog"), saw("n@1", elsewhere, "dog"))
+	if !(one[schemas.FindingLoose] < both[schemas.FindingLoose] && both[schemas.FindingLoose] < other[schemas.FindingLoose]) {
+		t.Errorf("loose: %.4f by one, %.4f by the other, %.4f by both", one[schemas.FindingLoose], other[schemas.FindingLoose], both[schemas.FindingLoose])
+	}
+	agreed, blind := doubts(saw("m@1", label, "dog"), saw("n@1", label, "dog")), doubts(saw("m@1", label, "dog"), saw("n@1", label, "cow"))
+	if x, beside := blind[schemas.FindingSwap], agreed[schemas.FindingSwap]; x > 4*beside {
+		t.Errorf("swap: %.4f by a model beside one that does not know the class, %.4f beside one that does", x, beside)
+	}
+}
+
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 	l, err := New(DefaultConfig(), Deps{Classes: of(), Taxonomy: tree{}, Demands: demands{}})
 	if err != nil {

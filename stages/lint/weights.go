@@ -64,17 +64,17 @@ type Weights struct{ of map[Manner]Forests }
 // NewWeights are those of forests for all that each of Manners has them for.
 func NewWeights(of map[Manner]Forests) *Weights { return &Weights{of} }
 
-// boxes are the chances, (0,1), that evidence about labels, [n][features], and about their edges, [4n][features], means findings of each
+// boxes are the log-odds that evidence about labels, [n][features], and about their edges, [4n][features], means findings of each
 // type that boxes makes.
-func (w *Weights) boxes(m Manner, labels, edges [][]float32) map[schemas.FindingType][]float64 {
+func (w *Weights) boxes(m Manner, labels, edges [][]float32) map[schemas.FindingType][]float32 {
 	by := w.of[m]
 	of, ofEdges := forest.NewBatch(labels), forest.NewBatch(edges)
-	out := map[schemas.FindingType][]float64{}
+	out := map[schemas.FindingType][]float32{}
 	for _, t := range fitted {
 		if t == schemas.FindingEdge {
-			out[t] = chances(by[t], ofEdges)
+			out[t] = by[t].Scores(ofEdges)
 		} else {
-			out[t] = chances(by[t], of)
+			out[t] = by[t].Scores(of)
 		}
 	}
 	return out
@@ -83,18 +83,15 @@ func (w *Weights) boxes(m Manner, labels, edges [][]float32) map[schemas.Finding
 // missing are the chances, (0,1), that evidence about things without a label, [n][features], means findings of a type that missing makes.
 // Closer looks are no part of it.
 func (w *Weights) missing(m Manner, t schemas.FindingType, things [][]float32) []float64 {
-	return chances(w.of[Manner{Several: m.Several}][t], forest.NewBatch(things))
-}
-
-// chances are those, (0,1), that rows of evidence, [n][features], mean what a forest was fitted for.
-func chances(by *forest.Forest, rows *forest.Batch) []float64 {
-	odds := by.Scores(rows)
+	odds := w.of[Manner{Several: m.Several}][t].Scores(forest.NewBatch(things))
 	out := make([]float64, len(odds))
 	for i, x := range odds {
-		out[i] = 1 / (1 + math.Exp(-float64(x)))
+		out[i] = logistic(float64(x))
 	}
 	return out
 }
+
+func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // worst is which of the four edges of a label is surest to be wrong by the chance of each, and the chance, (0,1), that any is.
 func worst(chances [4]float64) (edge int, anyOf float64) {

@@ -58,7 +58,7 @@ func TestWeightsByManner(t *testing.T) {
 	near := func(got, want float64) bool { return got-want < 1e-5 && want-got < 1e-5 }
 	for _, m := range Manners() {
 		for typ, got := range w.boxes(m, [][]float32{row(schemas.FindingLoose)}, [][]float32{row(schemas.FindingEdge)}) {
-			if !near(got[0], chance[m][typ]) {
+			if !near(logistic(float64(got[0])), chance[m][typ]) {
 				t.Errorf("%+v: %s: %v, want %v", m, typ, got, chance[m][typ])
 			}
 		}

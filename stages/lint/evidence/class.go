@@ -86,3 +86,6 @@ func (s *Scene) Seen(i int) float32 {
 	}
 	return top
 }
+
+// Knows tells whether the models have a class for what label i names.
+func (s *Scene) Knows(i int) bool { return s.seen.known[i] }

@@ -243,6 +243,55 @@ func TestLooks(t *testing.T) {
 	}
 }
 
+// TestAlone has three models that see a thing at three places, of which one looks closer and one knows another class: alone each is the scene of a
+// sample that only it has looked at.
+func TestAlone(t *testing.T) {
+	label := rect(50, 50, 150, 150)
+	in := sample(label, rect(50, 50, 150, 150))
+	in.Objects = append(in.Objects, schemas.Object{ID: "b", Class: "cat", Box: rect(10, 10, 40, 40)})
+	saw := func(model string, look schemas.Look, truth geometry.Box, classes ...string) schemas.Candidates {
+		c := sample(label, truth).Candidates[0]
+		c.Model, c.Look, c.Classes = model, look, classes
+		return c
+	}
+	in.Candidates = []schemas.Candidates{
+		saw("m@1", schemas.LookWhole, rect(40, 50, 150, 150), "cat", "dog"),
+		saw("m@1", schemas.LookCloser, rect(45, 50, 150, 150), "cat", "dog"),
+		saw("n@1", schemas.LookWhole, rect(50, 50, 180, 150), "dog", "cat"),
+		saw("o@1", schemas.LookTiles, rect(50, 50, 150, 190), "horse", "cow"),
+	}
+	with := Context{Related: same, Image: &pixels.Image{W: 200, H: 200, Pix: make([]uint8, 3*200*200)}}
+	alone := New(in, with).Alone()
+	if len(alone) != 3 {
+		t.Fatalf("%d models", len(alone))
+	}
+	bits := func(rows ...[]float32) (out []uint32) {
+		for _, row := range rows {
+			for _, x := range row {
+				out = append(out, math.Float32bits(x))
+			}
+		}
+		return out
+	}
+	for k, of := range [][]schemas.Candidates{in.Candidates[:2], in.Candidates[2:3], in.Candidates[3:]} {
+		only := *in
+		only.Candidates = of
+		want := New(&only, with)
+		for i := range in.Objects {
+			if !slices.Equal(bits(alone[k].Box(i)), bits(want.Box(i))) {
+				t.Errorf("model %d, label %d: %v, want %v", k, i, alone[k].Box(i), want.Box(i))
+			}
+			x, y := alone[k].Edges(i), want.Edges(i)
+			if !slices.Equal(bits(x[:]...), bits(y[:]...)) {
+				t.Errorf("model %d, edges of label %d: %v, want %v", k, i, x, y)
+			}
+			if knows := k < 2; alone[k].Knows(i) != knows {
+				t.Errorf("model %d knows label %d: %v", k, i, !knows)
+			}
+		}
+	}
+}
+
 // FuzzScene gives any boxes: there is no panic, and as many numbers as names.
 func FuzzScene(f *testing.F) {
 	f.Add(float32(10), float32(10), float32(50), float32(50), float32(20), float32(0.5), byte(3))

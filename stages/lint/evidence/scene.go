@@ -39,7 +39,8 @@ type seen struct {
 	known   []bool               // [labels]: any of the classes may
 	near    [][]nearCell         // [labels]: the cells whose boxes overlap the label's by nearby or more, in the order of cells
 	away    []float64            // [labels]: the best score of the other cells for what the label names
-	general []schemas.Candidates // of looks that are not at labels only
+	all     []schemas.Candidates // whose cells these are, in their order
+	general []schemas.Candidates // those of looks that are not at labels only
 	first   int                  // how many of the cells are of those
 	rival   []int                // [cells]: the label that fits the cell's box best, -1 for none
 	peaks   [][4]float64         // [cells]: logarithm of the likeliest distance's probability of each edge, where the model gives any
@@ -77,22 +78,43 @@ func New(s *schemas.Sample, with Context) *Scene {
 	}
 	sc.seen = see(s, with.Related)
 	n := len(sc.Labels)
-	sc.looks, sc.touch, sc.likely = make([]*look, n), make([][]touch, n), make([]likelihood, n)
-	sc.fits, sc.off = make([][len(weightings)]Fit, n), make([]residuals, n)
+	sc.looks, sc.touch = make([]*look, n), make([][]touch, n)
 	for i, l := range sc.Labels {
 		sc.touch[i], sc.looks[i] = sc.touches(i), sc.look(l.Box)
-		for w, by := range weightings {
-			sc.fits[i][w] = sc.fit(i, by)
-		}
-		sc.off[i] = sc.residuals(i)
-		sc.likely[i] = sc.likelihood(i)
 	}
+	sc.judge()
 	return sc
 }
 
+// judge puts what the detectors say in relation to the labels.
+func (s *Scene) judge() {
+	s.seen.judge(s.Labels)
+	n := len(s.Labels)
+	s.fits, s.off, s.likely = make([][len(weightings)]Fit, n), make([]residuals, n), make([]likelihood, n)
+	for i := range s.Labels {
+		for w, by := range weightings {
+			s.fits[i][w] = s.fit(i, by)
+		}
+		s.off[i] = s.residuals(i)
+		s.likely[i] = s.likelihood(i)
+	}
+}
+
+// Alone are the scene as each of its models sees it by itself, in the order of the models; what is at no label they do not tell. Evidence about labels
+// is what it would be had the sample this model's candidates only.
+func (s *Scene) Alone() []*Scene {
+	var out []*Scene
+	for _, of := range s.seen.alone() {
+		one := *s
+		one.seen = of
+		one.judge()
+		out = append(out, &one)
+	}
+	return out
+}
+
 func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen {
-	n := len(s.Objects)
-	m := &seen{related: make([][]bool, n), known: make([]bool, n), near: make([][]nearCell, n), away: make([]float64, n)}
+	m := &seen{}
 	var closer []schemas.Candidates
 	for _, c := range s.Candidates {
 		if c.Look == schemas.LookCloser {
@@ -101,7 +123,38 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 			m.general, m.first = append(m.general, c), m.first+len(c.Cells)
 		}
 	}
-	m.Classes, m.Cells = pool(slices.Concat(m.general, closer))
+	m.all = slices.Concat(m.general, closer)
+	m.Classes, m.Cells = pool(m.all)
+	for _, l := range s.Objects {
+		r := related(l, m.Classes)
+		m.related, m.known = append(m.related, r), append(m.known, slices.Contains(r, true))
+	}
+	return m
+}
+
+// alone are what each model says by itself, in the classes of all.
+func (m *seen) alone() (out []*seen) {
+	at := map[string]*seen{}
+	from := 0
+	for _, c := range m.all {
+		of := at[c.Model]
+		if of == nil {
+			of = &seen{Classes: m.Classes, related: m.related}
+			at[c.Model], out = of, append(out, of)
+			for _, r := range m.related {
+				of.known = append(of.known, slices.ContainsFunc(c.Classes, func(name string) bool { return r[slices.Index(m.Classes, name)] }))
+			}
+		}
+		of.Cells = append(of.Cells, m.Cells[from:from+len(c.Cells)]...)
+		from += len(c.Cells)
+	}
+	return out
+}
+
+// judge finds out which cells are near which labels.
+func (m *seen) judge(labels []schemas.Object) {
+	n := len(labels)
+	m.near, m.away = make([][]nearCell, n), make([]float64, n)
 	m.rival = make([]int, len(m.Cells))
 	for k := range m.rival {
 		m.rival[k] = -1
@@ -110,10 +163,8 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 	best := make([]float32, len(m.Cells))
 	all := make([][]scores, n) // [labels][cells], one for labels with the same related classes
 	var nears []nearCell       // of all labels
-	for i, l := range s.Objects {
+	for i, l := range labels {
 		from := len(nears)
-		m.related[i] = related(l, m.Classes)
-		m.known[i] = slices.Contains(m.related[i], true)
 		if like := slices.IndexFunc(m.related[:i], func(r []bool) bool { return slices.Equal(r, m.related[i]) }); like >= 0 {
 			all[i] = all[like]
 		} else {
@@ -132,7 +183,6 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 		}
 		m.near[i] = nears[from:]
 	}
-	return m
 }
 
 // scored are the scores of cells, [cells], for a label to which some classes are related.
