@@ -41,6 +41,7 @@ var candidateColumns = []column[[]Candidates]{
 	field("classes", lists(texts[string]()), func(c *Candidates) *[]string { return &c.Classes }),
 	field("cells", cells(), func(c *Candidates) *[]Candidate { return &c.Cells }),
 	field("look", texts[Look](), func(c *Candidates) *Look { return &c.Look }),
+	field("at", lists(structs(boxColumns)), func(c *Candidates) *[]geometry.Box { return &c.At }),
 }
 
 // candidates are structs whose cells name classes that there are.

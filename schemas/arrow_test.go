@@ -67,7 +67,7 @@ func testCandidates() Candidates {
 		}
 		return &s
 	}
-	return Candidates{Model: "nanodet@1", Look: LookTiles, Floor: 0.0625, Classes: []string{"car", "bus", "person"}, Cells: []Candidate{
+	return Candidates{Model: "nanodet@1", Look: LookTiles, Floor: 0.0625, At: []geometry.Box{{X1: 1, Y1: 2.5, X2: 30, Y2: 40}, {}}, Classes: []string{"car", "bus", "person"}, Cells: []Candidate{
 		{Box: geometry.Box{X1: 0, Y1: 1.125, X2: 300.5, Y2: 40}, Score: 1, Scores: []ClassScore{{Class: 2, Score: 1}, {Class: 0, Score: float32(1. / 25)}}, Sides: sides(-8, 0)},
 		{Box: geometry.Box{X1: 1, Y1: 1, X2: 1.125, Y2: 1.125}, Score: score, Sides: sides(700.125, 6)},
 		{Box: geometry.Box{X2: 640, Y2: 480}, Scores: []ClassScore{{Class: 1}}},
@@ -252,10 +252,10 @@ func TestGoldenWithoutLineage(t *testing.T) {
 	}
 }
 
-// Candidates from before they said how the model looked are of the whole image.
+// Candidates from before they said how the model looked, and at what, are of the whole image.
 func TestGoldenWithoutLooks(t *testing.T) {
 	want := testSample()
-	want.Candidates[0].Look = LookWhole
+	want.Candidates[0].Look, want.Candidates[0].At = LookWhole, nil
 	b, err := os.ReadFile(filepath.Join("testdata", "earlier", "candidates.v1.arrow"))
 	if err != nil {
 		t.Fatal(err)

@@ -6,21 +6,24 @@ import "gleaner/schemas/geometry"
 // lint needs it to judge labels without running the model again. Nothing is in them twice: a detection that became a proposal has
 // its cell here too.
 type Candidates struct {
-	Model   string      `json:"model"`           // name@version
-	Look    Look        `json:"look,omitempty"`  // what of the image it looked at
-	Floor   float32     `json:"floor"`           // [0,1]: no cell that scores more is left out; of closer looks, none that says something of a label
-	Classes []string    `json:"classes"`         // names that ClassScore.Class counts, in the dataset's label space
-	Cells   []Candidate `json:"cells,omitempty"` // best first
+	Model   string         `json:"model"`           // name@version
+	Look    Look           `json:"look,omitempty"`  // what of the image it looked at
+	Floor   float32        `json:"floor"`           // [0,1]: no cell that scores more is left out; of closer looks, none that says something of what they are at
+	At      []geometry.Box `json:"at,omitempty"`    // of closer looks at what no label covers: what they are at
+	Classes []string       `json:"classes"`         // names that ClassScore.Class counts, in the dataset's label space
+	Cells   []Candidate    `json:"cells,omitempty"` // best first
 }
 
 // Look is a way in which a detector looks at an image.
 type Look string
 
-// Looks are at the whole image, at tiles of it, and closer at each of its labels, about which alone the cells then say something.
+// Looks are at the whole image, at tiles of it, closer at each of its labels, and closer at what models propose and no label covers; of the
+// latter two the cells say something about these alone.
 const (
-	LookWhole  Look = ""
-	LookTiles  Look = "tiles"
-	LookCloser Look = "closer"
+	LookWhole     Look = ""
+	LookTiles     Look = "tiles"
+	LookCloser    Look = "closer"
+	LookUnlabeled Look = "unlabeled"
 )
 
 // Candidate is what one cell of a detector says.

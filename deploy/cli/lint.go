@@ -121,7 +121,7 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 	f.StringVar(&l.labelSpace, "label-space", "", "dataset@version whose class names the models use, where the registry does not say it, such as coco@2017")
 	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
 	f.IntVar(&l.tiles, "tiles", 0, "models look at N by N tiles of each image, too: labels of small objects are judged better, for N*N more runs (default: the configuration's prelabel.tiles)")
-	f.BoolVar(&l.closer, "closer", false, "models look closer at each label, too: boxes are judged more exactly, for up to four more runs a label of each model, at most 512 an image: some two to forty times as long, by how many labels images have")
+	f.BoolVar(&l.closer, "closer", false, "models look closer at each label, too, and at the surest things without one: boxes are judged more exactly, and what is missing is told better, for up to four more runs a label of each model, at most 512 an image, and 16 an image: some two to forty times as long, by how many labels images have")
 	f.Float32Var(&l.minScore, "min-score", 0.5, "findings score at least this, (0,1]")
 	f.StringVarP(&l.out, "out", "o", "", "file to write (required)")
 	f.StringVar(&l.html, "html", "", "also write a page with pictures of the most doubtful")

@@ -21,14 +21,14 @@ import (
 // Manner is how models looked at an image, which makes evidence of different kinds: each has forests of its own.
 type Manner struct {
 	Several bool // models
-	Closer  bool // at the labels, too
+	Closer  bool // at the labels and at what has none, too
 }
 
 // mannerOf is how models looked at a sample. One without candidates, of which only proposals are known, counts as one model's.
 func mannerOf(s *schemas.Sample) (m Manner) {
 	for _, c := range s.Candidates {
 		m.Several = m.Several || c.Model != s.Candidates[0].Model
-		m.Closer = m.Closer || c.Look == schemas.LookCloser
+		m.Closer = m.Closer || c.Look == schemas.LookCloser || c.Look == schemas.LookUnlabeled
 	}
 	return m
 }
@@ -38,13 +38,14 @@ func Manners() []Manner {
 	return []Manner{{}, {Several: true}, {Closer: true}, {Several: true, Closer: true}}
 }
 
-// Fitted are what forests are fitted for, in the order of the file: the types of finding that boxes makes and, unless models looked closer at labels,
-// which says nothing of what has none, missing labels of classes that the models know, and of those that they do not.
+// Fitted are what forests are fitted for, in the order of the file: the types of finding that boxes makes, missing labels of classes that the models know
+// and, unless models looked closer, which is no evidence there, of those that they do not.
 func (m Manner) Fitted() []schemas.FindingType {
-	if m.Closer {
-		return slices.Clone(fitted)
+	of := append(slices.Clone(fitted), schemas.FindingMissing)
+	if !m.Closer {
+		of = append(of, MissingAlike)
 	}
-	return slices.Concat(fitted, []schemas.FindingType{schemas.FindingMissing, MissingAlike})
+	return of
 }
 
 // fitted are the types of finding about labels whose scores come of fitted weights.
@@ -81,9 +82,11 @@ func (w *Weights) boxes(m Manner, labels, edges [][]float32) map[schemas.Finding
 }
 
 // missing are the chances, (0,1), that evidence about things without a label, [n][features], means findings of a type that missing makes.
-// Closer looks are no part of it.
 func (w *Weights) missing(m Manner, t schemas.FindingType, things [][]float32) []float64 {
-	odds := w.of[Manner{Several: m.Several}][t].Scores(forest.NewBatch(things))
+	if t == MissingAlike {
+		m.Closer = false
+	}
+	odds := w.of[m][t].Scores(forest.NewBatch(things))
 	out := make([]float64, len(odds))
 	for i, x := range odds {
 		out[i] = logistic(float64(x))

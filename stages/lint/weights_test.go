@@ -11,16 +11,18 @@ func TestMannerOf(t *testing.T) {
 	whole := func(model string) schemas.Candidates { return schemas.Candidates{Model: model} }
 	tiles := schemas.Candidates{Model: "m@1", Look: schemas.LookTiles}
 	closer := schemas.Candidates{Model: "m@1", Look: schemas.LookCloser}
+	unlabeled := schemas.Candidates{Model: "m@1", Look: schemas.LookUnlabeled}
 	for name, c := range map[string]struct {
 		candidates []schemas.Candidates
 		want       Manner
 	}{
-		"proposals only":              {nil, Manner{}},
-		"one model":                   {[]schemas.Candidates{whole("m@1")}, Manner{}},
-		"one model, tiles":            {[]schemas.Candidates{whole("m@1"), tiles}, Manner{}},
-		"one model, tiles and closer": {[]schemas.Candidates{whole("m@1"), tiles, closer}, Manner{Closer: true}},
-		"two models":                  {[]schemas.Candidates{whole("m@1"), whole("n@1")}, Manner{Several: true}},
-		"two models, closer":          {[]schemas.Candidates{whole("m@1"), closer, whole("n@1")}, Manner{Several: true, Closer: true}},
+		"proposals only":                {nil, Manner{}},
+		"one model":                     {[]schemas.Candidates{whole("m@1")}, Manner{}},
+		"one model, tiles":              {[]schemas.Candidates{whole("m@1"), tiles}, Manner{}},
+		"one model, tiles and closer":   {[]schemas.Candidates{whole("m@1"), tiles, closer}, Manner{Closer: true}},
+		"one model, closer at no label": {[]schemas.Candidates{whole("m@1"), unlabeled}, Manner{Closer: true}},
+		"two models":                    {[]schemas.Candidates{whole("m@1"), whole("n@1")}, Manner{Several: true}},
+		"two models, closer":            {[]schemas.Candidates{whole("m@1"), closer, whole("n@1")}, Manner{Several: true, Closer: true}},
 	} {
 		if got := mannerOf(&schemas.Sample{Candidates: c.candidates}); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
@@ -28,8 +30,8 @@ func TestMannerOf(t *testing.T) {
 	}
 }
 
-// TestWeightsByManner: each manner's evidence is judged by forests of its own, which a file keeps apart; what is missing is by those of the same models
-// without closer looks.
+// TestWeightsByManner: each manner's evidence is judged by forests of its own, which a file keeps apart; what resembles labels is by those of the same
+// models without closer looks.
 func TestWeightsByManner(t *testing.T) {
 	row := func(of schemas.FindingType) []float32 { return make([]float32, len(names(of))) }
 	of := map[Manner]Forests{}
@@ -63,8 +65,12 @@ func TestWeightsByManner(t *testing.T) {
 			}
 		}
 		for _, typ := range []schemas.FindingType{schemas.FindingMissing, MissingAlike} {
-			if got := w.missing(m, typ, [][]float32{row(typ)}); !near(got[0], chance[Manner{Several: m.Several}][typ]) {
-				t.Errorf("%+v: %s: %v, want %v", m, typ, got, chance[Manner{Several: m.Several}][typ])
+			by := m
+			if typ == MissingAlike {
+				by.Closer = false
+			}
+			if got := w.missing(m, typ, [][]float32{row(typ)}); !near(got[0], chance[by][typ]) {
+				t.Errorf("%+v: %s: %v, want %v", m, typ, got, chance[by][typ])
 			}
 		}
 	}

@@ -9,30 +9,77 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/pixels"
+	"gleaner/stages/prelabel/fuse"
 )
-
-// zooms are the sides of the squares that closer looks see, in longer sides of the label in their middle.
-var zooms = [...]float64{2, 4}
 
 const (
 	closest    = 32   // pixels: a smaller square shows no more
-	snap       = 16   // squares lie on a grid of so many steps a side: labels that hardly differ share one
+	snap       = 16   // squares lie on a grid of so many steps a side: things that hardly differ share one
 	maxSquares = 256  // in which a model looks twice; those that are narrow come first
-	explains   = 0.1  // IoU with a label, from which on a cell says something about it
-	maxALabel  = 80   // cells that are kept of each square about a label, those that score and fit it best
-	maxCloser  = 4000 // cells of all labels that are kept, as of tiles
+	explains   = 0.1  // IoU with a thing, from which on a cell says something about it
+	maxCloser  = 4000 // cells of all of an image's that are kept, as of tiles
+
+	maxUnlabeled = 8   // the surest things without a label that are looked at closer
+	covers       = 0.5 // IoU from which on a label covers a thing, or one thing another
 )
 
-// Closer is what a detector sees of an image's labels when it looks from nearby: at squares about each, as they are and mirrored
-// (test-time augmentation), which is up to four runs a label. Where a square reaches beyond the image, what of it is within is looked at. Cells that say
-// nothing of the label are left out, and so are those that reach to where a square was cut. It is empty where d asks for none.
-func Closer(ctx context.Context, by Detector, img *pixels.Image, labels []schemas.Object, d Dense) (schemas.Candidates, error) {
+// A closer is a look from nearby.
+type closer struct {
+	look  schemas.Look
+	zooms []float64 // the sides of the squares, in longer sides of the thing in their middle
+	keep  int       // cells that are kept of each square about a thing, those that score and fit it best
+}
+
+var (
+	atLabels    = closer{schemas.LookCloser, []float64{2, 4}, 80}
+	atUnlabeled = closer{schemas.LookUnlabeled, []float64{4}, 16}
+)
+
+// Closer is what a detector sees when it looks from nearby: at squares about each label of an image, of twice and four times its longer side, and of four times
+// that about those of things without a label that it found itself (Unlabeled), as they are and mirrored (test-time augmentation). That is up to four runs a label and
+// sixteen for things. Where a square reaches beyond the image, what of it is within is looked at. Cells that say nothing of what a
+// square is about are left out, and so are those that reach to where it was cut. Nothing comes of labels or things of which there are none, and nothing at all where d asks for
+// none.
+func Closer(ctx context.Context, by Detector, img *pixels.Image, labels, things []schemas.Object, d Dense) (out []schemas.Candidates, err error) {
+	of, err := atLabels.see(ctx, by, img, labels, d)
+	if err != nil {
+		return nil, err
+	}
+	if len(of.Cells) > 0 {
+		out = append(out, of)
+	}
+	its := slices.DeleteFunc(slices.Clone(things), func(o schemas.Object) bool { return o.Source != by.Model().ID })
+	if of, err = atUnlabeled.see(ctx, by, img, its, d); err != nil {
+		return nil, err
+	}
+	if of.Model != "" {
+		for _, o := range its {
+			of.At = append(of.At, o.Box)
+		}
+		out = append(out, of)
+	}
+	return out, nil
+}
+
+// Unlabeled are the surest of the things that models found, [models], at most maxUnlabeled, which no label covers, whatever its class. Of each class those of the
+// first model that knows it count, as where nothing was learned of them (fuse.New).
+func Unlabeled(models []fuse.Model, found [][]schemas.Object, labels []schemas.Object) (out []schemas.Object) {
+	for _, o := range fuse.New(models).Fuse(found) {
+		covered := func(by schemas.Object) bool { return by.Box.IoU(o.Box) >= covers }
+		if len(out) < maxUnlabeled && !slices.ContainsFunc(labels, covered) && !slices.ContainsFunc(out, covered) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func (near closer) see(ctx context.Context, by Detector, img *pixels.Image, things []schemas.Object, d Dense) (schemas.Candidates, error) {
 	if d.Max == 0 {
 		return schemas.Candidates{}, nil
 	}
 	var boxes []geometry.Box
-	for _, l := range labels {
-		if b := l.Box.Clip(img.W, img.H); !b.Empty() && !slices.Contains(boxes, b) {
+	for _, o := range things {
+		if b := o.Box.Clip(img.W, img.H); !b.Empty() && !slices.Contains(boxes, b) {
 			boxes = append(boxes, b)
 		}
 	}
@@ -40,14 +87,14 @@ func Closer(ctx context.Context, by Detector, img *pixels.Image, labels []schema
 		return schemas.Candidates{}, nil
 	}
 	m := by.Model()
-	out := schemas.Candidates{Model: m.ID, Look: schemas.LookCloser, Floor: d.Floor, Classes: m.Classes}
+	out := schemas.Candidates{Model: m.ID, Look: near.look, Floor: d.Floor, Classes: m.Classes}
 	ctx = context.WithValue(ctx, watchedKey{}, nil) // features are those of the whole
-	cuts, about := squares(boxes, img.W, img.H)
+	cuts, about := near.squares(boxes, img.W, img.H)
 	pairs := 0
 	for _, of := range about {
 		pairs += len(of)
 	}
-	keep := min(maxALabel, max(maxCloser/pairs, 1))
+	keep := min(near.keep, max(maxCloser/pairs, 1))
 	for _, cut := range cuts {
 		var saw []schemas.Candidate
 		for _, mirrored := range [...]bool{false, true} {
@@ -71,9 +118,9 @@ func Closer(ctx context.Context, by Detector, img *pixels.Image, labels []schema
 }
 
 // squares are where the boxes of an image are looked at from nearby, and the boxes that each is about.
-func squares(boxes []geometry.Box, w, h int) (cuts []geometry.Box, about map[geometry.Box][]geometry.Box) {
+func (near closer) squares(boxes []geometry.Box, w, h int) (cuts []geometry.Box, about map[geometry.Box][]geometry.Box) {
 	about = map[geometry.Box][]geometry.Box{}
-	for _, zoom := range zooms {
+	for _, zoom := range near.zooms {
 		for _, b := range boxes {
 			cut := square(b, zoom, w, h)
 			if _, met := about[cut]; !met {

@@ -11,6 +11,7 @@ import (
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/pixels"
+	"gleaner/stages/prelabel/fuse"
 )
 
 // lopsided is redSquare, surer of the left edge than of the right one.
@@ -60,7 +61,7 @@ func TestCloser(t *testing.T) {
 		"none":                               {nil, 0, true},
 	} {
 		watching, features := watch(t.Context())
-		got, err := Closer(watching, lopsided{}, img, c.labels, Dense{Floor: 0.01, Max: 10})
+		got, err := atLabels.see(watching, lopsided{}, img, c.labels, Dense{Floor: 0.01, Max: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,16 +95,81 @@ func TestCloser(t *testing.T) {
 		}
 	}
 	small := pixels.Crop(img, box(290, 190, 350, 240))
-	if got, err := Closer(t.Context(), lopsided{}, small, labelsAt(box(10, 10, 50, 40)), Dense{Floor: 0.01, Max: 10}); err != nil || len(got.Cells) != 1 || got.Cells[0].Sides.P[0] != 100 {
+	if got, err := atLabels.see(t.Context(), lopsided{}, small, labelsAt(box(10, 10, 50, 40)), Dense{Floor: 0.01, Max: 10}); err != nil || len(got.Cells) != 1 || got.Cells[0].Sides.P[0] != 100 {
 		t.Errorf("an image that is hardly larger than its label: %+v, %v", got, err)
 	}
-	if got, err := Closer(t.Context(), lopsided{}, img, labelsAt(thing), Dense{}); err != nil || got.Model != "" {
+	if got, err := atLabels.see(t.Context(), lopsided{}, img, labelsAt(thing), Dense{}); err != nil || got.Model != "" {
 		t.Errorf("no cells are kept: %+v, %v", got, err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := Closer(stopped, lopsided{}, img, labelsAt(thing), Dense{Floor: 0.01, Max: 10}); err == nil {
+	if _, err := atLabels.see(stopped, lopsided{}, img, labelsAt(thing), Dense{Floor: 0.01, Max: 10}); err == nil {
 		t.Error("no error of a look")
+	}
+}
+
+// TestUnlabeled: the surest things that no label covers, each once, few, and of each class those of the first model that knows it.
+func TestUnlabeled(t *testing.T) {
+	at := func(model, class string, score, x float32) schemas.Object {
+		return schemas.Object{Class: class, Box: geometry.Box{X1: x, X2: x + 10, Y2: 10}, Score: score, Source: model}
+	}
+	models := []fuse.Model{{ID: "m@1", Classes: []string{"red"}}, {ID: "n@1", Classes: []string{"red", "blue"}}}
+	found := [][]schemas.Object{
+		{at("m@1", "red", 0.9, 0), at("m@1", "red", 0.8, 102), at("m@1", "red", 0.7, 201), at("m@1", "red", 0.3, 200)},
+		{at("n@1", "red", 0.95, 300), at("n@1", "blue", 0.75, 400), at("n@1", "blue", 0.6, 202)},
+	}
+	var got []float32
+	for _, o := range Unlabeled(models, found, labelsAt(geometry.Box{X1: 100, X2: 110, Y2: 10})) {
+		got = append(got, o.Score)
+	}
+	if want := []float32{0.9, 0.75, 0.7}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	for i := range 20 {
+		found[0] = append(found[0], at("m@1", "red", 0.5, 500+100*float32(i)))
+	}
+	if all := Unlabeled(models, found, nil); len(all) != maxUnlabeled {
+		t.Errorf("%d things are looked at", len(all))
+	}
+	if len(Unlabeled(nil, nil, nil)) > 0 {
+		t.Error("something of nothing")
+	}
+}
+
+// TestCloserAtThings: what has no label is looked at in one square, as it is and mirrored, by the model that found it, and it says at what.
+func TestCloserAtThings(t *testing.T) {
+	img := &pixels.Image{W: 800, H: 600, Pix: make([]uint8, 3*800*600)}
+	thing := geometry.Box{X1: 300, Y1: 200, X2: 340, Y2: 230}
+	for y := int(thing.Y1); y < int(thing.Y2); y++ {
+		for x := int(thing.X1); x < int(thing.X2); x++ {
+			img.Pix[3*(y*img.W+x)] = 255
+		}
+	}
+	elsewhere := geometry.Box{X1: 600, Y1: 400, X2: 640, Y2: 430}
+	things := []schemas.Object{{Box: thing, Source: "red@1"}, {Box: elsewhere, Source: "red@1"}, {Box: thing, Source: "other@1"}}
+	d := Dense{Floor: 0.01, Max: 10}
+	got, err := Closer(t.Context(), lopsided{}, img, labelsAt(thing), things, d)
+	if err != nil || len(got) != 2 || got[0].Look != schemas.LookCloser || len(got[0].Cells) != 4 || len(got[0].At) > 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if u := got[1]; u.Look != schemas.LookUnlabeled || len(u.Cells) != 2 || u.Cells[0].Box != thing || !slices.Equal(u.At, []geometry.Box{thing, elsewhere}) {
+		t.Errorf("%+v", u)
+	}
+	if got, err = Closer(t.Context(), lopsided{}, img, nil, things[1:], d); err != nil || len(got) != 1 || len(got[0].Cells) != 0 || !slices.Equal(got[0].At, []geometry.Box{elsewhere}) {
+		t.Errorf("a thing that does not show from nearby: %+v, %v", got, err)
+	}
+	if got, err = Closer(t.Context(), lopsided{}, img, nil, things[2:], d); err != nil || len(got) > 0 {
+		t.Errorf("another model's: %+v, %v", got, err)
+	}
+	if got, err = Closer(t.Context(), lopsided{}, img, labelsAt(thing), things, Dense{}); err != nil || len(got) > 0 {
+		t.Errorf("no cells are kept: %+v, %v", got, err)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for _, labels := range [][]schemas.Object{nil, labelsAt(thing)} {
+		if _, err := Closer(stopped, lopsided{}, img, labels, things, d); err == nil {
+			t.Error("no error of a look")
+		}
 	}
 }
 
@@ -119,12 +185,12 @@ func TestCloserKeepsTheBest(t *testing.T) {
 			labels = append(labels, labelsAt(geometry.Box{X1: x, Y1: y, X2: x + 40, Y2: y + 40})...)
 		}
 		sees := &everywhere{}
-		got, err := Closer(t.Context(), sees, img, labels, Dense{Floor: 0.01, Max: 300})
+		got, err := atLabels.see(t.Context(), sees, img, labels, Dense{Floor: 0.01, Max: 300})
 		if err != nil {
 			t.Fatal(err)
 		}
-		looked := min(n, maxSquares/len(zooms))
-		if most := min(n*len(zooms)*maxALabel, maxCloser); len(got.Cells) > most || len(got.Cells) < most/8 || sees.runs > 2*maxSquares {
+		looked := min(n, maxSquares/len(atLabels.zooms))
+		if most := min(n*len(atLabels.zooms)*atLabels.keep, maxCloser); len(got.Cells) > most || len(got.Cells) < most/8 || sees.runs > 2*maxSquares {
 			t.Errorf("%d labels: %d cells, want at most %d; %d runs", n, len(got.Cells), most, sees.runs)
 		}
 		for _, l := range labels[:looked] {
@@ -182,7 +248,7 @@ func TestSquare(t *testing.T) {
 	for _, size := range [][2]int{{640, 480}, {1, 1}, {7, 1000}, {5000, 33}} {
 		w, h := float32(size[0]), float32(size[1])
 		for _, b := range []geometry.Box{{X2: w, Y2: h}, {X2: 1, Y2: 1}, {X1: w - 0.5, Y1: h - 0.5, X2: w, Y2: h}, {X1: w / 3, Y1: h / 4, X2: w / 2, Y2: h / 2}} {
-			for _, zoom := range zooms {
+			for _, zoom := range atLabels.zooms {
 				got := square(b, zoom, size[0], size[1])
 				if got != got.Clip(size[0], size[1]) || got.Empty() || got.Intersect(b) != b {
 					t.Errorf("%v, zoom %g: %v in %v", b, zoom, got, size)
@@ -222,8 +288,7 @@ func TestCloserAtPeoplesLabels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		looks := out[0].Candidates
-		if got := looks[len(looks)-1].Look == schemas.LookCloser; got != c.want {
+		if got := slices.ContainsFunc(out[0].Candidates, func(o schemas.Candidates) bool { return o.Look == schemas.LookCloser }); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}

@@ -27,7 +27,7 @@ type Config struct {
 	ProposalIoU  float64            `yaml:"proposal_iou"`  // the same of proposals: looser, so that lint sees how far boxes of one thing scatter
 	MaxProposals int                `yaml:"max_proposals"` // the best are kept
 	Tiles        int                `yaml:"tiles"`         // beside the whole image, models look at so many by so many tiles of it; 0 or 1: at none
-	Closer       bool               `yaml:"-"`             // models look closer at labels that people have made; in a running system no sample has any yet
+	Closer       bool               `yaml:"-"`             // models look closer at labels that people have made, and at what has none beside them; in a running system no sample has any yet
 	Dense        Dense              `yaml:"dense"`         // what lint sees of the models' cells
 	Embeddings   Embeddings         `yaml:"embeddings"`    // of images and objects
 	Datasets     map[string]Dataset `yaml:"datasets"`      // exceptions by dataset

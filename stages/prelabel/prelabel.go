@@ -126,29 +126,49 @@ func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detec
 		if err != nil {
 			return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
 		}
-		if p.cfg.Closer && s.Rank >= schemas.RankHuman && m.Task != schemas.TaskClassify {
-			near, err := Closer(ctx, d, img, s.Objects, p.cfg.Dense)
-			if err != nil {
-				return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
-			}
-			if len(near.Cells) > 0 {
-				looks = append(looks, near)
-			}
-		}
 		classes := m.Classes
 		if p.Classes != nil {
 			found, classes = p.Classes.Translate(s.Dataset, m, found)
-			for k := range looks {
-				looks[k] = translated(looks[k], func(of []schemas.Object) []schemas.Object {
-					of, _ = p.Classes.Translate(s.Dataset, m, of)
-					return of
-				})
-			}
 		}
-		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found, m, features, looks}
+		opinions[i] = opinion{fuse.Model{ID: m.ID, Classes: classes}, found, m, features, p.inTheirs(s.Dataset, m, looks)}
 		stamps[i] = schemas.Stamp{Model: m.ID, Hash: m.SHA256.String(), Millis: millis(start)}
 	}
+	if !p.cfg.Closer || s.Rank < schemas.RankHuman {
+		return opinions, stamps, nil
+	}
+	var models []fuse.Model
+	var all [][]schemas.Object
+	for _, o := range opinions {
+		models, all = append(models, o.model), append(all, o.found)
+	}
+	things := Unlabeled(models, all, s.Objects)
+	for i, d := range detectors {
+		start, m := time.Now(), d.Model()
+		if m.Task == schemas.TaskClassify {
+			continue
+		}
+		near, err := Closer(ctx, d, img, s.Objects, things, p.cfg.Dense)
+		if err != nil {
+			return nil, nil, fmt.Errorf("model %s: %w", m.ID, err)
+		}
+		opinions[i].looks = append(opinions[i].looks, p.inTheirs(s.Dataset, m, near)...)
+		stamps[i].Millis += millis(start)
+	}
 	return opinions, stamps, nil
+}
+
+// inTheirs are looks of a model in a dataset's classes.
+func (p *Prelabel) inTheirs(dataset string, m schemas.Model, looks []schemas.Candidates) []schemas.Candidates {
+	if p.Classes == nil {
+		return looks
+	}
+	for k := range looks {
+		looks[k] = translated(looks[k], func(of []schemas.Object) []schemas.Object {
+			of, _ = p.Classes.Translate(dataset, m, of)
+			return of
+		})
+	}
+	return looks
 }
 
 func millis(since time.Time) float32 { return float32(time.Since(since).Seconds() * 1000) }

@@ -17,6 +17,7 @@ import (
 	"gleaner/schemas/labelmap"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
+	"gleaner/stages/prelabel/fuse"
 	"gleaner/stages/superpixel"
 	"gleaner/stages/taxonomy"
 )
@@ -80,17 +81,21 @@ func (p *picture) labeled(labels []schemas.Object) *schemas.Sample {
 // seen is a copy of the sample with other labels, as models left it.
 func (b *bench) seen(ctx context.Context, p *picture, v view, labels []schemas.Object) (*schemas.Sample, error) {
 	s := p.labeled(labels)
+	var known []fuse.Model
+	var found [][]schemas.Object
 	for _, m := range v.models {
-		saw := p.saw(v, m)
+		saw, model := p.saw(v, m), b.detectors[m].Model()
 		s.Candidates, s.Proposals = append(s.Candidates, saw.looks...), append(s.Proposals, saw.proposals...)
-		if v.closer {
-			closer, err := prelabel.Closer(ctx, b.closely[m], p.img, labels, prelabel.DefaultConfig().Dense)
+		known, found = append(known, fuse.Model{ID: model.ID, Classes: model.Classes}), append(found, saw.proposals)
+	}
+	if v.closer { // as prelabel does
+		things := prelabel.Unlabeled(known, found, labels)
+		for _, m := range v.models {
+			near, err := prelabel.Closer(ctx, b.closely[m], p.img, labels, things, prelabel.DefaultConfig().Dense)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.stem, err)
 			}
-			if len(closer.Cells) > 0 { // as prelabel does
-				s.Candidates = append(s.Candidates, closer)
-			}
+			s.Candidates = append(s.Candidates, near...)
 		}
 	}
 	s.Stamps = []schemas.Stamp{{Step: "prelabel", Model: "m@1", Hash: "00"}}

@@ -98,7 +98,7 @@ func (b *bench) collect(ctx context.Context, r evidenceOf, set []*picture, from,
 			}
 			of, scene := &rows{}, evidence.New(s, with)
 			of.labels(scene, drawn[i])
-			if missing && !v.closer {
+			if missing {
 				of.missing(scene, drawn[i])
 			}
 			return of, nil

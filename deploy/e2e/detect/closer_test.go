@@ -3,6 +3,7 @@ package detect
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,14 +12,14 @@ import (
 	"gleaner/stages/prelabel"
 )
 
-// TestCloser: from nearby, each model is surer of labeled things, and its surest cells fit them better, than in the whole image; where a
-// model says how sure it is of each edge, mirrored looks say it of the edge that they are about.
+// TestCloser: from nearby, each model is surer of labeled things, and its surest cells fit them better, than in the whole image, and so it is where they
+// have lost their labels; where a model says how sure it is of each edge, mirrored looks say it of the edge that they are about.
 func TestCloser(t *testing.T) {
 	images, names := photos(t, 12), classes(t)
 	for _, m := range models {
 		d := recognize(t, load(t, m.file), m.file)
 		var labels, sided int
-		var whole, near [2]float64 // sums over labels of the surest cells' IoU and score
+		var whole, near, unlabeled [2]float64 // sums over labels of the surest cells' IoU and score
 		for _, p := range images {
 			objects := yolo(t, realdata.Need(t, "coco128", "labels", strings.TrimSuffix(filepath.Base(p.name), ".jpg")+".txt"), names, p.img.W, p.img.H)
 			dense := prelabel.DefaultConfig().Dense
@@ -26,16 +27,21 @@ func TestCloser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			closer, err := prelabel.Closer(t.Context(), d, p.img, objects, dense)
-			if err != nil {
-				t.Fatal(err)
+			things := slices.Clone(objects)
+			for i := range things {
+				things[i].Source = d.Model().ID
 			}
+			looks, err := prelabel.Closer(t.Context(), d, p.img, objects, things, dense)
+			if err != nil || len(looks) != 2 {
+				t.Fatalf("%d looks, %v", len(looks), err)
+			}
+			closer := looks[0]
 			for _, o := range objects {
 				labels++
 				for _, of := range []struct {
 					cells []schemas.Candidate
 					sums  *[2]float64
-				}{{first.Cells, &whole}, {closer.Cells, &near}} {
+				}{{first.Cells, &whole}, {closer.Cells, &near}, {looks[1].Cells, &unlabeled}} {
 					var best [2]float64
 					for _, c := range of.cells {
 						if iou := c.Box.IoU(o.Box); iou*float64(c.Score) > best[0]*best[1] {
@@ -55,8 +61,10 @@ func TestCloser(t *testing.T) {
 				}
 			}
 		}
-		if n := float64(labels); near[0]/n < whole[0]/n+0.05 || near[1]/n < whole[1]/n+0.05 {
-			t.Errorf("%s: IoU %.2f and score %.2f from nearby, %.2f and %.2f in the whole", m.file, near[0]/n, near[1]/n, whole[0]/n, whole[1]/n)
+		for name, of := range map[string][2]float64{"labels": near, "things without a label": unlabeled} {
+			if n := float64(labels); of[0]/n < whole[0]/n+0.05 || of[1]/n < whole[1]/n+0.05 {
+				t.Errorf("%s, %s: IoU %.2f and score %.2f from nearby, %.2f and %.2f in the whole", m.file, name, of[0]/n, of[1]/n, whole[0]/n, whole[1]/n)
+			}
 		}
 		if (sided > 0) != (m.decoder == "nanodet") {
 			t.Errorf("%s: %d cells say how sure they are of their edges", m.file, sided)

@@ -97,19 +97,21 @@ var absentNames = func() []string {
 func (s *Scene) absent(v *vector, p Proposal) {
 	c := s.covered(p.Box, slices.Index(s.seen.Classes, p.Class))
 	v.add("score", logit(p.Score))
-	v.add("score.whole", s.sawAt(p, schemas.LookWhole))
-	v.add("score.tiles", s.sawAt(p, schemas.LookTiles))
+	v.add("score.whole", sawAt(p, s.seen.general, schemas.LookWhole))
+	v.add("score.tiles", sawAt(p, s.seen.general, schemas.LookTiles))
+	v.add("score.closer", sawAt(p, s.seen.unlabeled, schemas.LookUnlabeled))
 	v.add("cover.same", c.same)
 	v.add("cover.any", c.any)
 	v.add("cover.in", c.in)
 	v.add("cover.around", c.around)
 }
 
-// sawAt is the logarithm of the odds of the best score that looks of a kind give a proposal's class at its place, NaN where there were none.
-func (s *Scene) sawAt(p Proposal, look schemas.Look) float64 {
+// sawAt is the logarithm of the odds of the best score that looks of a kind give a proposal's class at its place, NaN where there were none, or none
+// at this place.
+func sawAt(p Proposal, looks []schemas.Candidates, look schemas.Look) float64 {
 	odds := math.NaN()
-	for _, c := range s.seen.general {
-		if c.Look != look {
+	for _, c := range looks {
+		if c.Look != look || look == schemas.LookUnlabeled && !slices.ContainsFunc(c.At, func(b geometry.Box) bool { return iou(b, p.Box) > oneThing }) {
 			continue
 		}
 		best, class := float32(0), slices.Index(c.Classes, p.Class)

@@ -3,6 +3,7 @@ package evidence
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"gleaner/schemas"
@@ -189,7 +190,8 @@ func TestProposals(t *testing.T) {
 	}
 }
 
-// TestLooks: what tiles show is proposed beside what the whole does, and said to be theirs; closer looks tell of labels, and of nothing that has none.
+// TestLooks: what tiles show is proposed beside what the whole does, and said to be theirs; closer looks at labels tell of these, and
+// those at things without a label of these.
 func TestLooks(t *testing.T) {
 	label, near, far := rect(50, 50, 150, 150), rect(45, 50, 150, 150), rect(5, 5, 25, 25)
 	saw := func(look schemas.Look, score float32, boxes ...geometry.Box) schemas.Candidates {
@@ -201,7 +203,7 @@ func TestLooks(t *testing.T) {
 	}
 	scores := func(s *Scene, p Proposal) (out []float64) {
 		for i, name := range AbsentNames() {
-			if name == "score.whole" || name == "score.tiles" {
+			if strings.HasPrefix(name, "score.") {
 				out = append(out, float64(s.Absent(p)[i]))
 			}
 		}
@@ -212,11 +214,36 @@ func TestLooks(t *testing.T) {
 	s := New(in, Context{Related: same})
 	if all := s.Proposals(0.05); len(all) != 1 || all[0].Box != label || len(s.Things(0.05)) != 1 {
 		t.Errorf("a closer look shows something without a label: %+v, %+v", all, s.Things(0.05))
-	} else if x := scores(s, all[0]); !(x[0] < 0) || !math.IsNaN(x[1]) {
-		t.Errorf("scores of the whole and of no tiles: %v", x)
+	} else if x := scores(s, all[0]); !(x[0] < 0) || !math.IsNaN(x[1]) || !math.IsNaN(x[2]) {
+		t.Errorf("scores of the whole, of no tiles and of no look at things without a label: %v", x)
 	}
 	if fit, ok := s.Fit(0); !ok || fit.Sure < 0.89 || fit.Box.X1 > 47 {
 		t.Errorf("a closer look does not tell where the label belongs: %+v", fit)
+	}
+	unlabeled := saw(schemas.LookUnlabeled, 0.9, far, near)
+	unlabeled.At = []geometry.Box{far, rect(160, 160, 180, 180)}
+	beside := saw(schemas.LookWhole, 0.3, label, far, rect(160, 160, 180, 180), rect(5, 160, 25, 180))
+	in.Candidates = []schemas.Candidates{beside, unlabeled}
+	s = New(in, Context{Related: same})
+	for _, p := range s.Proposals(0.05) {
+		x := scores(s, p)[2]
+		switch p.Box {
+		case far:
+			if !(x > 2 && x < 2.3) {
+				t.Errorf("a closer look at %v says %v", p.Box, x)
+			}
+		case label, rect(5, 160, 25, 180): // nobody looked closer there
+			if !math.IsNaN(x) {
+				t.Errorf("a closer look at %v says %v", p.Box, x)
+			}
+		default:
+			if !(x < -6) {
+				t.Errorf("a closer look at %v, which shows nothing, says %v", p.Box, x)
+			}
+		}
+	}
+	if fit, ok := s.Fit(0); !ok || fit.Sure > 0.31 {
+		t.Errorf("a look at things without a label tells where the label belongs: %+v", fit)
 	}
 	blind := schemas.Candidates{Model: "m@1", Look: schemas.LookCloser, Classes: []string{"cat"}}
 	unnamed := sample(label, label)
@@ -305,14 +332,21 @@ func FuzzScene(f *testing.F) {
 			c.Score = score
 			c.Sides = &schemas.Sides{X: x1, Y: y2, StepX: d, StepY: score, P: make([]byte, 4*(1+int(bins%20)))}
 		}
+		other := sample(rect(x1, y1, x2, y2), rect(y1, x1, y2, x2)).Candidates[0]
+		other.Model, other.Classes = "n@1", []string{"horse", "dog"}
+		unlabeled := other
+		unlabeled.Look, unlabeled.At = schemas.LookUnlabeled, []geometry.Box{rect(x1, y2, x2, y1), rect(y1, x1, y2, x2)}
+		in.Candidates = append(in.Candidates, other, unlabeled)
 		s := New(in, Context{Related: same, Image: img})
 		for i := range in.Objects {
-			if len(s.Box(i)) != len(BoxNames()) {
-				t.Fatal("numbers and names differ")
-			}
-			for _, x := range s.Edges(i) {
-				if len(x) != len(EdgeNames()) {
-					t.Fatal("numbers and names of edges differ")
+			for _, by := range append(s.Alone(), s) {
+				if len(by.Box(i)) != len(BoxNames()) {
+					t.Fatal("numbers and names differ")
+				}
+				for _, x := range by.Edges(i) {
+					if len(x) != len(EdgeNames()) {
+						t.Fatal("numbers and names of edges differ")
+					}
 				}
 			}
 			if fit, ok := s.Fit(i); ok && Moved(in.Objects[i].Box, fit.Box, 3).Y1 != in.Objects[i].Box.Y1 && y1 == y1 {

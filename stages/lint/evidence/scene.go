@@ -33,17 +33,18 @@ type Scene struct {
 // seen is what detectors say of the scene: the cells of all of them, pooled. Several that agree make a narrower distribution of each
 // edge, and one that is silent takes nothing from what another says.
 type seen struct {
-	Classes []string
-	Cells   []schemas.Candidate
-	related [][]bool             // [labels][classes]: may name what the label names
-	known   []bool               // [labels]: any of the classes may
-	near    [][]nearCell         // [labels]: the cells whose boxes overlap the label's by nearby or more, in the order of cells
-	away    []float64            // [labels]: the best score of the other cells for what the label names
-	all     []schemas.Candidates // whose cells these are, in their order
-	general []schemas.Candidates // those of looks that are not at labels only
-	first   int                  // how many of the cells are of those
-	rival   []int                // [cells]: the label that fits the cell's box best, -1 for none
-	peaks   [][4]float64         // [cells]: logarithm of the likeliest distance's probability of each edge, where the model gives any
+	Classes   []string
+	Cells     []schemas.Candidate
+	related   [][]bool             // [labels][classes]: may name what the label names
+	known     []bool               // [labels]: any of the classes may
+	near      [][]nearCell         // [labels]: the cells whose boxes overlap the label's by nearby or more, in the order of cells
+	away      []float64            // [labels]: the best score of the other cells for what the label names
+	all       []schemas.Candidates // whose cells these are, in their order
+	general   []schemas.Candidates // those of looks that are not at labels only
+	unlabeled []schemas.Candidates // looks at what no label covers, whose cells are of no account for labels
+	first     int                  // how many of the cells are of those
+	rival     []int                // [cells]: the label that fits the cell's box best, -1 for none
+	peaks     [][4]float64         // [cells]: logarithm of the likeliest distance's probability of each edge, where the model gives any
 }
 
 // nearby is the IoU from which on a cell is near a label.
@@ -117,9 +118,12 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 	m := &seen{}
 	var closer []schemas.Candidates
 	for _, c := range s.Candidates {
-		if c.Look == schemas.LookCloser {
+		switch c.Look {
+		case schemas.LookCloser:
 			closer = append(closer, c)
-		} else {
+		case schemas.LookUnlabeled:
+			m.unlabeled = append(m.unlabeled, c)
+		default:
 			m.general, m.first = append(m.general, c), m.first+len(c.Cells)
 		}
 	}
