@@ -142,6 +142,7 @@ func cocoFile(path string, images []string) (*Beside, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	spare = slices.DeleteFunc(spare, func(name string) bool { return len(file.Objects[name]) == 0 })
 	return &Beside{Format: "coco", From: path, Files: []string{path}, Spare: spare, of: of, read: func(name string, w, h int) ([]schemas.Object, error) {
 		size := file.Sizes[name]
 		return file.Objects[name], fits(size[0], size[1], w, h)

@@ -116,12 +116,12 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 	f.StringVar(&l.classes, "classes", "", "file with class names")
 	f.StringVar(&l.scores, "scores", "", "file with the scores of a training run, as export --scores writes it")
 	f.StringVar(&l.rules, "rules", "", "YAML file of the dataset's rules (gleaner dataset apply --help)")
-	f.StringVar(&l.dataset, "dataset", "", "dataset that the labels are of: whose settings count, and whose class names the taxonomy maps")
+	f.StringVar(&l.dataset, "dataset", "", "dataset that the labels are of: whose prelabel.datasets.tiles count, and whose class names the taxonomy maps")
 	f.StringVar(&l.taxonomy, "taxonomy", "", "taxonomy that relates classes: FILE.tsv, coco, or the registry's name or name@version (default: the one that the rules name)")
 	f.StringVar(&l.labelSpace, "label-space", "", "dataset@version whose class names the models use, where the registry does not say it, such as coco@2017")
 	f.StringSliceVarP(&l.models, "model", "m", nil, "ONNX file, or name@version of the registry; several look together (required)")
 	f.IntVar(&l.tiles, "tiles", 0, "models look at N by N tiles of each image, too: labels of small objects are judged better, for N*N more runs (default: the configuration's prelabel.tiles)")
-	f.BoolVar(&l.closer, "closer", false, "models look closer at each label, too, and at the surest things without one: boxes are judged more exactly, and what is missing is told better, for up to four more runs a label of each model, at most 512 an image, and 16 an image: some two to forty times as long, by how many labels images have")
+	f.BoolVar(&l.closer, "closer", false, "models look closer at each label, too, and at the surest things without one: boxes are judged more exactly, and what is missing is told better, for up to four more runs a label of each model, at most 512 an image, and up to 16 an image for things without one: some three to forty times as long, by how many labels images have")
 	f.Float32Var(&l.minScore, "min-score", 0.5, "findings score at least this, (0,1]")
 	f.StringVarP(&l.out, "out", "o", "", "file to write (required)")
 	f.StringVar(&l.html, "html", "", "also write a page with pictures of the most doubtful")
@@ -208,7 +208,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return err
 		}
 	}
-	sum := lintSummary{Images: len(images), Spare: o.Labels.Spare, Findings: map[string]int{}, Out: l.out}
+	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, Out: l.out, spare: few(o.Labels.Spare)}
 	if o.Losses != nil {
 		sum.Argued = &argued{Run: o.Losses.Run, Labels: o.Losses.Labels}
 	}
@@ -289,14 +289,15 @@ func lintClasses(path string) ([]string, error) {
 // lintSummary is what is printed at the end.
 type lintSummary struct {
 	Images    int            `json:"images"`
-	Unlabeled int            `json:"unlabeled"`                      // images that no label file is about
-	Spare     []string       `json:"labels_without_image,omitempty"` // files, or images that COCO names
+	Unlabeled int            `json:"unlabeled"`            // images that no label file is about
+	Spare     int            `json:"labels_without_image"` // files, or images of COCO
 	Labels    int            `json:"labels"`
 	Unknown   []string       `json:"unknown_classes,omitempty"` // of labels, that no model knows
 	Findings  map[string]int `json:"findings"`                  // by type
 	Argued    *argued        `json:"argued,omitempty"`          // nil: no run was asked
 	Failed    []string       `json:"failed,omitempty"`
 	Out       string         `json:"out"`
+	spare     string
 }
 
 // argued is how many labels a training run argues with.
@@ -351,8 +352,8 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		if total > 0 {
 			fmt.Fprintln(out, strings.Join(parts, ", "))
 		}
-		if n := len(s.Spare); n > 0 {
-			fmt.Fprintf(out, "%d have labels but no image: %s\n", n, few(s.Spare))
+		if s.Spare > 0 {
+			fmt.Fprintf(out, "%d with labels have no image: %s\n", s.Spare, s.spare)
 		}
 		if len(s.Unknown) > 0 {
 			fmt.Fprintf(out, "no model knows these classes, whose labels are judged by their boxes alone: %s\n", few(s.Unknown))

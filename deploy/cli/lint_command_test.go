@@ -148,12 +148,13 @@ func TestLintSaysWhatDoesNotFit(t *testing.T) {
 	d.write("images/a.jpg", d.photo)
 	d.write("images/b.jpg", d.photo)
 	d.write("c.json", `{"images":[{"id":1,"file_name":"a.jpg","width":640,"height":480},{"id":2,"file_name":"b.jpg","width":320,"height":240},
-		{"id":3,"file_name":"gone.jpg"}],"categories":[{"id":1,"name":"bowl"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[5,5,90,90]}]}`)
+		{"id":3,"file_name":"gone.jpg"},{"id":4,"file_name":"empty.jpg"}],"categories":[{"id":1,"name":"bowl"}],
+		"annotations":[{"image_id":1,"category_id":1,"bbox":[5,5,90,90]},{"image_id":3,"category_id":1,"bbox":[5,5,90,90]}]}`)
 	said, err := gleaner(t.Context(), "lint --images images --labels c.json --format coco"+lintModel+"--out out.jsonl")
 	if err == nil || !strings.Contains(err.Error(), "1 of 2 images failed") {
 		t.Errorf("%v", err)
 	}
-	for _, want := range []string{"1 have labels but no image: gone.jpg", "failed: labels of b.jpg in c.json: they are for an image of 320 x 240 pixels, and it has 640 x 480"} {
+	for _, want := range []string{"1 with labels have no image: gone.jpg", "failed: labels of b.jpg in c.json: they are for an image of 320 x 240 pixels, and it has 640 x 480"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q does not say %q", said, want)
 		}

@@ -61,15 +61,18 @@ func (l *labeler) finish(ctx context.Context, t schemas.Task) (bool, error) {
 		Task   schemas.Task
 		Sample schemas.Sample
 	}
-	err := l.call(ctx, http.MethodPost, "/api/tasks/claim", key+"-claim", map[string]any{"task_id": t.ID}, &view)
-	if errors.Is(err, errConflict) {
-		return false, nil // somebody else took it
-	}
-	if err != nil {
+	if err := l.call(ctx, http.MethodGet, "/api/tasks/"+t.ID, "", nil, &view); err != nil {
 		return false, err
 	}
 	w, h := view.Sample.Image.W, view.Sample.Image.H
-	objects, _, err := l.beside.Objects(t.UniqueID, w, h)
+	objects, _, err := l.beside.Objects(t.UniqueID, w, h) // labels that do not fit leave the task to others
+	if err != nil {
+		return false, err
+	}
+	err = l.call(ctx, http.MethodPost, "/api/tasks/claim", key+"-claim", map[string]any{"task_id": t.ID}, &view)
+	if errors.Is(err, errConflict) {
+		return false, nil // somebody else took it
+	}
 	if err != nil {
 		return false, err
 	}

@@ -59,7 +59,7 @@ func boxes(v *view) []schemas.Finding {
 					if !v.related(class, o.Class) {
 						f.FixClass = class
 					}
-					f.Why = fmt.Sprintf("The %s %s here (score %.2f), not %s (%.2f).", v.that("sees", "see"), article(class), score, article(o.Class), v.scene.Seen(i))
+					f.Why = fmt.Sprintf("%s sees %s here (score %.2f), not %s (%.2f).", v.one(), article(class), score, article(o.Class), v.scene.Seen(i))
 				}
 			case schemas.FindingSpurious:
 				f.Why = fmt.Sprintf("The %s no %s here.", v.that("sees", "see"), o.Class)
@@ -88,8 +88,7 @@ func boxes(v *view) []schemas.Finding {
 
 // opinions are the chances, (0,1), that some labels are wrong in the way of each type, and of edges that each of the four is, [4n]. Where several models
 // looked, they are the means in log-odds of what each says by itself and of what their cells say together (a logarithmic opinion pool, Genest and Zidek
-// 1986): pooled cells alone blur the exact ones of one model by those of another. Whether a class is right is no question to a model that does not know it. It is nil
-// once nobody waits.
+// 1986): pooled cells alone blur the exact ones of one model by those of another. It is nil once nobody waits.
 func (v *view) opinions(labels []int) map[schemas.FindingType][]float64 {
 	scenes := []*evidence.Scene{v.scene}
 	if v.manner.Several {
@@ -110,7 +109,7 @@ func (v *view) opinions(labels []int) map[schemas.FindingType][]float64 {
 				out[t], voices[t] = make([]float64, len(odds)), make([]float64, len(odds))
 			}
 			for j, x := range odds {
-				if ofClass := t == schemas.FindingSwap || t == schemas.FindingSpurious; k == 0 || !ofClass || scene.Knows(labels[j]) {
+				if k == 0 || heard(scene, t, labels[j*len(labels)/len(odds)]) {
 					out[t][j], voices[t][j] = out[t][j]+float64(x), voices[t][j]+1
 				}
 			}
@@ -122,6 +121,16 @@ func (v *view) opinions(labels []int) map[schemas.FindingType][]float64 {
 		}
 	}
 	return out
+}
+
+// heard tells whether what a model says by itself counts about a label: of its class where the model knows that, and of its box where the model sees
+// anything that the box may be of.
+func heard(alone *evidence.Scene, t schemas.FindingType, label int) bool {
+	if t == schemas.FindingSwap || t == schemas.FindingSpurious {
+		return alone.Knows(label)
+	}
+	_, fits := alone.Fit(label)
+	return fits
 }
 
 // hopeless is how many times too low a score is to be worth a sentence: no reviewers teach that much.
@@ -137,6 +146,14 @@ func (v *view) unsure(o schemas.Object) float32 {
 	}
 	side := math.Sqrt(o.Box.Area() / max(float64(v.Image.W)*float64(v.Image.H), 1))
 	return float32((1 - ramp(float64(o.Score), 0, 0.7)) * (0.2 + 0.8*ramp(side, 0, 0.15)))
+}
+
+// one is who says something that the models need not all say.
+func (v *view) one() string {
+	if v.manner.Several {
+		return "A model"
+	}
+	return "The model"
 }
 
 // that is who doubts, with what it or they do.

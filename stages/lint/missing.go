@@ -61,7 +61,7 @@ func (v *view) named() []schemas.Finding {
 	out := make([]schemas.Finding, len(wanted))
 	for i, chance := range v.weights.missing(v.manner, schemas.FindingMissing, rows) {
 		p := wanted[i]
-		out[i] = absent(p.Class, p.Box, chance, fmt.Sprintf("The %s %s here (score %.2f) and no label covers it.", v.that("sees", "see"), article(p.Class), p.Score))
+		out[i] = absent(p.Class, p.Box, chance, fmt.Sprintf("%s sees %s here (score %.2f) and no label covers it.", v.one(), article(p.Class), p.Score))
 	}
 	return out
 }

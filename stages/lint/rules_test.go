@@ -329,7 +329,6 @@ func TestSpecialist(t *testing.T) {
 	}
 }
 
-// TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that people labeled, and then over what they submitted of it.
 // TestOpinions has two models of one mind, and one that puts the box elsewhere or knows other classes.
 func TestOpinions(t *testing.T) {
 	label, elsewhere := geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}, geometry.Box{X1: 50, Y1: 50, X2: 125, Y2: 125}
@@ -361,12 +360,16 @@ func TestOpinions(t *testing.T) {
 	if !(one[schemas.FindingLoose] < both[schemas.FindingLoose] && both[schemas.FindingLoose] < other[schemas.FindingLoose]) {
 		t.Errorf("loose: %.4f by one, %.4f by the other, %.4f by both", one[schemas.FindingLoose], other[schemas.FindingLoose], both[schemas.FindingLoose])
 	}
+	if silent := doubts(saw("m@1", elsewhere, "dog"), saw("n@1", geometry.Box{X2: 20, Y2: 20}, "dog"), saw("o@1", geometry.Box{X1: 170, Y1: 170, X2: 190, Y2: 190}, "dog")); silent[schemas.FindingEdge] < 0.7*other[schemas.FindingEdge] {
+		t.Errorf("edge: %.4f beside two models that see nothing there, %.4f without them", silent[schemas.FindingEdge], other[schemas.FindingEdge])
+	}
 	agreed, blind := doubts(saw("m@1", label, "dog"), saw("n@1", label, "dog")), doubts(saw("m@1", label, "dog"), saw("n@1", label, "cow"))
 	if x, beside := blind[schemas.FindingSwap], agreed[schemas.FindingSwap]; x > 4*beside {
 		t.Errorf("swap: %.4f by a model beside one that does not know the class, %.4f beside one that does", x, beside)
 	}
 }
 
+// TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that people labeled, and then over what they submitted of it.
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 	l, err := New(DefaultConfig(), Deps{Classes: of(), Taxonomy: tree{}, Demands: demands{}})
 	if err != nil {

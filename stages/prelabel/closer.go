@@ -62,12 +62,18 @@ func Closer(ctx context.Context, by Detector, img *pixels.Image, labels, things 
 }
 
 // Unlabeled are the surest of the things that models found, [models], at most maxUnlabeled, which no label covers, whatever its class. Of each class those of the
-// first model that knows it count, as where nothing was learned of them (fuse.New).
+// first model that knows it count, as where nothing was learned of them (fuse.New), and what lies at a surer thing of its model is that once more.
 func Unlabeled(models []fuse.Model, found [][]schemas.Object, labels []schemas.Object) (out []schemas.Object) {
+	var met []schemas.Object
 	for _, o := range fuse.New(models).Fuse(found) {
-		covered := func(by schemas.Object) bool { return by.Box.IoU(o.Box) >= covers }
-		if len(out) < maxUnlabeled && !slices.ContainsFunc(labels, covered) && !slices.ContainsFunc(out, covered) {
-			out = append(out, o)
+		if slices.ContainsFunc(met, func(m schemas.Object) bool { return m.Source == o.Source && m.Box.IoU(o.Box) >= covers }) {
+			continue
+		}
+		met = append(met, o)
+		if !slices.ContainsFunc(labels, func(l schemas.Object) bool { return l.Box.IoU(o.Box) >= covers }) {
+			if out = append(out, o); len(out) == maxUnlabeled {
+				break
+			}
 		}
 	}
 	return out

@@ -108,7 +108,7 @@ func TestCloser(t *testing.T) {
 	}
 }
 
-// TestUnlabeled: the surest things that no label covers, each once, few, and of each class those of the first model that knows it.
+// TestUnlabeled: the surest things that no label covers, each once by its model, few, and of each class those of the first model that knows it.
 func TestUnlabeled(t *testing.T) {
 	at := func(model, class string, score, x float32) schemas.Object {
 		return schemas.Object{Class: class, Box: geometry.Box{X1: x, X2: x + 10, Y2: 10}, Score: score, Source: model}
@@ -122,7 +122,7 @@ func TestUnlabeled(t *testing.T) {
 	for _, o := range Unlabeled(models, found, labelsAt(geometry.Box{X1: 100, X2: 110, Y2: 10})) {
 		got = append(got, o.Score)
 	}
-	if want := []float32{0.9, 0.75, 0.7}; !slices.Equal(got, want) {
+	if want := []float32{0.9, 0.75, 0.7, 0.6}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	for i := range 20 {
@@ -291,6 +291,76 @@ func TestCloserAtPeoplesLabels(t *testing.T) {
 		if got := slices.ContainsFunc(out[0].Candidates, func(o schemas.Candidates) bool { return o.Look == schemas.LookCloser }); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
+	}
+}
+
+// finder is a model that finds red things, under a name and as one of a kind.
+type finder struct {
+	lopsided
+	id   string
+	task schemas.ModelTask
+}
+
+func (f finder) DetectDense(ctx context.Context, img *pixels.Image, low float32, d Dense) ([]schemas.Object, schemas.Candidates, error) {
+	found, c, err := f.lopsided.DetectDense(ctx, img, low, d)
+	for i := range found {
+		found[i].Source = f.id
+	}
+	for i := range c.Cells {
+		c.Cells[i].Scores = []schemas.ClassScore{{Score: c.Cells[i].Score}}
+	}
+	c.Model, c.Classes = f.id, []string{"red"}
+	return found, c, err
+}
+
+func (f finder) Model() schemas.Model {
+	return schemas.Model{ID: f.id, Task: f.task, Classes: []string{"red"}}
+}
+
+// french is a dataset with class names of its own.
+type french struct{ Classes }
+
+func (french) Translate(_ string, _ schemas.Model, found []schemas.Object) (objects []schemas.Object, classes []string) {
+	objects = slices.Clone(found)
+	for i := range objects {
+		objects[i].Class = "rouge"
+	}
+	return objects, []string{"rouge"}
+}
+
+func (french) Path(_, class string) []string { return []string{class} }
+
+// TestPrelabelLooksCloser: the step looks at a thing without a label by the first detector that knows it alone, and says so in the dataset's classes.
+func TestPrelabelLooksCloser(t *testing.T) {
+	img := &pixels.Image{W: 800, H: 600, Pix: make([]uint8, 3*800*600)}
+	thing := geometry.Box{X1: 300, Y1: 200, X2: 340, Y2: 230}
+	for y := int(thing.Y1); y < int(thing.Y2); y++ {
+		for x := int(thing.X1); x < int(thing.X2); x++ {
+			img.Pix[3*(y*img.W+x)] = 255
+		}
+	}
+	cache := pixels.NewCache(1<<21, func(context.Context, string) ([]byte, error) { return nil, context.Canceled })
+	cache.Put(t.Context(), schemas.Hash{1}, img)
+	cfg := DefaultConfig()
+	cfg.Closer = true
+	models := []Detector{finder{id: "tags@1", task: schemas.TaskClassify}, finder{id: "red@1"}, finder{id: "other@1"}}
+	p, err := New(cfg, Deps{Models: Fixed(models), Images: cache, Classes: french{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := schemas.Sample{Rank: schemas.RankHuman, Image: schemas.ImageRef{SHA256: schemas.Hash{1}, W: 800, H: 600}, Objects: labelsAt(geometry.Box{X2: 50, Y2: 50})}
+	out, err := p.Process(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var looks []schemas.Candidates
+	for _, c := range out[0].Candidates {
+		if c.Look == schemas.LookUnlabeled {
+			looks = append(looks, c)
+		}
+	}
+	if len(looks) != 1 || looks[0].Model != "red@1" || !slices.Equal(looks[0].Classes, []string{"rouge"}) || !slices.Equal(looks[0].At, []geometry.Box{thing}) || len(looks[0].Cells) != 2 {
+		t.Errorf("%+v", looks)
 	}
 }
 

@@ -139,7 +139,9 @@ func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detec
 	var models []fuse.Model
 	var all [][]schemas.Object
 	for _, o := range opinions {
-		models, all = append(models, o.model), append(all, o.found)
+		if o.by.Task != schemas.TaskClassify { // which puts everything in the whole image
+			models, all = append(models, o.model), append(all, o.found)
+		}
 	}
 	things := Unlabeled(models, all, s.Objects)
 	for i, d := range detectors {

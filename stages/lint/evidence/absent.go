@@ -111,10 +111,13 @@ func (s *Scene) absent(v *vector, p Proposal) {
 func sawAt(p Proposal, looks []schemas.Candidates, look schemas.Look) float64 {
 	odds := math.NaN()
 	for _, c := range looks {
-		if c.Look != look || look == schemas.LookUnlabeled && !slices.ContainsFunc(c.At, func(b geometry.Box) bool { return iou(b, p.Box) > oneThing }) {
+		if c.Look != look {
 			continue
 		}
 		best, class := float32(0), slices.Index(c.Classes, p.Class)
+		if look == schemas.LookUnlabeled && (class < 0 || !slices.ContainsFunc(c.At, func(b geometry.Box) bool { return iou(b, p.Box) > oneThing })) {
+			continue // a model that does not know it, or was not asked, is no witness
+		}
 		for _, cell := range c.Cells {
 			if len(cell.Scores) > 0 && int(cell.Scores[0].Class) == class && cell.Scores[0].Score > best && iou(p.Box, cell.Box) > oneThing {
 				best = cell.Scores[0].Score

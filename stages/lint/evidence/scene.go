@@ -41,8 +41,8 @@ type seen struct {
 	away      []float64            // [labels]: the best score of the other cells for what the label names
 	all       []schemas.Candidates // whose cells these are, in their order
 	general   []schemas.Candidates // those of looks that are not at labels only
-	unlabeled []schemas.Candidates // looks at what no label covers, whose cells are of no account for labels
 	first     int                  // how many of the cells are of those
+	unlabeled []schemas.Candidates // looks at what no label covers, whose cells are of no account for labels
 	rival     []int                // [cells]: the label that fits the cell's box best, -1 for none
 	peaks     [][4]float64         // [cells]: logarithm of the likeliest distance's probability of each edge, where the model gives any
 }
@@ -129,6 +129,7 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 	}
 	m.all = slices.Concat(m.general, closer)
 	m.Classes, m.Cells = pool(m.all)
+	m.peaks = peaks(m.Cells)
 	for _, l := range s.Objects {
 		r := related(l, m.Classes)
 		m.related, m.known = append(m.related, r), append(m.known, slices.Contains(r, true))
@@ -138,6 +139,10 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 
 // alone are what each model says by itself, in the classes of all.
 func (m *seen) alone() (out []*seen) {
+	index := map[string]int{}
+	for i, name := range m.Classes {
+		index[name] = i
+	}
 	at := map[string]*seen{}
 	from := 0
 	for _, c := range m.all {
@@ -145,12 +150,17 @@ func (m *seen) alone() (out []*seen) {
 		if of == nil {
 			of = &seen{Classes: m.Classes, related: m.related}
 			at[c.Model], out = of, append(out, of)
+			knows := make([]int, len(c.Classes))
+			for i, name := range c.Classes {
+				knows[i] = index[name]
+			}
 			for _, r := range m.related {
-				of.known = append(of.known, slices.ContainsFunc(c.Classes, func(name string) bool { return r[slices.Index(m.Classes, name)] }))
+				of.known = append(of.known, slices.ContainsFunc(knows, func(class int) bool { return r[class] }))
 			}
 		}
-		of.Cells = append(of.Cells, m.Cells[from:from+len(c.Cells)]...)
-		from += len(c.Cells)
+		to := from + len(c.Cells)
+		of.Cells, of.peaks = append(of.Cells, m.Cells[from:to]...), append(of.peaks, m.peaks[from:to]...)
+		from = to
 	}
 	return out
 }
@@ -163,7 +173,6 @@ func (m *seen) judge(labels []schemas.Object) {
 	for k := range m.rival {
 		m.rival[k] = -1
 	}
-	m.peaks = peaks(m.Cells)
 	best := make([]float32, len(m.Cells))
 	all := make([][]scores, n) // [labels][cells], one for labels with the same related classes
 	var nears []nearCell       // of all labels
