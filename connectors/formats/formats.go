@@ -28,6 +28,7 @@ type Beside struct {
 	Spare  []string          // label files, or images that COCO names, which are of none of the images
 	of     map[string]string // where each image's labels are: the label file or, in COCO, the image's name there
 	read   func(place string, w, h int) ([]schemas.Object, error)
+	crowds map[string][]schemas.Object              // of COCO: regions of many things that are not labeled one by one, by place
 	origin func(place string) (coco.Exported, bool) // nil: no labels here say where they were exported from
 }
 
@@ -71,17 +72,24 @@ func Open(images string) (*Beside, error) {
 // size, since the boxes then are of another image, or of this one before it was scaled or turned.
 //
 // The ids o1, o2, … count what is there about the image in the file's order: lines that are not empty of YOLO, objects of VOC, and
-// annotations of COCO, crowd regions too although they are left out.
+// annotations of COCO, crowd regions too although they are apart (Crowds).
 func (b *Beside) Objects(image string, w, h int) ([]schemas.Object, bool, error) {
 	if !b.Labeled(image) {
 		return nil, false, nil
 	}
 	objects, err := b.read(b.of[image], w, h)
 	if err != nil {
-		return nil, false, fmt.Errorf("labels of %s in %s: %w", image, b.From, err)
+		from := b.From
+		if b.Format != "coco" {
+			from = filepath.Join(from, filepath.FromSlash(b.of[image]))
+		}
+		return nil, false, fmt.Errorf("labels of %s in %s: %w", image, from, err)
 	}
 	return objects, true, nil
 }
+
+// Crowds are regions of an image where many things of a class are not labeled one by one, and nothing of it is missing.
+func (b *Beside) Crowds(image string) []schemas.Object { return b.crowds[b.of[image]] }
 
 // Labeled tells whether there is a word about an image at all.
 func (b *Beside) Labeled(image string) bool { return b.of[image] != "" }
@@ -143,7 +151,7 @@ func cocoFile(path string, images []string) (*Beside, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	spare = slices.DeleteFunc(spare, func(name string) bool { return len(file.Objects[name]) == 0 })
-	return &Beside{Format: "coco", From: path, Files: []string{path}, Spare: spare, of: of, read: func(name string, w, h int) ([]schemas.Object, error) {
+	return &Beside{Format: "coco", From: path, Files: []string{path}, Spare: spare, of: of, crowds: file.Crowds, read: func(name string, w, h int) ([]schemas.Object, error) {
 		size := file.Sizes[name]
 		return file.Objects[name], fits(size[0], size[1], w, h)
 	}, origin: func(name string) (coco.Exported, bool) {

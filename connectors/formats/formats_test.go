@@ -142,11 +142,11 @@ func TestFolders(t *testing.T) {
 	for format, files := range map[string]map[string]string{
 		"yolo": {"labels/a/x.txt": "0 .5 .5 .1 .1", "labels/b/x.txt": "1 .5 .5 .1 .1", "labels/classes.txt": "cat\ndog", "data.yaml": "names: [cat, dog]"},
 		"voc": {
-			"annotations/a/x.xml": "<annotation><object><name>cat</name></object></annotation>",
-			"annotations/b/x.xml": "<annotation><object><name>dog</name></object></annotation>",
+			"annotations/a/x.xml": "<annotation><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></object></annotation>",
+			"annotations/b/x.xml": "<annotation><object><name>dog</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></object></annotation>",
 		},
 		"coco": {"labels.json": `{"images":[{"id":1,"file_name":"train/a/x.jpg"},{"id":2,"file_name":"train/b/x.jpg"}],
-			"categories":[{"id":1,"name":"cat"},{"id":2,"name":"dog"}],"annotations":[{"image_id":2,"category_id":2},{"image_id":1,"category_id":1}]}`},
+			"categories":[{"id":1,"name":"cat"},{"id":2,"name":"dog"}],"annotations":[{"image_id":2,"category_id":2,"bbox":[1,1,5,5]},{"image_id":1,"category_id":1,"bbox":[1,1,5,5]}]}`},
 	} {
 		dir := t.TempDir()
 		put(t, dir, "images/a/x.jpg", "")
@@ -172,8 +172,8 @@ func TestFolders(t *testing.T) {
 // TestAnotherSize has labels that state the size of their image: boxes of another size are refused, and rounding is not.
 func TestAnotherSize(t *testing.T) {
 	for format, files := range map[string]map[string]string{
-		"voc":  {"annotations/a.xml": "<annotation><size><width>200</width><height>100</height></size><object><name>cat</name></object></annotation>"},
-		"coco": {"labels.json": `{"images":[{"id":1,"file_name":"a.jpg","width":200,"height":100}],"categories":[{"id":1,"name":"cat"}],"annotations":[{"image_id":1,"category_id":1}]}`},
+		"voc":  {"annotations/a.xml": "<annotation><size><width>200</width><height>100</height></size><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></object></annotation>"},
+		"coco": {"labels.json": `{"images":[{"id":1,"file_name":"a.jpg","width":200,"height":100}],"categories":[{"id":1,"name":"cat"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[1,1,5,5]}]}`},
 	} {
 		dir := t.TempDir()
 		put(t, dir, "images/a.jpg", "")

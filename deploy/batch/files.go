@@ -70,10 +70,21 @@ func pathNamed(err error, path string) error {
 }
 
 // Write puts what fill writes into a file, under a name of its own first, so that the file is whole as soon as it is there. When
-// fill fails, whatever was there before stays. Nothing is begun where path is a folder. Errors name path.
+// fill fails, whatever was there before stays. A link stays one, to what is written; a device or a pipe is written to as it is. Nothing
+// is begun where path is a folder. Errors name path.
 func Write(path string, fill func(io.Writer) error) error {
 	if err := NoFolder(path); err != nil {
 		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(fill(f), f.Close())
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {

@@ -51,13 +51,14 @@ func (a *app) lintCommand() *cobra.Command {
 system, but for models that are named by the registry's name@version.
 
 box_index is the label's place among all that the label file has of the image, in its order and from 0: lines of YOLO that are not
-empty, objects of VOC, annotations of COCO with this image_id, crowd regions counted although they are not judged.
+empty, objects of VOC, annotations of COCO with this image_id, crowd regions counted although they are not judged; nothing of their class is missing in them.
 
 Types are missing (box_index is null), spurious, loose, tight, shift, edge, swap, duplicate, degenerate, twin: a near-duplicate
 image of the folder is labeled differently, or has a label that is missing here (box_index is null), and, with --scores, loss: a
 training run argued with the label's class, and with --rules rule. The score is the chance that a
-reviewer would change the label, [0,1]; findings below --min-score are left out. A fix is {box}, {class}, both for what is
-missing, or {remove: true}. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.
+reviewer would change the label, [0,1]; findings below --min-score are left out. A single twin scores below .5:
+it is one label against another. Of several findings about one label the best is to be settled first: it may settle the others. A fix is {box}, {class}, both for what is
+missing, or {remove: true}, and null where the models are too unsure of one. With --html the most doubtful are shown as pictures, in one file that needs nothing beside it.
 
 Images that cannot be linted are named at the end and make the command fail; the findings of the others are written all the same.
 When the command is interrupted or none can be linted, nothing is written, and files that were there stay as they were; when it is interrupted while
@@ -100,6 +101,9 @@ and no *.names beside them: a text file, one a line, or YAML with the key names.
 				forAll(cfg.Prelabel.Datasets, func(d *prelabel.Dataset) { d.Tiles = 0 })
 			}
 			cfg.Prelabel.Closer = l.closer
+			for i, m := range l.models {
+				l.models[i] = strings.TrimSpace(m)
+			}
 			if err := l.check(cfg); err != nil {
 				return usageError{fmt.Errorf("lint: %w", err)}
 			}
@@ -140,6 +144,8 @@ func (l *lintFlags) check(cfg config.Config) error {
 		return fmt.Errorf("--format %q: want %s", l.format, strings.Join(formats.Formats(), ", "))
 	case len(l.models) == 0:
 		return errors.New("--model is required")
+	case slices.Contains(l.models, ""):
+		return fmt.Errorf("--model %q: a name is missing beside a comma", strings.Join(l.models, ","))
 	case l.out == "":
 		return errors.New("--out is required")
 	case batch.Same(l.out, l.html):
@@ -208,7 +214,10 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return err
 		}
 	}
-	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, Out: l.out, spare: few(o.Labels.Spare)}
+	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, Out: l.out, spare: few(o.Labels.Spare), names: " by these names (--taxonomy relates others)"}
+	if wishes.Taxonomy != nil {
+		sum.names = " by taxonomy " + wishes.Taxonomy.ID
+	}
 	if o.Losses != nil {
 		sum.Argued = &argued{Run: o.Losses.Run, Labels: o.Losses.Labels}
 	}
@@ -298,6 +307,7 @@ type lintSummary struct {
 	Failed    []string       `json:"failed,omitempty"`
 	Out       string         `json:"out"`
 	spare     string
+	names     string // how class names were compared
 }
 
 // argued is how many labels a training run argues with.
@@ -356,7 +366,7 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 			fmt.Fprintf(out, "%d with labels have no image: %s\n", s.Spare, s.spare)
 		}
 		if len(s.Unknown) > 0 {
-			fmt.Fprintf(out, "no model knows these classes, whose labels are judged by their boxes alone: %s\n", few(s.Unknown))
+			fmt.Fprintf(out, "no model knows these classes%s, whose labels are judged by their boxes alone: %s\n", s.names, few(s.Unknown))
 		}
 		if a := s.Argued; a != nil {
 			fmt.Fprintf(out, "run %s argues with %d labels, of which %d are here\n", a.Run, a.Labels, a.Here)

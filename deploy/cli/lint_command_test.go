@@ -109,7 +109,7 @@ func TestLintKeepsWhatWasThere(t *testing.T) {
 		want  string
 	}{
 		"interrupted":    {stopped, nil, "nothing is written, what was there stays"},
-		"none readable":  {t.Context(), map[string]string{"labels/a.txt": "x\n"}, `none of 1 images could be linted, the first since labels of a.jpg in labels: line 1: class "x"`},
+		"none readable":  {t.Context(), map[string]string{"labels/a.txt": "x\n"}, `none of 1 images could be linted, the first since labels of a.jpg in labels/a.txt: line 1: class "x"`},
 		"no such folder": {t.Context(), nil, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,6 +163,32 @@ func TestLintSaysWhatDoesNotFit(t *testing.T) {
 		if f.Image != "a.jpg" {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+// TestLintCrowd has a crowd region, in which nothing of its class is missing.
+func TestLintCrowd(t *testing.T) {
+	d := newLintFolder(t)
+	d.write("images/a.jpg", d.photo)
+	missing := func(crowd string) (classes map[string]bool) {
+		d.write("c.json", `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"bowl"},{"id":2,"name":"orange"}],"annotations":[
+			{"image_id":1,"category_id":2,"bbox":[5,5,90,90]}`+crowd+`]}`)
+		if _, err := gleaner(t.Context(), "lint --images images --labels c.json --format coco --min-score 0.01 --out o.jsonl"+lintModel); err != nil {
+			t.Fatal(err)
+		}
+		classes = map[string]bool{}
+		for _, f := range d.findings("o.jsonl") {
+			if f.Type == schemas.FindingMissing {
+				classes[f.Class] = true
+			}
+		}
+		return classes
+	}
+	if of := missing(""); !of["bowl"] || !of["broccoli"] {
+		t.Errorf("missing are %v", of)
+	}
+	if of := missing(`,{"image_id":1,"category_id":1,"bbox":[0,0,640,480],"iscrowd":1}`); of["bowl"] || !of["broccoli"] {
+		t.Errorf("missing beside a crowd of bowls are %v", of)
 	}
 }
 
@@ -306,7 +332,7 @@ func TestLintTaxonomy(t *testing.T) {
 	d.write("mine.tsv", dishes(t))
 	const voc = "lint --images images --labels labels --format voc --min-score 0.01 --out o.jsonl" + lintModel
 	said, err := gleaner(t.Context(), voc)
-	if err != nil || !strings.Contains(said, "no model knows these classes, whose labels are judged by their boxes alone: Schale") {
+	if err != nil || !strings.Contains(said, "no model knows these classes by these names (--taxonomy relates others), whose labels are judged by their boxes alone: Schale") {
 		t.Errorf("%s, %v", said, err)
 	}
 	said, err = gleaner(t.Context(), voc+"--taxonomy mine.tsv --dataset street --label-space coco@2017")
@@ -386,7 +412,7 @@ func TestLintCommand(t *testing.T) {
 		},
 		"a class that no model knows": {
 			line: strings.Replace(lintYOLO, "models/coco.names", "own.names", 1), files: map[string]string{"images/a.jpg": "", "labels/a.txt": "0 .5 .5 .1 .1", "own.names": "ladle\n"},
-			print: "no model knows these classes, whose labels are judged by their boxes alone: ladle",
+			print: "no model knows these classes by these names (--taxonomy relates others), whose labels are judged by their boxes alone: ladle",
 		},
 		"an empty label file": {
 			line: lintYOLO, files: map[string]string{"images/a.jpg": "", "labels/a.txt": ""},
@@ -395,7 +421,7 @@ func TestLintCommand(t *testing.T) {
 		"a label of an unknown class": {
 			line:  lintYOLO,
 			files: map[string]string{"images/a.jpg": "", "images/b.jpg": "", "labels/a.txt": "99 .5 .5 .1 .1", "labels/b.txt": shifted},
-			print: `failed: labels of a.jpg in labels: line 1: class "99"`, err: "1 of 2 images failed", places: map[string][]int{"b.jpg": {0}},
+			print: `failed: labels of a.jpg in labels/a.txt: line 1: class "99"`, err: "1 of 2 images failed", places: map[string][]int{"b.jpg": {0}},
 		},
 		"one name in two folders": {
 			line:  lintYOLO,

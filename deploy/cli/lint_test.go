@@ -21,6 +21,7 @@ func TestBadLintFlags(t *testing.T) {
 		"--labels is required":                       func(l *lintFlags) { l.labels = "" },
 		`--format "xml": want yolo, voc, coco`:       func(l *lintFlags) { l.format = "xml" },
 		"--model is required":                        func(l *lintFlags) { l.models = nil },
+		`--model "m.onnx,": a name is missing`:       func(l *lintFlags) { l.models = []string{"m.onnx", ""} },
 		"--out is required":                          func(l *lintFlags) { l.out = "" },
 		"--out and --html are both o.jsonl":          func(l *lintFlags) { l.html = "o.jsonl" },
 		"--min-score 0: must be above 0":             func(l *lintFlags) { l.minScore = 0 },

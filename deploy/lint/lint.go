@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"gleaner/connectors/formats"
 	"gleaner/deploy/batch"
@@ -169,9 +170,19 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		return r
 	}
 	for _, f := range found {
+		if f.Type == schemas.FindingMissing && inCrowd(f, l.Labels.Crowds(name)) {
+			continue
+		}
 		r.Findings = append(r.Findings, newFinding(name, f, img.W, img.H))
 	}
 	return r
+}
+
+// inCrowd tells whether most of what is missing lies in a crowd region of its class, as COCO's evaluation matches detections to these.
+func inCrowd(f schemas.Finding, crowds []schemas.Object) bool {
+	return slices.ContainsFunc(crowds, func(c schemas.Object) bool {
+		return c.Class == f.Class && c.Box.Intersect(f.Box).Area() >= f.Box.Area()/2
+	})
 }
 
 // steps lets the models and then lint look at a sample, with what a training run said of it, and says which classes of its labels are unknown to the models.

@@ -172,21 +172,21 @@ func (v *view) location(t schemas.FindingType, b geometry.Box, fit evidence.Fit,
 	switch t {
 	case schemas.FindingEdge:
 		side := [2]float64{float64(fit.Box.W()), float64(fit.Box.H())}[e%2]
-		return fmt.Sprintf("The %s edge lies %.0f pixels (%.0f %% of the object's %s) %s where the %s it.",
-			edgeNames[e], math.Abs(r[e])*side, 100*math.Abs(r[e]), [2]string{"width", "height"}[e%2], beyond(r[e], "outside of", "inside of"), v.that("puts", "put"))
+		return fmt.Sprintf("The %s edge lies %s (%.0f %% of the object's %s) %s where the %s it.",
+			edgeNames[e], inPixels(r[e]*side), 100*math.Abs(r[e]), [2]string{"width", "height"}[e%2], beyond(r[e], "outside of", "inside of"), v.that("puts", "put"))
 	case schemas.FindingShift:
 		dx, dy := float64(b.X1+b.X2-fit.Box.X1-fit.Box.X2)/2, float64(b.Y1+b.Y2-fit.Box.Y1-fit.Box.Y2)/2
 		var to []string
 		if math.Abs(dx) >= 1 {
-			to = append(to, fmt.Sprintf("%.0f pixels to the %s", math.Abs(dx), beyond(dx, "right", "left")))
+			to = append(to, fmt.Sprintf("%s to the %s of", inPixels(dx), beyond(dx, "right", "left")))
 		}
 		if math.Abs(dy) >= 1 {
-			to = append(to, fmt.Sprintf("%.0f pixels too %s", math.Abs(dy), beyond(dy, "low", "high")))
+			to = append(to, fmt.Sprintf("%s %s", inPixels(dy), beyond(dy, "below", "above")))
 		}
 		if len(to) == 0 {
 			to = []string{"a little off"}
 		}
-		return fmt.Sprintf("The box lies %s of where the %s the object (overlap %.0f %%).", strings.Join(to, " and "), v.that("sees", "see"), 100*b.IoU(fit.Box))
+		return fmt.Sprintf("The box lies %s where the %s the object (overlap %.0f %%).", strings.Join(to, " and "), v.that("sees", "see"), 100*b.IoU(fit.Box))
 	}
 	var edges []string
 	for e, x := range r {
@@ -196,9 +196,16 @@ func (v *view) location(t schemas.FindingType, b geometry.Box, fit evidence.Fit,
 	}
 	much := "by a little"
 	if len(edges) > 0 {
-		much = strings.Join(edges, ", ") + " of its size"
+		much = strings.Join(edges, ", ") + " of the object's side"
 	}
 	return fmt.Sprintf("The box is too %s against where the %s the object: %s.", beyond(float64(slices.Index(fitted, t)), "small", "large"), v.that("sees", "see"), much)
+}
+
+func inPixels(x float64) string {
+	if x = math.Round(math.Abs(x)); x == 1 {
+		return "1 pixel"
+	}
+	return fmt.Sprintf("%.0f pixels", x)
 }
 
 func beyond(x float64, more, less string) string {

@@ -16,14 +16,14 @@ type image struct {
 }
 
 type annotation struct {
-	ID         int64      `json:"id"`
-	ImageID    int64      `json:"image_id"`
-	CategoryID int64      `json:"category_id"`
-	Box        [4]float64 `json:"bbox"`
-	Area       float64    `json:"area"`
-	Crowd      int        `json:"iscrowd"`
-	Source     string     `json:"gleaner_source,omitempty"`
-	ObjectID   string     `json:"gleaner_object_id,omitempty"`
+	ID         int64     `json:"id"`
+	ImageID    int64     `json:"image_id"`
+	CategoryID int64     `json:"category_id"`
+	Box        []float64 `json:"bbox"`
+	Area       float64   `json:"area"`
+	Crowd      int       `json:"iscrowd"`
+	Source     string    `json:"gleaner_source,omitempty"`
+	ObjectID   string    `json:"gleaner_object_id,omitempty"`
 }
 
 type category struct {

@@ -93,6 +93,7 @@ func TestReadRefuses(t *testing.T) {
 		{`{"images":[{"id":1}]}`, "image 1 has no file_name"},
 		{`{"annotations":[{"id":5,"image_id":7}],"images":[]}`, "annotation 1 (id 5): image_id 7"},
 		{`{"annotations":[{"id":5,"image_id":7,"category_id":3}],"images":[{"id":7,"file_name":"a"}]}`, "category_id 3"},
+		{`{"annotations":[{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3]}],"images":[{"id":7,"file_name":"a"}],"categories":[{"id":3,"name":"cat"}]}`, "annotation 1 (id 5): bbox has 3 numbers"},
 		{`{"images":[`, "not COCO JSON"},
 	} {
 		if _, err := Read(strings.NewReader(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -104,13 +105,16 @@ func TestReadRefuses(t *testing.T) {
 // TestCrowd: crowd regions are no objects, but have their places among the annotations of their image.
 func TestCrowd(t *testing.T) {
 	file, err := Read(strings.NewReader(`{"images":[{"id":1,"file_name":"a"},{"id":2,"file_name":"b"}],"categories":[{"id":3,"name":"cat"}],"annotations":[
-		{"image_id":1,"category_id":3,"iscrowd":1},{"image_id":2,"category_id":3},{"image_id":1,"category_id":3},
-		{"image_id":1,"category_id":3,"iscrowd":1},{"image_id":1,"category_id":3}]}`))
+		{"image_id":1,"category_id":3,"bbox":[1,2,3,4],"iscrowd":1},{"image_id":2,"category_id":3,"bbox":[1,2,3,4]},{"image_id":1,"category_id":3,"bbox":[1,2,3,4]},
+		{"image_id":1,"category_id":3,"bbox":[1,2,3,4],"iscrowd":1},{"image_id":1,"category_id":3,"bbox":[1,2,3,4]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a, b := file.Objects["a"], file.Objects["b"]; len(a) != 2 || a[0].ID != "o2" || a[1].ID != "o4" || len(b) != 1 || b[0].ID != "o1" {
 		t.Errorf("%+v and %+v, want the second and the fourth, and the first", a, b)
+	}
+	if a := file.Crowds["a"]; len(a) != 2 || a[0].ID != "o1" || a[1].ID != "o3" || len(file.Crowds["b"]) != 0 {
+		t.Errorf("crowds %+v, want the first and the third", a)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 // File is what a COCO file says.
 type File struct {
 	Objects    map[string][]schemas.Object // of each image, by file name
+	Crowds     map[string][]schemas.Object // likewise: regions of many things that are not labeled one by one
 	Sizes      map[string][2]int           // width and height in pixels, likewise; 0 where the file does not say
 	Exported   map[string]Exported         // of images that Write wrote, likewise
 	Images     map[int64]string            // file names by id
@@ -26,7 +27,7 @@ type Exported struct {
 }
 
 // Read decodes a COCO file. It streams over the lists and holds the boxes, about 150 bytes each, not the masks. Objects get
-// the ids o1, o2, … in the file's order of each image; crowd regions are left out, since they are no single object, but counted.
+// the ids o1, o2, … in the file's order of each image; crowd regions are apart, since they are no single object, but counted.
 func Read(r io.Reader) (*File, error) {
 	type located struct {
 		annotation
@@ -93,7 +94,7 @@ func Read(r io.Reader) (*File, error) {
 			return nil, fmt.Errorf("not COCO JSON: %v: %w", key, err)
 		}
 	}
-	f := &File{Objects: make(map[string][]schemas.Object, len(files)), Sizes: sizes, Exported: origins, Images: files, Categories: names}
+	f := &File{Objects: make(map[string][]schemas.Object, len(files)), Crowds: map[string][]schemas.Object{}, Sizes: sizes, Exported: origins, Images: files, Categories: names}
 	for _, name := range files {
 		f.Objects[name] = nil
 	}
@@ -107,15 +108,20 @@ func Read(r io.Reader) (*File, error) {
 		if !ok {
 			return nil, fmt.Errorf("annotation %d (id %d): category_id %d is not among the categories", a.at, a.ID, a.CategoryID)
 		}
-		counts[file]++
-		if a.Crowd != 0 {
-			continue
+		if len(a.Box) != 4 {
+			return nil, fmt.Errorf("annotation %d (id %d): bbox has %d numbers: want left, top, width and height", a.at, a.ID, len(a.Box))
 		}
+		counts[file]++
 		b := a.Box
-		f.Objects[file] = append(f.Objects[file], schemas.Object{
+		o := schemas.Object{
 			ID: fmt.Sprintf("o%d", counts[file]), Class: class,
 			Box: geometry.Box{X1: float32(b[0]), Y1: float32(b[1]), X2: float32(b[0] + b[2]), Y2: float32(b[1] + b[3])},
-		})
+		}
+		if a.Crowd != 0 {
+			f.Crowds[file] = append(f.Crowds[file], o)
+			continue
+		}
+		f.Objects[file] = append(f.Objects[file], o)
 		if of, ok := origins[file]; ok {
 			of.Objects = append(of.Objects, a.ObjectID)
 			origins[file] = of

@@ -53,7 +53,7 @@ func Write(w io.Writer, labels iter.Seq2[schemas.Label, error]) (images, annotat
 				Attributes map[string]string `json:"attributes,omitempty"` // as CVAT writes them
 			}{annotation{
 				ID: side.n + 1, ImageID: id, CategoryID: class,
-				Box:  [4]float64{float64(o.Box.X1), float64(o.Box.Y1), float64(o.Box.W()), float64(o.Box.H())},
+				Box:  []float64{float64(o.Box.X1), float64(o.Box.Y1), float64(o.Box.W()), float64(o.Box.H())},
 				Area: o.Box.Area(), Source: o.Source, ObjectID: o.ID,
 			}, o.Attributes})
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 
 	"gleaner/schemas"
@@ -28,10 +29,10 @@ type document struct {
 	Objects []struct {
 		Name string `xml:"name"`
 		Box  struct {
-			XMin float64 `xml:"xmin"`
-			YMin float64 `xml:"ymin"`
-			XMax float64 `xml:"xmax"`
-			YMax float64 `xml:"ymax"`
+			XMin string `xml:"xmin"`
+			YMin string `xml:"ymin"`
+			XMax string `xml:"xmax"`
+			YMax string `xml:"ymax"`
 		} `xml:"bndbox"`
 	} `xml:"object"`
 }
@@ -48,17 +49,17 @@ func Read(r io.Reader) (Annotation, error) {
 		if name == "" {
 			return Annotation{}, fmt.Errorf("object %d: no name", i+1)
 		}
-		for _, v := range []float64{o.Box.XMin, o.Box.YMin, o.Box.XMax, o.Box.YMax} {
-			if math.IsNaN(v) || math.Abs(v) > 1e6 {
-				return Annotation{}, fmt.Errorf("object %d (%s): coordinate %g is not a pixel", i+1, name, v)
+		var at [4]float64
+		for k, side := range []struct{ name, text string }{{"xmin", o.Box.XMin}, {"ymin", o.Box.YMin}, {"xmax", o.Box.XMax}, {"ymax", o.Box.YMax}} {
+			x, err := strconv.ParseFloat(strings.TrimSpace(side.text), 64)
+			if err != nil || math.IsNaN(x) || math.Abs(x) > 1e6 {
+				return Annotation{}, fmt.Errorf("object %d (%s): bndbox: %s is %q: want a pixel", i+1, name, side.name, side.text)
 			}
+			at[k] = x
 		}
 		a.Objects = append(a.Objects, schemas.Object{
 			ID: fmt.Sprintf("o%d", i+1), Class: name,
-			Box: geometry.Box{
-				X1: float32(o.Box.XMin - 1), Y1: float32(o.Box.YMin - 1),
-				X2: float32(o.Box.XMax), Y2: float32(o.Box.YMax),
-			},
+			Box: geometry.Box{X1: float32(at[0] - 1), Y1: float32(at[1] - 1), X2: float32(at[2]), Y2: float32(at[3])},
 		})
 	}
 	return a, nil

@@ -33,6 +33,9 @@ func TestReadRefuses(t *testing.T) {
 		{"not xml", "not a Pascal VOC annotation"},
 		{strings.Replace(one, "cell", " ", 1), "object 1: no name"},
 		{strings.Replace(one, ">20<", ">wide<", 1), "not a Pascal VOC annotation"},
+		{strings.Replace(one, "<ymin>2</ymin>", "", 1), `object 1 (cell): bndbox: ymin is "": want a pixel`},
+		{strings.Replace(one, "<xmin>1<", "<xmin>one<", 1), `object 1 (cell): bndbox: xmin is "one"`},
+		{"<annotation><object><name>cell</name></object></annotation>", "object 1 (cell): bndbox: xmin"},
 		{strings.Replace(one, "<xmax>20<", "<xmax>1e9<", 1), "object 1 (cell)"},
 	} {
 		if _, err := Read(strings.NewReader(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {

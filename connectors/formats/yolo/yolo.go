@@ -27,7 +27,7 @@ func Read(r io.Reader, names []string, w, h int) ([]schemas.Object, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4096), maxLine)
 	for n := 1; lines.Scan(); n++ {
-		fields := strings.Fields(lines.Text())
+		fields := strings.Fields(strings.TrimPrefix(lines.Text(), "\ufeff")) // some editors put a byte order mark first
 		if len(fields) == 0 {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 var names = []string{"person", "car"}
 
 func TestRead(t *testing.T) {
-	got, err := Read(strings.NewReader("1 0.5 0.5 0.25 0.5\n\n0 0.1 0.2 0.3 0.2 0.3 0.6\n0 .249 .5 .506 1.01\n0 0 0 1 1\n0 1.5 .5 .2 .2\n"), names, 200, 100)
+	got, err := Read(strings.NewReader("\ufeff1 0.5 0.5 0.25 0.5\n\n0 0.1 0.2 0.3 0.2 0.3 0.6\n0 .249 .5 .506 1.01\n0 0 0 1 1\n0 1.5 .5 .2 .2\n"), names, 200, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
