@@ -123,14 +123,14 @@ func (v *view) opinions(labels []int) map[schemas.FindingType][]float64 {
 	return out
 }
 
-// heard tells whether what a model says by itself counts about a label: of its class where the model knows that, and of its box where the model sees
-// anything that the box may be of.
+// heard tells whether what a model says by itself counts about a label: of its class where the model knows that, and of its box there, too, since then its
+// silence says that the thing is hard to see, or wherever it sees something that the box may be of.
 func heard(alone *evidence.Scene, t schemas.FindingType, label int) bool {
-	if t == schemas.FindingSwap || t == schemas.FindingSpurious {
-		return alone.Knows(label)
+	if alone.Knows(label) {
+		return true
 	}
 	_, fits := alone.Fit(label)
-	return fits
+	return fits && t != schemas.FindingSwap && t != schemas.FindingSpurious
 }
 
 // hopeless is how many times too low a score is to be worth a sentence: no reviewers teach that much.

@@ -360,8 +360,8 @@ func TestOpinions(t *testing.T) {
 	if !(one[schemas.FindingLoose] < both[schemas.FindingLoose] && both[schemas.FindingLoose] < other[schemas.FindingLoose]) {
 		t.Errorf("loose: %.4f by one, %.4f by the other, %.4f by both", one[schemas.FindingLoose], other[schemas.FindingLoose], both[schemas.FindingLoose])
 	}
-	if silent := doubts(saw("m@1", elsewhere, "dog"), saw("n@1", geometry.Box{X2: 20, Y2: 20}, "dog"), saw("o@1", geometry.Box{X1: 170, Y1: 170, X2: 190, Y2: 190}, "dog")); silent[schemas.FindingEdge] < 0.7*other[schemas.FindingEdge] {
-		t.Errorf("edge: %.4f beside two models that see nothing there, %.4f without them", silent[schemas.FindingEdge], other[schemas.FindingEdge])
+	if silent := doubts(saw("m@1", elsewhere, "dog"), saw("n@1", geometry.Box{X2: 20, Y2: 20}, "cow"), saw("o@1", geometry.Box{X1: 170, Y1: 170, X2: 190, Y2: 190}, "horse")); silent[schemas.FindingEdge] < 0.7*other[schemas.FindingEdge] {
+		t.Errorf("edge: %.4f beside two models of other classes that see nothing there, %.4f without them", silent[schemas.FindingEdge], other[schemas.FindingEdge])
 	}
 	agreed, blind := doubts(saw("m@1", label, "dog"), saw("n@1", label, "dog")), doubts(saw("m@1", label, "dog"), saw("n@1", label, "cow"))
 	if x, beside := blind[schemas.FindingSwap], agreed[schemas.FindingSwap]; x > 4*beside {
