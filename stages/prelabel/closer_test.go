@@ -34,9 +34,8 @@ func labelsAt(boxes ...geometry.Box) (out []schemas.Object) {
 	return out
 }
 
-// TestCloser: a label is looked at in two squares, each as it is and mirrored, and what is seen comes back to its place; a square that is
-// the whole image is not looked at once more, what a label has nothing to do with is left out, and labels that hardly differ share a look.
-func TestCloser(t *testing.T) {
+// withThing is a black image with a red thing.
+func withThing() (*pixels.Image, geometry.Box) {
 	img := &pixels.Image{W: 800, H: 600, Pix: make([]uint8, 3*800*600)}
 	thing := geometry.Box{X1: 300, Y1: 200, X2: 340, Y2: 230}
 	for y := int(thing.Y1); y < int(thing.Y2); y++ {
@@ -44,6 +43,13 @@ func TestCloser(t *testing.T) {
 			img.Pix[3*(y*img.W+x)] = 255
 		}
 	}
+	return img, thing
+}
+
+// TestCloser: a label is looked at in two squares, each as it is and mirrored, and what is seen comes back to its place; a square that is
+// the whole image is not looked at once more, what a label has nothing to do with is left out, and labels that hardly differ share a look.
+func TestCloser(t *testing.T) {
+	img, thing := withThing()
 	box := func(x1, y1, x2, y2 float32) geometry.Box { return geometry.Box{X1: x1, Y1: y1, X2: x2, Y2: y2} }
 	nan := float32(math.NaN())
 	for name, c := range map[string]struct {
@@ -138,13 +144,7 @@ func TestUnlabeled(t *testing.T) {
 
 // TestCloserAtThings: what has no label is looked at in one square, as it is and mirrored, by the model that found it, and it says at what.
 func TestCloserAtThings(t *testing.T) {
-	img := &pixels.Image{W: 800, H: 600, Pix: make([]uint8, 3*800*600)}
-	thing := geometry.Box{X1: 300, Y1: 200, X2: 340, Y2: 230}
-	for y := int(thing.Y1); y < int(thing.Y2); y++ {
-		for x := int(thing.X1); x < int(thing.X2); x++ {
-			img.Pix[3*(y*img.W+x)] = 255
-		}
-	}
+	img, thing := withThing()
 	elsewhere := geometry.Box{X1: 600, Y1: 400, X2: 640, Y2: 430}
 	things := []schemas.Object{{Box: thing, Source: "red@1"}, {Box: elsewhere, Source: "red@1"}, {Box: thing, Source: "other@1"}}
 	d := Dense{Floor: 0.01, Max: 10}
@@ -332,13 +332,7 @@ func (french) Path(_, class string) []string { return []string{class} }
 
 // TestPrelabelLooksCloser: the step looks at a thing without a label by the first detector that knows it alone, and says so in the dataset's classes.
 func TestPrelabelLooksCloser(t *testing.T) {
-	img := &pixels.Image{W: 800, H: 600, Pix: make([]uint8, 3*800*600)}
-	thing := geometry.Box{X1: 300, Y1: 200, X2: 340, Y2: 230}
-	for y := int(thing.Y1); y < int(thing.Y2); y++ {
-		for x := int(thing.X1); x < int(thing.X2); x++ {
-			img.Pix[3*(y*img.W+x)] = 255
-		}
-	}
+	img, thing := withThing()
 	cache := pixels.NewCache(1<<21, func(context.Context, string) ([]byte, error) { return nil, context.Canceled })
 	cache.Put(t.Context(), schemas.Hash{1}, img)
 	cfg := DefaultConfig()
