@@ -25,7 +25,7 @@ type Beside struct {
 	Format string            // "coco", "voc" or "yolo"
 	From   string            // the file or folder they come from
 	Files  []string          // all label files, and that of the class names
-	Spare  []string          // label files, or images that COCO names, which are of none of the images
+	Spare  []string          // label files, or images to which COCO gives objects, that are of none of the images
 	of     map[string]string // where each image's labels are: the label file or, in COCO, the image's name there
 	read   func(place string, w, h int) ([]schemas.Object, error)
 	crowds map[string][]schemas.Object              // of COCO: regions of many things that are not labeled one by one, by place

@@ -363,6 +363,9 @@ func TestOpinions(t *testing.T) {
 	if silent := doubts(saw("m@1", elsewhere, "dog"), saw("n@1", geometry.Box{X2: 20, Y2: 20}, "cow"), saw("o@1", geometry.Box{X1: 170, Y1: 170, X2: 190, Y2: 190}, "horse")); silent[schemas.FindingEdge] < 0.7*other[schemas.FindingEdge] {
 		t.Errorf("edge: %.4f beside two models of other classes that see nothing there, %.4f without them", silent[schemas.FindingEdge], other[schemas.FindingEdge])
 	}
+	if unseen := doubts(saw("m@1", elsewhere, "dog"), saw("n@1", geometry.Box{X2: 20, Y2: 20}, "dog")); unseen[schemas.FindingEdge] > 0.7*other[schemas.FindingEdge] {
+		t.Errorf("edge: %.4f beside a model that knows the class and sees nothing there, %.4f without it", unseen[schemas.FindingEdge], other[schemas.FindingEdge])
+	}
 	agreed, blind := doubts(saw("m@1", label, "dog"), saw("n@1", label, "dog")), doubts(saw("m@1", label, "dog"), saw("n@1", label, "cow"))
 	if x, beside := blind[schemas.FindingSwap], agreed[schemas.FindingSwap]; x > 4*beside {
 		t.Errorf("swap: %.4f by a model beside one that does not know the class, %.4f beside one that does", x, beside)

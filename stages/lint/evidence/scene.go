@@ -101,8 +101,8 @@ func (s *Scene) judge() {
 	}
 }
 
-// Alone are the scene as each of its models sees it by itself, in the order of the models; what is at no label they do not tell. Evidence about labels
-// is what it would be had the sample this model's candidates only.
+// Alone are the scene as each of its models sees it by itself, in the order of the models. Evidence about labels
+// is what it would be had the sample this model's candidates only; of things without a label they tell nothing.
 func (s *Scene) Alone() []*Scene {
 	var out []*Scene
 	for _, of := range s.seen.alone() {
