@@ -34,8 +34,8 @@ func bestVectors(class []int, top, planes []float32) int {
 		var at [16]int32
 		atA.Store((*[8]int32)(at[:]))
 		atB.Store((*[8]int32)(at[8:]))
-		for j, c := range at {
-			class[i+j] = int(c)
+		for j := range at {
+			class[i+j] = int(at[j])
 		}
 		topA.Store((*[8]float32)(top[i:]))
 		topB.Store((*[8]float32)(top[i+8:]))
@@ -57,8 +57,9 @@ func bestOfVectors(p []float32) (done, at int, top float32) {
 	}
 	var lanes [8]float32
 	tops.Store(&lanes)
-	for _, v := range lanes {
-		top = max(top, v)
+	archsimd.ClearAVXUpperBits()
+	for i := range lanes {
+		top = max(top, lanes[i])
 	}
 	all := archsimd.BroadcastFloat32x8(top)
 	for at < done {
@@ -131,6 +132,16 @@ const (
 	ln2Lower = 0.28235290563031577122588448175013436025525412068e-12
 )
 
+// inverseFactorials are 1/2! to 1/8!, each four times.
+var inverseFactorials = func() (of [7][4]float64) {
+	factorial := 1.
+	for n := range of {
+		factorial *= float64(n + 2)
+		of[n] = [4]float64{1 / factorial, 1 / factorial, 1 / factorial, 1 / factorial}
+	}
+	return of
+}()
+
 // exponentialVectors is exponentials of whole blocks from the first on, up to one with a number whose exponential may be subnormal, infinite or
 // none. It takes the steps that math.Exp takes on processors with fused multiplication, so it makes the same bits.
 func exponentialVectors(x []float64) int {
@@ -140,10 +151,9 @@ func exponentialVectors(x []float64) int {
 	low, high := archsimd.BroadcastFloat64x4(-700), archsimd.BroadcastFloat64x4(700)
 	perLn2, ln2U, ln2L := archsimd.BroadcastFloat64x4(log2E), archsimd.BroadcastFloat64x4(-ln2Upper), archsimd.BroadcastFloat64x4(-ln2Lower)
 	sixteenth, one, two := archsimd.BroadcastFloat64x4(1./16), archsimd.BroadcastFloat64x4(1), archsimd.BroadcastFloat64x4(2)
-	var series [7]archsimd.Float64x4 // 1/2! to 1/8!
-	for n, factorial := 0, 2.; n < len(series); n++ {
-		series[n] = archsimd.BroadcastFloat64x4(1 / factorial)
-		factorial *= float64(n + 3)
+	var series [len(inverseFactorials)]archsimd.Float64x4
+	for n := range series {
+		series[n] = archsimd.LoadFloat64x4(&inverseFactorials[n])
 	}
 	bias := archsimd.BroadcastInt64x4(1023)
 	i := 0

@@ -198,11 +198,11 @@ func smooth512(above, row, below, sum, to []int16, w int) {
 		load512(p, x).Add(mid).Add(mid).Add(load512(r, x)).Store(block512(s, x+1))
 	}
 	sum[0], sum[w+1] = sum[1], sum[w]
-	half := archsimd.BroadcastInt16x32(8)
+	half, four := archsimd.BroadcastInt16x32(8), archsimd.BroadcastUint16x32(1<<12) // MulHigh by it is a shift by four
 	for x := 0; x < w; x += 32 {
 		mid := load512(s, x+1)
 		v := load512(s, x).Add(mid).Add(mid).Add(load512(s, x+2)).Add(half)
-		v.AsUint16x32().ShiftAllRight(4).AsInt16x32().Store(block512(t, x))
+		v.AsUint16x32().MulHigh(four).AsInt16x32().Store(block512(t, x))
 	}
 	archsimd.ClearAVXUpperBits()
 }
@@ -214,11 +214,11 @@ func smooth256(above, row, below, sum, to []int16, w int) {
 		load256(p, x).Add(mid).Add(mid).Add(load256(r, x)).Store(block256(s, x+1))
 	}
 	sum[0], sum[w+1] = sum[1], sum[w]
-	half := archsimd.BroadcastInt16x16(8)
+	half, four := archsimd.BroadcastInt16x16(8), archsimd.BroadcastUint16x16(1<<12)
 	for x := 0; x < w; x += 16 {
 		mid := load256(s, x+1)
 		v := load256(s, x).Add(mid).Add(mid).Add(load256(s, x+2)).Add(half)
-		v.AsUint16x16().ShiftAllRight(4).AsInt16x16().Store(block256(t, x))
+		v.AsUint16x16().MulHigh(four).AsInt16x16().Store(block256(t, x))
 	}
 	archsimd.ClearAVXUpperBits()
 }

@@ -14,7 +14,7 @@ func (f *Forest) add(sums *[lanes]float32, block [][lanes]float32) {
 		return
 	}
 	const bias = 127 // of a float's exponent, in the bits from mantissa on
-	const mantissa = 23
+	mantissa := archsimd.BroadcastUint32x8(23)
 	var none archsimd.Int32x8
 	half, exponent := archsimd.BroadcastInt32x8(MaxLeaves/2-1), archsimd.BroadcastInt32x8(bias)
 	all := archsimd.LoadFloat32x8(sums)
@@ -27,7 +27,7 @@ func (f *Forest) add(sums *[lanes]float32, block [][lanes]float32) {
 			left = left.And(yes.Or(archsimd.BroadcastInt32x8(int32(q.keep)))) //nolint:gosec // bits
 		}
 		// The first leaf's place is the exponent of its bit.
-		first := left.And(none.Sub(left)).ConvertToFloat32().AsUint32x8().ShiftAllRight(mantissa).AsInt32x8().Sub(exponent)
+		first := left.And(none.Sub(left)).ConvertToFloat32().AsUint32x8().ShiftRight(mantissa).AsInt32x8().Sub(exponent)
 		at := first.AsUint32x8()
 		lower := archsimd.LoadFloat32x8((*[8]float32)(t.leaves[:])).Permute(at)
 		upper := archsimd.LoadFloat32x8((*[8]float32)(t.leaves[8:])).Permute(at)

@@ -67,7 +67,8 @@ func (s *Spans) averageVectors(dst []uint8, sum []uint32) int {
 		return 0
 	}
 	covered, inverse := archsimd.BroadcastUint32x8(uint32(s.covered)), archsimd.BroadcastUint32x8(s.vectors.inverse)
-	shift, seven := s.vectors.shift, archsimd.BroadcastInt32x8(7)
+	shift, half := archsimd.BroadcastUint64x4(s.vectors.shift), archsimd.BroadcastUint64x4(32)
+	seven := archsimd.BroadcastInt32x8(7)
 	low, turns := archsimd.LoadInt8x32(&evenBytes), archsimd.LoadUint32x8(&lanesInTurn)
 	for x := range s.vectors.eights {
 		e := &s.vectors.eights[x]
@@ -82,8 +83,8 @@ func (s *Spans) averageVectors(dst []uint8, sum []uint32) int {
 		if e.columns > 2 {
 			total = total.Add(under(2))
 		}
-		even := total.MulEvenWiden(inverse).ShiftAllRight(shift)
-		odd := total.AsUint64x4().ShiftAllRight(32).AsUint32x8().MulEvenWiden(inverse).ShiftAllRight(shift)
+		even := total.MulEvenWiden(inverse).ShiftRight(shift)
+		odd := total.AsUint64x4().ShiftRight(half).AsUint32x8().MulEvenWiden(inverse).ShiftRight(shift)
 		mean := even.Or(odd.ShiftAllLeft(8)).AsUint8x32().PermuteOrZeroGrouped(low)
 		binary.LittleEndian.PutUint64(dst[8*x:], mean.AsUint32x8().Permute(turns).AsUint64x4().GetLo().GetElem(0))
 	}

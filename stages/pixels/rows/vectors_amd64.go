@@ -172,7 +172,7 @@ func mixVectors(dst, upper, lower []uint8, weight uint16) int {
 		return 0
 	}
 	w := archsimd.BroadcastUint16x16(weight)
-	even, half := archsimd.BroadcastUint16x16(0x00ff), archsimd.BroadcastUint16x16(One/2)
+	even, half, eight := archsimd.BroadcastUint16x16(0x00ff), archsimd.BroadcastUint16x16(One/2), archsimd.BroadcastUint16x16(1<<(16-8))
 	more := func(u, l archsimd.Uint16x16) archsimd.Uint16x16 { // than u, in units of 1/One and modulo One, as are sums of bytes
 		return l.Sub(u).Mul(w).Add(half)
 	}
@@ -181,8 +181,8 @@ func mixVectors(dst, upper, lower []uint8, weight uint16) int {
 	for i := range uppers {
 		bytes := archsimd.LoadUint8x32(&uppers[i])
 		u, l := bytes.AsUint16x16(), archsimd.LoadUint8x32(&lowers[i]).AsUint16x16()
-		more0 := more(u.And(even), l.And(even)).ShiftAllRight(8)
-		more1 := more(u.ShiftAllRight(8), l.ShiftAllRight(8)).AndNot(even)
+		more0 := more(u.And(even), l.And(even)).MulHigh(eight) // a shift
+		more1 := more(u.MulHigh(eight), l.MulHigh(eight)).AndNot(even)
 		bytes.Add(more0.Or(more1).AsUint8x32()).Store(&to[i])
 	}
 	archsimd.ClearAVXUpperBits()
@@ -207,13 +207,13 @@ func doubleVectors(dst []uint8, sum []uint16) int {
 	if !vectors {
 		return 0
 	}
-	seven, eight := archsimd.BroadcastUint16x16(7), archsimd.BroadcastUint16x16(8)
+	seven, eight, four := archsimd.BroadcastUint16x16(7), archsimd.BroadcastUint16x16(8), archsimd.BroadcastUint16x16(1<<(16-4))
 	load := func(i int) archsimd.Uint16x16 { return archsimd.LoadUint16x16((*[16]uint16)(sum[i:])) }
 	i := 0
 	for ; i+17 <= len(sum); i += 16 {
 		this, next := load(i), load(i+1)
-		odd := this.Add(this).Add(this).Add(next).Add(seven).ShiftAllRight(4)
-		even := next.Add(next).Add(next).Add(this).Add(eight).ShiftAllRight(4)
+		odd := this.Add(this).Add(this).Add(next).Add(seven).MulHigh(four) // a shift
+		even := next.Add(next).Add(next).Add(this).Add(eight).MulHigh(four)
 		odd.Or(even.ShiftAllLeft(8)).AsUint8x32().Store((*[32]uint8)(dst[2*i+1:]))
 	}
 	archsimd.ClearAVXUpperBits()

@@ -73,6 +73,7 @@ func products512(dst []float32, stride int, rows [][Group]float32, panel [][Pane
 	store512(dst[stride:], b0, b1)
 	store512(dst[2*stride:], c0, c1)
 	store512(dst[3*stride:], d0, d1)
+	archsimd.ClearAVXUpperBits()
 }
 
 func store512(dst []float32, low, high archsimd.Float32x16) {
@@ -97,6 +98,7 @@ func products256(dst []float32, stride int, rows [][Group]float32, panel [][Pane
 		s2.Store((*[8]float32)(dst[2*stride+at:]))
 		s3.Store((*[8]float32)(dst[3*stride+at:]))
 	}
+	archsimd.ClearAVXUpperBits()
 }
 
 func halves(p *[lanes]float32) (low, high archsimd.Float32x8) {
@@ -135,8 +137,8 @@ func gainVectors(sim, best []float32) (sum int64, done int) {
 		} else {
 			gain256(&part, sim[:n], best[:n])
 		}
-		for _, p := range part {
-			sum += int64(p)
+		for i := range part {
+			sum += int64(part[i])
 		}
 		sim, best = sim[n:], best[n:]
 	}
@@ -155,6 +157,7 @@ func gain512(sum *[lanes]int32, sim, best []float32) {
 		sim, best = sim[lanes:], best[lanes:]
 	}
 	s.Store(sum)
+	archsimd.ClearAVXUpperBits()
 }
 
 func gain256(sum *[lanes]int32, sim, best []float32) {
@@ -172,6 +175,7 @@ func gain256(sum *[lanes]int32, sim, best []float32) {
 	}
 	low.Store((*[8]int32)(sum[:8]))
 	high.Store((*[8]int32)(sum[8:]))
+	archsimd.ClearAVXUpperBits()
 }
 
 func compressVectors(values []float32, places []int32, sim, best []float32) (n, done int) {
@@ -188,6 +192,7 @@ func compressVectors(values []float32, places []int32, sim, best []float32) (n, 
 		n += bits.OnesCount16(larger.ToBits())
 		at = at.Add(next)
 	}
+	archsimd.ClearAVXUpperBits()
 	return n, done
 }
 
@@ -201,6 +206,7 @@ func raiseVectors(best, sim []float32) int {
 		archsimd.LoadFloat32x8(b).Max(archsimd.LoadFloat32x8((*[8]float32)(sim))).Store(b)
 		sim, best = sim[8:], best[8:]
 	}
+	archsimd.ClearAVXUpperBits()
 	return n
 }
 
@@ -216,5 +222,6 @@ func aboveVectors(row []float32, limit float32) int {
 		}
 		row = row[lanes:]
 	}
+	archsimd.ClearAVXUpperBits()
 	return n - len(row)
 }
