@@ -25,7 +25,7 @@ func blank() *Scene {
 }
 
 func (s *Scene) box(v *vector, i int) {
-	s.support(v, i)
+	s.addSupport(v, i)
 	s.class(v, i)
 	for w, by := range weightings {
 		v.prefix = by.prefix

@@ -34,6 +34,9 @@ var weightings = [...]weighting{
 	{"edge.free.", 0.25, 0, 2, true, true},
 }
 
+// leastIoU is the least of all weightings.
+const leastIoU = 0.2
+
 // free is the weighting that trusts the label least: what it is off by is the best guess of what the label is.
 const free = 4
 
@@ -53,51 +56,72 @@ func (s *Scene) best(i int) *Fit {
 	return nil
 }
 
-// fit is the zero value where no cell explains the label.
-func (s *Scene) fit(i int, by weighting) Fit {
-	type cell struct {
-		k      int
-		weight float64
-	}
-	cells := make([]cell, 0, 64)
-	lead, top := -1, 0.0
+// explainer is a cell that may be of the object that a label is about.
+type explainer struct {
+	box       geometry.Box
+	iou       float32 // with the label
+	own, same float64 // its score, and that for what the label names where the model knows that
+	weight    float64 // by the weighting at hand
+}
+
+// explainers are those of label i, in space that they may use.
+func (s *Scene) explainers(i int, space []explainer) []explainer {
 	for _, c := range s.seen.near[i] {
-		if c.iou < by.least {
-			continue
-		}
-		if j := s.seen.rival[c.cell]; j != i && s.Labels[j].Class == s.Labels[i].Class {
+		if j := s.seen.rival[c.cell]; c.iou < leastIoU || j != i && s.Labels[j].Class == s.Labels[i].Class {
 			continue // it is about another label
 		}
-		score := float64(s.seen.Cells[c.cell].Score)
-		if by.same && s.seen.known[i] {
-			score = float64(c.same) + 0.05*score
+		cell := &s.seen.Cells[c.cell]
+		own := float64(cell.Score)
+		same := own
+		if s.seen.known[i] {
+			same = float64(c.same) + 0.05*own
 		}
-		w := power(float64(c.iou), by.overlap) * power(score, by.score)
-		cells = append(cells, cell{c.cell, w})
-		if w > top {
-			lead, top = c.cell, w
+		space = append(space, explainer{box: cell.Box, iou: c.iou, own: own, same: same})
+	}
+	return space
+}
+
+// newFit is the zero value where no cell explains the label.
+func newFit(cells []explainer, by weighting) Fit {
+	lead, top := -1, 0.0
+	for k := range cells {
+		c := &cells[k]
+		if c.weight = 0; c.iou < by.least {
+			continue
+		}
+		score := c.own
+		if by.same {
+			score = c.same
+		}
+		if c.weight = power(float64(c.iou), by.overlap) * power(score, by.score); c.weight > top {
+			lead, top = k, c.weight
 		}
 	}
 	if lead < 0 {
 		return Fit{}
 	}
-	f := Fit{}
+	f, first := Fit{}, cells[lead].box
 	var sum, squares float64
 	var second [4]float64
-	for _, c := range cells {
+	for k := range cells {
+		c := &cells[k]
+		if c.iou < by.least {
+			continue
+		}
+		w := c.weight
 		if by.lead {
-			agrees := iou(s.seen.Cells[c.k].Box, s.seen.Cells[lead].Box)
+			agrees := iou(c.box, first)
 			if agrees < 0.6 {
 				continue
 			}
-			c.weight *= float64(agrees)
+			w *= float64(agrees)
 		}
-		for e, x := range sides(s.seen.Cells[c.k].Box) {
-			f.mean[e] += c.weight * x
-			second[e] += c.weight * x * x
+		for e, x := range sides(c.box) {
+			f.mean[e] += w * x
+			second[e] += w * x * x
 		}
-		sum, squares = sum+c.weight, squares+c.weight*c.weight
-		f.Sure = max(f.Sure, float64(s.seen.Cells[c.k].Score))
+		sum, squares = sum+w, squares+w*w
+		f.Sure = max(f.Sure, c.own)
 	}
 	for e := range f.mean {
 		f.mean[e] /= sum

@@ -24,6 +24,7 @@ type profile [2*lookHalf + 1]float32
 type look struct {
 	contrast [4]profile
 	border   [4]profile // the share of the line that runs along borders of superpixels, where there are any
+	strips   [4][3]float64
 }
 
 // look is nil where no pixels are at hand, or the box lies outside the image.
@@ -33,7 +34,8 @@ func (s *Scene) look(b geometry.Box) *look {
 	}
 	l := &look{}
 	for e := range 4 {
-		s.across(b, e, &l.contrast[e], &l.border[e])
+		s.profiles(b, e, &l.contrast[e], &l.border[e])
+		l.strips[e] = s.strips(b, e)
 	}
 	return l
 }
@@ -45,8 +47,8 @@ type line struct {
 	labels [lookAlong]uint16 // of their superpixels
 }
 
-// across fills in the profiles of one edge: 0 left, 1 top, 2 right, 3 bottom.
-func (s *Scene) across(b geometry.Box, e int, contrast, border *profile) {
+// profiles fills in those of one edge: 0 left, 1 top, 2 right, 3 bottom.
+func (s *Scene) profiles(b geometry.Box, e int, contrast, border *profile) {
 	low, high, from, to, limit, width := b.X1, b.X2, b.Y1, b.Y2, s.W, s.H
 	step, stride := 1, s.W // in pixels: across the edge, and along it
 	if e%2 == 1 {

@@ -47,7 +47,7 @@ func Moved(b, to geometry.Box, edge int) geometry.Box {
 
 // around is what counts for all edges of a label.
 func (s *Scene) around(v *vector, i int) {
-	s.support(v, i)
+	s.addSupport(v, i)
 	sure, fits, cells := math.NaN(), math.NaN(), math.NaN()
 	if f := s.best(i); f != nil {
 		sure, fits, cells = f.Sure, float64(iou(s.Labels[i].Box, f.Box)), f.cells
@@ -102,7 +102,11 @@ func (s *Scene) edge(v *vector, i, e int) {
 		to = min(max(-r[e]*f.lengths()[e%2]/side, -lookReach), lookReach)
 	}
 	s.border(v, i, e, to)
-	s.strips(v, i, e)
+	if l := s.looks[i]; l != nil {
+		v.addAll(stripNames, l.strips[e][:]...)
+	} else {
+		v.addAll(stripNames)
+	}
 	v.prefix = ""
 	s.neighbors(v, i, e)
 	v.add("side", math.Log(side))
@@ -119,8 +123,9 @@ func (s *Scene) edge(v *vector, i, e int) {
 }
 
 // side is the length of label i across edge e, pixels.
-func (s *Scene) side(i, e int) float64 {
-	b := s.Labels[i].Box
+func (s *Scene) side(i, e int) float64 { return across(s.Labels[i].Box, e) }
+
+func across(b geometry.Box, e int) float64 {
 	return max([2]float64{float64(b.W()), float64(b.H())}[e%2], 1e-3)
 }
 
@@ -168,14 +173,9 @@ const (
 
 var stripNames = []string{"strip.across", "strip.inside", "strip.outside"}
 
-// strips compares the mean colors of strips along an edge: just inside with just outside, and each with the next one. An edge that is too far
+// strips compares the mean colors of strips along an edge of a box: just inside with just outside, and each with the next one. An edge that is too far
 // out has the outside on both its sides. Logarithms of the sum of absolute differences, each 0..255.
-func (s *Scene) strips(v *vector, i, e int) {
-	if s.image == nil {
-		v.addAll(stripNames)
-		return
-	}
-	b := s.Labels[i].Box
+func (s *Scene) strips(b geometry.Box, e int) [3]float64 {
 	low, long := float64(b.Y1), float64(b.H())
 	step, stride, limit, width := 1, s.W, s.W, s.H // in pixels: across the edge, and along it
 	if e%2 == 1 {
@@ -189,7 +189,7 @@ func (s *Scene) strips(v *vector, i, e int) {
 			along = append(along, y*stride)
 		}
 	}
-	at, side := sides(b)[e], s.side(i, e)
+	at, side := sides(b)[e], across(b, e)
 	var color [strips][3]float64
 	for k := range color {
 		from := float64(k-strips/2) * stripWide
@@ -215,7 +215,7 @@ func (s *Scene) strips(v *vector, i, e int) {
 	apart := func(a, b [3]float64) float64 {
 		return math.Log1p(math.Abs(a[0]-b[0]) + math.Abs(a[1]-b[1]) + math.Abs(a[2]-b[2]))
 	}
-	v.addAll(stripNames, apart(color[1], color[2]), apart(color[1], color[0]), apart(color[2], color[3]))
+	return [3]float64{apart(color[1], color[2]), apart(color[1], color[0]), apart(color[2], color[3])}
 }
 
 // neighbors is how other labels lie to an edge: two things often meet at one.

@@ -28,6 +28,7 @@ type Scene struct {
 	fits    [][len(weightings)]Fit
 	off     []residuals  // [labels]
 	likely  []likelihood // [labels]
+	support []support    // [labels]
 }
 
 // seen is what detectors say of the scene: the cells of all of them, pooled. Several that agree make a narrower distribution of each
@@ -38,8 +39,9 @@ type seen struct {
 	related   [][]bool             // [labels][classes]: may name what the label names
 	known     []bool               // [labels]: any of the classes may
 	near      [][]nearCell         // [labels]: the cells whose boxes overlap the label's by nearby or more, in the order of cells
-	away      []float64            // [labels]: the best score of the other cells for what the label names
+	away      [][]float32          // [labels][models]: the best score of the other cells for what the label names
 	all       []schemas.Candidates // whose cells these are, in their order
+	models    []string             // whose candidates all are, in their order
 	general   []schemas.Candidates // those of looks that are not at labels only
 	first     int                  // how many of the cells are of those
 	unlabeled []schemas.Candidates // looks at what no label covers, whose cells are of no account for labels
@@ -83,21 +85,24 @@ func New(s *schemas.Sample, with Context) *Scene {
 	for i, l := range sc.Labels {
 		sc.touch[i], sc.looks[i] = sc.touches(i), sc.look(l.Box)
 	}
+	sc.seen.meet(sc.Labels)
 	sc.judge()
 	return sc
 }
 
 // judge puts what the detectors say in relation to the labels.
 func (s *Scene) judge() {
-	s.seen.judge(s.Labels)
 	n := len(s.Labels)
-	s.fits, s.off, s.likely = make([][len(weightings)]Fit, n), make([]residuals, n), make([]likelihood, n)
+	s.fits, s.off = make([][len(weightings)]Fit, n), make([]residuals, n)
+	s.likely, s.support = make([]likelihood, n), make([]support, n)
+	var cells []explainer
 	for i := range s.Labels {
+		cells = s.explainers(i, cells[:0])
 		for w, by := range weightings {
-			s.fits[i][w] = s.fit(i, by)
+			s.fits[i][w] = newFit(cells, by)
 		}
 		s.off[i] = s.residuals(i)
-		s.likely[i] = s.likelihood(i)
+		s.likely[i], s.support[i] = s.likelihood(i), s.seen.support(i)
 	}
 }
 
@@ -128,6 +133,11 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 		}
 	}
 	m.all = slices.Concat(m.general, closer)
+	for _, c := range m.all {
+		if !slices.Contains(m.models, c.Model) {
+			m.models = append(m.models, c.Model)
+		}
+	}
 	m.Classes, m.Cells = pool(m.all)
 	m.peaks = peaks(m.Cells)
 	for _, l := range s.Objects {
@@ -137,64 +147,88 @@ func see(s *schemas.Sample, related func(schemas.Object, []string) []bool) *seen
 	return m
 }
 
-// alone are what each model says by itself, in the classes of all.
-func (m *seen) alone() (out []*seen) {
+// alone are what each model says by itself, of the cells of all.
+func (m *seen) alone() []*seen {
 	index := map[string]int{}
 	for i, name := range m.Classes {
 		index[name] = i
 	}
-	at := map[string]*seen{}
-	from := 0
-	for _, c := range m.all {
-		of := at[c.Model]
-		if of == nil {
-			of = &seen{Classes: m.Classes, related: m.related}
-			at[c.Model], out = of, append(out, of)
-			knows := make([]int, len(c.Classes))
-			for i, name := range c.Classes {
-				knows[i] = index[name]
+	total := 0
+	for _, near := range m.near {
+		total += len(near)
+	}
+	nears := make([]nearCell, 0, total) // of all labels and models
+	out := make([]*seen, len(m.models))
+	for k, model := range m.models {
+		of := *m
+		of.near, of.away, of.known = make([][]nearCell, len(m.near)), make([][]float32, len(m.near)), make([]bool, len(m.near))
+		for i, near := range m.near {
+			first, to := len(nears), 0
+			for _, c := range m.all {
+				to += len(c.Cells)
+				n := 0
+				for n < len(near) && near[n].cell < to {
+					n++
+				}
+				if c.Model == model {
+					nears = append(nears, near[:n]...)
+					of.known[i] = of.known[i] || slices.ContainsFunc(c.Classes, func(name string) bool { return m.related[i][index[name]] })
+				}
+				near = near[n:]
 			}
-			for _, r := range m.related {
-				of.known = append(of.known, slices.ContainsFunc(knows, func(class int) bool { return r[class] }))
-			}
+			of.near[i], of.away[i] = nears[first:], m.away[i][k:][:1]
 		}
-		to := from + len(c.Cells)
-		of.Cells, of.peaks = append(of.Cells, m.Cells[from:to]...), append(of.peaks, m.peaks[from:to]...)
-		from = to
+		out[k] = &of
 	}
 	return out
 }
 
-// judge finds out which cells are near which labels.
-func (m *seen) judge(labels []schemas.Object) {
+// meet finds out which cells are near which labels.
+func (m *seen) meet(labels []schemas.Object) {
 	n := len(labels)
-	m.near, m.away = make([][]nearCell, n), make([]float64, n)
+	m.near, m.away = make([][]nearCell, n), make([][]float32, n)
 	m.rival = make([]int, len(m.Cells))
-	for k := range m.rival {
-		m.rival[k] = -1
+	boxes := make([]geometry.Box, len(m.Cells))
+	for k := range boxes {
+		m.rival[k], boxes[k] = -1, m.Cells[k].Box
 	}
-	best := make([]float32, len(m.Cells))
+	best, overlaps := make([]float32, len(m.Cells)), make([]float32, len(m.Cells))
 	all := make([][]scores, n) // [labels][cells], one for labels with the same related classes
-	var nears []nearCell       // of all labels
 	for i, l := range labels {
-		from := len(nears)
 		if like := slices.IndexFunc(m.related[:i], func(r []bool) bool { return slices.Equal(r, m.related[i]) }); like >= 0 {
 			all[i] = all[like]
 		} else {
 			all[i] = scored(m.Cells, m.related[i])
 		}
-		for k := range m.Cells {
-			o := iou(l.Box, m.Cells[k].Box)
+		near := 0
+		for k := range boxes {
+			b := &boxes[k]
+			overlaps[k] = 0
+			if b.X1 >= l.Box.X2 || b.X2 <= l.Box.X1 || b.Y1 >= l.Box.Y2 || b.Y2 <= l.Box.Y1 {
+				continue
+			}
+			o := iou(l.Box, *b)
 			if o > best[k] {
 				best[k], m.rival[k] = o, i
 			}
-			if float64(o) < nearby {
-				m.away[i] = max(m.away[i], float64(all[i][k].same))
-			} else {
-				nears = append(nears, nearCell{k, o, all[i][k]})
+			if float64(o) >= nearby {
+				overlaps[k] = o
+				near++
 			}
 		}
-		m.near[i] = nears[from:]
+		m.near[i], m.away[i] = make([]nearCell, 0, near), make([]float32, len(m.models))
+		k := 0
+		for _, c := range m.all {
+			away := &m.away[i][slices.Index(m.models, c.Model)]
+			for range c.Cells {
+				if of := all[i][k]; overlaps[k] > 0 {
+					m.near[i] = append(m.near[i], nearCell{k, overlaps[k], of})
+				} else {
+					*away = max(*away, of.same)
+				}
+				k++
+			}
+		}
 	}
 }
 
@@ -227,13 +261,22 @@ func pool(all []schemas.Candidates) (classes []string, cells []schemas.Candidate
 			}
 		}
 	}
+	n, named := 0, 0
+	for _, c := range all {
+		n += len(c.Cells)
+		for i := range c.Cells {
+			named += len(c.Cells[i].Scores)
+		}
+	}
+	cells = make([]schemas.Candidate, 0, n)
+	scores := make([]schemas.ClassScore, 0, named) // of all cells
 	for _, c := range all {
 		for _, cell := range c.Cells {
-			scores := make([]schemas.ClassScore, len(cell.Scores))
-			for i, s := range cell.Scores {
-				scores[i] = schemas.ClassScore{Class: index[c.Classes[s.Class]], Score: s.Score}
+			first := len(scores)
+			for _, s := range cell.Scores {
+				scores = append(scores, schemas.ClassScore{Class: index[c.Classes[s.Class]], Score: s.Score})
 			}
-			cell.Scores = scores
+			cell.Scores = scores[first:len(scores):len(scores)]
 			cells = append(cells, cell)
 		}
 	}
