@@ -154,6 +154,8 @@ func (l *lintFlags) check(cfg config.Config) error {
 		return fmt.Errorf("--min-score %g: must be above 0 and at most 1", l.minScore)
 	case l.rules != "" && l.dataset != "":
 		return errors.New("--dataset: the file of --rules says whose it is")
+	case l.labelSpace != "" && l.taxonomy == "" && l.rules == "":
+		return errors.New("--label-space says where a taxonomy is to look the models' classes up: name one by --taxonomy, or in the file of --rules")
 	case l.tiles < 0 || l.tiles > prelabel.MaxTiles:
 		return fmt.Errorf("--tiles %d: want 0 to %d", l.tiles, prelabel.MaxTiles)
 	case l.jobs < 1:

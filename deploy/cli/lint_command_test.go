@@ -241,6 +241,7 @@ func TestLintRefuses(t *testing.T) {
 		{"lint --images images --labels labels --format coco --out o.jsonl" + lintModel, "coco labels are a file"},
 		{lintYOLO + "--out o.jsonl extra", "unknown command"},
 		{lintYOLO + "--scores scores.csv --out scores.csv", "scores.csv would be overwritten"},
+		{lintYOLO + "--label-space coco@2017 --out o.jsonl", "--label-space says where a taxonomy is to look the models' classes up"},
 		{lintYOLO + "--taxonomy coco --out o.jsonl", "model yolox_nano@1: its label space is not known: name it with --label-space"},
 		{lintYOLO + "--rules rules.yaml --out rules.yaml", "rules.yaml would be overwritten"},
 		{lintYOLO + "--model other/yolox_nano.onnx --out o.jsonl", "two of the models are called yolox_nano@1"},

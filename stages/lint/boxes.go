@@ -24,14 +24,18 @@ func boxes(v *view) []schemas.Finding {
 			judged = append(judged, i)
 		}
 	}
-	chances := v.opinions(judged)
+	var alone []*evidence.Scene
+	if v.manner.Several {
+		alone = v.scene.Alone()
+	}
+	chances := v.opinions(judged, alone)
 	if chances == nil {
 		return nil
 	}
 	var out []schemas.Finding
 	for k, i := range judged {
 		o := v.Objects[i]
-		fit, fits := v.scene.Fit(i)
+		fit, fits := v.fit(i, alone)
 		edge := 0 // which is surest to be wrong
 		for _, t := range fitted {
 			f := schemas.Finding{Type: t, ObjectID: o.ID, Class: o.Class, Box: o.Box}
@@ -86,16 +90,26 @@ func boxes(v *view) []schemas.Finding {
 	return out
 }
 
+// fit is what the models make of the object that a label is about: where several looked, what they agree on.
+func (v *view) fit(label int, alone []*evidence.Scene) (evidence.Fit, bool) {
+	var fits []evidence.Fit
+	for _, scene := range alone {
+		if f, ok := scene.Fit(label); ok {
+			fits = append(fits, f)
+		}
+	}
+	if len(fits) == 0 {
+		return v.scene.Fit(label)
+	}
+	return evidence.Agreed(fits), true
+}
+
 // opinions are the chances, (0,1), that some labels are wrong in the way of each type, and of edges that each of the four is, [4n]. Where several models
 // looked, they are the means in log-odds of what each says by itself and of what their cells say together (a logarithmic opinion pool, Genest and Zidek
 // 1986): pooled cells alone blur the exact ones of one model by those of another. It is nil once nobody waits.
-func (v *view) opinions(labels []int) map[schemas.FindingType][]float64 {
-	scenes := []*evidence.Scene{v.scene}
-	if v.manner.Several {
-		scenes = append(scenes, v.scene.Alone()...)
-	}
+func (v *view) opinions(labels []int, alone []*evidence.Scene) map[schemas.FindingType][]float64 {
 	out, voices := map[schemas.FindingType][]float64{}, map[schemas.FindingType][]float64{}
-	for k, scene := range scenes {
+	for k, scene := range append([]*evidence.Scene{v.scene}, alone...) {
 		var boxes, edges [][]float32
 		for _, i := range labels {
 			if v.ended() {

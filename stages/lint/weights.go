@@ -18,7 +18,7 @@ import (
 	"gleaner/stages/lint/forest"
 )
 
-// Manner is how models looked at an image, which makes evidence of different kinds: each has forests of its own.
+// Manner is how models looked at an image, which makes evidence of different kinds: each has forests of its own, but for those of By.
 type Manner struct {
 	Several bool // models
 	Closer  bool // at the labels and at what has none, too
@@ -38,14 +38,21 @@ func Manners() []Manner {
 	return []Manner{{}, {Several: true}, {Closer: true}, {Several: true, Closer: true}}
 }
 
-// Fitted are what forests are fitted for, in the order of the file: the types of finding that boxes makes, missing labels of classes that the models know
-// and, unless models looked closer, which is no evidence there, of those that they do not.
-func (m Manner) Fitted() []schemas.FindingType {
-	of := append(slices.Clone(fitted), schemas.FindingMissing)
-	if !m.Closer {
-		of = append(of, MissingAlike)
+// By is the manner whose forest judges a type of finding: of missing labels one and several models tell alike, and of those of classes that no
+// model knows closer looks are no evidence.
+func (m Manner) By(t schemas.FindingType) Manner {
+	switch t {
+	case schemas.FindingMissing:
+		m.Several = false
+	case MissingAlike:
+		m.Closer = false
 	}
-	return of
+	return m
+}
+
+// Fitted are the types of finding that forests of this manner judge, in the order of the file.
+func (m Manner) Fitted() []schemas.FindingType {
+	return slices.DeleteFunc(append(slices.Clone(fitted), schemas.FindingMissing, MissingAlike), func(t schemas.FindingType) bool { return m.By(t) != m })
 }
 
 // fitted are the types of finding about labels whose scores come of fitted weights.
@@ -62,7 +69,7 @@ type Forests map[schemas.FindingType]*forest.Forest
 // Weights make of evidence the chance that a reviewer would change a label.
 type Weights struct{ of map[Manner]Forests }
 
-// NewWeights are those of forests for all that each of Manners has them for.
+// NewWeights are those of forests for all that is Fitted of each of Manners.
 func NewWeights(of map[Manner]Forests) *Weights { return &Weights{of} }
 
 // boxes are the log-odds that evidence about labels, [n][features], and about their edges, [4n][features], means findings of each
@@ -83,10 +90,7 @@ func (w *Weights) boxes(m Manner, labels, edges [][]float32) map[schemas.Finding
 
 // missing are the chances, (0,1), that evidence about things without a label, [n][features], means findings of a type that missing makes.
 func (w *Weights) missing(m Manner, t schemas.FindingType, things [][]float32) []float64 {
-	if t == MissingAlike {
-		m.Closer = false
-	}
-	odds := w.of[m][t].Scores(forest.NewBatch(things))
+	odds := w.of[m.By(t)][t].Scores(forest.NewBatch(things))
 	out := make([]float64, len(odds))
 	for i, x := range odds {
 		out[i] = logistic(float64(x))

@@ -30,8 +30,8 @@ func TestMannerOf(t *testing.T) {
 	}
 }
 
-// TestWeightsByManner: each manner's evidence is judged by forests of its own, which a file keeps apart; what resembles labels is by those of the same
-// models without closer looks.
+// TestWeightsByManner: each manner's evidence is judged by forests of its own, which a file keeps apart; what is missing is by those of one model,
+// and what resembles labels by those of the same models without closer looks.
 func TestWeightsByManner(t *testing.T) {
 	row := func(of schemas.FindingType) []float32 { return make([]float32, len(names(of))) }
 	of := map[Manner]Forests{}
@@ -65,9 +65,9 @@ func TestWeightsByManner(t *testing.T) {
 			}
 		}
 		for _, typ := range []schemas.FindingType{schemas.FindingMissing, MissingAlike} {
-			by := m
+			by := Manner{Closer: m.Closer}
 			if typ == MissingAlike {
-				by.Closer = false
+				by = Manner{Several: m.Several}
 			}
 			if got := w.missing(m, typ, [][]float32{row(typ)}); !near(got[0], chance[by][typ]) {
 				t.Errorf("%+v: %s: %v, want %v", m, typ, got, chance[by][typ])

@@ -148,13 +148,17 @@ func (r *rows) gather(ctx context.Context, set []*picture, keep func(i int) bool
 	}
 	for _, x := range all {
 		if x != nil {
-			r.box, r.wrong = append(r.box, x.box...), append(r.wrong, x.wrong...)
-			r.edge, r.moved = append(r.edge, x.edge...), append(r.moved, x.moved...)
-			r.absent, r.gone = append(r.absent, x.absent...), append(r.gone, x.gone...)
-			r.alike, r.more = append(r.alike, x.alike...), append(r.more, x.more...)
+			r.add(x)
 		}
 	}
 	return nil
+}
+
+func (r *rows) add(x *rows) {
+	r.box, r.wrong = append(r.box, x.box...), append(r.wrong, x.wrong...)
+	r.edge, r.moved = append(r.edge, x.edge...), append(r.moved, x.moved...)
+	r.absent, r.gone = append(r.absent, x.absent...), append(r.gone, x.gone...)
+	r.alike, r.more = append(r.alike, x.alike...), append(r.more, x.more...)
 }
 
 // habitsOf are those of the pictures that keep admits, with other labels.
@@ -196,16 +200,23 @@ func related(label schemas.Object, classes []string) []bool {
 func (e evidenceOf) fit() *lint.Weights {
 	of := map[lint.Manner]lint.Forests{}
 	for _, m := range lint.Manners() {
-		r := e[m]
-		if r == nil {
-			r = &rows{}
-		}
 		of[m] = lint.Forests{}
 		for i, t := range m.Fitted() {
-			of[m][t] = r.forest(t, uint64(i)) //nolint:gosec // not below 0
+			of[m][t] = e.judged(t, m).forest(t, uint64(i)) //nolint:gosec // not below 0
 		}
 	}
 	return lint.NewWeights(of)
+}
+
+// judged are the rows of all manners in which a type of finding is judged by the forest of one.
+func (e evidenceOf) judged(t schemas.FindingType, by lint.Manner) *rows {
+	all := &rows{}
+	for _, m := range lint.Manners() {
+		if r := e[m]; r != nil && m.By(t) == by {
+			all.add(r)
+		}
+	}
+	return all
 }
 
 // forest is fitted for a type of finding.

@@ -46,6 +46,21 @@ func (s *Scene) Fit(i int) (Fit, bool) {
 	return f, f.cells > 0
 }
 
+// Agreed is where several fits put an object, at least one: the median of each edge, which one that is far off does not move. How sure it is and how its
+// edges scatter is not told.
+func Agreed(fits []Fit) (f Fit) {
+	edge := make([]float64, len(fits))
+	for e := range f.mean {
+		for k := range fits {
+			edge[k] = fits[k].mean[e]
+		}
+		slices.Sort(edge)
+		f.mean[e] = (edge[(len(edge)-1)/2] + edge[len(edge)/2]) / 2
+	}
+	f.Box = f.box()
+	return f
+}
+
 // best is the fit of label i that trusts it least, or else any; nil where no cell explains it.
 func (s *Scene) best(i int) *Fit {
 	for _, w := range [...]int{free, 0} {
@@ -126,7 +141,7 @@ func newFit(cells []explainer, by weighting) Fit {
 	for e := range f.mean {
 		f.mean[e] /= sum
 	}
-	f.Box = geometry.Box{X1: float32(f.mean[0]), Y1: float32(f.mean[1]), X2: float32(f.mean[2]), Y2: float32(f.mean[3])}
+	f.Box = f.box()
 	length := f.lengths()
 	for e := range f.mean {
 		f.sd[e] = math.Sqrt(max(second[e]/sum-f.mean[e]*f.mean[e], 0)) / length[e%2]
@@ -142,6 +157,10 @@ func power(x, p float64) float64 {
 		y *= x
 	}
 	return y
+}
+
+func (f *Fit) box() geometry.Box {
+	return geometry.Box{X1: float32(f.mean[0]), Y1: float32(f.mean[1]), X2: float32(f.mean[2]), Y2: float32(f.mean[3])}
 }
 
 func (f *Fit) lengths() [2]float64 {

@@ -319,6 +319,27 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// TestAgreed: of three models the middle one's edges count, each by itself, of two the places between.
+func TestAgreed(t *testing.T) {
+	fit := func(truth geometry.Box) Fit {
+		f, ok := New(sample(rect(50, 50, 150, 150), truth), Context{Related: same}).Fit(0)
+		if !ok {
+			t.Fatalf("nothing explains the label by %v", truth)
+		}
+		return f
+	}
+	a, b, c := fit(rect(40, 60, 150, 150)), fit(rect(48, 52, 156, 151)), fit(rect(52, 42, 190, 148))
+	if got, want := Agreed([]Fit{c, a, b}), rect(b.Box.X1, b.Box.Y1, b.Box.X2, a.Box.Y2); got.Box != want {
+		t.Errorf("%v, want %v of %v, %v, %v", got.Box, want, a.Box, b.Box, c.Box)
+	}
+	if got, want := Agreed([]Fit{a, b}).Box, rect((a.Box.X1+b.Box.X1)/2, (a.Box.Y1+b.Box.Y1)/2, (a.Box.X2+b.Box.X2)/2, (a.Box.Y2+b.Box.Y2)/2); got.IoU(want) < 0.9999 {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := Agreed([]Fit{a}).Box; got != a.Box {
+		t.Errorf("%v, want %v", got, a.Box)
+	}
+}
+
 // FuzzScene gives any boxes: there is no panic, and as many numbers as names.
 func FuzzScene(f *testing.F) {
 	f.Add(float32(10), float32(10), float32(50), float32(50), float32(20), float32(0.5), byte(3))
