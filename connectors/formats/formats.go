@@ -26,6 +26,7 @@ type Beside struct {
 	From   string            // the file or folder they come from
 	Files  []string          // all label files, and that of the class names
 	Spare  []string          // label files, or images to which COCO gives objects, that are of none of the images
+	Names  []string          // the classes that labels can have: YOLO's names, COCO's categories; VOC says none
 	of     map[string]string // where each image's labels are: the label file or, in COCO, the image's name there
 	read   func(place string, w, h int) ([]schemas.Object, error)
 	crowds map[string][]schemas.Object              // of COCO: regions of many things that are not labeled one by one, by place
@@ -151,7 +152,7 @@ func cocoFile(path string, images []string) (*Beside, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	spare = slices.DeleteFunc(spare, func(name string) bool { return len(file.Objects[name]) == 0 })
-	return &Beside{Format: "coco", From: path, Files: []string{path}, Spare: spare, of: of, crowds: file.Crowds, read: func(name string, w, h int) ([]schemas.Object, error) {
+	return &Beside{Format: "coco", From: path, Files: []string{path}, Spare: spare, Names: slices.Sorted(maps.Values(file.Categories)), of: of, crowds: file.Crowds, read: func(name string, w, h int) ([]schemas.Object, error) {
 		size := file.Sizes[name]
 		return file.Objects[name], fits(size[0], size[1], w, h)
 	}, origin: func(name string) (coco.Exported, bool) {
@@ -187,14 +188,14 @@ func yoloFolder(folder string, images, names []string, configs ...string) (*Besi
 		return nil, err
 	}
 	b.Spare = slices.DeleteFunc(b.Spare, func(name string) bool { return path.Base(name) == "classes.txt" }) // names, which labelImg puts there
-	if names != nil {
-		return b, nil
+	if names == nil {
+		var file string
+		if names, file, err = yoloNames(configs); err != nil {
+			return nil, err
+		}
+		b.Files = append(b.Files, file)
 	}
-	var file string
-	if names, file, err = yoloNames(configs); err != nil {
-		return nil, err
-	}
-	b.Files = append(b.Files, file)
+	b.Names = names
 	return b, nil
 }
 

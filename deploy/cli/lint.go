@@ -76,6 +76,9 @@ then must be as it was. How many of the labels that the run doubts are among the
 --rules is a file of the dataset's rules, as gleaner dataset apply reads it: findings of type rule say which labels break them, and about
 the image as a whole have its box and box_index null; nothing is missing that they do not want.
 
+Nothing is missing of classes that the labels cannot have, which are those without a name in --classes, or without a category of COCO; VOC has the classes that
+any label names. The objects of --rules, or the taxonomy, say it otherwise.
+
 Class names are compared as they are written, unless the rules name a taxonomy, or --taxonomy does: then those of labels mean what it says
 of the dataset of the rules or of --dataset. What a model does not know the names
 of is judged by its box alone, and is missing where something without a label resembles the labels that an image has of it.

@@ -171,7 +171,7 @@ func TestLintCrowd(t *testing.T) {
 	d := newLintFolder(t)
 	d.write("images/a.jpg", d.photo)
 	missing := func(crowd string) (classes map[string]bool) {
-		d.write("c.json", `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"bowl"},{"id":2,"name":"orange"}],"annotations":[
+		d.write("c.json", `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"bowl"},{"id":2,"name":"orange"},{"id":3,"name":"broccoli"}],"annotations":[
 			{"image_id":1,"category_id":2,"bbox":[5,5,90,90]}`+crowd+`]}`)
 		if _, err := gleaner(t.Context(), "lint --images images --labels c.json --format coco --min-score 0.01 --out o.jsonl"+lintModel); err != nil {
 			t.Fatal(err)
@@ -259,6 +259,49 @@ func TestLintRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat("o.jsonl"); !os.IsNotExist(err) {
 		t.Errorf("o.jsonl: %v, want that there is none", err)
+	}
+}
+
+// TestLintMissingClasses: missing is what labels can be of, as their names, categories or themselves say, unless the rules say it.
+func TestLintMissingClasses(t *testing.T) {
+	d := newLintFolder(t)
+	d.write("images/a.jpg", d.photo)
+	d.write("orange.names", "orange\n")
+	d.write("both.names", "orange\nbowl\n")
+	d.write("yolo/a.txt", "0 0.1 0.1 0.15 0.15\n")
+	d.write("voc/a.xml", "<annotation><object><name>orange</name><bndbox><xmin>5</xmin><ymin>5</ymin><xmax>95</xmax><ymax>95</ymax></bndbox></object></annotation>")
+	d.write("none/a.xml", "<annotation/>")
+	for name, more := range map[string]string{"orange.json": "", "both.json": `,{"id":2,"name":"bowl"}`} {
+		d.write(name, `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"orange"}`+more+`],"annotations":[{"image_id":1,"category_id":1,"bbox":[5,5,90,90]}]}`)
+	}
+	d.write("rules.yaml", "dataset: kitchen\nobjects: [{class: orange}, {class: bowl}]\n")
+	d.write("predicates.yaml", "dataset: kitchen\npredicates: [{name: wide, when: object.area > 1e6, message: too large}]\n")
+	for labels, want := range map[string]bool{
+		"yolo --format yolo --classes orange.names":    false,
+		"yolo --format yolo --classes both.names":      true,
+		"voc --format voc":                             false,
+		"none --format voc":                            true, // they have no classes that could say it
+		"orange.json --format coco":                    false,
+		"both.json --format coco":                      true,
+		"voc --format voc --rules rules.yaml":          true,
+		"orange.json --format coco --rules rules.yaml": true,
+		"voc --format voc --rules predicates.yaml":     false,
+	} {
+		if _, err := gleaner(t.Context(), "lint --images images --labels "+labels+" --min-score 0.01 --out o.jsonl"+lintModel); err != nil {
+			t.Fatal(err)
+		}
+		bowl, others := false, map[string]bool{}
+		for _, f := range d.findings("o.jsonl") {
+			if f.Type == schemas.FindingMissing {
+				bowl = bowl || f.Class == "bowl"
+				others[f.Class] = true
+			}
+		}
+		delete(others, "orange")
+		delete(others, "bowl")
+		if bowl != want || len(others) > 0 && labels != "none --format voc" {
+			t.Errorf("%s: a bowl is missing: %v, and %v", labels, bowl, others)
+		}
 	}
 }
 

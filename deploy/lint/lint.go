@@ -60,7 +60,7 @@ func Run(ctx context.Context, images []string, o Options, done func(Result)) err
 	}
 	l := &linter{
 		Options: o, twins: &folderTwins{within: o.Twins.GroupBits, of: map[string]int{}, labels: o.Labels},
-		translations: taxonomy.NewTranslations(o.Terms.Trees, slog.New(slog.DiscardHandler)), knows: map[string][]string{},
+		translations: taxonomy.NewTranslations(o.Terms.Trees, slog.New(slog.DiscardHandler)), knows: map[string][]string{}, labels: map[string]bool{},
 	}
 	for _, d := range o.Models {
 		m := d.Model()
@@ -70,6 +70,9 @@ func Run(ctx context.Context, images []string, o Options, done func(Result)) err
 	faults, err := l.learn(ctx, images)
 	if err != nil {
 		return err
+	}
+	if of, _ := l.Terms.Rules.Rules(o.Dataset); len(of.Objects) > 0 || len(l.labels) == 0 {
+		l.labels = nil
 	}
 	return inOrder(ctx, len(images), o.Jobs, func(i int) Result { return l.lint(ctx, images[i], faults[i]) }, func(_ int, r Result) { done(r) })
 }
@@ -101,6 +104,21 @@ type linter struct {
 	knows        map[string][]string // classes of models by their own names, by id
 	habits       *evidence.Habits
 	twins        *folderTwins
+	labels       map[string]bool // the classes that labels have; nil: the rules say what is wanted, or there are none
+}
+
+// classed is a taxonomy, and where it does not tell what a dataset labels, what its labels have classes for.
+type classed struct {
+	*taxonomy.Registry
+	labels map[string]bool
+}
+
+// Unlabeled implements lint.Taxonomy.
+func (c classed) Unlabeled(dataset, class string) bool {
+	if yes, known := c.Annotated(dataset, class); known {
+		return !yes
+	}
+	return c.labels != nil && !c.labels[class]
 }
 
 // Habits implements lint.Habits.
@@ -108,6 +126,9 @@ func (l *linter) Habits(string) *evidence.Habits { return l.habits }
 
 // learn reads all images and labels, for what is usual among them and for which are near duplicates, and says why images cannot be linted.
 func (l *linter) learn(ctx context.Context, images []string) (faults []error, err error) {
+	for _, class := range l.Labels.Names {
+		l.labels[class] = true
+	}
 	faults = make([]error, len(images))
 	l.habits = evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
 		err = inOrder(ctx, len(images), l.Jobs, func(i int) (s schemas.Sample) {
@@ -115,6 +136,9 @@ func (l *linter) learn(ctx context.Context, images []string) (faults []error, er
 			return s
 		}, func(_ int, s schemas.Sample) {
 			l.twins.add(s)
+			for _, o := range s.Objects {
+				l.labels[o.Class] = true
+			}
 			yield(&s)
 		})
 	})
@@ -195,7 +219,7 @@ func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cac
 	}
 	doubt, err := lint.New(l.Lint, lint.Deps{
 		Classes: func(*schemas.Sample) []string { return l.classes }, Models: func(id string) []string { return l.knows[id] },
-		Taxonomy: l.Terms.Trees, Demands: l.Terms.Rules,
+		Taxonomy: classed{l.Terms.Trees, l.labels}, Demands: l.Terms.Rules,
 		Images: images, Habits: l, Twins: l.twins, Losses: said, Version: l.Version,
 	})
 	if err != nil {

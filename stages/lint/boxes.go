@@ -60,7 +60,7 @@ func boxes(v *view) []schemas.Finding {
 				class, score := v.scene.Instead(i)
 				f.Why = fmt.Sprintf("The %s not see %s here.", v.that("does", "do"), article(o.Class))
 				if class != "" {
-					if !v.related(class, o.Class) {
+					if !v.related(class, o.Class) && !v.taxonomy.Unlabeled(v.Dataset, class) {
 						f.FixClass = class
 					}
 					f.Why = fmt.Sprintf("%s sees %s here (score %.2f), not %s (%.2f).", v.one(), article(class), score, article(o.Class), v.scene.Seen(i))

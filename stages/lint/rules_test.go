@@ -132,6 +132,31 @@ func TestProposalsByOwnScores(t *testing.T) {
 	}
 }
 
+// TestSwapToUnlabeled: a class that the dataset never labels is told, and not offered.
+func TestSwapToUnlabeled(t *testing.T) {
+	for _, never := range [][]string{nil, {"dog"}} {
+		l, err := New(sure(), Deps{Classes: of("cat", "dog"), Taxonomy: tree{never: never}, Demands: demands{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		box := geometry.Box{X1: 100, Y1: 100, X2: 200, Y2: 200}
+		out, err := l.Process(t.Context(), schemas.Sample{
+			Image: schemas.ImageRef{W: 640, H: 480}, Objects: []schemas.Object{{ID: "a", Class: "cat", Box: box}}, Rank: schemas.RankHuman,
+			Proposals: []schemas.Object{{ID: "p1", Class: "dog", Box: box, Score: 0.9, Source: "m@1"}}, Stamps: []schemas.Stamp{{Step: "prelabel", Model: "m@1", Hash: "01"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(out[0].Findings, func(f schemas.Finding) bool { return f.Type == schemas.FindingSwap })
+		if i < 0 {
+			t.Fatalf("never %v: %+v", never, out[0].Findings)
+		}
+		if f, want := out[0].Findings[i], map[bool]string{true: "dog"}[never == nil]; f.FixClass != want || !strings.Contains(f.Why, "a dog here") {
+			t.Errorf("never %v: %+v, want %q", never, f, want)
+		}
+	}
+}
+
 func (w wanted) meets(f schemas.Finding) bool {
 	const rounding = 1e-6
 	return f.Type == w.typ && f.ObjectID == w.id && f.Class == w.class && strings.HasSuffix(f.Why, ".") &&
