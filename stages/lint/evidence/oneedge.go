@@ -9,7 +9,7 @@ import (
 
 // Edges is the evidence about each edge of label i by itself, [4][features], in the order of EdgeNames: left, top, right, bottom.
 func (s *Scene) Edges(i int) (of [4][]float32) {
-	whole := &vector{}
+	whole := &vector{values: make([]float32, 0, len(supportNames)+4)}
 	s.around(whole, i)
 	for e := range of {
 		v := &vector{values: make([]float32, 0, len(oneEdgeNames))}
