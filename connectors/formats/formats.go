@@ -3,6 +3,7 @@ package formats
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -154,7 +155,7 @@ func cocoFile(path string, images []string) (*Beside, error) {
 	spare = slices.DeleteFunc(spare, func(name string) bool { return len(file.Objects[name]) == 0 })
 	return &Beside{Format: "coco", From: path, Files: []string{path}, Spare: spare, Names: slices.Sorted(maps.Values(file.Categories)), of: of, crowds: file.Crowds, read: func(name string, w, h int) ([]schemas.Object, error) {
 		size := file.Sizes[name]
-		return file.Objects[name], fits(size[0], size[1], w, h)
+		return file.Objects[name], cmp.Or(file.Faults[name], fits(size[0], size[1], w, h))
 	}, origin: func(name string) (coco.Exported, bool) {
 		e, ok := file.Exported[name]
 		return e, ok

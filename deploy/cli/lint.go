@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,6 +24,7 @@ import (
 	"gleaner/deploy/config"
 	"gleaner/deploy/label"
 	"gleaner/deploy/lint"
+	"gleaner/schemas"
 	"gleaner/stages/prelabel"
 )
 
@@ -76,11 +78,12 @@ then must be as it was. How many of the labels that the run doubts are among the
 --rules is a file of the dataset's rules, as gleaner dataset apply reads it: findings of type rule say which labels break them, and about
 the image as a whole have its box and box_index null; nothing is missing that they do not want.
 
-Nothing is missing of classes that the labels cannot have, which are those without a name in --classes, or without a category of COCO; VOC has the classes that
-any label names. The objects of --rules, or the taxonomy, say it otherwise.
+Nothing is missing of classes that the labels cannot have: those that are not among YOLO's class names or COCO's categories, or that no label of VOC has. What the
+models see of such is named at the end. The objects of --rules say otherwise what is wanted. Demands of the rules for attributes that a format has no place for are not checked: YOLO has
+none, VOC none but truncated.
 
 Class names are compared as they are written, unless the rules name a taxonomy, or --taxonomy does: then those of labels mean what it says
-of the dataset of the rules or of --dataset. What a model does not know the names
+of the dataset of the rules or of --dataset, and what is offered has the labels' names. What a model does not know the names
 of is judged by its box alone, and is missing where something without a label resembles the labels that an image has of it.
 
 --classes are the names of YOLO's classes (default: of the YAML file beside the labels) and of those of models that have none within
@@ -157,8 +160,6 @@ func (l *lintFlags) check(cfg config.Config) error {
 		return fmt.Errorf("--min-score %g: must be above 0 and at most 1", l.minScore)
 	case l.rules != "" && l.dataset != "":
 		return errors.New("--dataset: the file of --rules says whose it is")
-	case l.labelSpace != "" && l.taxonomy == "" && l.rules == "":
-		return errors.New("--label-space says where a taxonomy is to look the models' classes up: name one by --taxonomy, or in the file of --rules")
 	case l.tiles < 0 || l.tiles > prelabel.MaxTiles:
 		return fmt.Errorf("--tiles %d: want 0 to %d", l.tiles, prelabel.MaxTiles)
 	case l.jobs < 1:
@@ -199,9 +200,14 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 		}
 	}
 	wishes, err := a.wishes(ctx, prelabelFlags{rules: l.rules, taxonomy: l.taxonomy, Options: label.Options{Dataset: l.dataset}})
+	if err == nil && l.labelSpace != "" && wishes.Taxonomy == nil {
+		return usageError{errors.New("--label-space says where a taxonomy is to look the models' classes up: name one by --taxonomy, or in the file of --rules")}
+	}
+	var unsaid []string
 	if err == nil {
-		o.Dataset = wishes.Rules.Dataset
-		o.Terms, err = wishes.Terms()
+		wishes.Rules, unsaid = lint.Sayable(l.format, wishes.Rules)
+		o.Wishes = wishes
+		_, err = wishes.Terms() // which the rules may be no good for
 	}
 	if err != nil {
 		return err
@@ -219,7 +225,7 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return err
 		}
 	}
-	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, Out: l.out, spare: few(o.Labels.Spare), names: " by these names (--taxonomy relates others)"}
+	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, missing: map[string]int{}, Out: l.out, Unsaid: unsaid, spare: few(o.Labels.Spare), names: " by these names (--taxonomy relates others)"}
 	if wishes.Taxonomy != nil {
 		sum.names = " by taxonomy " + wishes.Taxonomy.ID
 	}
@@ -306,13 +312,17 @@ type lintSummary struct {
 	Unlabeled int            `json:"unlabeled"`            // images that no label file is about
 	Spare     int            `json:"labels_without_image"` // files, or images of COCO
 	Labels    int            `json:"labels"`
-	Unknown   []string       `json:"unknown_classes,omitempty"` // of labels, that no model knows
-	Findings  map[string]int `json:"findings"`                  // by type
-	Argued    *argued        `json:"argued,omitempty"`          // nil: no run was asked
+	Unknown   []string       `json:"unknown_classes,omitempty"`   // of labels, that no model knows
+	Beyond    []string       `json:"beyond_classes,omitempty"`    // that the models see and labels cannot have
+	Unsaid    []string       `json:"unsaid_attributes,omitempty"` // that the rules want and labels of the format cannot have
+	Findings  map[string]int `json:"findings"`                    // by type
+	Argued    *argued        `json:"argued,omitempty"`            // nil: no run was asked
 	Failed    []string       `json:"failed,omitempty"`
 	Out       string         `json:"out"`
 	spare     string
-	names     string // how class names were compared
+	names     string         // how class names were compared
+	classes   []string       // of labels
+	missing   map[string]int // by class
 }
 
 // argued is how many labels a training run argues with.
@@ -330,17 +340,27 @@ func (s *lintSummary) add(r lint.Result) {
 		s.Unlabeled++
 	}
 	s.Labels += r.Labels
-	for _, class := range r.Unknown {
-		if !slices.Contains(s.Unknown, class) {
-			s.Unknown = append(s.Unknown, class)
-		}
-	}
+	s.classes = union(s.classes, r.Classes)
+	s.Unknown, s.Beyond = union(s.Unknown, r.Unknown), union(s.Beyond, r.Beyond)
 	if s.Argued != nil {
 		s.Argued.Here += r.Argued
 	}
 	for _, f := range r.Findings {
 		s.Findings[string(f.Type)]++
+		if f.Type == schemas.FindingMissing {
+			s.missing[f.Class]++
+		}
 	}
+}
+
+// union adds the classes that are not there yet.
+func union(to, classes []string) []string {
+	for _, class := range classes {
+		if !slices.Contains(to, class) {
+			to = append(to, class)
+		}
+	}
+	return to
 }
 
 // none is why the findings are no word about anything: every image with labels failed.
@@ -372,6 +392,21 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		}
 		if len(s.Unknown) > 0 {
 			fmt.Fprintf(out, "no model knows these classes%s, whose labels are judged by their boxes alone: %s\n", s.names, few(s.Unknown))
+		}
+		var none []string
+		for _, class := range slices.Sorted(maps.Keys(s.missing)) {
+			if !slices.Contains(s.classes, class) {
+				none = append(none, fmt.Sprintf("%s %d", class, s.missing[class]))
+			}
+		}
+		if len(none) > 0 {
+			fmt.Fprintf(out, "missing are things of classes that no label has (--rules or fewer class names leave them out): %s\n", few(none))
+		}
+		if len(s.Beyond) > 0 {
+			fmt.Fprintf(out, "the labels cannot have these classes that are seen, so nothing is missing of them (--rules says what is wanted): %s\n", few(s.Beyond))
+		}
+		if len(s.Unsaid) > 0 {
+			fmt.Fprintf(out, "labels of this format cannot have these attributes, so the rules about them are not checked: %s\n", few(s.Unsaid))
 		}
 		if a := s.Argued; a != nil {
 			fmt.Fprintf(out, "run %s argues with %d labels, of which %d are here\n", a.Run, a.Labels, a.Here)

@@ -241,6 +241,7 @@ func TestLintRefuses(t *testing.T) {
 		{"lint --images images --labels labels --format coco --out o.jsonl" + lintModel, "coco labels are a file"},
 		{lintYOLO + "--out o.jsonl extra", "unknown command"},
 		{lintYOLO + "--scores scores.csv --out scores.csv", "scores.csv would be overwritten"},
+		{lintYOLO + "--label-space coco@2017 --rules rules.yaml --out o.jsonl", "--label-space says where a taxonomy is to look the models' classes up"},
 		{lintYOLO + "--label-space coco@2017 --out o.jsonl", "--label-space says where a taxonomy is to look the models' classes up"},
 		{lintYOLO + "--taxonomy coco --out o.jsonl", "model yolox_nano@1: its label space is not known: name it with --label-space"},
 		{lintYOLO + "--rules rules.yaml --out rules.yaml", "rules.yaml would be overwritten"},
@@ -276,31 +277,88 @@ func TestLintMissingClasses(t *testing.T) {
 	}
 	d.write("rules.yaml", "dataset: kitchen\nobjects: [{class: orange}, {class: bowl}]\n")
 	d.write("predicates.yaml", "dataset: kitchen\npredicates: [{name: wide, when: object.area > 1e6, message: too large}]\n")
-	for labels, want := range map[string]bool{
-		"yolo --format yolo --classes orange.names":    false,
-		"yolo --format yolo --classes both.names":      true,
-		"voc --format voc":                             false,
-		"none --format voc":                            true, // they have no classes that could say it
-		"orange.json --format coco":                    false,
-		"both.json --format coco":                      true,
-		"voc --format voc --rules rules.yaml":          true,
-		"orange.json --format coco --rules rules.yaml": true,
-		"voc --format voc --rules predicates.yaml":     false,
+	d.write("images/b.jpg", d.photo)
+	d.write("broken/a.xml", d.read("voc/a.xml"))
+	d.write("broken/b.xml", "<annotation><object>")
+	for _, c := range []struct {
+		labels        string
+		bowl, seen    bool // a bowl is missing, or named as what labels cannot have
+		others, fails bool // so are things of further classes; one of the images fails
+	}{
+		{labels: "yolo --format yolo --classes orange.names", seen: true},
+		{labels: "yolo --format yolo --classes both.names", bowl: true},
+		{labels: "yolo --format yolo --classes orange.names --closer", seen: true},
+		{labels: "voc --format voc", seen: true},
+		{labels: "none --format voc", bowl: true, others: true}, // they have no classes that could say it
+		{labels: "broken --format voc", bowl: true, others: true, fails: true},
+		{labels: "orange.json --format coco", seen: true},
+		{labels: "both.json --format coco", bowl: true},
+		{labels: "voc --format voc --rules rules.yaml", bowl: true},
+		{labels: "orange.json --format coco --rules rules.yaml", bowl: true},
+		{labels: "voc --format voc --rules predicates.yaml", seen: true},
 	} {
-		if _, err := gleaner(t.Context(), "lint --images images --labels "+labels+" --min-score 0.01 --out o.jsonl"+lintModel); err != nil {
-			t.Fatal(err)
+		said, err := gleaner(t.Context(), "lint --images images --labels "+c.labels+" --min-score 0.01 --out o.jsonl"+lintModel)
+		if (err != nil) != c.fails {
+			t.Fatalf("%s: %v", c.labels, err)
 		}
-		bowl, others := false, map[string]bool{}
+		missing := map[string]bool{}
 		for _, f := range d.findings("o.jsonl") {
 			if f.Type == schemas.FindingMissing {
-				bowl = bowl || f.Class == "bowl"
-				others[f.Class] = true
+				missing[f.Class] = true
 			}
 		}
-		delete(others, "orange")
-		delete(others, "bowl")
-		if bowl != want || len(others) > 0 && labels != "none --format voc" {
-			t.Errorf("%s: a bowl is missing: %v, and %v", labels, bowl, others)
+		_, beyond, _ := strings.Cut(said, "the labels cannot have these classes that are seen, so nothing is missing of them (--rules says what is wanted): ")
+		bowl := missing["bowl"]
+		delete(missing, "orange")
+		delete(missing, "bowl")
+		if _, none, _ := strings.Cut(said, "missing are things of classes that no label has (--rules or fewer class names leave them out): "); strings.Contains(none, "bowl") != c.bowl {
+			t.Errorf("%s: a bowl is missing: %v, and no label is of one: %s", c.labels, c.bowl, said)
+		}
+		if bowl != c.bowl || len(missing) > 0 != c.others || strings.Contains(beyond, "bowl") != c.seen {
+			t.Errorf("%s: a bowl is missing: %v, and %v; %s", c.labels, bowl, missing, said)
+		}
+	}
+}
+
+// TestLintAttributes has rules that want attributes: of formats that have a place for them they are read, of others nobody asks.
+func TestLintAttributes(t *testing.T) {
+	d := newLintFolder(t)
+	d.write("images/a.jpg", d.photo)
+	d.write("rules.yaml", "dataset: kitchen\nobjects: [{class: bowl, truncation: mark, attributes: [{name: kind, required: true}]}]\n")
+	d.write("yolo/a.txt", "0 0.1 0.1 0.2 0.2\n")
+	d.write("bowl.names", "bowl\n")
+	voc := func(more string) string {
+		return "<annotation><object><name>bowl</name>" + more + "<bndbox><xmin>1</xmin><ymin>5</ymin><xmax>95</xmax><ymax>95</ymax></bndbox></object></annotation>"
+	}
+	d.write("marked/a.xml", voc("<truncated>1</truncated>"))
+	d.write("unmarked/a.xml", voc("<truncated>0</truncated>"))
+	for name, attributes := range map[string]string{"marked.json": `{"truncated":true,"kind":"soup"}`, "unmarked.json": `{}`} {
+		d.write(name, `{"images":[{"id":1,"file_name":"a.jpg"}],"categories":[{"id":1,"name":"bowl"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[0,5,95,90],"attributes":`+attributes+`}]}`)
+	}
+	for _, c := range []struct {
+		labels, unsaid string
+		broken         []string
+	}{
+		{"yolo --format yolo --classes bowl.names", "kind, truncated", nil},
+		{"marked --format voc", "kind", nil},
+		{"unmarked --format voc", "kind", []string{"The image's edge cuts the object: its attribute truncated must be true."}},
+		{"marked.json --format coco", "", nil},
+		{"unmarked.json --format coco", "", []string{"The attribute kind is missing.", "The image's edge cuts the object: its attribute truncated must be true."}},
+	} {
+		said, err := gleaner(t.Context(), "lint --images images --rules rules.yaml --out o.jsonl --labels "+c.labels+lintModel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var broken []string
+		for _, f := range d.findings("o.jsonl") {
+			if f.Type == schemas.FindingRule {
+				broken = append(broken, f.Why)
+			}
+		}
+		slices.Sort(broken)
+		_, unsaid, _ := strings.Cut(said, "labels of this format cannot have these attributes, so the rules about them are not checked: ")
+		if !slices.Equal(broken, c.broken) || strings.TrimSpace(unsaid) != c.unsaid {
+			t.Errorf("%s: %q, want %q; %s", c.labels, broken, c.broken, said)
 		}
 	}
 }
@@ -372,25 +430,45 @@ func dishes(t *testing.T) string {
 func TestLintTaxonomy(t *testing.T) {
 	d := newLintFolder(t)
 	d.write("images/a.jpg", d.photo)
-	d.write("labels/a.xml", "<annotation><object><name>Schale</name><bndbox><xmin>1</xmin><ymin>190</ymin><xmax>600</xmax><ymax>470</ymax></bndbox></object></annotation>")
+	const bowl = "<annotation><object><name>Schale</name><bndbox><xmin>1</xmin><ymin>190</ymin><xmax>600</xmax><ymax>470</ymax></bndbox></object>"
+	d.write("labels/a.xml", bowl+"</annotation>")
 	d.write("mine.tsv", dishes(t))
 	const voc = "lint --images images --labels labels --format voc --min-score 0.01 --out o.jsonl" + lintModel
 	said, err := gleaner(t.Context(), voc)
 	if err != nil || !strings.Contains(said, "no model knows these classes by these names (--taxonomy relates others), whose labels are judged by their boxes alone: Schale") {
 		t.Errorf("%s, %v", said, err)
 	}
-	said, err = gleaner(t.Context(), voc+"--taxonomy mine.tsv --dataset street --label-space coco@2017")
-	if err != nil || strings.Contains(said, "no model knows") {
-		t.Errorf("%s, %v", said, err)
-	}
-	classes := map[string]bool{}
-	for _, f := range d.findings("o.jsonl") {
-		if f.Type == schemas.FindingMissing {
-			classes[f.Class] = true
+	d.write("street.yaml", "dataset: street\nobjects: [{class: Brokkoli}]\n")
+	for _, c := range []struct {
+		name, labels, flags string
+		missing, not        []string
+	}{
+		{"what no label is of is not missing", bowl, "--dataset street", nil, []string{"Brokkoli", "broccoli", "bowl"}},
+		{"names of labels", bowl + "<object><name>Brokkoli</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object>", "--dataset street", []string{"Brokkoli"}, []string{"broccoli", "bowl"}},
+		{"canonical names of labels", bowl + "<object><name>broccoli</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object>", "--dataset street", []string{"broccoli"}, []string{"Brokkoli", "bowl"}},
+		{"rules want it", bowl, "--rules street.yaml", []string{"Brokkoli"}, []string{"broccoli", "bowl", "Schale"}},
+	} {
+		d.write("labels/a.xml", c.labels+"</annotation>")
+		said, err = gleaner(t.Context(), voc+"--taxonomy mine.tsv --label-space coco@2017 "+c.flags)
+		if err != nil || strings.Contains(said, "no model knows") {
+			t.Errorf("%s: %s, %v", c.name, said, err)
 		}
-	}
-	if !classes["Brokkoli"] || classes["broccoli"] || classes["bowl"] {
-		t.Errorf("missing are %v", classes)
+		classes := map[string]bool{}
+		for _, f := range d.findings("o.jsonl") {
+			if f.Type == schemas.FindingMissing {
+				classes[f.Class] = true
+			}
+		}
+		for _, class := range c.missing {
+			if !classes[class] {
+				t.Errorf("%s: no %s is missing: %v", c.name, class, classes)
+			}
+		}
+		for _, class := range c.not {
+			if classes[class] {
+				t.Errorf("%s: missing are %v", c.name, classes)
+			}
+		}
 	}
 	for flags, want := range map[string]string{
 		"--taxonomy mine.tsv --label-space coco@2017": "maps no class of dataset images: name one of coco, street,",

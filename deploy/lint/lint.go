@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -20,7 +21,6 @@ import (
 	"gleaner/stages/lint/evidence"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
-	"gleaner/stages/rules"
 	"gleaner/stages/taxonomy"
 )
 
@@ -31,8 +31,7 @@ type Options struct {
 	Models   []prelabel.Detector
 	Prelabel prelabel.Config
 	Lint     lint.Config
-	Dataset  string            // that the images are of
-	Terms    label.Terms       // what it wants; zero: everything
+	Wishes   label.Wishes      // what the dataset, which they name, wants; without objects all that its labels can be of
 	Limits   pixels.Limits     // of each image
 	Twins    ingest.Thresholds // which images are near duplicates
 	Losses   *Losses           // nil: no training run has said anything
@@ -45,7 +44,9 @@ type Result struct {
 	Image    string // path below the folder
 	Labels   int
 	Labeled  bool     // there is a word about the image: without one nothing is missing
+	Classes  []string // of the labels, each once
 	Unknown  []string // classes of the labels that no model knows: these are judged by their boxes alone
+	Beyond   []string // classes of what the models see that labels here cannot have: nothing is missing of them
 	Argued   int      // of the labels, those that the training run argues with
 	Findings []Finding
 	Err      error // why there are none
@@ -55,24 +56,19 @@ type Result struct {
 // first, since what is usual in them is evidence, and so are the labels of near duplicates. An image that fails does not keep the others from being linted. When ctx ends,
 // Run finishes the images that it has begun and returns why ctx ended.
 func Run(ctx context.Context, images []string, o Options, done func(Result)) error {
-	if o.Terms == (label.Terms{}) {
-		o.Terms = label.Terms{Rules: &rules.Registry{}, Trees: &taxonomy.Registry{}}
-	}
-	l := &linter{
-		Options: o, twins: &folderTwins{within: o.Twins.GroupBits, of: map[string]int{}, labels: o.Labels},
-		translations: taxonomy.NewTranslations(o.Terms.Trees, slog.New(slog.DiscardHandler)), knows: map[string][]string{}, labels: map[string]bool{},
-	}
-	for _, d := range o.Models {
-		m := d.Model()
-		_, classes := l.translations.Translate(o.Dataset, m, nil)
-		l.classes, l.knows[m.ID] = append(l.classes, classes...), m.Classes
-	}
-	faults, err := l.learn(ctx, images)
+	l := &linter{Options: o, twins: &folderTwins{within: o.Twins.GroupBits, of: map[string]int{}, labels: o.Labels}, knows: map[string][]string{}}
+	classes, faults, err := l.learn(ctx, images)
 	if err != nil {
 		return err
 	}
-	if of, _ := l.Terms.Rules.Rules(o.Dataset); len(of.Objects) > 0 || len(l.labels) == 0 {
-		l.labels = nil
+	if l.wants, err = newWants(o.Wishes, o.Wishes.Rules.Dataset, classes); err != nil {
+		return err
+	}
+	l.translations = taxonomy.NewTranslations(l.wants.Registry, slog.New(slog.DiscardHandler))
+	for _, d := range o.Models {
+		m := d.Model()
+		_, classes := l.translations.Translate(o.Wishes.Rules.Dataset, m, nil)
+		l.classes, l.knows[m.ID] = append(l.classes, classes...), m.Classes
 	}
 	return inOrder(ctx, len(images), o.Jobs, func(i int) Result { return l.lint(ctx, images[i], faults[i]) }, func(_ int, r Result) { done(r) })
 }
@@ -104,32 +100,16 @@ type linter struct {
 	knows        map[string][]string // classes of models by their own names, by id
 	habits       *evidence.Habits
 	twins        *folderTwins
-	labels       map[string]bool // the classes that labels have; nil: the rules say what is wanted, or there are none
-}
-
-// classed is a taxonomy, and where it does not tell what a dataset labels, what its labels have classes for.
-type classed struct {
-	*taxonomy.Registry
-	labels map[string]bool
-}
-
-// Unlabeled implements lint.Taxonomy.
-func (c classed) Unlabeled(dataset, class string) bool {
-	if yes, known := c.Annotated(dataset, class); known {
-		return !yes
-	}
-	return c.labels != nil && !c.labels[class]
+	wants        wants
 }
 
 // Habits implements lint.Habits.
 func (l *linter) Habits(string) *evidence.Habits { return l.habits }
 
-// learn reads all images and labels, for what is usual among them and for which are near duplicates, and says why images cannot be linted.
-func (l *linter) learn(ctx context.Context, images []string) (faults []error, err error) {
-	for _, class := range l.Labels.Names {
-		l.labels[class] = true
-	}
-	faults = make([]error, len(images))
+// learn reads all images and labels, for what is usual among them and for which are near duplicates. It returns the classes that labels can have, none where
+// that cannot be told, and why images cannot be linted.
+func (l *linter) learn(ctx context.Context, images []string) (classes []string, faults []error, err error) {
+	faults, met := make([]error, len(images)), map[string]bool{}
 	l.habits = evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
 		err = inOrder(ctx, len(images), l.Jobs, func(i int) (s schemas.Sample) {
 			s, faults[i] = l.look(images[i])
@@ -137,12 +117,19 @@ func (l *linter) learn(ctx context.Context, images []string) (faults []error, er
 		}, func(_ int, s schemas.Sample) {
 			l.twins.add(s)
 			for _, o := range s.Objects {
-				l.labels[o.Class] = true
+				met[o.Class] = true
 			}
 			yield(&s)
 		})
 	})
-	return faults, err
+	failed := slices.ContainsFunc(faults, func(err error) bool { return err != nil })
+	if len(l.Labels.Names) == 0 && failed { // what could not be read may have had more
+		return nil, faults, err
+	}
+	for _, class := range l.Labels.Names {
+		met[class] = true
+	}
+	return slices.Sorted(maps.Keys(met)), faults, err
 }
 
 // look reads an image with its labels, and its perceptual hash where it has labels and shows anything, as ingest does.
@@ -176,11 +163,16 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		r.Err = err
 		return r
 	}
-	s := schemas.Sample{Dataset: l.Dataset, Task: "detect", UniqueID: name, Rank: schemas.RankHuman, Image: schemas.ImageRef{SHA256: sha256.Sum256(data), W: img.W, H: img.H}}
+	s := schemas.Sample{Dataset: l.Wishes.Rules.Dataset, Task: "detect", UniqueID: name, Rank: schemas.RankHuman, Image: schemas.ImageRef{SHA256: sha256.Sum256(data), W: img.W, H: img.H}}
 	if s.Objects, r.Labeled, r.Err = l.Labels.Objects(name, img.W, img.H); r.Err != nil || !r.Labeled {
 		return r
 	}
 	r.Labels = len(s.Objects)
+	for _, o := range s.Objects {
+		if !slices.Contains(r.Classes, o.Class) {
+			r.Classes = append(r.Classes, o.Class)
+		}
+	}
 	var said sampleLosses
 	if l.Losses != nil {
 		said = l.Losses.about(name, s.Image.SHA256, l.Labels, s.Objects)
@@ -189,7 +181,7 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 	cache := pixels.NewCache(schemas.ByteSize(len(img.Pix)), func(context.Context, string) ([]byte, error) { return nil, fs.ErrNotExist })
 	cache.Put(ctx, s.Image.SHA256, img)
 	var found []schemas.Finding
-	if found, r.Unknown, err = l.steps(ctx, s, cache, said); err != nil {
+	if found, err = l.steps(ctx, s, cache, said, &r); err != nil {
 		r.Err = fmt.Errorf("%s: %w", path, err)
 		return r
 	}
@@ -209,30 +201,36 @@ func inCrowd(f schemas.Finding, crowds []schemas.Object) bool {
 	})
 }
 
-// steps lets the models and then lint look at a sample, with what a training run said of it, and says which classes of its labels are unknown to the models.
-func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache, said sampleLosses) (found []schemas.Finding, unknown []string, err error) {
+// steps lets the models and then lint look at a sample, with what a training run said of it, and says in r which classes are only the labels' or only the models'.
+func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache, said sampleLosses, r *Result) (found []schemas.Finding, err error) {
 	look, err := prelabel.New(l.Prelabel, prelabel.Deps{
-		Models: prelabel.Fixed(l.Models), Images: images, Classes: l.translations, Rules: l.Terms.Rules, Version: l.Version,
+		Models: prelabel.Fixed(l.Models), Images: images, Classes: l.translations, Rules: l.wants, Version: l.Version,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	doubt, err := lint.New(l.Lint, lint.Deps{
 		Classes: func(*schemas.Sample) []string { return l.classes }, Models: func(id string) []string { return l.knows[id] },
-		Taxonomy: classed{l.Terms.Trees, l.labels}, Demands: l.Terms.Rules,
+		Taxonomy: l.wants, Demands: l.wants.rules,
 		Images: images, Habits: l, Twins: l.twins, Losses: said, Version: l.Version,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	out, err := look.Process(ctx, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if out, err = doubt.Process(ctx, out[0]); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return out[0].Findings, doubt.Unknown(&s), nil
+	r.Unknown = doubt.Unknown(&s)
+	for _, p := range out[0].Proposals {
+		if p.Score >= l.Lint.Rules.MinScore && !l.wants.ruled && l.wants.Unlabeled(s.Dataset, p.Class) && !slices.Contains(r.Beyond, p.Class) {
+			r.Beyond = append(r.Beyond, p.Class)
+		}
+	}
+	return out[0].Findings, nil
 }
 
 // Finding is a line of the output.
@@ -260,7 +258,7 @@ func newFinding(image string, f schemas.Finding, w, h int) Finding {
 	if place, ok := formats.Place(f.ObjectID); ok {
 		out.Index = &place
 	}
-	nothing := f.Type == schemas.FindingDegenerate && f.Box.Clip(w, h).Empty()
+	nothing := f.Type == schemas.FindingDegenerate && f.Fix == nil && f.Box.Clip(w, h).Empty()
 	fix := Fix{Class: f.FixClass, Remove: f.Removes() || nothing}
 	if b := f.Fix; b != nil {
 		fix.Box = &[4]float32{b.X1, b.Y1, b.X2, b.Y2}

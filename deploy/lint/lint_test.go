@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"gleaner/connectors/formats"
+	"gleaner/deploy/label"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/ingest"
@@ -99,7 +100,7 @@ func TestRun(t *testing.T) {
 	})
 	o := Options{
 		Images: images, Labels: labels, Models: []prelabel.Detector{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}},
-		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.DefaultConfig().Thresholds, Jobs: 2,
+		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Wishes: label.Wishes{Rules: schemas.DatasetRules{Dataset: "images"}}, Twins: ingest.DefaultConfig().Thresholds, Jobs: 2,
 	}
 	o.Lint.Rules.MinScore = 0.3
 	names, err := formats.Images(images)
@@ -172,7 +173,7 @@ func TestBadLabels(t *testing.T) {
 	}
 	o := Options{
 		Images: images, Labels: labels, Models: []prelabel.Detector{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}},
-		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.DefaultConfig().Thresholds, Jobs: 3,
+		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Wishes: label.Wishes{Rules: schemas.DatasetRules{Dataset: "images"}}, Twins: ingest.DefaultConfig().Thresholds, Jobs: 3,
 	}
 	var got []string
 	if err := Run(t.Context(), []string{"a.jpg", "b.jpg", "c.jpg", "d.jpg"}, o, func(r Result) {
@@ -241,7 +242,7 @@ func TestLosses(t *testing.T) {
 		}
 		o := Options{
 			Images: images, Labels: c.labels, Models: []prelabel.Detector{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}},
-			Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.DefaultConfig().Thresholds, Jobs: 1,
+			Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Wishes: label.Wishes{Rules: schemas.DatasetRules{Dataset: "images"}}, Twins: ingest.DefaultConfig().Thresholds, Jobs: 1,
 		}
 		if o.Losses, err = ReadLosses(t.Context(), path); err != nil {
 			t.Fatal(err)
@@ -286,7 +287,7 @@ func TestInterruptedImage(t *testing.T) {
 	runs := 0
 	o := Options{
 		Images: images, Labels: labels, Models: []prelabel.Detector{interrupting{oracle{geometry.Box{X1: 50, Y1: 50, X2: 150, Y2: 150}}, stop, &runs}},
-		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.DefaultConfig().Thresholds, Jobs: 1,
+		Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Wishes: label.Wishes{Rules: schemas.DatasetRules{Dataset: "images"}}, Twins: ingest.DefaultConfig().Thresholds, Jobs: 1,
 	}
 	o.Prelabel.Closer = true
 	names, err := formats.Images(images)

@@ -19,8 +19,9 @@ func boxes(v *view) []schemas.Finding {
 		return nil
 	}
 	var judged []int // labels
+	copies := v.copies()
 	for i, o := range v.Objects {
-		if !o.Box.Clip(v.Image.W, v.Image.H).Empty() && finite(float64(o.Box.W()), float64(o.Box.H())) { // else degenerate
+		if !copies[o.ID] && !o.Box.Clip(v.Image.W, v.Image.H).Empty() && finite(float64(o.Box.W()), float64(o.Box.H())) { // else degenerate
 			judged = append(judged, i)
 		}
 	}
@@ -72,7 +73,7 @@ func boxes(v *view) []schemas.Finding {
 				}
 			default:
 				if !fits {
-					f.Why = fmt.Sprintf("The %s nothing that the box fits.", v.that("sees", "see"))
+					f.Why = fmt.Sprintf("The %s nothing here that the box fits, and the image speaks for one that is %s.", v.that("sees", "see"), amiss[t])
 					break
 				}
 				box := fit.Box
@@ -92,6 +93,9 @@ func boxes(v *view) []schemas.Finding {
 
 // fit is what the models make of the object that a label is about: where several looked, what they agree on.
 func (v *view) fit(label int, alone []*evidence.Scene) (evidence.Fit, bool) {
+	if len(alone) == 0 {
+		return v.scene.Fit(label)
+	}
 	var fits []evidence.Fit
 	for _, scene := range alone {
 		if f, ok := scene.Fit(label); ok {
@@ -99,7 +103,7 @@ func (v *view) fit(label int, alone []*evidence.Scene) (evidence.Fit, bool) {
 		}
 	}
 	if len(fits) == 0 {
-		return v.scene.Fit(label)
+		return evidence.Fit{}, false
 	}
 	return evidence.Agreed(fits), true
 }
@@ -176,6 +180,11 @@ func (v *view) that(does, do string) string {
 		return "models " + do
 	}
 	return "model " + does
+}
+
+// amiss is how the box is that an image speaks for.
+var amiss = map[schemas.FindingType]string{
+	schemas.FindingLoose: "smaller", schemas.FindingTight: "larger", schemas.FindingShift: "elsewhere", schemas.FindingEdge: "different at one edge",
 }
 
 var edgeNames = [4]string{"left", "top", "right", "bottom"}

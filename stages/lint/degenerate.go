@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"gleaner/schemas"
+	"gleaner/schemas/geometry"
 )
 
 // degenerate doubts labels that cannot be right whatever the image shows: no class, no area, out of the frame, a sliver.
@@ -14,11 +15,15 @@ func degenerate(v *view) []schemas.Finding {
 		f := schemas.Finding{Type: schemas.FindingDegenerate, ObjectID: o.ID, Class: o.Class, Box: o.Box}
 		w, h := float64(o.Box.W()), float64(o.Box.H())
 		cut := o.Box.Clip(v.Image.W, v.Image.H)
+		turned := geometry.Box{X1: min(o.Box.X1, o.Box.X2), Y1: min(o.Box.Y1, o.Box.Y2), X2: max(o.Box.X1, o.Box.X2), Y2: max(o.Box.Y1, o.Box.Y2)}.Clip(v.Image.W, v.Image.H)
 		short, long := min(w, h), max(w, h)
 		switch {
 		case !finite(w, h):
 			f.Score, f.Why = 1, "The box has coordinates that are no numbers."
 			f.Box = cut
+		case o.Box.Empty() && !turned.Empty():
+			f.Score, f.Fix = 1, &turned
+			f.Why = fmt.Sprintf("The box is the wrong way round: it is %.0f wide and %.0f high.", w, h)
 		case o.Box.Empty():
 			f.Score, f.Why = 1, fmt.Sprintf("The box covers no area: it is %.0f wide and %.0f high.", w, h)
 		case cut.Empty():

@@ -10,7 +10,28 @@ import (
 // one another rarely share this much of their outlines.
 const crossClassIoU = 0.8
 
-// duplicate doubts the second of two labels that seem to be about one object: the one that scores lower, or else comes later.
+// aCopy is the IoU from which on a label of the same class is another one once more.
+const aCopy = 0.9
+
+// copies are the labels of which there is the like at the very place: nothing else is worth saying of them.
+func (v *view) copies() map[string]bool {
+	ids := map[string]bool{}
+	for i, o := range v.Objects {
+		for j, other := range v.Objects {
+			if second(o, other, i, j) && o.Class == other.Class && o.Box.IoU(other.Box) >= aCopy {
+				ids[o.ID] = true
+			}
+		}
+	}
+	return ids
+}
+
+// second tells which of two labels is doubted where they are about one object: that which scores lower, or else comes later.
+func second(o, other schemas.Object, i, j int) bool {
+	return o.Score < other.Score || o.Score == other.Score && i > j
+}
+
+// duplicate doubts the second of two labels that seem to be about one object.
 func duplicate(v *view) []schemas.Finding {
 	var out []schemas.Finding
 	for i, o := range v.Objects {
@@ -19,7 +40,7 @@ func duplicate(v *view) []schemas.Finding {
 		}
 		var top schemas.Finding
 		for j, other := range v.Objects {
-			if i == j || o.Score > other.Score || (o.Score == other.Score && i < j) {
+			if !second(o, other, i, j) {
 				continue
 			}
 			iou := o.Box.IoU(other.Box)

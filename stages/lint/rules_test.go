@@ -397,6 +397,44 @@ func TestOpinions(t *testing.T) {
 	}
 }
 
+// TestOfferedBox: what several models agree on is offered, whatever one of them makes of it that is hardly sure, or far off beside two others.
+func TestOfferedBox(t *testing.T) {
+	label, truth, long := geometry.Box{X1: 130, Y1: 130, X2: 275, Y2: 275}, geometry.Box{X1: 150, Y1: 150, X2: 250, Y2: 250}, geometry.Box{X1: 150, Y1: 150, X2: 250, Y2: 360}
+	l, err := New(sure(), Deps{Classes: of("dog"), Taxonomy: tree{}, Demands: demands{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type sees struct {
+		box   geometry.Box
+		score float32
+	}
+	for name, c := range map[string]struct {
+		models []sees
+		want   geometry.Box
+	}{
+		"one that is hardly sure": {[]sees{{truth, 0.9}, {long, 0.02}}, truth},
+		"the other way round":     {[]sees{{long, 0.02}, {truth, 0.9}}, truth},
+		"one of three is far off": {[]sees{{long, 0.9}, {truth, 0.8}, {truth, 0.7}}, truth},
+		"two as sure":             {[]sees{{truth, 0.8}, {geometry.Box{X1: 150, Y1: 150, X2: 250, Y2: 262}, 0.8}}, geometry.Box{X1: 150, Y1: 150, X2: 250, Y2: 256}},
+	} {
+		s := schemas.Sample{
+			Image: schemas.ImageRef{W: 400, H: 400}, Rank: schemas.RankHuman, Objects: []schemas.Object{{ID: "a", Class: "dog", Box: label}},
+			Stamps: []schemas.Stamp{{Step: "prelabel", Model: "m@1", Hash: "00"}},
+		}
+		for k, m := range c.models {
+			s.Candidates = append(s.Candidates, cells([]schemas.Candidates{{Model: fmt.Sprintf("m%d@1", k), Classes: []string{"dog"}}}, schemas.Object{Class: "dog", Box: m.box, Score: m.score})[0])
+		}
+		done, err := l.Process(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(done[0].Findings, func(f schemas.Finding) bool { return f.Type == schemas.FindingLoose && f.Fix != nil })
+		if i < 0 || !near(*done[0].Findings[i].Fix, c.want) {
+			t.Errorf("%s: want a loose box and %v: %+v", name, c.want, done[0].Findings)
+		}
+	}
+}
+
 // TestProcessKeepsWhatIsNotItsOwn runs twice over a sample that people labeled, and then over what they submitted of it.
 func TestProcessKeepsWhatIsNotItsOwn(t *testing.T) {
 	l, err := New(DefaultConfig(), Deps{Classes: of(), Taxonomy: tree{}, Demands: demands{}})

@@ -19,6 +19,7 @@ type Twins interface {
 // twins doubts labels that near-duplicate images have otherwise, or not at all, and looks for those that only they have.
 func twins(v *view) []schemas.Finding {
 	var out []schemas.Finding
+	copies := v.copies() // for which there is one label too few in any twin
 	for _, d := range evidence.Disagreements(v.Sample, v.twins, v.related) {
 		f := schemas.Finding{Type: schemas.FindingTwin, Score: float32(d.Score)}
 		other := fmt.Sprintf("The near-duplicate image %s", cmp.Or(d.First.UniqueID, d.First.SampleID.String()))
@@ -32,6 +33,9 @@ func twins(v *view) []schemas.Finding {
 			continue
 		}
 		o := v.Objects[d.Label]
+		if copies[o.ID] {
+			continue
+		}
 		f.ObjectID, f.Class, f.Box = o.ID, o.Class, o.Box
 		switch {
 		case d.Class != "":

@@ -330,7 +330,15 @@ func (french) Translate(_ string, _ schemas.Model, found []schemas.Object) (obje
 
 func (french) Path(_, class string) []string { return []string{class} }
 
-// TestPrelabelLooksCloser: the step looks at a thing without a label by the first detector that knows it alone, and says so in the dataset's classes.
+// without are rules that do not want a class.
+type without string
+
+func (w without) Keep(_ context.Context, _ *schemas.Sample, objects []schemas.Object) ([]schemas.Object, error) {
+	return slices.DeleteFunc(slices.Clone(objects), func(o schemas.Object) bool { return o.Class == string(w) }), nil
+}
+
+// TestPrelabelLooksCloser: the step looks at a thing without a label that the dataset wants by the first detector that knows it alone, and says so in the
+// dataset's classes.
 func TestPrelabelLooksCloser(t *testing.T) {
 	img, thing := withThing()
 	cache := pixels.NewCache(1<<21, func(context.Context, string) ([]byte, error) { return nil, context.Canceled })
@@ -338,21 +346,27 @@ func TestPrelabelLooksCloser(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Closer = true
 	models := []Detector{finder{id: "tags@1", task: schemas.TaskClassify}, finder{id: "red@1"}, finder{id: "other@1"}}
-	p, err := New(cfg, Deps{Models: Fixed(models), Images: cache, Classes: french{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := schemas.Sample{Rank: schemas.RankHuman, Image: schemas.ImageRef{SHA256: schemas.Hash{1}, W: 800, H: 600}, Objects: labelsAt(geometry.Box{X2: 50, Y2: 50})}
-	out, err := p.Process(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var looks []schemas.Candidates
-	for _, c := range out[0].Candidates {
-		if c.Look == schemas.LookUnlabeled {
-			looks = append(looks, c)
+	looked := func(rules Rules) (looks []schemas.Candidates) {
+		p, err := New(cfg, Deps{Models: Fixed(models), Images: cache, Classes: french{}, Rules: rules})
+		if err != nil {
+			t.Fatal(err)
 		}
+		s := schemas.Sample{Rank: schemas.RankHuman, Image: schemas.ImageRef{SHA256: schemas.Hash{1}, W: 800, H: 600}, Objects: labelsAt(geometry.Box{X2: 50, Y2: 50})}
+		out, err := p.Process(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range out[0].Candidates {
+			if c.Look == schemas.LookUnlabeled {
+				looks = append(looks, c)
+			}
+		}
+		return looks
 	}
+	if looks := looked(without("rouge")); len(looks) > 0 {
+		t.Errorf("it looks at what the dataset does not want: %+v", looks)
+	}
+	looks := looked(without("vert"))
 	if len(looks) != 1 || looks[0].Model != "red@1" || !slices.Equal(looks[0].Classes, []string{"rouge"}) || !slices.Equal(looks[0].At, []geometry.Box{thing}) || len(looks[0].Cells) != 2 {
 		t.Errorf("%+v", looks)
 	}

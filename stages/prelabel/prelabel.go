@@ -137,11 +137,18 @@ func (p *Prelabel) ask(ctx context.Context, s *schemas.Sample, detectors []Detec
 		return opinions, stamps, nil
 	}
 	var models []fuse.Model
-	var all [][]schemas.Object
+	var all [][]schemas.Object // that the dataset wants
 	for _, o := range opinions {
-		if o.by.Task != schemas.TaskClassify { // which puts everything in the whole image
-			models, all = append(models, o.model), append(all, o.found)
+		if o.by.Task == schemas.TaskClassify { // which puts everything in the whole image
+			continue
 		}
+		wanted := o.found
+		if p.Rules != nil {
+			if wanted, err = p.Rules.Keep(ctx, s, o.found); err != nil {
+				return nil, nil, err
+			}
+		}
+		models, all = append(models, o.model), append(all, wanted)
 	}
 	things := Unlabeled(models, all, s.Objects)
 	for i, d := range detectors {

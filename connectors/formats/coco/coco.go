@@ -2,6 +2,11 @@
 // are [x, y, width, height] in pixels from the top left corner.
 package coco
 
+import (
+	"encoding/json"
+	"fmt"
+)
+
 // image, annotation and category are the records of the format. UniqueID, SampleID and the label's provenance are
 // additions that other readers ignore.
 type image struct {
@@ -16,14 +21,36 @@ type image struct {
 }
 
 type annotation struct {
-	ID         int64     `json:"id"`
-	ImageID    int64     `json:"image_id"`
-	CategoryID int64     `json:"category_id"`
-	Box        []float64 `json:"bbox"`
-	Area       float64   `json:"area"`
-	Crowd      int       `json:"iscrowd"`
-	Source     string    `json:"gleaner_source,omitempty"`
-	ObjectID   string    `json:"gleaner_object_id,omitempty"`
+	ID         int64      `json:"id"`
+	ImageID    int64      `json:"image_id"`
+	CategoryID int64      `json:"category_id"`
+	Box        []float64  `json:"bbox"`
+	Area       float64    `json:"area"`
+	Crowd      int        `json:"iscrowd"`
+	Source     string     `json:"gleaner_source,omitempty"`
+	ObjectID   string     `json:"gleaner_object_id,omitempty"`
+	Attributes attributes `json:"attributes,omitempty"`
+}
+
+// attributes are an object with texts, as CVAT writes them. Read are numbers, true and false, too; lists and the like are left out.
+type attributes map[string]string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *attributes) UnmarshalJSON(data []byte) error {
+	var all map[string]any
+	if json.Unmarshal(data, &all) != nil {
+		return nil // they are no attributes
+	}
+	for name, value := range all {
+		switch value.(type) {
+		case string, bool, float64:
+			if *a == nil {
+				*a = attributes{}
+			}
+			(*a)[name] = fmt.Sprint(value)
+		}
+	}
+	return nil
 }
 
 type category struct {

@@ -22,7 +22,7 @@ func labels(n int) iter.Seq2[schemas.Label, error] {
 			}
 			for k := range i % 4 {
 				l.Objects = append(l.Objects, schemas.Object{
-					ID: fmt.Sprintf("o%d", k+1), Class: []string{"person", "car", "sign"}[k],
+					ID: fmt.Sprintf("o%d", k+1), Class: []string{"person", "car", "sign"}[k], Attributes: []map[string]string{nil, {"truncated": "true", "kind": "van"}, nil}[k],
 					Box: geometry.Box{X1: float32(k), Y1: 1.5, X2: float32(k + i), Y2: 9},
 				})
 			}
@@ -92,12 +92,47 @@ func TestReadRefuses(t *testing.T) {
 		{`{"images":{}}`, "images"},
 		{`{"images":[{"id":1}]}`, "image 1 has no file_name"},
 		{`{"annotations":[{"id":5,"image_id":7}],"images":[]}`, "annotation 1 (id 5): image_id 7"},
-		{`{"annotations":[{"id":5,"image_id":7,"category_id":3}],"images":[{"id":7,"file_name":"a"}]}`, "category_id 3"},
-		{`{"annotations":[{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3]}],"images":[{"id":7,"file_name":"a"}],"categories":[{"id":3,"name":"cat"}]}`, "annotation 1 (id 5): bbox has 3 numbers"},
+		{`{"annotations":[{"id":5,"image_id":"x"}],"images":[]}`, "annotations: annotation 1: image_id is a string: want a whole number"},
+		{`{"images":[{"id":"x","file_name":"a"}]}`, "images: image 1: id is a string: want a whole number"},
+		{`{"images":[{"id":1,"file_name":"a"},{"id":2,"file_name":"a"}]}`, "images: image a is there twice"},
+		{`{"images":[{"id":1,"file_name":"a"},{"id":1,"file_name":"b"}]}`, "images: id 1 is that of image a and of image b"},
+		{`{"categories":[{"id":1,"name":"cat"},{"id":1,"name":"dog"}]}`, "categories: id 1 is that of category cat and of category dog"},
+		{`{"categories":[{"id":1.5,"name":"cat"}]}`, "category 1: id is a number 1.5: want a whole number"},
 		{`{"images":[`, "not COCO JSON"},
 	} {
 		if _, err := Read(strings.NewReader(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: error %v, want it to say %q", c.in, err, c.want)
+		}
+	}
+}
+
+// TestFaults: what is wrong with an annotation is told of its image, and loses no other.
+func TestFaults(t *testing.T) {
+	for annotation, want := range map[string]string{
+		`{"id":5,"image_id":7,"category_id":4}`:                                    "annotation 2 (id 5): category_id 4 is not among the categories",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3]}`:                     "annotation 2 (id 5): bbox has 3 numbers",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":null}`:                        "annotation 2 (id 5): bbox has 0 numbers",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"iscrowd":true}`:    "annotation 2 (id 5): iscrowd is a bool: want a whole number",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,"4"]}`:                 "annotation 2 (id 5): bbox is a string: want a number",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"attributes":[[]]}`: "",
+	} {
+		file, err := Read(strings.NewReader("\ufeff" + `{"images":[{"id":7,"file_name":"a"},{"id":8,"file_name":"b"}],"categories":[{"id":3,"name":"cat"}],"annotations":[
+			{"image_id":7,"category_id":3,"bbox":[1,2,3,4]},` + annotation + `,{"image_id":7,"category_id":3,"bbox":[1,2,3,4]},
+			{"image_id":8,"category_id":3,"bbox":[1,2,3,4],"attributes":{"truncated":true,"age":3,"kind":"young","list":[1]}}]}`))
+		if err != nil {
+			t.Errorf("%s: %v", annotation, err)
+			continue
+		}
+		said := ""
+		if fault := file.Faults["a"]; fault != nil {
+			said = fault.Error()
+		}
+		a, b := file.Objects["a"], file.Objects["b"]
+		if !strings.HasPrefix(said, want) || (said == "") != (want == "") || a[len(a)-1].ID != "o3" || len(b) != 1 || file.Faults["b"] != nil {
+			t.Errorf("%s: %q, %+v, %+v; want %q", annotation, said, a, b, want)
+		}
+		if d := cmp.Diff(map[string]string{"truncated": "true", "age": "3", "kind": "young"}, b[0].Attributes); d != "" {
+			t.Errorf("%s: attributes: %s", annotation, d)
 		}
 	}
 }

@@ -1,10 +1,13 @@
 package coco
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -16,6 +19,7 @@ type File struct {
 	Crowds     map[string][]schemas.Object // likewise: regions of many things that are not labeled one by one
 	Sizes      map[string][2]int           // width and height in pixels, likewise; 0 where the file does not say
 	Exported   map[string]Exported         // of images that Write wrote, likewise
+	Faults     map[string]error            // why the annotations of an image cannot be used, likewise
 	Images     map[int64]string            // file names by id
 	Categories map[int64]string            // names by id
 }
@@ -26,21 +30,29 @@ type Exported struct {
 	Objects []string // ids of File.Objects where they were exported from; empty for what was added since
 }
 
+// located is an annotation, with its place among all, from 1, and what is wrong with it.
+type located struct {
+	annotation
+	at    int
+	fault error
+}
+
 // Read decodes a COCO file. It streams over the lists and holds the boxes, about 150 bytes each, not the masks. Objects get
-// the ids o1, o2, … in the file's order of each image; crowd regions are apart, since they are no single object, but counted.
+// the ids o1, o2, … in the file's order of each image; crowd regions are apart, since they are no single object, but counted. An annotation that
+// cannot be used is a fault of its image alone; one of no image, and images or categories that cannot be told apart, are errors.
 func Read(r io.Reader) (*File, error) {
-	type located struct {
-		annotation
-		at int
-	}
 	var (
 		names   = map[int64]string{}
 		files   = map[int64]string{}
 		sizes   = map[string][2]int{}
 		pending []located
-		origins map[string]Exported
+		origins = map[string]Exported{}
 	)
-	d := json.NewDecoder(r)
+	in := bufio.NewReader(r)
+	if mark, _ := in.Peek(3); string(mark) == "\xef\xbb\xbf" {
+		_, _ = in.Discard(len(mark))
+	}
+	d := json.NewDecoder(in)
 	if err := expect(d, json.Delim('{')); err != nil {
 		return nil, err
 	}
@@ -54,37 +66,54 @@ func Read(r io.Reader) (*File, error) {
 		case "images":
 			err = each(d, func() error {
 				var i image
-				err := d.Decode(&i)
-				if err == nil && i.FileName == "" {
-					err = fmt.Errorf("image %d has no file_name", i.ID)
+				n++
+				if err := decode(d, &i); err != nil {
+					return fmt.Errorf("image %d: %w", n, err)
+				}
+				_, twice := sizes[i.FileName]
+				other, again := files[i.ID]
+				switch {
+				case i.FileName == "":
+					return fmt.Errorf("image %d has no file_name", i.ID)
+				case again:
+					return fmt.Errorf("id %d is that of image %s and of image %s", i.ID, other, i.FileName)
+				case twice:
+					return fmt.Errorf("image %s is there twice", i.FileName)
 				}
 				files[i.ID], sizes[i.FileName] = i.FileName, [2]int{i.Width, i.Height}
-				if i.SampleID != "" && err == nil {
-					var of Exported
-					if of.Sample, err = schemas.ParseSampleID(i.SampleID); err != nil {
-						err = fmt.Errorf("image %d: gleaner_sample_id: %w", i.ID, err)
-					}
-					if origins == nil {
-						origins = map[string]Exported{}
-					}
-					origins[i.FileName] = of
+				if i.SampleID == "" {
+					return nil
 				}
-				return err
+				of, err := schemas.ParseSampleID(i.SampleID)
+				if err != nil {
+					return fmt.Errorf("image %d: gleaner_sample_id: %w", i.ID, err)
+				}
+				origins[i.FileName] = Exported{Sample: of}
+				return nil
 			})
 		case "categories":
 			err = each(d, func() error {
 				var c category
-				err := d.Decode(&c)
+				n++
+				if err := decode(d, &c); err != nil {
+					return fmt.Errorf("category %d: %w", n, err)
+				}
+				if other, twice := names[c.ID]; twice && other != c.Name {
+					return fmt.Errorf("id %d is that of category %s and of category %s", c.ID, other, c.Name)
+				}
 				names[c.ID] = c.Name
-				return err
+				return nil
 			})
 		case "annotations":
 			err = each(d, func() error {
-				var a annotation
-				err := d.Decode(&a)
 				n++
-				pending = append(pending, located{a, n})
-				return err
+				a := located{at: n}
+				a.fault = decode(d, &a.annotation)
+				if wrong := (wrongType{}); a.fault != nil && (!errors.As(a.fault, &wrong) || wrong.field == "image_id") {
+					return fmt.Errorf("annotation %d: %w", n, a.fault)
+				}
+				pending = append(pending, a)
+				return nil
 			})
 		default:
 			var skip json.RawMessage
@@ -94,7 +123,10 @@ func Read(r io.Reader) (*File, error) {
 			return nil, fmt.Errorf("not COCO JSON: %v: %w", key, err)
 		}
 	}
-	f := &File{Objects: make(map[string][]schemas.Object, len(files)), Crowds: map[string][]schemas.Object{}, Sizes: sizes, Exported: origins, Images: files, Categories: names}
+	f := &File{
+		Objects: make(map[string][]schemas.Object, len(files)), Crowds: map[string][]schemas.Object{}, Sizes: sizes, Exported: origins, Faults: map[string]error{},
+		Images: files, Categories: names,
+	}
 	for _, name := range files {
 		f.Objects[name] = nil
 	}
@@ -104,19 +136,13 @@ func Read(r io.Reader) (*File, error) {
 		if !ok {
 			return nil, fmt.Errorf("annotation %d (id %d): image_id %d is not among the images", a.at, a.ID, a.ImageID)
 		}
-		class, ok := names[a.CategoryID]
-		if !ok {
-			return nil, fmt.Errorf("annotation %d (id %d): category_id %d is not among the categories", a.at, a.ID, a.CategoryID)
-		}
-		if len(a.Box) != 4 {
-			return nil, fmt.Errorf("annotation %d (id %d): bbox has %d numbers: want left, top, width and height", a.at, a.ID, len(a.Box))
-		}
 		counts[file]++
-		b := a.Box
-		o := schemas.Object{
-			ID: fmt.Sprintf("o%d", counts[file]), Class: class,
-			Box: geometry.Box{X1: float32(b[0]), Y1: float32(b[1]), X2: float32(b[0] + b[2]), Y2: float32(b[1] + b[3])},
+		o, err := a.object(names)
+		if err != nil {
+			f.Faults[file] = cmp.Or(f.Faults[file], fmt.Errorf("annotation %d (id %d): %w", a.at, a.ID, err))
+			continue
 		}
+		o.ID = fmt.Sprintf("o%d", counts[file])
 		if a.Crowd != 0 {
 			f.Crowds[file] = append(f.Crowds[file], o)
 			continue
@@ -128,6 +154,46 @@ func Read(r io.Reader) (*File, error) {
 		}
 	}
 	return f, nil
+}
+
+func (a *located) object(names map[int64]string) (o schemas.Object, err error) {
+	class, ok := names[a.CategoryID]
+	switch {
+	case a.fault != nil:
+		return o, a.fault
+	case !ok:
+		return o, fmt.Errorf("category_id %d is not among the categories", a.CategoryID)
+	case len(a.Box) != 4:
+		return o, fmt.Errorf("bbox has %d numbers: want left, top, width and height", len(a.Box))
+	}
+	b := a.Box
+	return schemas.Object{Class: class, Box: geometry.Box{X1: float32(b[0]), Y1: float32(b[1]), X2: float32(b[0] + b[2]), Y2: float32(b[1] + b[3])}, Attributes: a.Attributes}, nil
+}
+
+// wrongType is a field of a record that has a value of another kind than it should; the record's others are read.
+type wrongType struct{ field, is, want string }
+
+func (w wrongType) Error() string { return fmt.Sprintf("%s is a %s: want %s", w.field, w.is, w.want) }
+
+// decode reads the next record of a list.
+func decode(d *json.Decoder, record any) error {
+	err := d.Decode(record)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		want := "another kind of value"
+		switch wrong.Type.Kind() {
+		case reflect.Int, reflect.Int64:
+			want = "a whole number"
+		case reflect.Float64:
+			want = "a number"
+		case reflect.String:
+			want = "a text"
+		case reflect.Slice:
+			want = "a list"
+		}
+		return wrongType{cmp.Or(wrong.Field, "it"), wrong.Value, want}
+	}
+	return err
 }
 
 func each(d *json.Decoder, element func() error) error {

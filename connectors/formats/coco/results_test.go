@@ -48,7 +48,7 @@ func TestWriteImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &File{Objects: map[string][]schemas.Object{"a.jpg": nil, "b.jpg": nil}, Crowds: map[string][]schemas.Object{}, Sizes: map[string][2]int{"a.jpg": {8, 6}, "b.jpg": {4, 3}}, Images: map[int64]string{2: "a.jpg", 9: "b.jpg"}, Categories: categories}
+	want := &File{Objects: map[string][]schemas.Object{"a.jpg": nil, "b.jpg": nil}, Crowds: map[string][]schemas.Object{}, Sizes: map[string][2]int{"a.jpg": {8, 6}, "b.jpg": {4, 3}}, Exported: map[string]Exported{}, Faults: map[string]error{}, Images: map[int64]string{2: "a.jpg", 9: "b.jpg"}, Categories: categories}
 	if !cmp.Equal(got, want) {
 		t.Error(cmp.Diff(want, got))
 	}

@@ -48,14 +48,11 @@ func Write(w io.Writer, labels iter.Seq2[schemas.Label, error]) (images, annotat
 				classes[o.Class] = class
 				names = append(names, o.Class)
 			}
-			side.add(struct {
-				annotation
-				Attributes map[string]string `json:"attributes,omitempty"` // as CVAT writes them
-			}{annotation{
+			side.add(annotation{
 				ID: side.n + 1, ImageID: id, CategoryID: class,
 				Box:  []float64{float64(o.Box.X1), float64(o.Box.Y1), float64(o.Box.W()), float64(o.Box.H())},
-				Area: o.Box.Area(), Source: o.Source, ObjectID: o.ID,
-			}, o.Attributes})
+				Area: o.Box.Area(), Source: o.Source, ObjectID: o.ID, Attributes: o.Attributes,
+			})
 		}
 	}
 	images, annotations = out.n, side.n

@@ -21,14 +21,16 @@ type Annotation struct {
 }
 
 type document struct {
-	Filename string `xml:"filename"`
+	XMLName  xml.Name `xml:"annotation"`
+	Filename string   `xml:"filename"`
 	Size     struct {
 		Width  int `xml:"width"`
 		Height int `xml:"height"`
 	} `xml:"size"`
 	Objects []struct {
-		Name string `xml:"name"`
-		Box  struct {
+		Name      string `xml:"name"`
+		Truncated string `xml:"truncated"`
+		Box       struct {
 			XMin string `xml:"xmin"`
 			YMin string `xml:"ymin"`
 			XMax string `xml:"xmax"`
@@ -37,10 +39,15 @@ type document struct {
 	} `xml:"object"`
 }
 
-// Read decodes one file; objects get the ids o1, o2, … in the file's order. Errors name the object.
+// Read decodes one file; objects get the ids o1, o2, … in the file's order, and truncated ones the attribute truncated. Whether something is hidden VOC
+// says by yes or no, not by how much of it, so that is not read. Errors name the object.
 func Read(r io.Reader) (Annotation, error) {
 	var d document
-	if err := xml.NewDecoder(r).Decode(&d); err != nil {
+	in := xml.NewDecoder(r)
+	in.CharsetReader = func(charset string, _ io.Reader) (io.Reader, error) {
+		return nil, fmt.Errorf("it is in %s: save it as UTF-8", charset)
+	}
+	if err := in.Decode(&d); err != nil {
 		return Annotation{}, fmt.Errorf("not a Pascal VOC annotation: %w", err)
 	}
 	a := Annotation{Filename: strings.TrimSpace(d.Filename), W: d.Size.Width, H: d.Size.Height}
@@ -57,10 +64,14 @@ func Read(r io.Reader) (Annotation, error) {
 			}
 			at[k] = x
 		}
-		a.Objects = append(a.Objects, schemas.Object{
+		of := schemas.Object{
 			ID: fmt.Sprintf("o%d", i+1), Class: name,
 			Box: geometry.Box{X1: float32(at[0] - 1), Y1: float32(at[1] - 1), X2: float32(at[2]), Y2: float32(at[3])},
-		})
+		}
+		if strings.TrimSpace(o.Truncated) == "1" {
+			of.Attributes = map[string]string{schemas.AttributeTruncated: "true"}
+		}
+		a.Objects = append(a.Objects, of)
 	}
 	return a, nil
 }

@@ -27,10 +27,25 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestTruncated: what is cut has the attribute that rules ask for, what is not has none.
+func TestTruncated(t *testing.T) {
+	for text, want := range map[string]map[string]string{"1": {schemas.AttributeTruncated: "true"}, "1\n": {schemas.AttributeTruncated: "true"}, "0": nil, "": nil, "Unspecified": nil} {
+		got, err := Read(strings.NewReader(strings.Replace(one, "<bndbox>", "<truncated>"+text+"</truncated><bndbox>", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got.Objects[0].Attributes); d != "" {
+			t.Errorf("%q: %s", text, d)
+		}
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"", "not a Pascal VOC annotation"},
 		{"not xml", "not a Pascal VOC annotation"},
+		{"<html></html>", "not a Pascal VOC annotation: expected element type <annotation> but have <html>"},
+		{`<?xml version="1.0" encoding="ISO-8859-1"?>` + one, "it is in ISO-8859-1: save it as UTF-8"},
 		{strings.Replace(one, "cell", " ", 1), "object 1: no name"},
 		{strings.Replace(one, ">20<", ">wide<", 1), "not a Pascal VOC annotation"},
 		{strings.Replace(one, "<ymin>2</ymin>", "", 1), `object 1 (cell): bndbox: ymin is "": want a pixel`},

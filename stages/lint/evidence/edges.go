@@ -35,7 +35,13 @@ var weightings = [...]weighting{
 }
 
 // leastIoU is the least of all weightings.
-const leastIoU = 0.2
+var leastIoU = func() float32 {
+	x := float32(1)
+	for _, by := range weightings {
+		x = min(x, by.least)
+	}
+	return x
+}()
 
 // free is the weighting that trusts the label least: what it is off by is the best guess of what the label is.
 const free = 4
@@ -46,13 +52,19 @@ func (s *Scene) Fit(i int) (Fit, bool) {
 	return f, f.cells > 0
 }
 
-// Agreed is where several fits put an object, at least one: the median of each edge, which one that is far off does not move. How sure it is and how its
-// edges scatter is not told.
+// Agreed is where several fits put an object, at least one: the median of each edge, of three or more unmoved by one that is far off. Those less than a
+// tenth as sure as the surest say nothing. How sure it is and how its edges scatter is not told.
 func Agreed(fits []Fit) (f Fit) {
-	edge := make([]float64, len(fits))
+	sure := 0.0
+	for k := range fits {
+		sure = max(sure, fits[k].Sure)
+	}
 	for e := range f.mean {
+		var edge []float64
 		for k := range fits {
-			edge[k] = fits[k].mean[e]
+			if !(fits[k].Sure < sure/10) {
+				edge = append(edge, fits[k].mean[e])
+			}
 		}
 		slices.Sort(edge)
 		f.mean[e] = (edge[(len(edge)-1)/2] + edge[len(edge)/2]) / 2

@@ -335,6 +335,13 @@ func TestAgreed(t *testing.T) {
 	if got, want := Agreed([]Fit{a, b}).Box, rect((a.Box.X1+b.Box.X1)/2, (a.Box.Y1+b.Box.Y1)/2, (a.Box.X2+b.Box.X2)/2, (a.Box.Y2+b.Box.Y2)/2); got.IoU(want) < 0.9999 {
 		t.Errorf("%v, want %v", got, want)
 	}
+	weak := c
+	weak.Sure = a.Sure / 11
+	if got := Agreed([]Fit{weak, a}).Box; got != a.Box {
+		t.Errorf("beside one that is hardly sure: %v, want %v", got, a.Box)
+	}
+	nothing := Fit{Sure: math.NaN()}
+	Agreed([]Fit{nothing, nothing}) // scores that are no numbers are no reason to panic
 	if got := Agreed([]Fit{a}).Box; got != a.Box {
 		t.Errorf("%v, want %v", got, a.Box)
 	}

@@ -106,7 +106,7 @@ func (s *Scene) judge() {
 	}
 }
 
-// Alone are the scene as each of its models sees it by itself, in the order of the models. Evidence about labels
+// Alone are the scene as each of its models sees it by itself, in the order of the models. Evidence about labels within the image
 // is what it would be had the sample this model's candidates only; of things without a label they tell nothing.
 func (s *Scene) Alone() []*Scene {
 	var out []*Scene
@@ -160,8 +160,10 @@ func (m *seen) alone() []*seen {
 	nears := make([]nearCell, 0, total) // of all labels and models
 	out := make([]*seen, len(m.models))
 	for k, model := range m.models {
-		of := *m
-		of.near, of.away, of.known = make([][]nearCell, len(m.near)), make([][]float32, len(m.near)), make([]bool, len(m.near))
+		of := &seen{
+			Classes: m.Classes, Cells: m.Cells, related: m.related, rival: m.rival, peaks: m.peaks, models: m.models[k : k+1],
+			near: make([][]nearCell, len(m.near)), away: make([][]float32, len(m.near)), known: make([]bool, len(m.near)),
+		}
 		for i, near := range m.near {
 			first, to := len(nears), 0
 			for _, c := range m.all {
@@ -176,9 +178,9 @@ func (m *seen) alone() []*seen {
 				}
 				near = near[n:]
 			}
-			of.near[i], of.away[i] = nears[first:], m.away[i][k:][:1]
+			of.near[i], of.away[i] = nears[first:len(nears):len(nears)], m.away[i][k:k+1:k+1]
 		}
-		out[k] = &of
+		out[k] = of
 	}
 	return out
 }

@@ -102,8 +102,8 @@ func total(v archsimd.Int32x8) int {
 	var s [8]int32
 	v.Store(&s)
 	sum := 0
-	for _, x := range s {
-		sum += int(x)
+	for i := range s {
+		sum += int(s[i])
 	}
 	return sum
 }
