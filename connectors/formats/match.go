@@ -62,7 +62,11 @@ func match(images, names []string, at func(image string) string) (of map[string]
 		return nil, nil, fmt.Errorf("%w: %s (%d such in all)", ErrAmbiguous, doubts[0], n)
 	}
 	if len(of) == 0 && len(images) > 0 {
-		return nil, nil, fmt.Errorf("%w: those of %s would be %s", ErrUnmatched, images[0], at(images[0]))
+		found := "nothing"
+		if len(names) > 0 {
+			found = names[0]
+		}
+		return nil, nil, fmt.Errorf("%w: those of %s would be %s, and there is %s", ErrUnmatched, images[0], at(images[0]), found)
 	}
 	for _, name := range names {
 		if by[name] == "" {

@@ -312,6 +312,9 @@ func (a *app) openModels(ctx context.Context, p prelabelFlags, cfg config.Config
 				m, err = conn.OpenRegistered(ctx, name, p.labelSpace)
 				return err
 			})
+			if err != nil {
+				err = fmt.Errorf("--model %s, which is no path of a .onnx file and so a model of the registry: %w", name, err)
+			}
 		} else {
 			m, err = openModelFile(name, decode, p, cfg, log)
 		}

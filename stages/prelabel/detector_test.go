@@ -122,7 +122,7 @@ func TestRecognize(t *testing.T) {
 		{"labels of pixels", graphOf(small, []int64{1, 64, 32}).integers(), "m@1", two, "segmenter"},
 		{"one row of a number that varies", graphOf(small, []int64{-1, 7}).rows(1), "m@1", slices.Repeat(two, 4)[1:], "no decoder fits"},
 		{"channels last", graphOf([]int64{1, 64, 32, 3}, []int64{1, 2}), "m@1", two, "classifier"},
-		{"a classifier of too many", graphOf(small, []int64{1, 1000}), "m@1", two, "as classifier it tells 1000 classes apart but the list of names has 2; inputs seen: images float32[1,3,64,32]; outputs seen: a float32[1,1000]"},
+		{"a classifier of too many", graphOf(small, []int64{1, 1000}), "m@1", two, "as classifier it tells 1000 classes apart but the list of names has 2 (names of its own belong into a *.names file beside it); inputs seen: images float32[1,3,64,32]; outputs seen: a float32[1,1000]"},
 		{"nothing known", graphOf(small, []int64{1, 2, 3, 4, 5}), "m@1", two, "no decoder fits; inputs seen: images float32[1,3,64,32]; outputs seen: a float32[1,2,3,4,5]; known:\n  yolox       1,A,5+C"},
 		{"wrong input", graphOf([]int64{1, 42}, []int64{1, 42, 7}), "m@1", two, "images float32[1,42] is neither an image"},
 		{"one channel", graphOf([]int64{1, 1, 64, 32}, []int64{1, 42, 7}), "m@1", two, "neither an image"},

@@ -127,7 +127,7 @@ func (g *graph) recognize() (*match, error) {
 		}
 		if m.classes != 0 && m.classes != len(g.names) {
 			if first == nil {
-				first = fmt.Errorf("as %s it tells %d classes apart but the list of names has %d", f.name, m.classes, len(g.names))
+				first = fmt.Errorf("as %s it tells %d classes apart but the list of names has %d (names of its own belong into a *.names file beside it)", f.name, m.classes, len(g.names))
 			}
 			continue
 		}

@@ -26,10 +26,25 @@ type annotation struct {
 	CategoryID int64      `json:"category_id"`
 	Box        []float64  `json:"bbox"`
 	Area       float64    `json:"area"`
-	Crowd      int        `json:"iscrowd"`
+	Crowd      crowd      `json:"iscrowd"`
 	Source     string     `json:"gleaner_source,omitempty"`
 	ObjectID   string     `json:"gleaner_object_id,omitempty"`
 	Attributes attributes `json:"attributes,omitempty"`
+}
+
+// crowd is 1 for a region of many things. Some write true and false.
+type crowd int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *crowd) UnmarshalJSON(data []byte) error {
+	switch string(data) {
+	case "true":
+		*c = 1
+		return nil
+	case "false", "null":
+		return nil
+	}
+	return json.Unmarshal(data, (*int)(c))
 }
 
 // attributes are an object with texts, as CVAT writes them. Read are numbers, true and false, too; lists and the like are left out.

@@ -112,7 +112,9 @@ func TestFaults(t *testing.T) {
 		`{"id":5,"image_id":7,"category_id":4}`:                                    "annotation 2 (id 5): category_id 4 is not among the categories",
 		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3]}`:                     "annotation 2 (id 5): bbox has 3 numbers",
 		`{"id":5,"image_id":7,"category_id":3,"bbox":null}`:                        "annotation 2 (id 5): bbox has 0 numbers",
-		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"iscrowd":true}`:    "annotation 2 (id 5): iscrowd is a bool: want a whole number",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"iscrowd":"no"}`:    "annotation 2 (id 5): iscrowd is a string: want a whole number",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"iscrowd":true}`:    "",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"iscrowd":false}`:   "",
 		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,"4"]}`:                 "annotation 2 (id 5): bbox is a string: want a number",
 		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"attributes":[[]]}`: "",
 	} {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -70,6 +71,7 @@ func Read(r io.Reader) (*File, error) {
 				if err := decode(d, &i); err != nil {
 					return fmt.Errorf("image %d: %w", n, err)
 				}
+				i.FileName = strings.ReplaceAll(i.FileName, `\`, "/") // as Windows writes paths
 				_, twice := sizes[i.FileName]
 				other, again := files[i.ID]
 				switch {

@@ -88,12 +88,18 @@ func ReadNames(data []byte) ([]string, error) {
 	}
 	switch names := file.Names.(type) {
 	case []any:
+		if len(names) == 0 {
+			break
+		}
 		out := make([]string, len(names))
 		for i, n := range names {
 			out[i] = fmt.Sprint(n)
 		}
 		return out, nil
 	case map[string]any:
+		if len(names) == 0 {
+			break
+		}
 		out := make([]string, len(names))
 		for k, n := range names {
 			i, err := strconv.Atoi(k)
