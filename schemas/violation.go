@@ -6,6 +6,8 @@ type Violation struct {
 	Rule     string   `json:"rule"`                // name of the predicate, or class, min_size, attribute, occlusion, truncation, max_count
 	Message  string   `json:"message"`             // one sentence for people
 	Severity Severity `json:"severity"`
+
+	Unevaluated bool `json:"-"` // nothing is broken as far as is known: the predicate asks for what is not there, or takes too long
 }
 
 // Severity says what a violation leads to.

@@ -26,7 +26,7 @@ type Beside struct {
 	Format string            // "coco", "voc" or "yolo"
 	From   string            // the file or folder they come from
 	Files  []string          // all label files, and that of the class names
-	Spare  []string          // label files, or images to which COCO gives objects, that are of none of the images
+	Spare  []string          // label files, or images to which COCO gives objects, or annotations of it, that are of none of the images
 	Names  []string          // the classes that labels can have: YOLO's names, COCO's categories; VOC says none
 	of     map[string]string // where each image's labels are: the label file or, in COCO, the image's name there
 	read   func(place string, w, h int) ([]schemas.Object, error)
@@ -148,11 +148,18 @@ func cocoFile(path string, images []string) (*Beside, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	of, spare, err := match(images, slices.Sorted(maps.Keys(file.Objects)), func(image string) string { return image })
+	there := map[string]string{} // names by what they are here
+	for name := range file.Objects {
+		there[strings.ReplaceAll(name, `\`, "/")] = name // as Windows writes paths
+	}
+	of, spare, err := match(images, slices.Sorted(maps.Keys(there)), func(image string) string { return image })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	spare = slices.DeleteFunc(spare, func(name string) bool { return len(file.Objects[name]) == 0 })
+	for image, name := range of {
+		of[image] = there[name]
+	}
+	spare = append(slices.DeleteFunc(spare, func(name string) bool { return len(file.Objects[there[name]]) == 0 }), file.Orphans...)
 	return &Beside{Format: "coco", From: path, Files: []string{path}, Spare: spare, Names: slices.Sorted(maps.Values(file.Categories)), of: of, crowds: file.Crowds, read: func(name string, w, h int) ([]schemas.Object, error) {
 		size := file.Sizes[name]
 		return file.Objects[name], cmp.Or(file.Faults[name], fits(size[0], size[1], w, h))

@@ -170,6 +170,29 @@ func TestFolders(t *testing.T) {
 }
 
 // TestAnotherSize has labels that state the size of their image: boxes of another size are refused, and rounding is not.
+// TestWindowsPaths: COCO files written on Windows name the same images, and annotations of none are spare.
+func TestWindowsPaths(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "c.json")
+	data := `{"images":[{"id":1,"file_name":"C:\\data\\a\\x.jpg"},{"id":2,"file_name":"b\\x.jpg"}],"categories":[{"id":1,"name":"cat"}],"annotations":[
+		{"image_id":1,"category_id":1,"bbox":[1,2,3,4]},{"id":7,"image_id":3,"category_id":1,"bbox":[1,2,3,4]}]}`
+	if err := os.WriteFile(file, []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := OpenAs("coco", file, []string{"a/x.jpg", "b/x.jpg"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for image, want := range map[string]int{"a/x.jpg": 1, "b/x.jpg": 0} {
+		if got, labeled, err := b.Objects(image, 10, 10); err != nil || !labeled || len(got) != want {
+			t.Errorf("%s: %v, %v, %v; want %d", image, got, labeled, err, want)
+		}
+	}
+	if !slices.Equal(b.Spare, []string{"annotation 2 (id 7): image_id 3 is not among the images"}) || !slices.Equal(b.Names, []string{"cat"}) {
+		t.Errorf("spare %q, names %q", b.Spare, b.Names)
+	}
+}
+
 func TestAnotherSize(t *testing.T) {
 	for format, files := range map[string]map[string]string{
 		"voc":  {"annotations/a.xml": "<annotation><size><width>200</width><height>100</height></size><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></object></annotation>"},

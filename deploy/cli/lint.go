@@ -26,6 +26,7 @@ import (
 	"gleaner/deploy/lint"
 	"gleaner/schemas"
 	"gleaner/stages/prelabel"
+	"gleaner/stages/taxonomy"
 )
 
 // lintFlags are what the command line says.
@@ -79,8 +80,8 @@ then must be as it was. How many of the labels that the run doubts are among the
 the image as a whole have its box and box_index null; nothing is missing that they do not want.
 
 Nothing is missing of classes that the labels cannot have: those that are not among YOLO's class names or COCO's categories, or that no label of VOC has. What the
-models see of such is named at the end. The objects of --rules say otherwise what is wanted. Demands of the rules for attributes that a format has no place for are not checked: YOLO has
-none, VOC none but truncated.
+models see of such is named at the end. The objects of --rules say otherwise what is wanted, in the names that labels have. Demands of the rules for attributes that a format has no place for are
+not checked: YOLO has none, VOC none but truncated. Nor are predicates about what a label does not have; labels of files have no score and no source.
 
 Class names are compared as they are written, unless the rules name a taxonomy, or --taxonomy does: then those of labels mean what it says
 of the dataset of the rules or of --dataset, and what is offered has the labels' names. What a model does not know the names
@@ -225,9 +226,17 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return err
 		}
 	}
-	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, missing: map[string]int{}, Out: l.out, Unsaid: unsaid, spare: few(o.Labels.Spare), names: " by these names (--taxonomy relates others)"}
+	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, None: map[string]int{}, ruled: len(wishes.Rules.Objects) > 0, Out: l.out, Unsaid: unsaid, spare: few(o.Labels.Spare), names: " by these names (--taxonomy relates others)"}
 	if wishes.Taxonomy != nil {
 		sum.names = " by taxonomy " + wishes.Taxonomy.ID
+		tree, err := taxonomy.Build(*wishes.Taxonomy)
+		if err != nil {
+			return err
+		}
+		for _, m := range o.Models {
+			of := taxonomy.ModelOf(m.Model())
+			sum.Unlike = union(sum.Unlike, tree.Unmapped(of.Space, of.Classes))
+		}
 	}
 	if o.Losses != nil {
 		sum.Argued = &argued{Run: o.Losses.Run, Labels: o.Losses.Labels}
@@ -312,17 +321,20 @@ type lintSummary struct {
 	Unlabeled int            `json:"unlabeled"`            // images that no label file is about
 	Spare     int            `json:"labels_without_image"` // files, or images of COCO
 	Labels    int            `json:"labels"`
-	Unknown   []string       `json:"unknown_classes,omitempty"`   // of labels, that no model knows
-	Beyond    []string       `json:"beyond_classes,omitempty"`    // that the models see and labels cannot have
-	Unsaid    []string       `json:"unsaid_attributes,omitempty"` // that the rules want and labels of the format cannot have
-	Findings  map[string]int `json:"findings"`                    // by type
-	Argued    *argued        `json:"argued,omitempty"`            // nil: no run was asked
+	Unknown   []string       `json:"unknown_classes,omitempty"`        // of labels, that no model knows
+	Beyond    []string       `json:"beyond_classes,omitempty"`         // that the models see and labels cannot have
+	Unsaid    []string       `json:"unsaid_attributes,omitempty"`      // that the rules want and labels of the format cannot have
+	Unasked   []string       `json:"unevaluated_predicates,omitempty"` // of the rules, which ask for what labels of files do not have
+	Unlike    []string       `json:"unmapped_model_classes,omitempty"` // of models, by their label space
+	None      map[string]int `json:"missing_unlabeled,omitempty"`      // missing things of classes that no label has
+	Findings  map[string]int `json:"findings"`                         // by type
+	Argued    *argued        `json:"argued,omitempty"`                 // nil: no run was asked
 	Failed    []string       `json:"failed,omitempty"`
 	Out       string         `json:"out"`
 	spare     string
-	names     string         // how class names were compared
-	classes   []string       // of labels
-	missing   map[string]int // by class
+	names     string   // how class names were compared
+	classes   []string // of labels
+	ruled     bool     // the rules say what is missing
 }
 
 // argued is how many labels a training run argues with.
@@ -341,14 +353,14 @@ func (s *lintSummary) add(r lint.Result) {
 	}
 	s.Labels += r.Labels
 	s.classes = union(s.classes, r.Classes)
-	s.Unknown, s.Beyond = union(s.Unknown, r.Unknown), union(s.Beyond, r.Beyond)
+	s.Unknown, s.Beyond, s.Unasked = union(s.Unknown, r.Unknown), union(s.Beyond, r.Beyond), union(s.Unasked, r.Unasked)
 	if s.Argued != nil {
 		s.Argued.Here += r.Argued
 	}
 	for _, f := range r.Findings {
 		s.Findings[string(f.Type)]++
 		if f.Type == schemas.FindingMissing {
-			s.missing[f.Class]++
+			s.None[f.Class]++
 		}
 	}
 }
@@ -372,6 +384,7 @@ func (s *lintSummary) none() error {
 }
 
 func (s *lintSummary) print(out io.Writer, asJSON bool) error {
+	maps.DeleteFunc(s.None, func(class string, _ int) bool { return slices.Contains(s.classes, class) })
 	if asJSON {
 		if err := printJSON(out, s); err != nil {
 			return err
@@ -393,13 +406,11 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		if len(s.Unknown) > 0 {
 			fmt.Fprintf(out, "no model knows these classes%s, whose labels are judged by their boxes alone: %s\n", s.names, few(s.Unknown))
 		}
-		var none []string
-		for _, class := range slices.Sorted(maps.Keys(s.missing)) {
-			if !slices.Contains(s.classes, class) {
-				none = append(none, fmt.Sprintf("%s %d", class, s.missing[class]))
+		if len(s.None) > 0 && !s.ruled {
+			var none []string
+			for _, class := range slices.Sorted(maps.Keys(s.None)) {
+				none = append(none, fmt.Sprintf("%s %d", class, s.None[class]))
 			}
-		}
-		if len(none) > 0 {
 			fmt.Fprintf(out, "missing are things of classes that no label has (--rules or fewer class names leave them out): %s\n", few(none))
 		}
 		if len(s.Beyond) > 0 {
@@ -407,6 +418,12 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		}
 		if len(s.Unsaid) > 0 {
 			fmt.Fprintf(out, "labels of this format cannot have these attributes, so the rules about them are not checked: %s\n", few(s.Unsaid))
+		}
+		if len(s.Unasked) > 0 {
+			fmt.Fprintf(out, "these predicates of the rules ask for what some labels do not have, and are not checked there: %s\n", few(s.Unasked))
+		}
+		if len(s.Unlike) > 0 {
+			fmt.Fprintf(out, "--label-space has no such classes as these of the models, which therefore count for nothing: %s\n", few(s.Unlike))
 		}
 		if a := s.Argued; a != nil {
 			fmt.Fprintf(out, "run %s argues with %d labels, of which %d are here\n", a.Run, a.Labels, a.Here)

@@ -21,6 +21,7 @@ import (
 	"gleaner/stages/lint/evidence"
 	"gleaner/stages/pixels"
 	"gleaner/stages/prelabel"
+	"gleaner/stages/rules"
 	"gleaner/stages/taxonomy"
 )
 
@@ -47,6 +48,7 @@ type Result struct {
 	Classes  []string // of the labels, each once
 	Unknown  []string // classes of the labels that no model knows: these are judged by their boxes alone
 	Beyond   []string // classes of what the models see that labels here cannot have: nothing is missing of them
+	Unasked  []string // predicates of the rules that could not be evaluated for want of what they ask for
 	Argued   int      // of the labels, those that the training run argues with
 	Findings []Finding
 	Err      error // why there are none
@@ -106,8 +108,8 @@ type linter struct {
 // Habits implements lint.Habits.
 func (l *linter) Habits(string) *evidence.Habits { return l.habits }
 
-// learn reads all images and labels, for what is usual among them and for which are near duplicates. It returns the classes that labels can have, none where
-// that cannot be told, and why images cannot be linted.
+// learn reads all images and labels, for what is usual among them and for which are near duplicates. It returns the classes that labels can have,
+// as far as they can be read, and why images cannot be linted.
 func (l *linter) learn(ctx context.Context, images []string) (classes []string, faults []error, err error) {
 	faults, met := make([]error, len(images)), map[string]bool{}
 	l.habits = evidence.HabitsOf(func(yield func(*schemas.Sample) bool) {
@@ -122,10 +124,6 @@ func (l *linter) learn(ctx context.Context, images []string) (classes []string, 
 			yield(&s)
 		})
 	})
-	failed := slices.ContainsFunc(faults, func(err error) bool { return err != nil })
-	if len(l.Labels.Names) == 0 && failed { // what could not be read may have had more
-		return nil, faults, err
-	}
 	for _, class := range l.Labels.Names {
 		met[class] = true
 	}
@@ -167,8 +165,9 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 	if s.Objects, r.Labeled, r.Err = l.Labels.Objects(name, img.W, img.H); r.Err != nil || !r.Labeled {
 		return r
 	}
-	r.Labels = len(s.Objects)
-	for _, o := range s.Objects {
+	r.Labels, s.Objects = len(s.Objects), slices.Clone(s.Objects)
+	for i, o := range s.Objects {
+		s.Objects[i].Canonical = l.wants.canonical(s.Dataset, o.Class)
 		if !slices.Contains(r.Classes, o.Class) {
 			r.Classes = append(r.Classes, o.Class)
 		}
@@ -189,6 +188,9 @@ func (l *linter) lint(ctx context.Context, name string, fault error) Result {
 		if f.Type == schemas.FindingMissing && inCrowd(f, l.Labels.Crowds(name)) {
 			continue
 		}
+		if !l.wants.has(f.FixClass) { // a super-class, which labels have no name for
+			f.FixClass = ""
+		}
 		r.Findings = append(r.Findings, newFinding(name, f, img.W, img.H))
 	}
 	return r
@@ -203,6 +205,16 @@ func inCrowd(f schemas.Finding, crowds []schemas.Object) bool {
 
 // steps lets the models and then lint look at a sample, with what a training run said of it, and says in r which classes are only the labels' or only the models'.
 func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cache, said sampleLosses, r *Result) (found []schemas.Finding, err error) {
+	violations, err := l.wants.rules.Check(ctx, &s, s.Objects)
+	if err != nil {
+		return nil, err
+	}
+	violations = slices.DeleteFunc(violations, func(v schemas.Violation) bool {
+		if v.Unevaluated && !slices.Contains(r.Unasked, v.Rule) {
+			r.Unasked = append(r.Unasked, v.Rule)
+		}
+		return v.Unevaluated
+	})
 	look, err := prelabel.New(l.Prelabel, prelabel.Deps{
 		Models: prelabel.Fixed(l.Models), Images: images, Classes: l.translations, Rules: l.wants, Version: l.Version,
 	})
@@ -211,7 +223,7 @@ func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cac
 	}
 	doubt, err := lint.New(l.Lint, lint.Deps{
 		Classes: func(*schemas.Sample) []string { return l.classes }, Models: func(id string) []string { return l.knows[id] },
-		Taxonomy: l.wants, Demands: l.wants.rules,
+		Taxonomy: l.wants, Demands: checked{l.wants.rules, violations},
 		Images: images, Habits: l, Twins: l.twins, Losses: said, Version: l.Version,
 	})
 	if err != nil {
@@ -231,6 +243,17 @@ func (l *linter) steps(ctx context.Context, s schemas.Sample, images *pixels.Cac
 		}
 	}
 	return out[0].Findings, nil
+}
+
+// checked are rules with what breaks them in one sample.
+type checked struct {
+	*rules.Registry
+	violations []schemas.Violation
+}
+
+// Check implements lint.Demands.
+func (c checked) Check(context.Context, *schemas.Sample, []schemas.Object) ([]schemas.Violation, error) {
+	return c.violations, nil
 }
 
 // Finding is a line of the output.

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -43,89 +44,88 @@ func Sayable(format string, rules schemas.DatasetRules) (schemas.DatasetRules, [
 type wants struct {
 	*taxonomy.Registry // gives models' classes the labels' names, those that are not wanted too
 	rules              *rules.Registry
-	labelable          map[string][]string // the classes that labels can have, with their paths; nil: any
-	ruled              bool                // that is since the rules say so
+	labelable          []taxonomy.Want // the classes that labels can have; none: any
+	known              []taxonomy.Want // those of them of which the taxonomy knows
+	ruled              bool            // that is since the rules say so
 }
 
-// newWants are those of a dataset whose labels can have some classes; nil: they say nothing.
+// newWants are those of a dataset whose labels can have some classes; none: they say nothing.
 func newWants(of label.Wishes, dataset string, classes []string) (w wants, err error) {
 	terms, err := of.Terms()
 	if err != nil {
 		return w, err
 	}
-	w = wants{Registry: terms.Trees, rules: terms.Rules, ruled: len(of.Rules.Objects) > 0}
-	if of.Taxonomy != nil {
-		named, err := inNames(of, dataset, classes)
-		if err != nil {
-			return w, err
-		}
-		w.Registry = taxonomy.NewRegistry(func(string) (schemas.DatasetRules, bool) { return named, true })
-		if err := w.Put(*of.Taxonomy); err != nil {
-			return w, err
-		}
-	}
+	w = wants{Registry: terms.Trees, rules: terms.Rules, labelable: taxonomy.Wants(classes...), ruled: len(of.Rules.Objects) > 0}
 	if w.ruled {
-		classes = nil
-		for _, o := range of.Rules.Objects {
-			classes = append(classes, o.Class)
-		}
+		w.labelable = taxonomy.WantsOf(of.Rules)
 	}
-	for _, class := range classes {
-		if w.labelable == nil {
-			w.labelable = map[string][]string{}
-		}
-		w.labelable[class] = w.Path(dataset, class)
+	if of.Taxonomy == nil {
+		return w, nil
 	}
-	return w, nil
-}
-
-// inNames are rules that want all that the taxonomy maps for a dataset: as they name it, else as its labels do, else as the taxonomy does.
-func inNames(of label.Wishes, dataset string, classes []string) (schemas.DatasetRules, error) {
 	tree, err := taxonomy.Build(*of.Taxonomy)
 	if err != nil {
-		return of.Rules, err
+		return w, err
 	}
+	for _, can := range w.labelable {
+		if tree.CheckWanted(dataset, []taxonomy.Want{can}) == nil {
+			w.known = append(w.known, can)
+		}
+	}
+	named := inNames(tree, of, dataset, classes)
+	w.Registry = taxonomy.NewRegistry(func(string) (schemas.DatasetRules, bool) { return named, true })
+	return w, w.Put(*of.Taxonomy)
+}
+
+// inNames are rules that want all that a taxonomy maps for a dataset, each once: as they name it, else as its labels do, else as the taxonomy does.
+func inNames(tree *taxonomy.Tree, of label.Wishes, dataset string, classes []string) schemas.DatasetRules {
 	all := of.Rules
 	all.Taxonomy, all.Objects = of.Taxonomy.ID, slices.Clone(all.Objects)
-	met := map[string]bool{} // canonical classes
+	met := map[string]bool{} // names and canonical classes
 	for _, o := range all.Objects {
-		met[o.Class], met[o.Canonical], met[tree.Path(dataset, o.Class)[0]] = true, true, true
+		met[o.Class], met[cmp.Or(o.Canonical, tree.Path(dataset, o.Class)[0])] = true, true
 	}
-	add := func(class string, again bool) {
+	space, _ := tree.Space(dataset)
+	names := slices.Clone(classes)
+	for _, m := range of.Taxonomy.Mappings {
+		if m.Dataset == space {
+			names = append(names, m.Class)
+		}
+	}
+	for _, class := range names {
 		is := tree.Path(dataset, class)[0]
-		if met[class] || met[is] && !again || tree.CheckWanted(dataset, taxonomy.Wants(class)) != nil {
-			return
+		if met[class] || met[is] || tree.CheckWanted(dataset, taxonomy.Wants(class)) != nil {
+			continue
 		}
 		met[class], met[is] = true, true
 		all.Objects = append(all.Objects, schemas.ObjectRule{Class: class})
 	}
-	for _, class := range classes {
-		add(class, true)
-	}
-	space, _ := tree.Space(dataset)
-	for _, m := range of.Taxonomy.Mappings {
-		if m.Dataset == space {
-			add(m.Class, false)
-		}
-	}
-	return all, nil
+	return all
+}
+
+// has tells whether labels can have just this class.
+func (w wants) has(class string) bool {
+	return len(w.labelable) == 0 || slices.ContainsFunc(w.labelable, func(can taxonomy.Want) bool { return can.Class == class })
 }
 
 // Unlabeled implements lint.Taxonomy: labels can have neither the class nor one above it or below.
 func (w wants) Unlabeled(dataset, class string) bool {
-	if w.labelable == nil {
-		return w.Registry.Unlabeled(dataset, class)
+	if w.has(class) {
+		return len(w.labelable) == 0 && w.Registry.Unlabeled(dataset, class)
 	}
-	if w.labelable[class] != nil {
-		return false
+	tree, ok := w.For(dataset)
+	if !ok || len(w.known) == 0 {
+		return true
 	}
-	path := w.Path(dataset, class)
-	for _, can := range w.labelable {
-		if slices.Contains(path, can[0]) || slices.Contains(can, path[0]) {
-			return false
-		}
+	covered, known := tree.Annotated(dataset, w.known, class)
+	return !known || covered == taxonomy.CoverageNo
+}
+
+// canonical is what a label's class is by the taxonomy, empty without one.
+func (w wants) canonical(dataset, class string) string {
+	if _, ok := w.For(dataset); !ok {
+		return ""
 	}
-	return true
+	return w.Path(dataset, class)[0]
 }
 
 // Keep implements prelabel.Rules.

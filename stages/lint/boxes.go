@@ -19,9 +19,8 @@ func boxes(v *view) []schemas.Finding {
 		return nil
 	}
 	var judged []int // labels
-	copies := v.copies()
 	for i, o := range v.Objects {
-		if !copies[o.ID] && !o.Box.Clip(v.Image.W, v.Image.H).Empty() && finite(float64(o.Box.W()), float64(o.Box.H())) { // else degenerate
+		if !v.copies[o.ID] && !o.Box.Clip(v.Image.W, v.Image.H).Empty() && finite(float64(o.Box.W()), float64(o.Box.H())) { // else degenerate
 			judged = append(judged, i)
 		}
 	}

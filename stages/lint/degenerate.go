@@ -21,9 +21,9 @@ func degenerate(v *view) []schemas.Finding {
 		case !finite(w, h):
 			f.Score, f.Why = 1, "The box has coordinates that are no numbers."
 			f.Box = cut
-		case o.Box.Empty() && !turned.Empty():
+		case o.Box.Empty() && min(turned.W(), turned.H()) >= v.MinSide:
 			f.Score, f.Fix = 1, &turned
-			f.Why = fmt.Sprintf("The box is the wrong way round: it is %.0f wide and %.0f high.", w, h)
+			f.Why = fmt.Sprintf("The box's corners are the wrong way round: put right it is %.0f wide and %.0f high.", turned.W(), turned.H())
 		case o.Box.Empty():
 			f.Score, f.Why = 1, fmt.Sprintf("The box covers no area: it is %.0f wide and %.0f high.", w, h)
 		case cut.Empty():

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"gleaner/schemas"
 )
@@ -13,17 +14,15 @@ const crossClassIoU = 0.8
 // aCopy is the IoU from which on a label of the same class is another one once more.
 const aCopy = 0.9
 
-// copies are the labels of which there is the like at the very place: nothing else is worth saying of them.
-func (v *view) copies() map[string]bool {
-	ids := map[string]bool{}
-	for i, o := range v.Objects {
-		for j, other := range v.Objects {
-			if second(o, other, i, j) && o.Class == other.Class && o.Box.IoU(other.Box) >= aCopy {
-				ids[o.ID] = true
-			}
+// isCopy tells whether a label is another one once more, at the very place: then nothing else is worth saying of its box, its class or its like in twins.
+func (v *view) isCopy(id string) bool {
+	i := slices.IndexFunc(v.Objects, func(o schemas.Object) bool { return o.ID == id })
+	for j, other := range v.Objects {
+		if o := v.Objects[i]; second(o, other, i, j) && o.Class == other.Class && o.Box.IoU(other.Box) >= aCopy {
+			return true
 		}
 	}
-	return ids
+	return false
 }
 
 // second tells which of two labels is doubted where they are about one object: that which scores lower, or else comes later.

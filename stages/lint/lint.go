@@ -23,7 +23,7 @@ const maxFindings = 200
 // findings below the threshold are dropped.
 type rule func(*view) []schemas.Finding
 
-// rules make findings of the types beside them.
+// rules make findings of the types beside them, in this order: what duplicate tells others need not.
 var rules = []struct {
 	types []schemas.FindingType
 	find  rule
@@ -57,7 +57,8 @@ type view struct {
 	wanted     []schemas.Object    // proposals that the dataset wants labeled
 	violations []schemas.Violation // of the dataset's rules
 	scene      *evidence.Scene
-	likenesses []likeness // things that resemble labels whose class no model knows
+	copies     map[string]bool // labels that are told to be another one once more
+	likenesses []likeness      // things that resemble labels whose class no model knows
 	twins      []evidence.Twin
 	losses     []evidence.Losses
 	weights    *Weights
@@ -242,6 +243,9 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 			settled := slices.ContainsFunc(s.Overrides, func(o schemas.Override) bool { return o.Covers(f) })
 			if worth && !settled && !slices.Contains(v.Off, f.Type) {
 				out = append(out, f)
+				if f.Type == schemas.FindingDuplicate && v.isCopy(f.ObjectID) {
+					v.copies[f.ObjectID] = true
+				}
 			}
 		}
 	}
@@ -253,7 +257,7 @@ func (l *Lint) findings(ctx context.Context, s *schemas.Sample) ([]schemas.Findi
 func (l *Lint) classes(s *schemas.Sample) *view {
 	v := &view{
 		Sample: s, known: map[string]bool{}, models: l.Models, taxonomy: l.Taxonomy,
-		paths: map[string][]string{}, relates: map[[2]string]bool{}, familiars: map[string]bool{}, spoken: map[string][]bool{},
+		paths: map[string][]string{}, relates: map[[2]string]bool{}, familiars: map[string]bool{}, spoken: map[string][]bool{}, copies: map[string]bool{},
 	}
 	for _, c := range l.Classes(s) {
 		v.known[c] = true

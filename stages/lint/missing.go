@@ -18,8 +18,12 @@ func missing(v *view) []schemas.Finding {
 	if !v.seen {
 		return nil
 	}
-	named := v.named()
-	all := slices.Concat(named, v.resembling())
+	turned := slices.DeleteFunc(degenerate(v), func(d schemas.Finding) bool { return d.Fix == nil || !d.Box.Empty() })
+	labeled := func(f schemas.Finding) bool { // by a box the wrong way round
+		return slices.ContainsFunc(turned, func(d schemas.Finding) bool { return d.Fix.IoU(f.Box) >= oneThing && v.related(d.Class, f.Class) })
+	}
+	named := slices.DeleteFunc(v.named(), labeled)
+	all := slices.Concat(named, slices.DeleteFunc(v.resembling(), labeled))
 	order := make([]int, len(all))
 	for i := range order {
 		order[i] = i

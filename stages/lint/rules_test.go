@@ -479,6 +479,29 @@ func (d told) Twins(context.Context, *schemas.Sample) []evidence.Twin { return d
 
 func (d told) Losses(string, schemas.SampleID) []evidence.Losses { return d.losses }
 
+// TestTwinOfCopies: of two labels at one place, one of which its twin has, one is removed, and the other left.
+func TestTwinOfCopies(t *testing.T) {
+	a, b := geometry.Box{X1: 20, Y1: 20, X2: 120, Y2: 116}, geometry.Box{X1: 20, Y1: 20, X2: 120, Y2: 120}
+	d := told{twins: []evidence.Twin{{Label: schemas.Label{UniqueID: "0001.jpg", Rank: schemas.RankReviewed, Image: schemas.ImageRef{W: 200, H: 200}, Objects: []schemas.Object{{Class: "cat", Box: b}}}}}}
+	l, err := New(sure(), Deps{Classes: of(), Taxonomy: tree{}, Demands: demands{}, Twins: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := l.Process(t.Context(), schemas.Sample{Rank: schemas.RankHuman, Image: schemas.ImageRef{W: 200, H: 200}, Objects: []schemas.Object{
+		{ID: "a", Class: "cat", Box: a}, {ID: "b", Class: "cat", Box: b}, {ID: "c", Class: "cat", Box: geometry.Box{X1: 120, Y1: 120, X2: 20, Y2: 20}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range out[0].Findings {
+		got = append(got, fmt.Sprintf("%s %s", f.Type, f.ObjectID))
+	}
+	if !slices.Equal(got, []string{"degenerate c", "duplicate b"}) {
+		t.Errorf("%v, want that b is told to be there twice and c to be the wrong way round", got)
+	}
+}
+
 // TestTold: findings by near duplicates and by losses point at their labels, say whose word it is, and have a fix where there is one. No
 // model has to have looked.
 func TestTold(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -19,8 +20,11 @@ type Twins interface {
 // twins doubts labels that near-duplicate images have otherwise, or not at all, and looks for those that only they have.
 func twins(v *view) []schemas.Finding {
 	var out []schemas.Finding
-	copies := v.copies() // for which there is one label too few in any twin
-	for _, d := range evidence.Disagreements(v.Sample, v.twins, v.related) {
+	s := *v.Sample
+	s.Objects = slices.DeleteFunc(slices.Clone(s.Objects), func(o schemas.Object) bool {
+		return v.copies[o.ID] || o.Box.Empty() // which twins have no label for
+	})
+	for _, d := range evidence.Disagreements(&s, v.twins, v.related) {
 		f := schemas.Finding{Type: schemas.FindingTwin, Score: float32(d.Score)}
 		other := fmt.Sprintf("The near-duplicate image %s", cmp.Or(d.First.UniqueID, d.First.SampleID.String()))
 		if d.Agree > 1 {
@@ -32,10 +36,7 @@ func twins(v *view) []schemas.Finding {
 			out = append(out, f)
 			continue
 		}
-		o := v.Objects[d.Label]
-		if copies[o.ID] {
-			continue
-		}
+		o := s.Objects[d.Label]
 		f.ObjectID, f.Class, f.Box = o.ID, o.Class, o.Box
 		switch {
 		case d.Class != "":

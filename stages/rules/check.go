@@ -135,6 +135,7 @@ func (c *checking) evaluate(ctx context.Context, p predicate, id string, vars ma
 		return err
 	case why != "":
 		c.add(id, p.Name, schemas.SeverityWarn, "The rule %s cannot be evaluated: %s.", p.Name, strings.TrimSuffix(why, "."))
+		c.out[len(c.out)-1].Unevaluated = true
 	case yes:
 		c.add(id, p.Name, p.Severity, "%s", p.Message)
 	}

@@ -128,8 +128,12 @@ func (c *checkCase) read(word []string) (err error) {
 		delete(o.Attributes, "refine")
 		s.Objects = append(s.Objects, o)
 	case "violation":
+		unevaluated := word[3] == "unevaluated" // which warns
+		if unevaluated {
+			word[3] = string(schemas.SeverityWarn)
+		}
 		c.want = append(c.want, schemas.Violation{
-			ObjectID: strings.TrimPrefix(word[1], "-"), Rule: word[2], Severity: schemas.Severity(word[3]), Message: strings.Join(word[4:], " "),
+			ObjectID: strings.TrimPrefix(word[1], "-"), Rule: word[2], Severity: schemas.Severity(word[3]), Message: strings.Join(word[4:], " "), Unevaluated: unevaluated,
 		})
 	case "kept":
 		c.kept, c.drops = word[1:], true

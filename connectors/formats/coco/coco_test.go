@@ -91,13 +91,11 @@ func TestReadRefuses(t *testing.T) {
 		{"[]", "where { should be"},
 		{`{"images":{}}`, "images"},
 		{`{"images":[{"id":1}]}`, "image 1 has no file_name"},
-		{`{"annotations":[{"id":5,"image_id":7}],"images":[]}`, "annotation 1 (id 5): image_id 7"},
-		{`{"annotations":[{"id":5,"image_id":"x"}],"images":[]}`, "annotations: annotation 1: image_id is a string: want a whole number"},
-		{`{"images":[{"id":"x","file_name":"a"}]}`, "images: image 1: id is a string: want a whole number"},
+		{`{"images":[{"id":"x","file_name":"a"}]}`, "images: image 1: id is a string: want a number"},
 		{`{"images":[{"id":1,"file_name":"a"},{"id":2,"file_name":"a"}]}`, "images: image a is there twice"},
 		{`{"images":[{"id":1,"file_name":"a"},{"id":1,"file_name":"b"}]}`, "images: id 1 is that of image a and of image b"},
 		{`{"categories":[{"id":1,"name":"cat"},{"id":1,"name":"dog"}]}`, "categories: id 1 is that of category cat and of category dog"},
-		{`{"categories":[{"id":1.5,"name":"cat"}]}`, "category 1: id is a number 1.5: want a whole number"},
+		{`{"categories":[{"id":1.5,"name":"cat"}]}`, "category 1: id is a number 1.5: want a number"},
 		{`{"images":[`, "not COCO JSON"},
 	} {
 		if _, err := Read(strings.NewReader(c.in)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -108,19 +106,24 @@ func TestReadRefuses(t *testing.T) {
 
 // TestFaults: what is wrong with an annotation is told of its image, and loses no other.
 func TestFaults(t *testing.T) {
+	const orphan = "orphan "
 	for annotation, want := range map[string]string{
-		`{"id":5,"image_id":7,"category_id":4}`:                                    "annotation 2 (id 5): category_id 4 is not among the categories",
-		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3]}`:                     "annotation 2 (id 5): bbox has 3 numbers",
-		`{"id":5,"image_id":7,"category_id":3,"bbox":null}`:                        "annotation 2 (id 5): bbox has 0 numbers",
-		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"iscrowd":"no"}`:    "annotation 2 (id 5): iscrowd is a string: want a whole number",
-		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"iscrowd":true}`:    "",
-		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"iscrowd":false}`:   "",
-		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,"4"]}`:                 "annotation 2 (id 5): bbox is a string: want a number",
-		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3,4],"attributes":[[]]}`: "",
+		`{"id":5,"image_id":7,"category_id":4}`:                                                                      "annotation 2 (id 5): category_id 4 is not among the categories",
+		`{"id":5,"image_id":7,"bbox":[1,2,3,4]}`:                                                                     "annotation 2 (id 5): it has no category_id",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":[1,2,3]}`:                                                       "annotation 2 (id 5): bbox has 3 numbers",
+		`{"id":5,"image_id":7,"category_id":3,"bbox":null}`:                                                          "annotation 2 (id 5): bbox has 0 numbers",
+		`{"bbox":[1,2,3,"4"],"id":5,"image_id":7,"category_id":3}`:                                                   "annotation 2 (id 5): bbox is a string: want a number",
+		`{"iscrowd":"no","area":"12","id":"a5","image_id":7.0,"category_id":3.0,"bbox":[1,2,3,4],"attributes":[[]]}`: "",
+		`{"id":5,"image_id":9,"category_id":3,"bbox":[1,2,3,4]}`:                                                     orphan + "annotation 2 (id 5): image_id 9 is not among the images",
+		`{"id":5,"image_id":"7","category_id":3,"bbox":[1,2,3,4]}`:                                                   orphan + "annotation 2 (id 5): image_id is a string: want a number",
+		`{"id":5,"image_id":null,"category_id":3,"bbox":[1,2,3,4]}`:                                                  orphan + "annotation 2 (id 5): it has no image_id",
+		`{"id":5,"category_id":3,"bbox":[1,2,3,4]}`:                                                                  orphan + "annotation 2 (id 5): it has no image_id",
+		`null`: orphan + "annotation 2 (id <nil>): it has no image_id",
+		`7`:    orphan + "annotation 2 (id <nil>): it is a number: want another kind of value",
 	} {
-		file, err := Read(strings.NewReader("\ufeff" + `{"images":[{"id":7,"file_name":"a"},{"id":8,"file_name":"b"}],"categories":[{"id":3,"name":"cat"}],"annotations":[
+		file, err := Read(strings.NewReader("\ufeff" + `{"images":[{"id":7,"file_name":"a"},{"id":0,"file_name":"b"}],"categories":[{"id":3,"name":"cat"}],"annotations":[
 			{"image_id":7,"category_id":3,"bbox":[1,2,3,4]},` + annotation + `,{"image_id":7,"category_id":3,"bbox":[1,2,3,4]},
-			{"image_id":8,"category_id":3,"bbox":[1,2,3,4],"attributes":{"truncated":true,"age":3,"kind":"young","list":[1]}}]}`))
+			{"image_id":0,"category_id":3,"bbox":[1,2,3,4],"attributes":{"truncated":true,"age":1234567,"kind":"young","list":[1],"occluded":false,"rotation":0.0}}]}`))
 		if err != nil {
 			t.Errorf("%s: %v", annotation, err)
 			continue
@@ -129,12 +132,29 @@ func TestFaults(t *testing.T) {
 		if fault := file.Faults["a"]; fault != nil {
 			said = fault.Error()
 		}
+		last := "o3"
+		if len(file.Orphans) > 0 {
+			said, last = orphan+file.Orphans[0], "o2"
+		}
 		a, b := file.Objects["a"], file.Objects["b"]
-		if !strings.HasPrefix(said, want) || (said == "") != (want == "") || a[len(a)-1].ID != "o3" || len(b) != 1 || file.Faults["b"] != nil {
+		if !strings.HasPrefix(said, want) || (said == "") != (want == "") || a[len(a)-1].ID != last || len(b) != 1 || file.Faults["b"] != nil {
 			t.Errorf("%s: %q, %+v, %+v; want %q", annotation, said, a, b, want)
 		}
-		if d := cmp.Diff(map[string]string{"truncated": "true", "age": "3", "kind": "young"}, b[0].Attributes); d != "" {
+		if d := cmp.Diff(map[string]string{"truncated": "true", "age": "1234567", "kind": "young"}, b[0].Attributes); d != "" {
 			t.Errorf("%s: attributes: %s", annotation, d)
+		}
+	}
+}
+
+// TestHidden: of what is hidden only a share is read, whatever else an annotation says of it.
+func TestHidden(t *testing.T) {
+	for text, want := range map[string]string{"0.25": "0.25", `"0.5"`: "0.5", "1": "1", "true": "", "2": "", `"yes"`: "", "null": ""} {
+		file, err := Read(strings.NewReader(`{"images":[{"id":7,"file_name":"a"}],"categories":[{"id":3,"name":"cat"}],"annotations":[{"image_id":7,"category_id":3,"bbox":[1,2,3,4],"attributes":{"occluded":` + text + `}}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := file.Objects["a"][0].Attributes[schemas.AttributeOccluded]; got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
 }

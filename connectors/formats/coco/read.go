@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
-	"strings"
+	"strconv"
 
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -21,6 +22,7 @@ type File struct {
 	Sizes      map[string][2]int           // width and height in pixels, likewise; 0 where the file does not say
 	Exported   map[string]Exported         // of images that Write wrote, likewise
 	Faults     map[string]error            // why the annotations of an image cannot be used, likewise
+	Orphans    []string                    // annotations that are of none of the images, and why
 	Images     map[int64]string            // file names by id
 	Categories map[int64]string            // names by id
 }
@@ -31,22 +33,29 @@ type Exported struct {
 	Objects []string // ids of File.Objects where they were exported from; empty for what was added since
 }
 
-// located is an annotation, with its place among all, from 1, and what is wrong with it.
-type located struct {
-	annotation
+// record is what is read of an annotation, with its place among all, from 1, and what is wrong with it. Ids are numbers that some write with a fraction of zero.
+type record struct {
+	ID         any       `json:"id"`
+	ImageID    float64   `json:"image_id"` // NaN: there is none
+	CategoryID float64   `json:"category_id"`
+	Box        []float64 `json:"bbox"`
+	Crowd      any       `json:"iscrowd"`
+	ObjectID   any       `json:"gleaner_object_id"`
+	Attributes any       `json:"attributes"`
+
 	at    int
 	fault error
 }
 
-// Read decodes a COCO file. It streams over the lists and holds the boxes, about 150 bytes each, not the masks. Objects get
+// Read decodes a COCO file. It streams over the lists and holds the boxes, about 150 bytes each, and their attributes, not the masks. Objects get
 // the ids o1, o2, … in the file's order of each image; crowd regions are apart, since they are no single object, but counted. An annotation that
-// cannot be used is a fault of its image alone; one of no image, and images or categories that cannot be told apart, are errors.
+// cannot be used is a fault of its image alone, or of none. Images or categories that cannot be told apart are errors.
 func Read(r io.Reader) (*File, error) {
 	var (
 		names   = map[int64]string{}
 		files   = map[int64]string{}
 		sizes   = map[string][2]int{}
-		pending []located
+		pending []record
 		origins = map[string]Exported{}
 	)
 	in := bufio.NewReader(r)
@@ -54,6 +63,7 @@ func Read(r io.Reader) (*File, error) {
 		_, _ = in.Discard(len(mark))
 	}
 	d := json.NewDecoder(in)
+	d.UseNumber()
 	if err := expect(d, json.Delim('{')); err != nil {
 		return nil, err
 	}
@@ -71,7 +81,6 @@ func Read(r io.Reader) (*File, error) {
 				if err := decode(d, &i); err != nil {
 					return fmt.Errorf("image %d: %w", n, err)
 				}
-				i.FileName = strings.ReplaceAll(i.FileName, `\`, "/") // as Windows writes paths
 				_, twice := sizes[i.FileName]
 				other, again := files[i.ID]
 				switch {
@@ -109,9 +118,9 @@ func Read(r io.Reader) (*File, error) {
 		case "annotations":
 			err = each(d, func() error {
 				n++
-				a := located{at: n}
-				a.fault = decode(d, &a.annotation)
-				if wrong := (wrongType{}); a.fault != nil && (!errors.As(a.fault, &wrong) || wrong.field == "image_id") {
+				a := record{ImageID: math.NaN(), CategoryID: math.NaN(), at: n}
+				a.fault = decode(d, &a)
+				if wrong := (wrongType{}); a.fault != nil && !errors.As(a.fault, &wrong) {
 					return fmt.Errorf("annotation %d: %w", n, a.fault)
 				}
 				pending = append(pending, a)
@@ -134,42 +143,95 @@ func Read(r io.Reader) (*File, error) {
 	}
 	counts := map[string]int{}
 	for _, a := range pending {
-		file, ok := files[a.ImageID]
+		file, ok := byNumber(files, a.ImageID)
 		if !ok {
-			return nil, fmt.Errorf("annotation %d (id %d): image_id %d is not among the images", a.at, a.ID, a.ImageID)
+			f.Orphans = append(f.Orphans, fmt.Sprintf("annotation %d (id %v): %s", a.at, a.ID, a.astray()))
+			continue
 		}
 		counts[file]++
 		o, err := a.object(names)
 		if err != nil {
-			f.Faults[file] = cmp.Or(f.Faults[file], fmt.Errorf("annotation %d (id %d): %w", a.at, a.ID, err))
+			f.Faults[file] = cmp.Or(f.Faults[file], fmt.Errorf("annotation %d (id %v): %w", a.at, a.ID, err))
 			continue
 		}
 		o.ID = fmt.Sprintf("o%d", counts[file])
-		if a.Crowd != 0 {
+		if n, _ := a.Crowd.(json.Number); a.Crowd == true || n != "" && n != "0" && n != "0.0" {
 			f.Crowds[file] = append(f.Crowds[file], o)
 			continue
 		}
 		f.Objects[file] = append(f.Objects[file], o)
 		if of, ok := origins[file]; ok {
-			of.Objects = append(of.Objects, a.ObjectID)
+			id, _ := a.ObjectID.(string)
+			of.Objects = append(of.Objects, id)
 			origins[file] = of
 		}
 	}
 	return f, nil
 }
 
-func (a *located) object(names map[int64]string) (o schemas.Object, err error) {
-	class, ok := names[a.CategoryID]
+// byNumber is the value of an id.
+func byNumber(of map[int64]string, id float64) (string, bool) {
+	if id != math.Trunc(id) || math.Abs(id) >= 1<<53 { // NaN, too
+		return "", false
+	}
+	x, ok := of[int64(id)]
+	return x, ok
+}
+
+// astray is why an annotation is of no image.
+func (a *record) astray() string {
+	switch {
+	case a.fault != nil:
+		return a.fault.Error()
+	case math.IsNaN(a.ImageID):
+		return "it has no image_id"
+	}
+	return fmt.Sprintf("image_id %v is not among the images", a.ImageID)
+}
+
+func (a *record) object(names map[int64]string) (o schemas.Object, err error) {
+	class, ok := byNumber(names, a.CategoryID)
 	switch {
 	case a.fault != nil:
 		return o, a.fault
+	case math.IsNaN(a.CategoryID):
+		return o, errors.New("it has no category_id")
 	case !ok:
-		return o, fmt.Errorf("category_id %d is not among the categories", a.CategoryID)
+		return o, fmt.Errorf("category_id %v is not among the categories", a.CategoryID)
 	case len(a.Box) != 4:
 		return o, fmt.Errorf("bbox has %d numbers: want left, top, width and height", len(a.Box))
 	}
 	b := a.Box
-	return schemas.Object{Class: class, Box: geometry.Box{X1: float32(b[0]), Y1: float32(b[1]), X2: float32(b[0] + b[2]), Y2: float32(b[1] + b[3])}, Attributes: a.Attributes}, nil
+	return schemas.Object{
+		Class: class, Box: geometry.Box{X1: float32(b[0]), Y1: float32(b[1]), X2: float32(b[0] + b[2]), Y2: float32(b[1] + b[3])}, Attributes: attributes(a.Attributes),
+	}, nil
+}
+
+// attributes are those that are texts, numbers, true or false, but for what CVAT says of every box beside them. It tells whether something is hidden, not how much of it
+// is, which is what the attribute is about here.
+func attributes(of any) (out map[string]string) {
+	all, _ := of.(map[string]any)
+	for name, value := range all {
+		text := fmt.Sprint(value)
+		switch value.(type) {
+		case string, bool, json.Number:
+		default:
+			continue
+		}
+		switch name {
+		case "rotation", "track_id", "keyframe":
+			continue
+		case schemas.AttributeOccluded:
+			if x, err := strconv.ParseFloat(text, 64); err != nil || !(x >= 0 && x <= 1) {
+				continue
+			}
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[name] = text
+	}
+	return out
 }
 
 // wrongType is a field of a record that has a value of another kind than it should; the record's others are read.
@@ -184,9 +246,7 @@ func decode(d *json.Decoder, record any) error {
 	if errors.As(err, &wrong) {
 		want := "another kind of value"
 		switch wrong.Type.Kind() {
-		case reflect.Int, reflect.Int64:
-			want = "a whole number"
-		case reflect.Float64:
+		case reflect.Int, reflect.Int64, reflect.Float64:
 			want = "a number"
 		case reflect.String:
 			want = "a text"

@@ -39,7 +39,7 @@ type document struct {
 	} `xml:"object"`
 }
 
-// Read decodes one file; objects get the ids o1, o2, … in the file's order, and truncated ones the attribute truncated. Whether something is hidden VOC
+// Read decodes one file; objects get the ids o1, o2, … in the file's order, and where the file says it the attribute truncated. Whether something is hidden VOC
 // says by yes or no, not by how much of it, so that is not read. Errors name the object.
 func Read(r io.Reader) (Annotation, error) {
 	var d document
@@ -68,7 +68,10 @@ func Read(r io.Reader) (Annotation, error) {
 			ID: fmt.Sprintf("o%d", i+1), Class: name,
 			Box: geometry.Box{X1: float32(at[0] - 1), Y1: float32(at[1] - 1), X2: float32(at[2]), Y2: float32(at[3])},
 		}
-		if strings.TrimSpace(o.Truncated) == "1" {
+		switch strings.TrimSpace(o.Truncated) {
+		case "0":
+			of.Attributes = map[string]string{schemas.AttributeTruncated: "false"}
+		case "1":
 			of.Attributes = map[string]string{schemas.AttributeTruncated: "true"}
 		}
 		a.Objects = append(a.Objects, of)

@@ -27,9 +27,9 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestTruncated: what is cut has the attribute that rules ask for, what is not has none.
+// TestTruncated: what is cut, or said not to be, has the attribute that rules ask for.
 func TestTruncated(t *testing.T) {
-	for text, want := range map[string]map[string]string{"1": {schemas.AttributeTruncated: "true"}, "1\n": {schemas.AttributeTruncated: "true"}, "0": nil, "": nil, "Unspecified": nil} {
+	for text, want := range map[string]map[string]string{"1": {schemas.AttributeTruncated: "true"}, "1\n": {schemas.AttributeTruncated: "true"}, "0": {schemas.AttributeTruncated: "false"}, "": nil, "Unspecified": nil} {
 		got, err := Read(strings.NewReader(strings.Replace(one, "<bndbox>", "<truncated>"+text+"</truncated><bndbox>", 1)))
 		if err != nil {
 			t.Fatal(err)

@@ -52,7 +52,7 @@ func TestReadNames(t *testing.T) {
 			t.Errorf("%q: %q, %v", in, got, err)
 		}
 	}
-	for _, in := range []string{"", "names: 3", "names: {1: a, 7: b}", "names: {0: a, x: b}"} {
+	for _, in := range []string{"", "names: 3", "names: {1: a, 7: b}", "names: {0: a, x: b}", "names: []", "names: {}"} {
 		if got, err := ReadNames([]byte(in)); err == nil {
 			t.Errorf("%q gave %q and no error", in, got)
 		}

@@ -35,13 +35,7 @@ var weightings = [...]weighting{
 }
 
 // leastIoU is the least of all weightings.
-var leastIoU = func() float32 {
-	x := float32(1)
-	for _, by := range weightings {
-		x = min(x, by.least)
-	}
-	return x
-}()
+const leastIoU = 0.2
 
 // free is the weighting that trusts the label least: what it is off by is the best guess of what the label is.
 const free = 4

@@ -319,6 +319,16 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+func TestLeastIoU(t *testing.T) {
+	least := float32(1)
+	for _, by := range weightings {
+		least = min(least, by.least)
+	}
+	if least != leastIoU {
+		t.Errorf("cells of an IoU of %g count, and those of less than %g are not looked at", least, leastIoU)
+	}
+}
+
 // TestAgreed: of three models the middle one's edges count, each by itself, of two the places between.
 func TestAgreed(t *testing.T) {
 	fit := func(truth geometry.Box) Fit {
