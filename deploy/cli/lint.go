@@ -423,7 +423,7 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 			fmt.Fprintf(out, "these predicates of the rules ask for what some labels do not have, and are not checked there: %s\n", few(s.Unasked))
 		}
 		if len(s.Unlike) > 0 {
-			fmt.Fprintf(out, "--label-space has no such classes as these of the models, which therefore count for nothing: %s\n", few(s.Unlike))
+			fmt.Fprintf(out, "the models' label space does not have these of their classes, which therefore count for nothing: %s\n", few(s.Unlike))
 		}
 		if a := s.Argued; a != nil {
 			fmt.Fprintf(out, "run %s argues with %d labels, of which %d are here\n", a.Run, a.Labels, a.Here)

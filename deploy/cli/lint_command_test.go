@@ -388,7 +388,7 @@ func TestLintAsksInVain(t *testing.T) {
 	}
 	d.write("mine.tsv", dishes(t))
 	said, err = gleaner(t.Context(), lintYOLO+"--taxonomy mine.tsv --dataset street --label-space coco@2017 --out o.jsonl")
-	if err != nil || !strings.Contains(said, "--label-space has no such classes as these of the models, which therefore count for nothing: motorbike, ") {
+	if err != nil || !strings.Contains(said, "the models' label space does not have these of their classes, which therefore count for nothing: motorbike, ") {
 		t.Errorf("%s, %v", said, err)
 	}
 }
