@@ -9,6 +9,7 @@ import (
 
 	"gleaner/connectors/formats"
 	"gleaner/deploy/e2e/realdata"
+	"gleaner/deploy/label"
 	lintfiles "gleaner/deploy/lint"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
@@ -57,7 +58,7 @@ func TestLintAgreesWithVerdicts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := lintfiles.Options{Images: dir, Labels: labels, Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Twins: ingest.Thresholds{GroupBits: -1}, Jobs: 2}
+	o := lintfiles.Options{Images: dir, Labels: labels, Prelabel: prelabel.DefaultConfig(), Lint: lint.DefaultConfig(), Limits: pixels.DefaultLimits(), Wishes: label.Wishes{Rules: schemas.DatasetRules{Dataset: "bccd"}}, Twins: ingest.Thresholds{GroupBits: -1}, Jobs: 2}
 	o.Lint.Rules.MinScore = 0.01
 	for _, m := range models {
 		o.Models = append(o.Models, recognize(t, load(t, m.file), m.file))
