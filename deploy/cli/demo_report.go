@@ -44,6 +44,9 @@ func printDemo(ctx context.Context, w io.Writer, c *wire.Connections, s *wire.Sy
 
 	a := r.Account
 	fmt.Fprintf(w, "\nWhere they are\n  %4d accepted automatically\n  %4d labeled on the desk, %d of them now by the simulated labeler %q\n  %4d wait for people on the desk\n  %4d rejected%s\n", a.Automatic, a.Human, r.Simulated, demo.Simulated, a.Waiting, a.Rejects(), reasons(a.Rejected))
+	if n := len(r.Faults); n > 0 {
+		fmt.Fprintf(w, "  labels beside %d of the images cannot be used, the first since %v\n", n, r.Faults[0])
+	}
 	if r.Erased > 0 {
 		fmt.Fprintf(w, "  %4d erased\n", r.Erased)
 	}

@@ -45,6 +45,7 @@ type Report struct {
 	Rates     web.Status    // the steps as they stood then
 	Labels    *formats.Beside
 	Simulated int
+	Faults    []error      // of labels beside the images that cannot be used
 	Run       *schemas.Run // whose losses are looked at; nil when nothing was trained
 	Beside    *schemas.Run // of the learner that was less accurate in the same time; nil when there was none
 	NotRun    string       // why, then
@@ -198,6 +199,7 @@ func simulate(ctx context.Context, c *wire.Connections, s *wire.System, o Option
 	l := &labeler{base: c.At.Web, token: c.Config.Web.Token, beside: r.Labels}
 	r.Simulated, err = l.work(ctx, o.Dataset, left, func() { r.Simulated++; bar.Set(r.Simulated) })
 	bar.End()
+	r.Faults = l.faults
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type labeler struct {
 	base   string // of the API
 	token  string
 	beside *formats.Beside
+	faults []error // of labels that cannot be used: their tasks are left to people
 }
 
 // work submits up to n open tasks of the queue whose images have labels, and returns how many. done is called with each.
@@ -65,9 +66,10 @@ func (l *labeler) finish(ctx context.Context, t schemas.Task) (bool, error) {
 		return false, err
 	}
 	w, h := view.Sample.Image.W, view.Sample.Image.H
-	objects, _, err := l.beside.Objects(t.UniqueID, w, h) // labels that do not fit leave the task to others
+	objects, _, err := l.beside.Objects(t.UniqueID, w, h)
 	if err != nil {
-		return false, err
+		l.faults = append(l.faults, err)
+		return false, nil
 	}
 	err = l.call(ctx, http.MethodPost, "/api/tasks/claim", key+"-claim", map[string]any{"task_id": t.ID}, &view)
 	if errors.Is(err, errConflict) {

@@ -63,7 +63,7 @@ func Run(ctx context.Context, images []string, o Options, done func(Result)) err
 	if err != nil {
 		return err
 	}
-	if l.wants, err = newWants(o.Wishes, o.Wishes.Rules.Dataset, classes); err != nil {
+	if l.wants, err = newWants(o.Wishes, classes); err != nil {
 		return err
 	}
 	l.translations = taxonomy.NewTranslations(l.wants.Registry, slog.New(slog.DiscardHandler))

@@ -50,7 +50,7 @@ type wants struct {
 }
 
 // newWants are those of a dataset whose labels can have some classes; none: they say nothing.
-func newWants(of label.Wishes, dataset string, classes []string) (w wants, err error) {
+func newWants(of label.Wishes, classes []string) (w wants, err error) {
 	terms, err := of.Terms()
 	if err != nil {
 		return w, err
@@ -67,18 +67,18 @@ func newWants(of label.Wishes, dataset string, classes []string) (w wants, err e
 		return w, err
 	}
 	for _, can := range w.labelable {
-		if tree.CheckWanted(dataset, []taxonomy.Want{can}) == nil {
+		if tree.CheckWanted(of.Rules.Dataset, []taxonomy.Want{can}) == nil {
 			w.known = append(w.known, can)
 		}
 	}
-	named := inNames(tree, of, dataset, classes)
+	named := inNames(tree, of, classes)
 	w.Registry = taxonomy.NewRegistry(func(string) (schemas.DatasetRules, bool) { return named, true })
 	return w, w.Put(*of.Taxonomy)
 }
 
 // inNames are rules that want all that a taxonomy maps for a dataset, each once: as they name it, else as its labels do, else as the taxonomy does.
-func inNames(tree *taxonomy.Tree, of label.Wishes, dataset string, classes []string) schemas.DatasetRules {
-	all := of.Rules
+func inNames(tree *taxonomy.Tree, of label.Wishes, classes []string) schemas.DatasetRules {
+	all, dataset := of.Rules, of.Rules.Dataset
 	all.Taxonomy, all.Objects = of.Taxonomy.ID, slices.Clone(all.Objects)
 	met := map[string]bool{} // names and canonical classes
 	for _, o := range all.Objects {

@@ -80,7 +80,7 @@ func TestUnlabeled(t *testing.T) {
 		{"of none does the taxonomy know", label.Wishes{Rules: rules, Taxonomy: tree}, []string{"Schachtel"}, []string{"Schachtel"}, []string{"car", "bowl"}},
 		{"rules", label.Wishes{Rules: wantsAuto, Taxonomy: tree}, []string{"Auto", "Geschirr"}, []string{"Auto", "car"}, []string{"Geschirr", "bowl", "bus"}},
 	} {
-		w, err := newWants(c.of, "street", c.classes)
+		w, err := newWants(c.of, c.classes)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -113,7 +113,7 @@ func TestInNames(t *testing.T) {
 		},
 	}
 	rules := schemas.DatasetRules{Dataset: "old", Objects: []schemas.ObjectRule{{Class: "motorcycle"}}}
-	w, err := newWants(label.Wishes{Rules: rules, Taxonomy: &tree}, "old", []string{"motorbike", "sofa", "unheard of"})
+	w, err := newWants(label.Wishes{Rules: rules, Taxonomy: &tree}, []string{"motorbike", "sofa", "unheard of"})
 	if err != nil {
 		t.Fatal(err)
 	}
