@@ -98,6 +98,20 @@ func TestWriteLeavesWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestWriteNoTerminal: what other programs take for the terminal does not become a file of that name.
+func TestWriteNoTerminal(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := create("-", []byte("new")); err == nil || !strings.Contains(err.Error(), "/dev/stdout") {
+		t.Errorf("%v", err)
+	}
+	if files, err := os.ReadDir("."); err != nil || len(files) > 0 {
+		t.Errorf("%v, %v", files, err)
+	}
+	if err := create("./-", []byte("new")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestConcurrentWriters lets many write one file, as several processes do.
 func TestConcurrentWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.png")

@@ -48,8 +48,11 @@ func (fs Files) Name(path string) string {
 	return ""
 }
 
-// NoFolder refuses a path to write to where a folder is.
-func NoFolder(path string) error {
+// Writable refuses a path to write to where a folder is, and one that other programs take for the terminal.
+func Writable(path string) error {
+	if path == "-" {
+		return errors.New("- is no name of a file: /dev/stdout is what writes to the terminal or a pipe, ./- a file of that name")
+	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("%s is a folder: name a file", path)
 	}
@@ -71,9 +74,9 @@ func pathNamed(err error, path string) error {
 
 // Write puts what fill writes into a file, under a name of its own first, so that the file is whole as soon as it is there. When
 // fill fails, whatever was there before stays. A link stays one, to what is written; a device or a pipe is written to as it is. Nothing
-// is begun where path is a folder. Errors name path.
+// is begun where path is not Writable. Errors name path.
 func Write(path string, fill func(io.Writer) error) error {
-	if err := NoFolder(path); err != nil {
+	if err := Writable(path); err != nil {
 		return err
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {

@@ -226,8 +226,16 @@ func (a *app) lint(ctx context.Context, out io.Writer, l lintFlags, cfg config.C
 			return err
 		}
 	}
-	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, None: map[string]int{}, ruled: len(wishes.Rules.Objects) > 0, Out: l.out, Unsaid: unsaid, spare: few(o.Labels.Spare), names: " by these names (--taxonomy relates others)"}
-	if wishes.Taxonomy != nil {
+	sum := lintSummary{Images: len(images), Spare: len(o.Labels.Spare), Findings: map[string]int{}, None: map[string]int{}, Out: l.out, Unsaid: unsaid, spare: few(o.Labels.Spare), names: " by these names (--taxonomy relates others)"}
+	for _, rule := range wishes.Rules.Objects {
+		sum.wanted = append(sum.wanted, rule.Class)
+	}
+	if wishes.Taxonomy == nil {
+		sum.met = slices.Clone(o.Labels.Names)
+		for _, m := range o.Models {
+			sum.met = append(sum.met, m.Model().Classes...)
+		}
+	} else {
 		sum.names = " by taxonomy " + wishes.Taxonomy.ID
 		tree, err := taxonomy.Build(*wishes.Taxonomy)
 		if err != nil {
@@ -326,6 +334,7 @@ type lintSummary struct {
 	Unsaid    []string       `json:"unsaid_attributes,omitempty"`      // that the rules want and labels of the format cannot have
 	Unasked   []string       `json:"unevaluated_predicates,omitempty"` // of the rules, which ask for what labels of files do not have
 	Unlike    []string       `json:"unmapped_model_classes,omitempty"` // of models, by their label space
+	Unmet     []string       `json:"unmet_rule_classes,omitempty"`     // of the rules, that neither labels nor models have
 	None      map[string]int `json:"missing_unlabeled,omitempty"`      // missing things of classes that no label has
 	Findings  map[string]int `json:"findings"`                         // by type
 	Argued    *argued        `json:"argued,omitempty"`                 // nil: no run was asked
@@ -334,7 +343,8 @@ type lintSummary struct {
 	spare     string
 	names     string   // how class names were compared
 	classes   []string // of labels
-	ruled     bool     // the rules say what is missing
+	wanted    []string // classes of the rules, which say what is missing
+	met       []string // classes that labels can have and that models know; none: the taxonomy has checked what is wanted
 }
 
 // argued is how many labels a training run argues with.
@@ -385,6 +395,9 @@ func (s *lintSummary) none() error {
 
 func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 	maps.DeleteFunc(s.None, func(class string, _ int) bool { return slices.Contains(s.classes, class) })
+	if len(s.met) > 0 {
+		s.Unmet = slices.DeleteFunc(slices.Clone(s.wanted), func(class string) bool { return slices.Contains(s.met, class) || slices.Contains(s.classes, class) })
+	}
 	if asJSON {
 		if err := printJSON(out, s); err != nil {
 			return err
@@ -406,7 +419,7 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		if len(s.Unknown) > 0 {
 			fmt.Fprintf(out, "no model knows these classes%s, whose labels are judged by their boxes alone: %s\n", s.names, few(s.Unknown))
 		}
-		if len(s.None) > 0 && !s.ruled {
+		if len(s.None) > 0 && len(s.wanted) == 0 {
 			var none []string
 			for _, class := range slices.Sorted(maps.Keys(s.None)) {
 				none = append(none, fmt.Sprintf("%s %d", class, s.None[class]))
@@ -424,6 +437,9 @@ func (s *lintSummary) print(out io.Writer, asJSON bool) error {
 		}
 		if len(s.Unlike) > 0 {
 			fmt.Fprintf(out, "the models' label space does not have these of their classes, which therefore count for nothing: %s\n", few(s.Unlike))
+		}
+		if len(s.Unmet) > 0 {
+			fmt.Fprintf(out, "the rules want these classes, which no label has and no model knows%s: %s\n", s.names, few(s.Unmet))
 		}
 		if a := s.Argued; a != nil {
 			fmt.Fprintf(out, "run %s argues with %d labels, of which %d are here\n", a.Run, a.Labels, a.Here)

@@ -441,6 +441,11 @@ func TestLintRules(t *testing.T) {
 	if whole := d.read("whole.jsonl"); whole != d.read("o.jsonl") || whole == d.read("tiled.jsonl") || whole == d.read("closer.jsonl") {
 		t.Error("--tiles does not say what the configuration says of the dataset otherwise, or --closer says nothing")
 	}
+	d.write("rules.yaml", "dataset: kitchen\nobjects: [{class: orange}, {class: broccolli}, {class: robot}]\n")
+	said, err := gleaner(t.Context(), lintYOLO+"--rules rules.yaml --out o.jsonl")
+	if err != nil || !strings.Contains(said, "the rules want these classes, which no label has and no model knows by these names (--taxonomy relates others): broccolli, robot\n") {
+		t.Errorf("%s, %v", said, err)
+	}
 	if _, err := gleaner(t.Context(), lintYOLO+"--rules labels/a.txt --out o.jsonl"); err == nil || !strings.Contains(err.Error(), "labels/a.txt: ") {
 		t.Errorf("%v", err)
 	}
@@ -499,6 +504,9 @@ func TestLintTaxonomy(t *testing.T) {
 				t.Errorf("%s: missing are %v", c.name, classes)
 			}
 		}
+	}
+	if strings.Contains(said, "the rules want these classes") { // the taxonomy knows it
+		t.Error(said)
 	}
 	for flags, want := range map[string]string{
 		"--taxonomy mine.tsv --label-space coco@2017": "maps no class of dataset images: name one of coco, street,",

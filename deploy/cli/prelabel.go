@@ -157,7 +157,7 @@ func (a *app) prelabel(ctx context.Context, out io.Writer, paths []string, p pre
 	read := slices.Concat(images, p.models, []string{p.annotations, p.classes, p.decode, p.taxonomy, p.rules, a.configFile})
 	known := batch.FilesOf(read)
 	for _, path := range []string{p.out, p.images} {
-		if err := batch.NoFolder(path); err != nil {
+		if err := batch.Writable(path); err != nil {
 			return err
 		}
 		if file := known.Name(path); file != "" {

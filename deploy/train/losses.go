@@ -98,7 +98,7 @@ type File struct {
 // OpenFile opens the spool of a run, anew or with the losses of the steps before from; what it was killed in the midst of goes. Without
 // these losses the run cannot be gone on with, unless it is over and the Parquet file is there, which then stays.
 func OpenFile(path, runID string, from Start) (Losses, error) {
-	if err := batch.NoFolder(path); err != nil {
+	if err := batch.Writable(path); err != nil {
 		return nil, err
 	}
 	flags := os.O_RDWR

@@ -231,7 +231,7 @@ func CheckPaths(paths ...string) error {
 		if path == "" {
 			continue
 		}
-		if err := batch.NoFolder(path); err != nil {
+		if err := batch.Writable(path); err != nil {
 			return err
 		}
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
