@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"image/png"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -108,7 +105,7 @@ func writeNeighbors(ctx context.Context, conn *wire.Connections, found wire.Neig
 		objects := slices.DeleteFunc(slices.Clone(n.Sample.Objects), func(o schemas.Object) bool { return n.ObjectID != "" && n.ObjectID != o.ID })
 		cells = append(cells, sheet.Cell{Image: img, Caption: fmt.Sprintf("%s %.3f", name(n), n.Distance), Objects: objects})
 	}
-	return writeSheet(path, cells, 4)
+	return sheet.Write(path, cells, 4)
 }
 
 // checkSheet refuses a file that is not named as what is drawn; "" is none.
@@ -130,12 +127,4 @@ func imageOf(ctx context.Context, conn *wire.Connections, s schemas.Sample) (*pi
 		return nil, fmt.Errorf("sample %s: %w", s.ID, err)
 	}
 	return img, nil
-}
-
-func writeSheet(path string, cells []sheet.Cell, columns int) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(png.Encode(f, sheet.Draw(cells, columns)), f.Close())
 }

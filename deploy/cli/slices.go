@@ -159,5 +159,5 @@ func writeNearest(ctx context.Context, conn *wire.Connections, found []wire.Slic
 	if len(cells) == 0 {
 		return errors.New("no discovered slice to draw: --clusters discovers one")
 	}
-	return writeSheet(path, cells, columns)
+	return sheet.Write(path, cells, columns)
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image/png"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -286,11 +284,7 @@ func writeSheet(ctx context.Context, c *wire.Connections, samples []schemas.Samp
 		}
 		cells = append(cells, sheet.Cell{Image: img, Caption: s.UniqueID, Objects: s.Objects, Findings: s.Findings})
 	}
-	f, err := os.Create(o.SheetPath)
-	if err != nil {
-		return fmt.Errorf("contact sheet: %w", err)
-	}
-	if err := errors.Join(png.Encode(f, sheet.Draw(cells, 4)), f.Close()); err != nil {
+	if err := sheet.Write(o.SheetPath, cells, 4); err != nil {
 		return fmt.Errorf("contact sheet: %w", err)
 	}
 	return nil

@@ -6,12 +6,15 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"image/png"
+	"io"
 	"math"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/basicfont"
 	"golang.org/x/image/math/fixed"
 
+	"gleaner/deploy/batch"
 	"gleaner/schemas"
 	"gleaner/schemas/geometry"
 	"gleaner/stages/pixels"
@@ -41,6 +44,11 @@ type Cell struct {
 
 // MinDoubt is the score from which a finding is drawn.
 const MinDoubt = 0.5
+
+// Write draws the cells into a PNG file, which appears when it is whole.
+func Write(path string, cells []Cell, columns int) error {
+	return batch.Write(path, func(w io.Writer) error { return png.Encode(w, Draw(cells, columns)) })
+}
 
 // Draw lays the cells out in rows of columns pictures. A sheet of n cells takes about 0.3 MB a cell.
 func Draw(cells []Cell, columns int) *image.RGBA {

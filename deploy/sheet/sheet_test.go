@@ -3,6 +3,9 @@ package sheet
 import (
 	"bytes"
 	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,6 +13,36 @@ import (
 	"gleaner/schemas/geometry"
 	"gleaner/stages/pixels"
 )
+
+// TestWrite makes a file of what is drawn, or says that it cannot.
+func TestWrite(t *testing.T) {
+	cells := []Cell{{Image: &pixels.Image{W: 2, H: 2, Pix: make([]uint8, 12)}, Caption: "black"}, {Caption: "nothing"}}
+	path := filepath.Join(t.TempDir(), "sheet.png")
+	if err := Write(path, cells, 2); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Draw(cells, 2)
+	for y := range want.Rect.Dy() {
+		for x := range want.Rect.Dx() {
+			r, g, b, _ := got.At(x, y).RGBA()
+			if c := want.RGBAAt(x, y); uint32(c.R) != r>>8 || uint32(c.G) != g>>8 || uint32(c.B) != b>>8 {
+				t.Fatalf("at %d, %d the file has %v, want %v", x, y, got.At(x, y), c)
+			}
+		}
+	}
+	if err := Write(filepath.Join(path, "below"), cells, 2); err == nil {
+		t.Error("a file below a file is written")
+	}
+}
 
 func TestDrawShowsBoxesAndDoubts(t *testing.T) {
 	img := &pixels.Image{W: 600, H: 450, Pix: make([]uint8, 600*450*3)}

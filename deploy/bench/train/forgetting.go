@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -105,12 +104,7 @@ func (b *bench) picture(train classify.Images, most, least []remembered) error {
 	if err := os.MkdirAll(filepath.Dir(b.sheet), 0o755); err != nil {
 		return err
 	}
-	f, err := os.Create(b.sheet)
-	if err != nil {
-		return err
-	}
-	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	return errors.Join(encoder.Encode(f, sheet.Draw(cells, 5)), f.Close())
+	return sheet.Write(b.sheet, cells, 5)
 }
 
 // picture is one image as the sheet draws it.
